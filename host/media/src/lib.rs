@@ -1,0 +1,1 @@
+//! What the media relay decides, sans-IO: streams, ports, address learning.

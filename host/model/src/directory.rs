@@ -1,0 +1,47 @@
+//! What every shard may read of the registrations and the subscribers.
+
+use std::sync::Arc;
+
+use crate::{Aor, Flow, Instant};
+
+/// One contact bound to an address-of-record (RFC 3261 section 10.3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// The Contact URI as it was registered, without angle brackets.
+    pub contact: Arc<str>,
+    /// The flow the REGISTER came in on: where requests to this contact are sent (RFC 3581, RFC 5626 in spirit).
+    pub flow: Flow,
+    /// Preference, 0 to 1000 for q=0.000 to 1.000; 1000 when no q was given.
+    pub q_milli: u16,
+    /// When the binding lapses.
+    pub expires_at: Instant,
+    /// Call-ID of the REGISTER that made it.
+    pub call_id: Arc<str>,
+    /// CSeq number of the REGISTER that made it.
+    pub cseq: u32,
+    /// The User-Agent of the REGISTER, or empty.
+    pub user_agent: Arc<str>,
+}
+
+/// Whether an address-of-record is one of ours.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Membership {
+    /// A subscriber: it may register and be called.
+    Subscriber,
+    /// The host part is ours, the user is not known.
+    UnknownUser,
+    /// The host part is not ours.
+    ForeignHost,
+}
+
+/// The read-only view of registrations and subscribers that comes in with every input of a shard.
+///
+/// The node and the simulator implement it; a shard publishes changes as outputs and reads them back from here.
+pub trait Directory {
+    /// The bindings of `aor`, best q first and then newest first, or `None` when there are none. Entries whose
+    /// `expires_at` has passed may still be there; the reader compares with its `now`.
+    fn bindings(&self, aor: &Aor) -> Option<Arc<[Binding]>>;
+
+    /// Whether `aor` is a subscriber of this node.
+    fn membership(&self, aor: &Aor) -> Membership;
+}

@@ -1,0 +1,269 @@
+//! The contract between the host and its plugins, as data.
+//!
+//! A hook is a question with everything the decision may need, and an answer with everything the host will do. The same
+//! values stand behind the WebAssembly contract (`sdk/wit`) and behind the maps a Rhai function sees.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock};
+
+/// A named station in the life of a call where plugins decide.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Hook {
+    /// Where does a new call go?
+    Route,
+    /// A target failed: what now?
+    RouteOnFailure,
+}
+
+impl Hook {
+    /// Every hook, in the order they come up in a call.
+    pub const ALL: [Self; 2] = [Self::Route, Self::RouteOnFailure];
+
+    /// The hook's name in manifests, metrics and the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::RouteOnFailure => "route-on-failure",
+        }
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Names a question in flight; unique within a shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QuestionId(pub u64);
+
+/// A decision asked of the plugins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Comes back in the answer.
+    pub id: QuestionId,
+    /// The call it is about.
+    pub call: Arc<CallFacts>,
+    /// What is asked.
+    pub ask: Ask,
+    /// The generations this call is pinned to; `None` for the first question of a call, which takes the current ones.
+    pub pin: Option<GenerationToken>,
+}
+
+impl Question {
+    /// The hook this question belongs to.
+    pub const fn hook(&self) -> Hook {
+        match self.ask {
+            Ask::Route => Hook::Route,
+            Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
+        }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Hook `route`: a new call, no target tried yet.
+    Route,
+    /// Hook `route-on-failure`: the last of `attempts` just failed.
+    RouteOnFailure {
+        /// Every target tried, in order.
+        attempts: Vec<Attempt>,
+        /// Targets of the plan that were not tried yet.
+        remaining: Vec<Target>,
+    },
+}
+
+/// What a plugin may know of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallFacts {
+    /// Names the call everywhere: journal, logs, command line.
+    pub conn_id: ConnId,
+    /// Call-ID of the caller's INVITE.
+    pub call_id: String,
+    /// The tenant; `default` until tenants exist.
+    pub tenant: String,
+    /// The name of the listener the INVITE came in on.
+    pub ingress: String,
+    /// Where the INVITE came from.
+    pub source: SocketAddr,
+    /// From.
+    pub caller: Party,
+    /// The Request-URI: who is called.
+    pub callee: Party,
+    /// The header fields of the INVITE, read on demand.
+    pub headers: HeaderBlock,
+}
+
+/// One end of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Party {
+    /// The URI as it stood, without angle brackets.
+    pub uri: String,
+    /// The user part, unescaped; for a `tel:` URI the number.
+    pub user: String,
+    /// The host part, lower case; empty for a `tel:` URI.
+    pub host: String,
+    /// The display name, or empty.
+    pub display: String,
+}
+
+/// One target that was tried and did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The target.
+    pub target: Target,
+    /// The SIP status it ended with; 408 when it did not answer in time, 480 when it had no contact.
+    pub status: u16,
+    /// How long it was tried.
+    pub lasted: Duration,
+}
+
+/// A place to send a call to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where.
+    pub to: Destination,
+    /// How long it may ring before the next is tried; `None` takes the switch's `ring_timeout`.
+    pub ring: Option<Duration>,
+}
+
+/// Where a target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Every contact registered for an address-of-record, best q first.
+    Aor(Aor),
+    /// A SIP URI whose host is an IP address, sent there directly.
+    Uri(String),
+}
+
+/// An ordered list of targets, tried one after another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Tried in this order; never empty.
+    pub targets: Vec<Target>,
+    /// What happens to the call's media.
+    pub media: MediaMode,
+}
+
+/// What happens to the media of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum MediaMode {
+    /// What the configuration says.
+    #[default]
+    Default,
+    /// Through this node's relay.
+    Anchor,
+    /// Directly between the parties: the SDP passes unchanged.
+    Bypass,
+}
+
+/// What the plugins decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Of the question.
+    pub id: QuestionId,
+    /// What to do.
+    pub verdict: Verdict,
+    /// Pin the call to this. `None` only when no plugin platform stands behind the switch (in tests).
+    pub pin: Option<GenerationToken>,
+    /// Who decided, why, and what it cost.
+    pub decision: Decision,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// No plugin decided: the switch does what it does by itself (calls the contacts of the Request-URI; on failure goes on
+    /// with the plan).
+    BuiltIn,
+    /// Try these targets. On failure, instead of the remaining ones.
+    Plan(Plan),
+    /// On failure: go on with the remaining targets of the plan.
+    Continue,
+    /// Refuse the call with this status, 400 to 699. On failure: give the caller this status.
+    Refuse(u16),
+}
+
+/// The journal entry of one decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The hook.
+    pub hook: Hook,
+    /// Whose verdict stands; `None` for the built-in default.
+    pub decided_by: Option<GenerationRef>,
+    /// Every generation that was asked, in order, and what came of it.
+    pub steps: Vec<Step>,
+    /// What the deciding plugin gave as its reasons.
+    pub reasons: Vec<Reason>,
+}
+
+/// One generation asked within a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The generation.
+    pub generation: GenerationRef,
+    /// What it said or did.
+    pub outcome: StepOutcome,
+    /// CPU or wall time it took, in nanoseconds.
+    pub took_ns: u64,
+}
+
+/// What came of asking one generation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepOutcome {
+    /// It left the decision to the next.
+    Passed,
+    /// Its verdict stands.
+    Decided,
+    /// It broke a limit, trapped or answered nonsense; the decision went to the next.
+    Failed(Failure),
+}
+
+/// How a plugin failed a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What kind of failure.
+    pub kind: FailureKind,
+    /// What, where and what to do, in words.
+    pub detail: String,
+}
+
+/// The kinds of failure, each named for the limit that held.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum FailureKind {
+    /// It trapped, panicked or raised an error.
+    Trap,
+    /// It used more CPU time than `cpu_limit`.
+    Time,
+    /// It wanted more memory than `memory_limit`.
+    Memory,
+    /// Its answer is not one the host can act on (unknown kind, empty plan, too many targets, CR or LF in a URI…).
+    BadAnswer,
+    /// It is quarantined: it failed too often and is not asked for a while.
+    Quarantined,
+}
+
+impl FailureKind {
+    /// The kind's name in metrics and the journal.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Trap => "trap",
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::BadAnswer => "bad-answer",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Why, in the plugin's words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// A short code that can be counted.
+    pub code: String,
+    /// A sentence for a person.
+    pub text: String,
+}

@@ -1,0 +1,1 @@
+//! The plugin host: WebAssembly and Rhai behind one contract, generations, limits.

@@ -1,0 +1,1 @@
+//! The call engine, sans-IO: calls, legs, registrar, questions to plugins.

@@ -1,0 +1,1 @@
+//! Stock routing plugin.

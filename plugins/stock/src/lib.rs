@@ -1,0 +1,1 @@
+//! The stock plugins as bytes, built from source.

@@ -1,0 +1,1 @@
+//! Builds plugins to WebAssembly with whatever Rust toolchain the machine has.

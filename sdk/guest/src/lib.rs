@@ -1,0 +1,1 @@
+//! For authors of Jackfield plugins in Rust: one function a hook.

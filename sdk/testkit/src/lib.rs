@@ -1,0 +1,1 @@
+//! Runs a plugin against scenario files, no switch needed.

@@ -1,0 +1,1 @@
+//! Virtual clock, network and phones around the real switch.
