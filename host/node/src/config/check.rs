@@ -1,0 +1,198 @@
+//! What must hold of a configuration beyond its types.
+
+use super::{Config, ListenConfig};
+
+/// The least and the greatest value of every whole number in the configuration, `*` standing for each element of an array.
+pub(crate) const RANGES: &[(&str, i64, i64)] = &[
+    ("node.workers", 1, 256),
+    ("sip.t1_ms", 10, 10_000),
+    ("sip.t2_ms", 10, 60_000),
+    ("sip.t4_ms", 10, 60_000),
+    ("sip.ring_timeout_s", 1, 3600),
+    ("sip.question_timeout_ms", 1, 60_000),
+    ("sip.message_bytes_max", 1024, 65_535),
+    ("sip.headers_max", 16, 4096),
+    ("sip.header_bytes_max", 256, 65_535),
+    ("sip.receive_buffer_kib", 8, 1_048_576),
+    ("sip.receive_batch_max", 1, 4096),
+    ("sip.send_queue_max", 1, 1_048_576),
+    ("sip.mailbox_max", 16, 1_048_576),
+    ("http.connections_max", 1, 10_000),
+    ("http.timeout_ms", 10, 600_000),
+    ("media.port_min", 1024, 65_534),
+    ("media.port_max", 1025, 65_535),
+    ("media.threads", 1, 64),
+    ("media.timeout_s", 1, 86_400),
+    ("media.dscp", 0, 63),
+    ("media.relays_max", 1, 1_000_000),
+    ("registrar.expires_min_s", 1, 86_400),
+    ("registrar.expires_max_s", 1, 31_536_000),
+    ("registrar.expires_default_s", 1, 31_536_000),
+    ("registrar.contacts_max", 1, 1000),
+    ("registrar.aors_max", 1, 100_000_000),
+    ("plugins.cpu_limit_ms", 1, 1000),
+    ("plugins.memory_limit_mib", 1, 4096),
+    ("limits.calls_max", 1, 10_000_000),
+    ("limits.transactions_max", 1, 100_000_000),
+    ("limits.attempts_max", 1, 1000),
+    ("limits.branches_max", 1, 100),
+    ("limits.streams_max", 1, 64),
+    ("limits.retry_after_s", 0, 3600),
+    ("journal.entries_max", 1, 10_000_000),
+    ("journal.queue_max", 16, 10_000_000),
+];
+
+/// Something that must hold and does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// The way to the key that is wrong.
+    pub(crate) path: Vec<String>,
+    pub(crate) what: String,
+    pub(crate) help: Option<String>,
+}
+
+impl Violation {
+    /// `path` is dotted.
+    fn new(path: &str, what: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            path: path.split('.').map(str::to_owned).collect(),
+            what: what.into(),
+            help: Some(help.into()),
+        }
+    }
+}
+
+/// Everything that must hold and does not.
+pub(crate) fn check(config: &Config) -> Vec<Violation> {
+    let mut violations = ranges(config);
+    violations.extend(listeners(&config.sip.listen));
+    violations.extend(addresses(config));
+    violations.extend(orders(config));
+    violations.extend(subscribers(config));
+    violations
+}
+
+fn ranges(config: &Config) -> Vec<Violation> {
+    let Ok(table) = toml::Table::try_from(config) else { return Vec::new() };
+    RANGES
+        .iter()
+        .filter_map(|(path, min, max)| {
+            let (section, key) = path.split_once('.')?;
+            let value = table.get(section)?.get(key)?.as_integer()?;
+            let what = format!("`{key}` is {value}, out of range");
+            (value < *min || value > *max)
+                .then(|| Violation::new(path, what, format!("give {min} to {max}")))
+        })
+        .collect()
+}
+
+fn listeners(listen: &[ListenConfig]) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if listen.is_empty() {
+        let help = "write a block [[sip.listen]], or leave the key out for 127.0.0.1:5060";
+        violations.push(Violation::new("sip.listen", "no SIP listener", help));
+    }
+    for (index, listener) in listen.iter().enumerate() {
+        let earlier = &listen[..index];
+        if listener.name.is_empty() || earlier.iter().any(|other| other.name == listener.name) {
+            let what = format!("`name` is \"{}\", empty or taken", listener.name);
+            let help = "give each listener a name of its own";
+            violations.push(Violation::new(&format!("sip.listen.{index}.name"), what, help));
+        }
+        if listener.bind.port() != 0 && earlier.iter().any(|other| other.bind == listener.bind) {
+            let what = format!("`bind` {} is taken by another listener", listener.bind);
+            let help = "give each listener an address or port of its own";
+            violations.push(Violation::new(&format!("sip.listen.{index}.bind"), what, help));
+        }
+        if listener.bind.ip().is_unspecified() && listener.advertise.is_none() {
+            let what =
+                format!("`bind` is {}, which is no address peers can send to", listener.bind.ip());
+            let help = "set `advertise` to the address they reach this listener at";
+            violations.push(Violation::new(&format!("sip.listen.{index}.bind"), what, help));
+        }
+        if listener.advertise.is_some_and(|advertise| advertise.ip.is_unspecified()) {
+            let what = "`advertise` is no address peers can send to";
+            let help = "give the address they reach this listener at";
+            violations.push(Violation::new(&format!("sip.listen.{index}.advertise"), what, help));
+        }
+    }
+    violations
+}
+
+fn addresses(config: &Config) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let http = &config.http;
+    if !http.bind.ip().is_loopback() && http.token.is_none() {
+        let what = format!("`bind` {} is not loopback and there is no token", http.bind);
+        let help = "set `token` in [http], or bind to 127.0.0.1";
+        violations.push(Violation::new("http.bind", what, help));
+    }
+    if http.token.as_ref().is_some_and(|token| token.len() < 16) {
+        let help = "use 16 characters or more";
+        violations.push(Violation::new("http.token", "`token` can be guessed", help));
+    }
+    let media = &config.media;
+    if media.bind.is_unspecified() && media.advertise.is_none() {
+        let what = format!("`bind` is {}, which is no address peers can send to", media.bind);
+        let help = "set `advertise` to the address they send RTP to";
+        violations.push(Violation::new("media.bind", what, help));
+    }
+    if let Some(zone) = &config.node.zone
+        && jiff::tz::TimeZone::get(zone).is_err()
+    {
+        let what = format!("`zone` \"{zone}\" is not a time zone");
+        let help = "give an IANA name such as \"Europe/Vienna\" or \"UTC\"";
+        violations.push(Violation::new("node.zone", what, help));
+    }
+    if let Err(error) = config.log.filter.parse::<tracing_subscriber::filter::Targets>() {
+        let what = format!("`filter` \"{}\" is no log filter: {error}", config.log.filter);
+        let help = "give a level such as \"info\"";
+        violations.push(Violation::new("log.filter", what, help));
+    }
+    violations
+}
+
+/// Pairs of keys of which one bounds the other.
+fn orders(config: &Config) -> Vec<Violation> {
+    let media = &config.media;
+    let registrar = &config.registrar;
+    let mut violations = Vec::new();
+    if u32::from(media.port_min) + 3 > u32::from(media.port_max) {
+        let what = format!("ports {} to {} hold no two pairs", media.port_min, media.port_max);
+        let help = "set `port_max` at least 3 above `port_min`";
+        violations.push(Violation::new("media.port_max", what, help));
+    }
+    if registrar.expires_min_s > registrar.expires_max_s {
+        let help = "set `expires_max_s` at least as long as `expires_min_s`";
+        let what = "`expires_max_s` is shorter than `expires_min_s`";
+        violations.push(Violation::new("registrar.expires_max_s", what, help));
+    }
+    let range = registrar.expires_min_s..=registrar.expires_max_s;
+    if !range.is_empty() && !range.contains(&registrar.expires_default_s) {
+        let what = format!("`expires_default_s` {} is out of range", registrar.expires_default_s);
+        let help = format!("give {} to {}", range.start(), range.end());
+        violations.push(Violation::new("registrar.expires_default_s", what, help));
+    }
+    if config.sip.t1_ms > config.sip.t2_ms {
+        let help = "set `t2_ms` at least as long as `t1_ms`";
+        violations.push(Violation::new("sip.t2_ms", "`t2_ms` is shorter than `t1_ms`", help));
+    }
+    violations
+}
+
+fn subscribers(config: &Config) -> Vec<Violation> {
+    config
+        .subscriber
+        .iter()
+        .enumerate()
+        .filter(|(_, subscriber)| subscriber.user.is_empty())
+        .map(|(index, _)| {
+            let path = format!("subscriber.{index}.user");
+            Violation::new(
+                &path,
+                "a subscriber without `user`",
+                "give the user part of its address",
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,32 @@
+use serde::{Deserialize, Serialize};
+
+/// `[limits]`: the size of every table of a worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Calls at once; beyond it an INVITE is answered 503 with Retry-After.
+    pub calls_max: usize,
+    /// SIP transactions at once.
+    pub transactions_max: usize,
+    /// Targets tried in one call, over all its plans.
+    pub attempts_max: usize,
+    /// Contacts of one target that ring at the same time.
+    pub branches_max: usize,
+    /// Media streams of one call.
+    pub streams_max: u8,
+    /// The Retry-After header of a 503, in seconds.
+    pub retry_after_s: u32,
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            calls_max: 50_000,
+            transactions_max: 500_000,
+            attempts_max: 32,
+            branches_max: 10,
+            streams_max: 8,
+            retry_after_s: 5,
+        }
+    }
+}

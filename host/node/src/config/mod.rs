@@ -1,0 +1,76 @@
+//! The configuration: one TOML file, every key with a default, no file needed.
+//!
+//! The doc comment of each field is its entry in `docs/configuration.md`, which a test of this module writes.
+
+mod check;
+mod http;
+mod journal;
+mod limits;
+mod load;
+mod log;
+#[cfg(test)]
+mod manual;
+mod media;
+mod node;
+mod plugins;
+mod problem;
+mod registrar;
+mod sip;
+mod source;
+mod subscriber;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+pub use http::HttpConfig;
+pub use journal::JournalConfig;
+pub use limits::LimitsConfig;
+pub use load::{Overrides, load};
+pub use log::{LogConfig, LogFormat};
+pub use media::{MediaConfig, MediaModeConfig};
+pub use node::NodeConfig;
+pub use plugins::PluginsConfig;
+pub use problem::{ConfigError, Place, Problem};
+pub use registrar::RegistrarSection;
+pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
+pub use subscriber::SubscriberConfig;
+
+/// Everything `jackfield run` is told. [`Config::default`] is what it does without a file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The process as a whole.
+    pub node: NodeConfig,
+    /// SIP: listeners, timers, what a message may measure.
+    pub sip: SipConfig,
+    /// Status, metrics and the API for operators.
+    pub http: HttpConfig,
+    /// The RTP relay.
+    pub media: MediaConfig,
+    /// The rules of the registrar (RFC 3261 section 10.3).
+    pub registrar: RegistrarSection,
+    /// One block `[[subscriber]]` for each user that may register. Without any, every user of our domains may.
+    pub subscriber: Vec<SubscriberConfig>,
+    /// Which plugins are loaded, in order, and what they may use.
+    pub plugins: PluginsConfig,
+    /// The size of every table.
+    pub limits: LimitsConfig,
+    /// The decisions that are kept for questions like "why did this call go there?".
+    pub journal: JournalConfig,
+    /// The log on standard error.
+    pub log: LogConfig,
+    /// The folder that relative paths start from: the file's, or the working directory.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+impl Config {
+    /// The paths of the plugins to load, in order, relative ones resolved against the configuration's folder.
+    pub fn plugin_paths(&self) -> Vec<PathBuf> {
+        self.plugins.load.iter().map(|path| self.folder.join(path)).collect()
+    }
+}
+
+#[cfg(test)]
+mod load_test;

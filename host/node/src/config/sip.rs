@@ -1,0 +1,154 @@
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    str::FromStr,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// `[sip]`: listeners, timers, what a message may measure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SipConfig {
+    /// One block `[[sip.listen]]` for each address SIP is spoken on.
+    pub listen: Vec<ListenConfig>,
+    /// T1, the estimated round trip, in milliseconds (RFC 3261 section 17.1.1.1).
+    pub t1_ms: u64,
+    /// T2, the longest interval between retransmissions, in milliseconds.
+    pub t2_ms: u64,
+    /// T4, how long a message may stay in the network, in milliseconds.
+    pub t4_ms: u64,
+    /// How long a target rings when the plan of its call does not say, in seconds.
+    pub ring_timeout_s: u64,
+    /// How long a plugin's answer is waited for before the built-in default decides, in milliseconds.
+    pub question_timeout_ms: u64,
+    /// The largest SIP message, in bytes.
+    pub message_bytes_max: usize,
+    /// Header fields of one message.
+    pub headers_max: usize,
+    /// The longest header field, in bytes.
+    pub header_bytes_max: usize,
+    /// The Server and User-Agent header; empty sends none.
+    pub server_header: String,
+    /// The receive buffer asked of the kernel for each socket, in KiB. The kernel may grant less (`net.core.rmem_max`).
+    pub receive_buffer_kib: usize,
+    /// Datagrams taken from one socket before timers and the other sockets get their turn.
+    pub receive_batch_max: usize,
+    /// Datagrams kept for a socket whose send buffer is full; more are dropped and counted.
+    pub send_queue_max: usize,
+    /// Datagrams and commands waiting for one worker; more are dropped and counted.
+    pub mailbox_max: usize,
+}
+
+impl Default for SipConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![ListenConfig::default()],
+            t1_ms: 500,
+            t2_ms: 4000,
+            t4_ms: 5000,
+            ring_timeout_s: 120,
+            question_timeout_ms: 2000,
+            message_bytes_max: 65_535,
+            headers_max: 256,
+            header_bytes_max: 8192,
+            server_header: concat!("Jackfield/", env!("CARGO_PKG_VERSION")).to_owned(),
+            receive_buffer_kib: 8192,
+            receive_batch_max: 64,
+            send_queue_max: 4096,
+            mailbox_max: 8192,
+        }
+    }
+}
+
+/// `[[sip.listen]]`: an address SIP is spoken on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListenConfig {
+    /// The listener's name: plugins see it as the ingress of a call.
+    pub name: String,
+    /// The transport: `"udp"`.
+    pub transport: SipTransport,
+    /// The address and port to listen on. Port 0 takes a free one.
+    pub bind: SocketAddr,
+    /// The address (`"192.0.2.1"`, or with a port `"192.0.2.1:5060"`) that peers reach this listener at; Via and Contact carry
+    /// it. Absent takes `bind`; required when `bind` is unspecified (`0.0.0.0` or `::`).
+    pub advertise: Option<Advertised>,
+}
+
+impl Default for ListenConfig {
+    fn default() -> Self {
+        Self {
+            name: "udp".to_owned(),
+            transport: SipTransport::Udp,
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)),
+            advertise: None,
+        }
+    }
+}
+
+/// The transports a listener can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SipTransport {
+    /// RFC 3261 section 18.
+    Udp,
+}
+
+impl From<SipTransport> for model::Transport {
+    fn from(transport: SipTransport) -> Self {
+        match transport {
+            SipTransport::Udp => Self::Udp,
+        }
+    }
+}
+
+/// An address as peers see it; without a port, the one that was bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advertised {
+    /// The address.
+    pub ip: IpAddr,
+    /// The port, if it is another than the bound one.
+    pub port: Option<u16>,
+}
+
+impl Advertised {
+    /// The whole address of a listener that is bound to `bound`.
+    pub fn resolve(self, bound: SocketAddr) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or_else(|| bound.port()))
+    }
+}
+
+impl FromStr for Advertised {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(ip) = text.parse::<IpAddr>() {
+            return Ok(Self { ip, port: None });
+        }
+        text.parse::<SocketAddr>()
+            .map(|addr| Self { ip: addr.ip(), port: Some(addr.port()) })
+            .map_err(|_| format!("`{text}` is neither an IP address nor an address with a port"))
+    }
+}
+
+impl fmt::Display for Advertised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => SocketAddr::new(self.ip, port).fmt(f),
+            None => self.ip.fmt(f),
+        }
+    }
+}
+
+impl Serialize for Advertised {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Advertised {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
