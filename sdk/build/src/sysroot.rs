@@ -63,9 +63,10 @@ impl Place {
         if let Some(sysroot) = self.find() {
             return Ok(sysroot);
         }
-        let (root, part) = (cache.join(&self.name), cache.join(format!("{}.part", self.name)));
+        let root = cache.join(&self.name);
         remove(&root)?;
-        remove(&part)?;
+        self.clear_remains();
+        let part = cache.join(format!("{}.part-{}", self.name, std::process::id()));
         let made = fill(&part, progress).and_then(|()| {
             fs::rename(&part, &root).map_err(at("moving the sysroot to its place", &root))
         });
@@ -76,6 +77,17 @@ impl Place {
         }
         progress(&format!("plugins are now compiled with {}", root.display()));
         Sysroot::open(root)
+    }
+
+    /// Removes what killed builds have left. What cannot be removed is only a waste of space: a
+    /// compiler that outlived its build may still be writing there, and no name is used twice.
+    fn clear_remains(&self) {
+        let remains = format!("{}.part-", self.name);
+        for path in files(&self.cache).unwrap_or_default() {
+            if name_of(&path).starts_with(&remains) {
+                drop(remove(&path));
+            }
+        }
     }
 
     /// Held until it is dropped or the process ends, however it ends.
@@ -295,12 +307,16 @@ mod tests {
     fn what_a_killed_build_left_is_not_taken_for_a_sysroot() {
         let cache = std::env::temp_dir().join(format!("jackfield-sysroot-{}", std::process::id()));
         let place = Place::new(&cache, "rustc 1.95.0");
-        let part = cache.join(format!("{}.part", place.name));
+        let part = cache.join(format!("{}.part-1", place.name));
         fs::create_dir_all(part.join("usr/bin")).unwrap();
         assert!(place.find().is_none());
         // Not even when someone moves it to its place by hand.
         fs::rename(&part, cache.join(&place.name)).unwrap();
         assert!(place.find().is_none());
+        // The next build clears it away.
+        fs::create_dir_all(part.join("usr")).unwrap();
+        place.clear_remains();
+        assert!(!part.exists());
         fs::remove_dir_all(&cache).unwrap();
     }
 }
