@@ -29,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("scenarios", &["model", "sip", "media", "switch", "plugin", "stock", "world"]),
     ("conformance", &["model", "sip", "media", "switch", "world"]),
     ("tidy", &[]),
-    ("xtask", &[]),
+    ("xtask", &["plugin-build"]),
     ("interop", &[]),
 ];
 

@@ -1,0 +1,30 @@
+//! Benchmarks: the program as it is delivered, measured beside others in one run.
+
+use std::{env, path::PathBuf, process::Command};
+
+use crate::{binary, error::Error, machine, run};
+
+/// Benchmarks there are; each is `tests/bench/<name>.py`.
+const NAMES: [&str; 4] = ["calls", "reload", "loop", "reload-memory"];
+
+/// Runs the benchmark named first, with the rest as its options.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
+    let Some((name, options)) =
+        arguments.split_first().filter(|(name, _)| NAMES.contains(&name.as_str()))
+    else {
+        return Err(Error::Usage(format!("name a benchmark: {}", NAMES.join(", "))));
+    };
+    let script = run::root().join("tests/bench").join(format!("{}.py", name.replace('-', "_")));
+    let mut python = Command::new("python3");
+    python.arg(script).args(options);
+    if !options.iter().any(|option| option == "--help") {
+        machine::provide_for_benchmarks()?;
+        // A program named in the environment is measured as it is; else the one of this tree.
+        let program = match env::var_os("JACKFIELD_BIN") {
+            Some(program) => PathBuf::from(program),
+            None => binary::build(binary::Profile::Release)?,
+        };
+        python.env("JACKFIELD_BIN", program);
+    }
+    run::step(&format!("bench {name}"), &mut python)
+}

@@ -1,0 +1,58 @@
+//! What a change must pass.
+
+use std::{path::Path, process::Command};
+
+use crate::{binary, error::Error, machine, pjsua2, run};
+
+/// Everything: the machine, format, lints, and every test there is.
+pub(crate) fn all() -> Result<(), Error> {
+    machine::provide_for_tests()?;
+    let phone = pjsua2::install()?;
+    format_and_lints()?;
+    let program = binary::build(binary::Profile::Dev)?;
+    run::step("tests", with_peers(&mut tests(&["--workspace"]), &program, &phone))?;
+    run::step(
+        "documentation tests",
+        &mut run::cargo(&["test", "--locked", "--workspace", "--doc"]),
+    )?;
+    println!("\nEverything passed.");
+    Ok(())
+}
+
+/// What reads and changes nothing.
+pub(crate) fn format_and_lints() -> Result<(), Error> {
+    run::step("format", &mut run::cargo(&["fmt", "--all", "--check"]))?;
+    let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"];
+    run::step("lints", &mut run::cargo(&clippy))
+}
+
+/// What writes.
+pub(crate) fn fix() -> Result<(), Error> {
+    let clippy =
+        ["clippy", "--workspace", "--all-targets", "--fix", "--allow-dirty", "--allow-staged"];
+    run::step("lints", &mut run::cargo(&clippy))?;
+    run::step("format", &mut run::cargo(&["fmt", "--all"]))
+}
+
+/// The tests with real peers only, or those of them whose names contain `name`.
+pub(crate) fn interop(name: Option<&str>) -> Result<(), Error> {
+    machine::provide_for_tests()?;
+    let phone = pjsua2::install()?;
+    let program = binary::build(binary::Profile::Dev)?;
+    let mut arguments = vec!["--package", "jackfield-interop"];
+    arguments.extend(name);
+    run::step("tests with real peers", with_peers(&mut tests(&arguments), &program, &phone))
+}
+
+fn tests(arguments: &[&str]) -> Command {
+    let runner: &[&str] = if run::succeeds(&mut run::cargo(&["nextest", "--version"])) {
+        &["nextest", "run", "--locked"]
+    } else {
+        &["test", "--locked", "--tests"]
+    };
+    run::cargo(&[runner, arguments].concat())
+}
+
+fn with_peers<'a>(command: &'a mut Command, program: &Path, phone: &Path) -> &'a mut Command {
+    command.env("JACKFIELD_BIN", program).env("JACKFIELD_PJSUA2", phone)
+}
