@@ -1,3 +1,8 @@
 //! The jackfield program as a library: sockets, clock, threads, configuration and command line around the sans-IO crates.
 
+pub mod clock;
 pub mod config;
+pub mod directory;
+pub mod mailbox;
+pub mod udp;
+pub mod watch;

@@ -1,0 +1,122 @@
+//! Registrations and subscribers, as every worker reads them: no lock is taken.
+
+mod subscribers;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use model::{Aor, Binding, Directory, Membership};
+
+pub use subscribers::{Everyone, Listed, SubscriberStore};
+
+/// The directory of a node: which hosts are ours, who subscribes, and which contacts are bound to whom.
+pub struct NodeDirectory {
+    domains: BTreeSet<String>,
+    subscribers: Box<dyn SubscriberStore>,
+    bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
+}
+
+impl NodeDirectory {
+    /// Takes the hosts that are ours (any case) and the store of subscribers.
+    pub fn new(
+        domains: impl IntoIterator<Item = String>,
+        subscribers: Box<dyn SubscriberStore>,
+    ) -> Self {
+        Self {
+            domains: domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect(),
+            subscribers,
+            bindings_by_aor: papaya::HashMap::new(),
+        }
+    }
+
+    /// Makes `bindings` the state of `aor`; empty removes it.
+    pub fn publish(&self, aor: Aor, bindings: Arc<[Binding]>) {
+        let map = self.bindings_by_aor.pin();
+        if bindings.is_empty() {
+            map.remove(&aor);
+        } else {
+            map.insert(aor, bindings);
+        }
+    }
+
+    /// At most `limit` addresses-of-record with their bindings, sorted by address.
+    pub fn registrations(&self, limit: usize) -> Vec<(Aor, Arc<[Binding]>)> {
+        let map = self.bindings_by_aor.pin();
+        let mut all: Vec<_> = map.iter().map(|(aor, list)| (aor.clone(), list.clone())).collect();
+        all.sort_by(|(a, _), (b, _)| a.cmp(b));
+        all.truncate(limit);
+        all
+    }
+
+    /// How many addresses-of-record have bindings.
+    pub fn registered(&self) -> usize {
+        self.bindings_by_aor.len()
+    }
+
+    /// The hosts that are ours.
+    pub fn domains(&self) -> impl Iterator<Item = &str> {
+        self.domains.iter().map(String::as_str)
+    }
+}
+
+impl Directory for NodeDirectory {
+    fn bindings(&self, aor: &Aor) -> Option<Arc<[Binding]>> {
+        self.bindings_by_aor.pin().get(aor).cloned()
+    }
+
+    fn membership(&self, aor: &Aor) -> Membership {
+        if !self.domains.contains(aor.host()) {
+            Membership::ForeignHost
+        } else if self.subscribers.contains(aor) {
+            Membership::Subscriber
+        } else {
+            Membership::UnknownUser
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use model::{Flow, Instant, ListenerId, Transport};
+
+    use super::*;
+
+    fn binding(contact: &str) -> Binding {
+        Binding {
+            contact: contact.into(),
+            flow: Flow {
+                transport: Transport::Udp,
+                listener: ListenerId(0),
+                peer: ([192, 0, 2, 1], 5060).into(),
+            },
+            q_milli: 1000,
+            expires_at: Instant::ZERO,
+            call_id: "c".into(),
+            cseq: 1,
+            user_agent: "".into(),
+        }
+    }
+
+    #[test]
+    fn what_was_published_is_read_until_it_is_removed() {
+        let directory = NodeDirectory::new(["Example.ORG".to_owned()], Box::new(Everyone));
+        let aor = Aor::new("2000", "example.org");
+        assert_eq!(directory.bindings(&aor), None);
+        let bindings: Arc<[Binding]> = [binding("sip:2000@192.0.2.1")].into();
+        directory.publish(aor.clone(), bindings.clone());
+        assert_eq!(directory.bindings(&aor), Some(bindings));
+        assert_eq!(directory.registrations(10).len(), 1);
+        directory.publish(aor.clone(), [].into());
+        assert_eq!(directory.bindings(&aor), None);
+        assert_eq!(directory.registered(), 0);
+    }
+
+    #[test]
+    fn membership_looks_at_the_host_before_the_user() {
+        let listed = Listed::new([("2000".to_owned(), None)]);
+        let directory = NodeDirectory::new(["example.org".to_owned()], Box::new(listed));
+        let of = |user: &str, host: &str| directory.membership(&Aor::new(user, host));
+        assert_eq!(of("2000", "EXAMPLE.org"), Membership::Subscriber);
+        assert_eq!(of("2001", "example.org"), Membership::UnknownUser);
+        assert_eq!(of("2000", "example.net"), Membership::ForeignHost);
+    }
+}
