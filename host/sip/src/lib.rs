@@ -1,1 +1,19 @@
-//! SIP (RFC 3261 family), sans-IO: messages, transactions, dialogs, SDP.
+//! SIP (RFC 3261 family), sans-IO: messages, transactions, dialogs, session descriptions.
+#![forbid(unsafe_code)]
+
+pub mod dialog;
+pub mod endpoint;
+pub mod message;
+pub mod offer_answer;
+pub mod timers;
+mod transaction;
+
+pub use message::*;
+pub use {
+    dialog::{Dialog, DialogError, DialogId, DialogSeed, DialogState},
+    endpoint::{
+        ClientTx, Endpoint, EndpointConfig, Event, Input, LimitError, ListenerConfig, Output,
+        ServerTx, Stats, shard_of_call_id,
+    },
+    timers::{Timer, Timers},
+};

@@ -1,0 +1,113 @@
+//! `name-addr` and `addr-spec`, as in From, To, Contact and Route (RFC 3261 section 20.10).
+
+use std::borrow::Cow;
+
+use super::{
+    params::{Params, find_outside_quotes},
+    uri::{Uri, UriError},
+};
+
+/// An address with its header parameters.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NameAddr<'a> {
+    /// The display name with quotes and escapes undone, or empty.
+    pub display: Cow<'a, str>,
+    /// The URI as it stands, without angle brackets.
+    pub uri: &'a str,
+    /// The parameters of the header field (not of the URI).
+    pub params: Params<'a>,
+}
+
+/// An address that cannot be read: what is wrong with it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct BadAddress(pub(crate) &'static str);
+
+impl<'a> NameAddr<'a> {
+    /// Reads one address.
+    pub(crate) fn read(text: &'a str) -> Result<Self, BadAddress> {
+        let text = text.trim();
+        let Some(open) = find_outside_quotes(text, b'<') else {
+            // addr-spec: every `;` belongs to the header (RFC 3261 section 20.10), and there is no display name.
+            let at = text.find(';').unwrap_or(text.len());
+            let (uri, params) = text.split_at(at);
+            let uri = uri.trim();
+            if uri.is_empty() || uri.contains(|c: char| c.is_whitespace() || c == '"' || c == ',') {
+                return Err(BadAddress("neither a name-addr nor an addr-spec"));
+            }
+            return Ok(Self { display: Cow::Borrowed(""), uri, params: Params::new(params) });
+        };
+        let (before, rest) = text.split_at(open);
+        let rest = rest.get(1..).unwrap_or_default();
+        let (uri, params) = rest.split_once('>').ok_or(BadAddress("no closing angle bracket"))?;
+        let params = params.trim_start();
+        if !params.is_empty() && !params.starts_with(';') {
+            return Err(BadAddress("text after the closing angle bracket"));
+        }
+        let display = display_name(before.trim())?;
+        Ok(Self { display, uri: uri.trim(), params: Params::new(params) })
+    }
+
+    /// Reads one address.
+    ///
+    /// # Errors
+    /// With what is wrong, in words.
+    pub fn parse(text: &'a str) -> Result<Self, &'static str> {
+        Self::read(text).map_err(|BadAddress(what)| what)
+    }
+
+    /// The tag parameter, when it is there and not empty.
+    pub fn tag(&self) -> Option<&'a str> {
+        self.params.get("tag").flatten().filter(|tag| !tag.is_empty())
+    }
+
+    /// The URI taken apart.
+    ///
+    /// # Errors
+    /// As [`Uri::parse`].
+    pub fn parsed_uri(&self) -> Result<Uri<'a>, UriError> {
+        Uri::parse(self.uri)
+    }
+}
+
+fn display_name(text: &str) -> Result<Cow<'_, str>, BadAddress> {
+    let Some(rest) = text.strip_prefix('"') else {
+        return if text.contains('"') {
+            Err(BadAddress("a stray quote"))
+        } else {
+            Ok(Cow::Borrowed(text))
+        };
+    };
+    let inner = rest.strip_suffix('"').ok_or(BadAddress("an unterminated quoted string"))?;
+    if !inner.contains('\\') {
+        return Ok(Cow::Borrowed(inner));
+    }
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        out.push(if c == '\\' { chars.next().unwrap_or('\\') } else { c });
+    }
+    Ok(Cow::Owned(out))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_forms_an_address_may_have() {
+        let a = NameAddr::parse(r#""A \"B\" <x>" <sip:a@b;lr>;tag=1;q=0.5"#).unwrap();
+        assert_eq!((a.display.as_ref(), a.uri, a.tag()), (r#"A "B" <x>"#, "sip:a@b;lr", Some("1")));
+        let b = NameAddr::parse("sip:a@b;tag=2").unwrap();
+        assert_eq!((b.uri, b.tag()), ("sip:a@b", Some("2")));
+        let c = NameAddr::parse("Bob Smith <sip:a@b>").unwrap();
+        assert_eq!((c.display.as_ref(), c.tag()), ("Bob Smith", None));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for text in ["", "<sip:a@b", "\"x <sip:a@b>", "<sip:a@b> x", "sip:a b@c"] {
+            assert!(NameAddr::parse(text).is_err(), "{text}");
+        }
+    }
+}
