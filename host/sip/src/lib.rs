@@ -5,6 +5,7 @@ pub mod dialog;
 pub mod endpoint;
 pub mod message;
 pub mod offer_answer;
+pub mod sdp;
 pub mod timers;
 mod transaction;
 
