@@ -1,0 +1,205 @@
+//! The endpoint: transactions, the rules of the transport layer, and what every user agent core must do.
+//!
+//! Values go in ([`Endpoint::handle_input`], [`Endpoint::send_request`], [`Endpoint::respond`]…) and values come out
+//! ([`Endpoint::poll_output`]). **Drain after every mutation**: after each call that takes `&mut self`, call `poll_output`
+//! until it gives `None`, then arm one timer for [`Endpoint::poll_timeout`]. Time must not go back from one call to the next.
+
+mod ack;
+mod admit;
+mod build;
+mod cancel;
+mod client;
+mod config;
+mod io;
+mod mint;
+mod server;
+mod stats;
+pub(crate) mod wire;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use model::{Flow, Instant};
+
+use self::mint::Mint;
+pub use self::{
+    config::{EndpointConfig, ListenerConfig},
+    io::{ClientTx, Event, Input, LimitError, Output, ServerTx},
+    mint::shard_of_call_id,
+    stats::Stats,
+};
+use crate::{
+    Message,
+    timers::Timer,
+    transaction::{
+        client::{self as client_tx, Client},
+        key::{ByKey, KeyMaker},
+        server::{self as server_tx, Server},
+        slab::Slab,
+        timer_queue::TimerQueue,
+    },
+};
+
+/// Requests within dialogs, CANCELs and our own requests may go beyond `transactions_max` by this part of it.
+const RESERVE_DIVISOR: usize = 8;
+
+/// The largest `transactions_max` that is honoured; places of transactions are numbered in 32 bits.
+const TRANSACTIONS_CEILING: usize = 1 << 30;
+
+/// The SIP endpoint of one shard.
+pub struct Endpoint {
+    config: EndpointConfig,
+    clients: Slab<Client>,
+    servers: Slab<Server>,
+    /// Client transactions by branch and method.
+    clients_by_key: ByKey<u64>,
+    /// Server transactions by branch, sent-by and method.
+    servers_by_key: ByKey<u64>,
+    /// Server transactions of requests outside dialogs by From tag, Call-ID and CSeq.
+    servers_by_merged: ByKey<u64>,
+    /// INVITE server transactions with a 2xx by Call-ID, our tag and CSeq number.
+    servers_by_ack: ByKey<u64>,
+    /// Client transactions without a final response, by the flow they went out on.
+    pending_by_flow: BTreeSet<(Flow, u64)>,
+    timers: TimerQueue<Owner>,
+    outputs: VecDeque<Output>,
+    keys: KeyMaker,
+    mint: Mint,
+    stats: Stats,
+    /// The latest time seen.
+    now: Instant,
+}
+
+/// Whose timer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Owner {
+    Client(u64),
+    Server(u64),
+}
+
+impl Endpoint {
+    /// Makes an endpoint without transactions.
+    pub fn new(mut config: EndpointConfig) -> Self {
+        config.transactions_max = config.transactions_max.min(TRANSACTIONS_CEILING);
+        let mut mint = Mint::new(config.seed, config.shard);
+        let keys = KeyMaker::new(mint.number(), mint.number());
+        Self {
+            config,
+            clients: Slab::new(),
+            servers: Slab::new(),
+            clients_by_key: ByKey::default(),
+            servers_by_key: ByKey::default(),
+            servers_by_merged: ByKey::default(),
+            servers_by_ack: ByKey::default(),
+            pending_by_flow: BTreeSet::new(),
+            timers: TimerQueue::new(),
+            outputs: VecDeque::new(),
+            keys,
+            mint,
+            stats: Stats::default(),
+            now: Instant::ZERO,
+        }
+    }
+
+    /// Takes in what happened at `now`.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.advance(now);
+        match input {
+            Input::Datagram { flow, bytes } => self.handle_datagram(flow, bytes),
+            Input::TransportError { flow } => self.handle_transport_error(flow),
+        }
+    }
+
+    /// Takes the next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called next, and for which timer.
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// Fires every timer that is due at `now`.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.advance(now);
+        while let Some((timer, owner)) = self.timers.take_due(self.now) {
+            match owner {
+                Owner::Client(id) => {
+                    if let Some(client) = self.clients.get_mut(id) {
+                        *client.timers.slot(timer) = None;
+                    }
+                    self.drive_client(id, client_tx::Event::Timer(timer), None);
+                }
+                Owner::Server(id) => {
+                    if let Some(server) = self.servers.get_mut(id) {
+                        *server.timers.slot(timer) = None;
+                    }
+                    self.drive_server(id, server_tx::Event::Timer(timer), None, None);
+                }
+            }
+        }
+    }
+
+    /// Whether no transaction is left and nothing waits to be taken by [`Self::poll_output`].
+    pub fn is_idle(&self) -> bool {
+        self.clients.len() == 0 && self.servers.len() == 0 && self.outputs.is_empty()
+    }
+
+    /// Mints a tag: 64 random bits, 16 hexadecimal digits (RFC 3261 section 19.3).
+    pub fn mint_tag(&mut self) -> String {
+        self.mint.tag()
+    }
+
+    /// Mints a Call-ID that names this shard; [`shard_of_call_id`] reads it back.
+    pub fn mint_call_id(&mut self) -> String {
+        let host = self.config.listeners.first().map_or("", |listener| &listener.sent_by);
+        self.mint.call_id(self.config.shard, host)
+    }
+
+    /// What this endpoint has done and holds.
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// Time does not go back here, whatever the caller says: the timers rely on it.
+    fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    fn handle_datagram(&mut self, flow: Flow, bytes: Bytes) {
+        match Message::parse(bytes, &self.config.limits) {
+            Ok(message) => {
+                self.stats.messages += 1;
+                if message.is_request() {
+                    self.handle_request(flow, message);
+                } else {
+                    self.handle_response(message);
+                }
+            }
+            Err(error) => self.handle_unreadable(flow, error),
+        }
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: Bytes) {
+        self.outputs.push_back(Output::Transmit { flow, bytes });
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    const fn transactions(&self) -> usize {
+        self.clients.len() + self.servers.len()
+    }
+
+    const fn is_full(&self) -> bool {
+        self.transactions() >= self.config.transactions_max
+    }
+
+    /// Whether even the reserve is used up.
+    const fn is_overfull(&self) -> bool {
+        let max = self.config.transactions_max;
+        self.transactions() >= max + max / RESERVE_DIVISOR
+    }
+}

@@ -1,0 +1,7 @@
+//! The endpoint from outside: bytes and time in, outputs out.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+extern crate jackfield_sip as sip;
+
+mod call;
+mod support;
