@@ -1,1 +1,29 @@
-//! The call engine, sans-IO: calls, legs, registrar, questions to plugins.
+//! The call engine: calls and their legs, the registrar, and the questions put to plugins.
+//!
+//! Sans-IO: [`Switch::handle_input`] takes what happened and when, [`Switch::poll_output`] gives what to do about it. **The
+//! single-mutation rule:** after every `handle_*` the driver drains `poll_output` to `None` before it hands in anything else,
+//! so that what one input caused is done before the next is looked at (a registration is published before the call that needs
+//! it is routed).
+//!
+//! One `Switch` is one shard of calls. A call never spans two shards.
+#![forbid(unsafe_code)]
+
+mod call;
+mod config;
+mod fact;
+mod in_dialog;
+mod io;
+mod registrar;
+mod shard;
+mod stats;
+mod switch;
+mod tables;
+mod view;
+
+pub use config::{Config, Limits, Listener, RegistrarConfig};
+pub use fact::{Cause, Fact, Party as ReleasedBy};
+pub use io::{Command, Input, Output, Publish, Reason};
+pub use shard::shard_of;
+pub use stats::Stats;
+pub use switch::Switch;
+pub use view::{CallPhase, CallView, LegView};

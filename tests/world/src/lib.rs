@@ -1,1 +1,26 @@
-//! Virtual clock, network and phones around the real switch.
+//! The whole switch under a virtual clock: simulated phones, a network with faults, plugins that lie, all from one seed.
+//!
+//! A [`World`] has one node (one or more shards of the real [`switch::Switch`]), phones built on the real [`sip::Endpoint`], and
+//! a [`Network`] between them. Nothing waits: time jumps to the next thing that happens. Two runs of one seed are equal to the
+//! byte, so a failure is reproduced by its seed.
+#![forbid(unsafe_code)]
+
+mod decider;
+mod directory;
+mod invariants;
+mod network;
+mod node;
+mod phone;
+mod random;
+mod relay;
+mod trace;
+mod world;
+
+pub use decider::{Decider, Reply, built_in};
+pub use invariants::{Violation, check};
+pub use network::{Faults, Network};
+pub use node::{HOST, Node};
+pub use phone::{Manner, Phone, PhoneFact, Reaction};
+pub use random::Random;
+pub use trace::Trace;
+pub use world::{Options, World};

@@ -1,0 +1,164 @@
+//! Responses to the caller, and the moment the parties are joined.
+
+use media::Side;
+use model::Instant;
+use sip::{ClientTx, Dialog, Message, Name, response_to};
+
+use super::{Branch, Call, Leg, PendingAck, State, copy_headers, headers::ALLOW, media::Body};
+use crate::{Fact, Reason, tables::Tables};
+
+/// A dialog that was answered and is not wanted: it must be acknowledged and ended.
+pub(super) struct Stray {
+    pub(super) tx: ClientTx,
+    pub(super) contact: Box<str>,
+    pub(super) dialog: Dialog,
+}
+
+impl Call {
+    /// Joins the caller to the branch that answered, or gives the branch back when its answer cannot be relayed.
+    pub(super) fn answer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        branch: Branch,
+        dialog: Dialog,
+        response: &Message,
+    ) -> Result<(), Stray> {
+        let tx = branch.tx();
+        let Ok(body) = self.body_across(tables, Side::B, response) else {
+            return Err(Stray { tx, contact: branch.contact, dialog });
+        };
+        let Some((server_tx, invite)) = self.caller.invite.take() else {
+            return Err(Stray { tx, contact: branch.contact, dialog });
+        };
+        let Ok(caller_dialog) = Dialog::from_request(&invite, &self.caller.tag, self.caller.flow)
+        else {
+            // The INVITE has no usable Contact: nothing could ever be sent to the caller.
+            self.caller.invite = Some((server_tx, invite));
+            return Err(Stray { tx, contact: branch.contact, dialog });
+        };
+        self.stop_timer(tables, Reason::Ring);
+        self.cancel_branches(tables, now);
+        let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
+        accept.header(Name::Contact, &self.caller.contact);
+        accept.header(Name::Allow, ALLOW);
+        copy_headers(response, |name, value| {
+            accept.other(name, value);
+        });
+        tables.sign_response(&mut accept);
+        tables.endpoint.respond(now, server_tx, finish(accept, body));
+        if invite.body().is_empty() {
+            // Delayed offer: the answer is in the caller's ACK, so the called side's ACK waits for it.
+            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: 1 });
+        } else {
+            let ack = dialog.ack(1, &branch.contact);
+            tables.endpoint.send_ack(now, tx, dialog.flow, ack);
+        }
+        self.caller.dialog = Some(caller_dialog);
+        self.caller.awaits_ack = Some(server_tx);
+        tables.legs_by_tag.insert(branch.tag, branch.leg);
+        self.callee = Some(Leg {
+            id: branch.leg,
+            uri: branch.uri,
+            contact: branch.contact,
+            dialog,
+            holding: false,
+            awaits_ack: None,
+            bye_after_ack: false,
+        });
+        self.state = State::Established { since: now };
+        self.forget_plan();
+        tables.stats.calls_established += 1;
+        tables.emit(Fact::Established { conn: self.conn, leg: branch.leg });
+        Ok(())
+    }
+
+    /// What routing needed is not needed any more: an established call is small.
+    fn forget_plan(&mut self) {
+        self.plan = std::collections::VecDeque::new();
+        self.groups = std::collections::VecDeque::new();
+        self.attempts = Vec::new();
+        self.last_redirect = Vec::new();
+        self.trying = None;
+    }
+
+    /// A provisional response of the called side, as the caller shall see it.
+    pub(super) fn pass_response_to_caller(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        response: &Message,
+        body: Body,
+    ) {
+        let Some((tx, invite)) = &self.caller.invite else { return };
+        let mut writer =
+            response_to(invite, response.status(), response.reason(), Some(&self.caller.tag));
+        writer.header(Name::Contact, &self.caller.contact);
+        copy_headers(response, |name, value| {
+            writer.other(name, value);
+        });
+        tables.sign_response(&mut writer);
+        tables.endpoint.respond(now, *tx, finish(writer, body));
+    }
+
+    /// A final status for the caller's INVITE, if it still waits for one. `contacts` go with a redirection.
+    pub(super) fn respond_to_caller(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        status: u16,
+        reason: &str,
+        contacts: &[String],
+    ) {
+        let Some((tx, invite)) = self.caller.invite.take() else { return };
+        let mut writer = response_to(&invite, status, reason, Some(&self.caller.tag));
+        if (300..400).contains(&status) {
+            for contact in contacts {
+                writer.header(Name::Contact, contact);
+            }
+        }
+        if status == 503 {
+            writer.header(Name::RetryAfter, tables.config.limits.retry_after_s);
+        }
+        tables.sign_response(&mut writer);
+        tables.invites_by_server_tx.remove(&tx);
+        tables.endpoint.respond(now, tx, writer.finish(None));
+    }
+
+    /// An ACK of one of our 2xx came from `side`.
+    pub(crate) fn on_ack(&mut self, tables: &mut Tables, now: Instant, side: Side, ack: &Message) {
+        self.ack_came(tables, side);
+        if self.pending_ack.as_ref().is_some_and(|pending| pending.from == side) {
+            self.pass_ack(tables, now, ack);
+        }
+        self.send_awaited_bye(tables, now, side);
+    }
+
+    /// The called side's ACK goes out with the answer that came in the caller's, or the other way round.
+    fn pass_ack(&mut self, tables: &mut Tables, now: Instant, ack: &Message) {
+        let Some(pending) = self.pending_ack.take() else { return };
+        let body = self.body_across(tables, pending.from, ack).unwrap_or_default();
+        let to = pending.from.other();
+        let contact = self.contact(to).to_owned();
+        let Some(dialog) = self.dialog_mut(to) else { return };
+        let flow = dialog.flow;
+        let draft = dialog.ack(pending.cseq, &contact).with_body(body);
+        tables.endpoint.send_ack(now, pending.tx, flow, draft);
+    }
+
+    /// Ends a 2xx that was never passed on: its ACK carries no answer, and a BYE follows.
+    pub(super) fn abandon_pending_ack(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(pending) = self.pending_ack.take() else { return };
+        let to = pending.from.other();
+        let contact = self.contact(to).to_owned();
+        let Some(dialog) = self.dialog_mut(to) else { return };
+        let flow = dialog.flow;
+        let draft = dialog.ack(pending.cseq, &contact);
+        tables.endpoint.send_ack(now, pending.tx, flow, draft);
+    }
+}
+
+/// Finishes a response with a body that may be absent.
+pub(super) fn finish(writer: sip::Writer, body: Body) -> bytes::Bytes {
+    writer.finish(body.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref())))
+}

@@ -1,0 +1,195 @@
+//! One target after another.
+
+use model::{
+    Aor, Binding, Directory, Flow, Instant, LegId, ListenerId, Transport,
+    hook::{Attempt, Destination, Target},
+};
+use sip::Uri;
+
+use super::{Call, State, question::RING_MAX};
+use crate::{Fact, Reason, tables::Tables};
+
+/// One contact of a target.
+pub(crate) struct Hop {
+    /// The Request-URI.
+    pub(crate) uri: String,
+    pub(crate) flow: Flow,
+}
+
+/// The target being tried.
+pub(crate) struct Trying {
+    target: Target,
+    since: Instant,
+    /// The best final status of its branches so far (RFC 3261 section 16.7 step 6), 0 while there is none.
+    best: u16,
+    /// Contacts of the 3xx that is the best answer so far.
+    redirect: Vec<String>,
+}
+
+impl Call {
+    /// Tries the next group of contacts, or the next target, or ends the call with the last failure.
+    pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+        while self.branches_live() == 0 {
+            if let Some(group) = self.groups.pop_front() {
+                self.try_group(tables, now, group);
+                continue;
+            }
+            if self.trying.is_some() {
+                return self.target_failed(tables, now);
+            }
+            let over = self.attempts.len() >= tables.config.limits.attempts_max;
+            match self.plan.pop_front().filter(|_| !over) {
+                Some(target) => self.begin_target(tables, now, dir, target),
+                None => return self.give_up(tables, now),
+            }
+        }
+    }
+
+    fn begin_target(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        target: Target,
+    ) {
+        let resolved = match &target.to {
+            Destination::Aor(aor) => groups_of_aor(dir, now, aor),
+            Destination::Uri(uri) => self.groups_of_uri(tables, uri),
+        };
+        let (groups, best) = match resolved {
+            Ok(groups) => (groups, 0),
+            Err(status) => (Vec::new(), status),
+        };
+        let ring = target.ring.unwrap_or(tables.config.ring_timeout).min(RING_MAX);
+        self.groups = groups.into();
+        self.trying = Some(Trying { target, since: now, best, redirect: Vec::new() });
+        self.media.forget_callee(tables, self.conn);
+        self.state = State::Trying { alerting: false };
+        self.start_timer(tables, now + ring, Reason::Ring);
+    }
+
+    fn try_group(&mut self, tables: &mut Tables, now: Instant, group: Vec<Hop>) {
+        let most = tables.config.limits.branches_max;
+        for hop in group.into_iter().take(most) {
+            if let Err(status) = self.open_branch(tables, now, hop) {
+                self.note_failure(status, Vec::new());
+            }
+        }
+    }
+
+    /// Remembers the best failure of the target being tried.
+    pub(super) fn note_failure(&mut self, status: u16, redirect: Vec<String>) {
+        let Some(trying) = &mut self.trying else { return };
+        if trying.best == 0 || rank(status) < rank(trying.best) {
+            trying.best = status;
+            trying.redirect = redirect;
+        }
+    }
+
+    /// A branch of the target being tried has failed: on to what is left of it.
+    pub(super) fn branch_failed(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        leg: LegId,
+        status: u16,
+        redirect: Vec<String>,
+    ) {
+        tables.emit(Fact::LegFailed { leg, status });
+        let State::Trying { .. } = self.state else { return };
+        self.note_failure(status, redirect);
+        if status >= 600 {
+            // RFC 3261 section 16.7 step 5: a 6xx ends the search.
+            self.cancel_branches(tables, now);
+            self.groups.clear();
+        }
+        self.try_next(tables, now, dir);
+    }
+
+    /// The target rang long enough.
+    pub(crate) fn on_ring_timeout(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+    ) {
+        let State::Trying { .. } = self.state else { return };
+        self.groups.clear();
+        if let Some(trying) = &mut self.trying {
+            trying.best = 408;
+        }
+        self.cancel_branches(tables, now);
+        self.try_next(tables, now, dir);
+    }
+
+    fn target_failed(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(trying) = self.trying.take() else { return };
+        self.stop_timer(tables, Reason::Ring);
+        self.attempts.push(Attempt {
+            target: trying.target,
+            status: trying.best,
+            lasted: now - trying.since,
+        });
+        self.last_redirect = trying.redirect;
+        self.ask_route_on_failure(tables, now);
+    }
+
+    /// Every target failed. The caller gets the last failure; 408 becomes 480, since it is the called party that did not
+    /// answer and not this switch.
+    fn give_up(&mut self, tables: &mut Tables, now: Instant) {
+        let status = match self.attempts.last().map(|attempt| attempt.status) {
+            Some(408) | None => 480,
+            Some(status) => status,
+        };
+        let contacts = std::mem::take(&mut self.last_redirect);
+        self.respond_to_caller(tables, now, status, "", &contacts);
+        self.release(tables, now, crate::Cause::Refused(status), None);
+    }
+
+    /// A URI is called directly: its host is an address, over the caller's listener.
+    fn groups_of_uri(&self, tables: &Tables, uri: &str) -> Result<Vec<Vec<Hop>>, u16> {
+        let peer = Uri::parse(uri).ok().and_then(|uri| uri.socket_addr()).ok_or(503_u16)?;
+        let listener = listener_for(tables, self.caller.flow, peer).ok_or(503_u16)?;
+        let flow = Flow { transport: Transport::Udp, listener, peer };
+        Ok(vec![vec![Hop { uri: uri.to_owned(), flow }]])
+    }
+}
+
+/// The caller's listener where it can reach `peer`, else the first that can.
+fn listener_for(tables: &Tables, caller: Flow, peer: std::net::SocketAddr) -> Option<ListenerId> {
+    let reaches = |id: ListenerId| {
+        tables
+            .config
+            .listeners
+            .get(usize::from(id.0))
+            .is_some_and(|l| l.advertised.is_ipv4() == peer.is_ipv4())
+    };
+    if reaches(caller.listener) {
+        return Some(caller.listener);
+    }
+    (0..tables.config.listeners.len())
+        .filter_map(|n| u16::try_from(n).ok().map(ListenerId))
+        .find(|id| reaches(*id))
+}
+
+/// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18).
+fn groups_of_aor(dir: &dyn Directory, now: Instant, aor: &Aor) -> Result<Vec<Vec<Hop>>, u16> {
+    let bindings = dir.bindings(aor);
+    let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
+    let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
+    for Binding { contact, flow, q_milli, .. } in live {
+        let hop = Hop { uri: contact.to_string(), flow: *flow };
+        match groups.iter_mut().find(|(q, _)| q == q_milli) {
+            Some((_, group)) => group.push(hop),
+            None => groups.push((*q_milli, vec![hop])),
+        }
+    }
+    groups.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
+    if groups.is_empty() { Err(480) } else { Ok(groups.into_iter().map(|(_, g)| g).collect()) }
+}
+
+/// The order of RFC 3261 section 16.7 step 6: 6xx, then the lowest class.
+const fn rank(status: u16) -> u16 {
+    if status >= 600 { 0 } else { status / 100 }
+}

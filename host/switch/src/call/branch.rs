@@ -1,0 +1,257 @@
+//! A branch: an INVITE of ours to one contact, until its final response.
+
+use media::Side;
+use model::{Directory, Instant, LegId};
+use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
+
+use super::{Call, State, attempt::Hop, copy_headers, our_contact};
+use crate::{
+    Fact,
+    tables::{ClientUse, Tables},
+};
+
+/// An INVITE of ours to one contact.
+pub(crate) struct Branch {
+    pub(crate) leg: LegId,
+    /// The Request-URI.
+    pub(crate) uri: String,
+    pub(crate) tag: Box<str>,
+    pub(crate) contact: Box<str>,
+    tx: ClientTx,
+    /// What was sent, less its Via and body: the dialog is made from it and from the response.
+    facts: sip::DialogSeed,
+    /// A CANCEL went out, or will; a 2xx that still comes is acknowledged and ended.
+    cancelled: bool,
+}
+
+impl Call {
+    /// How many branches may still answer.
+    pub(super) fn branches_live(&self) -> usize {
+        self.branches.iter().filter(|branch| !branch.cancelled).count()
+    }
+
+    /// Sends the INVITE of one contact. The error is the status the branch failed with.
+    pub(super) fn open_branch(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        hop: Hop,
+    ) -> Result<(), u16> {
+        let Some((_, invite)) = &self.caller.invite else { return Err(487) };
+        let invite = invite.clone();
+        let offer = self.offer_for_callee(tables, &invite)?;
+        self.next_leg += 1;
+        let leg = LegId { conn: self.conn, number: self.next_leg };
+        let tag: Box<str> = tables.endpoint.mint_tag().into();
+        let call_id = tables.endpoint.mint_call_id();
+        let user = Uri::parse(&self.facts.caller.uri).ok().and_then(|uri| uri.user);
+        let contact: Box<str> = our_contact(user, tables.advertised(hop.flow.listener)).into();
+        let seed = sip::DialogSeed {
+            call_id,
+            local_tag: tag.to_string(),
+            local_uri: without_tag(invite.header(Name::From).unwrap_or_default()),
+            remote_uri: without_tag(invite.header(Name::To).unwrap_or_default()),
+            cseq: 1,
+            flow: hop.flow,
+        };
+        let draft = invite_draft(tables, &invite, &hop.uri, &seed, &contact, offer);
+        let tx = tables.endpoint.send_request(now, hop.flow, draft).map_err(|_| 503_u16)?;
+        tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
+        tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
+        self.branches.push(Branch {
+            leg,
+            uri: hop.uri,
+            tag,
+            contact,
+            tx,
+            facts: seed,
+            cancelled: false,
+        });
+        Ok(())
+    }
+
+    /// A response to a branch's INVITE.
+    pub(crate) fn on_branch_response(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        leg: LegId,
+        response: &Message,
+    ) {
+        match response.status() {
+            ..=100 => {}
+            status @ 101..=199 => self.on_branch_provisional(tables, now, leg, status, response),
+            200..=299 => self.on_branch_answer(tables, now, dir, leg, response),
+            status => {
+                let redirect = match status {
+                    300..=399 => response.values(Name::Contact).map(str::to_owned).collect(),
+                    _ => Vec::new(),
+                };
+                self.end_branch(tables, now, dir, leg, status, redirect);
+            }
+        }
+    }
+
+    /// A branch's INVITE got no final response at all: `status` says how.
+    pub(crate) fn on_branch_lost(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        leg: LegId,
+        status: u16,
+    ) {
+        self.end_branch(tables, now, dir, leg, status, Vec::new());
+    }
+
+    fn end_branch(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        leg: LegId,
+        status: u16,
+        redirect: Vec<String>,
+    ) {
+        let Some(branch) = self.take_branch(leg) else { return };
+        tables.uses_by_client_tx.remove(&branch.tx);
+        if branch.cancelled {
+            tables.emit(Fact::LegFailed { leg, status });
+        } else {
+            self.branch_failed(tables, now, dir, leg, status, redirect);
+        }
+    }
+
+    fn on_branch_provisional(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        leg: LegId,
+        status: u16,
+        response: &Message,
+    ) {
+        let live = self.branches.iter().any(|b| b.leg == leg && !b.cancelled);
+        let State::Trying { .. } = self.state else { return };
+        if !live {
+            return;
+        }
+        self.state = State::Trying { alerting: true };
+        tables.emit(Fact::LegAlerting { leg, status });
+        // An early description that cannot be read is left out; the caller still hears that it rings.
+        let body = self.body_across(tables, Side::B, response).unwrap_or_default();
+        self.pass_response_to_caller(tables, now, response, body);
+    }
+
+    fn on_branch_answer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        leg: LegId,
+        response: &Message,
+    ) {
+        let Some(branch) = self.take_branch(leg) else { return };
+        let Ok(dialog) = Dialog::from_response(&branch.facts, response) else {
+            // A 2xx without a usable tag or Contact cannot be acknowledged; it ends as a bad gateway would.
+            tables.uses_by_client_tx.remove(&branch.tx);
+            return self.branch_failed(tables, now, dir, leg, 502, Vec::new());
+        };
+        let trying = matches!(self.state, State::Trying { .. });
+        if branch.cancelled || !trying {
+            hang_up_stray(tables, now, branch.tx, &branch.contact, dialog);
+            tables.emit(Fact::LegFailed { leg, status: 487 });
+            return;
+        }
+        if let Err(stray) = self.answer(tables, now, branch, dialog, response) {
+            hang_up_stray(tables, now, stray.tx, &stray.contact, stray.dialog);
+            self.branch_failed(tables, now, dir, leg, 488, Vec::new());
+        }
+    }
+
+    /// Cancels every branch that may still answer (RFC 3261 section 9.1).
+    pub(super) fn cancel_branches(&mut self, tables: &mut Tables, now: Instant) {
+        for branch in self.branches.iter_mut().filter(|branch| !branch.cancelled) {
+            branch.cancelled = true;
+            tables.endpoint.cancel(now, branch.tx);
+        }
+    }
+
+    fn take_branch(&mut self, leg: LegId) -> Option<Branch> {
+        let at = self.branches.iter().position(|branch| branch.leg == leg)?;
+        Some(self.branches.swap_remove(at))
+    }
+}
+
+impl Branch {
+    pub(super) const fn tx(&self) -> ClientTx {
+        self.tx
+    }
+}
+
+/// A 2xx that nobody waits for any more: acknowledged, then ended with BYE (RFC 3261 section 13.2.2.4).
+pub(super) fn hang_up_stray(
+    tables: &mut Tables,
+    now: Instant,
+    tx: ClientTx,
+    contact: &str,
+    mut dialog: Dialog,
+) {
+    let ack = dialog.ack(1, contact);
+    tables.endpoint.send_ack(now, tx, dialog.flow, ack);
+    tables.send_bye(now, &mut dialog, contact, None);
+}
+
+fn invite_draft(
+    tables: &Tables,
+    invite: &Message,
+    uri: &str,
+    seed: &sip::DialogSeed,
+    contact: &str,
+    offer: super::media::Body,
+) -> RequestDraft {
+    let hops = invite.max_forwards().unwrap_or(70).saturating_sub(1).min(255);
+    let mut writer = Writer::request(Method::Invite, uri);
+    writer.header(Name::MaxForwards, hops);
+    writer.header(Name::From, format_args!("{};tag={}", seed.local_uri, seed.local_tag));
+    writer.header(Name::To, &seed.remote_uri);
+    writer.header(Name::CallId, &seed.call_id);
+    writer.header(Name::CSeq, format_args!("{} INVITE", seed.cseq));
+    writer.header(Name::Contact, contact);
+    writer.header(Name::Allow, super::headers::ALLOW);
+    copy_headers(invite, |name, value| {
+        writer.other(name, value);
+    });
+    tables.sign_request(&mut writer);
+    writer.draft(offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref())))
+}
+
+/// A From or To value less its tag: the rest, parameters included, is carried as it stood.
+fn without_tag(value: &str) -> String {
+    let after = value.rfind('>').map_or(0, |at| at + 1);
+    let (address, params) = value.split_at(after);
+    let mut text = address.to_owned();
+    for (n, param) in params.split(';').enumerate() {
+        let name = param.split('=').next().unwrap_or_default().trim();
+        if name.eq_ignore_ascii_case("tag") {
+            continue;
+        }
+        if n > 0 {
+            text.push(';');
+        }
+        text.push_str(param);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_tag;
+
+    #[test]
+    fn only_the_tag_is_taken_from_an_address() {
+        assert_eq!(without_tag("<sip:a@b;tag=x>;q=1;tag=9;z"), "<sip:a@b;tag=x>;q=1;z");
+        assert_eq!(without_tag("sip:a@b;tag=9"), "sip:a@b");
+        assert_eq!(without_tag("\"A\" <sip:a@b>"), "\"A\" <sip:a@b>");
+    }
+}

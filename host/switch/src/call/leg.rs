@@ -1,0 +1,33 @@
+//! The two kinds of leg that stand in a call: the caller's, and the one that answered.
+
+use model::{Flow, LegId};
+use sip::{Dialog, Message, ServerTx};
+
+/// The caller's leg, from its INVITE on.
+pub(crate) struct CallerLeg {
+    pub(crate) flow: Flow,
+    /// Our tag towards the caller, in every response but 100.
+    pub(crate) tag: Box<str>,
+    pub(crate) contact: Box<str>,
+    /// The INVITE and its transaction, until its final response is sent.
+    pub(crate) invite: Option<(ServerTx, Message)>,
+    /// From the 2xx on.
+    pub(crate) dialog: Option<Dialog>,
+    pub(crate) holding: bool,
+    /// A 2xx of ours waits for its ACK; a BYE must wait with it (RFC 3261 section 15).
+    pub(crate) awaits_ack: Option<ServerTx>,
+    pub(crate) bye_after_ack: bool,
+}
+
+/// The leg that answered.
+pub(crate) struct Leg {
+    pub(crate) id: LegId,
+    /// The Request-URI it was called with.
+    pub(crate) uri: String,
+    pub(crate) contact: Box<str>,
+    pub(crate) dialog: Dialog,
+    pub(crate) holding: bool,
+    /// As of the caller's leg; a re-INVITE of this side is answered by us too.
+    pub(crate) awaits_ack: Option<ServerTx>,
+    pub(crate) bye_after_ack: bool,
+}

@@ -1,0 +1,163 @@
+//! The call's media: whether it is relayed, and the session descriptions on their way across.
+
+use bytes::Bytes;
+use media::{RelayCommand, Side, StreamNo, StreamPorts};
+use model::{ConnId, Instant, RelayId, hook::MediaMode};
+use sip::{Message, Name, sdp::Sdp};
+
+use super::Call;
+use crate::{Reason, tables::Tables};
+
+/// The content type of a session description (RFC 3264).
+pub(super) const SDP_TYPE: &str = "application/sdp";
+
+/// Streams opened for a call whose INVITE has no offer: what it will need is known only when the answer comes.
+const DELAYED_OFFER_STREAMS: u8 = 2;
+
+/// How this call's media goes.
+#[derive(Default)]
+pub(crate) struct CallMedia {
+    anchored: bool,
+    /// Asked of the relay and not closed yet.
+    requested: bool,
+    /// Our ports, one entry a stream, once the relay is open.
+    ports: Vec<StreamPorts>,
+    /// The called side has been told to the relay, so another target must first be forgotten.
+    callee_known: bool,
+}
+
+impl CallMedia {
+    pub(crate) const fn is_anchored(&self) -> bool {
+        self.anchored
+    }
+
+    /// The relay is open, or has more streams now.
+    pub(crate) fn opened(&mut self, ports: Vec<StreamPorts>) {
+        self.ports = ports;
+    }
+
+    pub(super) fn forget_callee(&mut self, tables: &mut Tables, conn: ConnId) {
+        if std::mem::take(&mut self.callee_known) {
+            tables.relay(RelayCommand::Forget { relay: RelayId(conn), side: Side::B });
+        }
+    }
+
+    pub(super) fn close(&mut self, tables: &mut Tables, conn: ConnId) {
+        if std::mem::take(&mut self.requested) {
+            tables.close_relay(conn);
+        }
+    }
+
+    pub(super) fn streams(&self) -> usize {
+        self.ports.len()
+    }
+}
+
+/// A body for the other leg: its content type and its bytes.
+pub(super) type Body = Option<(String, Bytes)>;
+
+/// A session description that cannot be read, and must be to be relayed.
+#[derive(Debug)]
+pub(super) struct Unreadable;
+
+impl Call {
+    /// Decides how the media goes; true when the relay was asked and its answer must be awaited.
+    pub(super) fn open_media(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        mode: MediaMode,
+    ) -> bool {
+        self.media.anchored = mode != MediaMode::Bypass;
+        if !self.media.anchored || self.media.requested {
+            return false;
+        }
+        let streams = self.caller.invite.as_ref().map_or(0, |(_, invite)| streams_of(invite));
+        self.media.requested = true;
+        let streams = streams.clamp(1, tables.config.limits.streams_max);
+        tables.relay(RelayCommand::Open { relay: RelayId(self.conn), streams });
+        let deadline = now + tables.config.relay_timeout;
+        self.start_timer(tables, deadline, Reason::Relay);
+        true
+    }
+
+    /// The caller's offer as the called side shall see it; 488 when it cannot be read.
+    pub(super) fn offer_for_callee(
+        &mut self,
+        tables: &mut Tables,
+        invite: &Message,
+    ) -> Result<Body, u16> {
+        self.body_across(tables, Side::A, invite).map_err(|Unreadable| 488)
+    }
+
+    /// The body of `message`, which came from `side`, as the other side shall see it. A session description is told to the
+    /// relay and has our ports put in; any other body passes as it is.
+    pub(super) fn body_across(
+        &mut self,
+        tables: &mut Tables,
+        side: Side,
+        message: &Message,
+    ) -> Result<Body, Unreadable> {
+        let body = message.body_bytes();
+        if body.is_empty() {
+            return Ok(None);
+        }
+        let kind = message.header(Name::ContentType).unwrap_or(SDP_TYPE);
+        if !self.media.anchored || !is_sdp(kind) {
+            return Ok(Some((kind.to_owned(), body)));
+        }
+        let sdp = Sdp::parse(&body).map_err(|_| Unreadable)?;
+        self.tell_relay(tables, side, &sdp);
+        let ours: Vec<_> = self
+            .media
+            .ports
+            .iter()
+            .map(|ports| match side {
+                Side::A => Some(ports.b),
+                Side::B => Some(ports.a),
+            })
+            .collect();
+        Ok(Some((kind.to_owned(), sdp.rewrite(&ours).into())))
+    }
+
+    /// Where the party says its media shall be sent.
+    fn tell_relay(&mut self, tables: &mut Tables, side: Side, sdp: &Sdp<'_>) {
+        if side == Side::B {
+            self.media.callee_known = true;
+        }
+        for (n, stream) in sdp.media().enumerate().take(self.media.ports.len()) {
+            let Ok(n) = u8::try_from(n) else { return };
+            tables.relay(RelayCommand::Remote {
+                relay: RelayId(self.conn),
+                stream: StreamNo(n),
+                side,
+                rtp: stream.rtp_addr(),
+                rtcp: stream.rtcp_addr(),
+                mux: stream.rtcp_mux(),
+            });
+        }
+    }
+}
+
+/// Whether a party holds the other with this description (RFC 3264 section 8.4): every stream is sendonly, inactive or, in the
+/// old way, has the address 0.0.0.0.
+pub(super) fn holds(message: &Message) -> Option<bool> {
+    if message.body().is_empty() || !is_sdp(message.header(Name::ContentType).unwrap_or(SDP_TYPE)) {
+        return None;
+    }
+    Sdp::parse(message.body()).ok().map(|sdp| sdp.is_hold())
+}
+
+/// The number of media streams of a request's offer.
+pub(super) fn streams_of(request: &Message) -> u8 {
+    if request.body().is_empty() {
+        return DELAYED_OFFER_STREAMS;
+    }
+    let count = Sdp::parse(request.body()).map_or(0, |sdp| sdp.media().count());
+    u8::try_from(count).unwrap_or(u8::MAX)
+}
+
+fn is_sdp(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case(SDP_TYPE)
+}

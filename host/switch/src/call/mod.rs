@@ -1,0 +1,164 @@
+//! One call: its legs, its plan, its media, and what it does next.
+
+mod answer;
+mod attempt;
+mod branch;
+mod headers;
+mod leg;
+mod media;
+mod offer;
+mod question;
+mod reinvite;
+mod release;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ::media::Side;
+use model::{
+    ConnId, GenerationRef, GenerationToken, Instant,
+    hook::{Attempt, CallFacts, QuestionId, Target},
+};
+
+pub(crate) use self::{
+    branch::Branch,
+    headers::{copy_headers, our_contact},
+    leg::{CallerLeg, Leg},
+    media::CallMedia,
+    offer::refuse,
+    reinvite::{PendingAck, Reinvite},
+};
+use crate::{CallPhase, CallView, LegView, Reason, tables::Tables};
+
+/// A call: the caller's leg, and either the branches being tried or the leg that answered.
+pub(crate) struct Call {
+    pub(crate) conn: ConnId,
+    pub(crate) facts: Arc<CallFacts>,
+    pub(crate) started_at: Instant,
+    pub(crate) state: State,
+    /// The hook table this call is pinned to from its first answer to its end.
+    pin: Option<GenerationToken>,
+    routed_by: Option<GenerationRef>,
+    pub(crate) caller: CallerLeg,
+    pub(crate) callee: Option<Leg>,
+    pub(crate) branches: Vec<Branch>,
+    next_leg: u16,
+    plan: VecDeque<Target>,
+    /// The contacts of the target being tried that were not tried yet, in groups of equal q.
+    groups: VecDeque<Vec<attempt::Hop>>,
+    trying: Option<attempt::Trying>,
+    attempts: Vec<Attempt>,
+    /// The contacts of a redirection that ended the last target.
+    last_redirect: Vec<String>,
+    pub(crate) media: CallMedia,
+    pub(crate) reinvite: Option<Reinvite>,
+    /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.
+    pub(crate) pending_ack: Option<PendingAck>,
+    timers: Vec<(Instant, Reason)>,
+}
+
+/// Where a call is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// Waiting for the plugins.
+    Asking(QuestionId),
+    /// Waiting for the relay.
+    OpeningMedia,
+    /// Trying targets; `alerting` once one of them rings.
+    Trying {
+        /// Whether the caller has been told that it rings.
+        alerting: bool,
+    },
+    /// The parties talk.
+    Established {
+        /// Since when.
+        since: Instant,
+    },
+    /// Over; the last transactions end.
+    Ending,
+}
+
+impl Call {
+    /// Whether nothing of this call is awaited any more, so that it can be forgotten.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state == State::Ending
+            && self.branches.is_empty()
+            && self.reinvite.is_none()
+            && !self.caller.bye_after_ack
+            && !self.callee.as_ref().is_some_and(|leg| leg.bye_after_ack)
+    }
+
+    pub(crate) fn start_timer(&mut self, tables: &mut Tables, at: Instant, reason: Reason) {
+        self.stop_timer(tables, reason);
+        self.timers.push((at, reason));
+        tables.start_timer(at, self.conn, reason);
+    }
+
+    pub(crate) fn stop_timer(&mut self, tables: &mut Tables, reason: Reason) {
+        let conn = self.conn;
+        self.timers.retain(|(at, r)| {
+            if *r == reason {
+                tables.stop_timer(*at, conn, *r);
+            }
+            *r != reason
+        });
+    }
+
+    pub(crate) fn stop_all_timers(&mut self, tables: &mut Tables) {
+        for (at, reason) in self.timers.drain(..) {
+            tables.stop_timer(at, self.conn, reason);
+        }
+    }
+
+    /// The leg of a side, once it has a dialog.
+    pub(crate) fn dialog_mut(&mut self, side: Side) -> Option<&mut sip::Dialog> {
+        match side {
+            Side::A => self.caller.dialog.as_mut(),
+            Side::B => self.callee.as_mut().map(|leg| &mut leg.dialog),
+        }
+    }
+
+    /// Our Contact towards a side.
+    pub(crate) fn contact(&self, side: Side) -> &str {
+        match side {
+            Side::A => &self.caller.contact,
+            Side::B => self.callee.as_ref().map_or("", |leg| &leg.contact),
+        }
+    }
+
+    pub(crate) fn view(&self, now: Instant) -> CallView {
+        let (phase, since) = match self.state {
+            State::Asking(_) => (CallPhase::Routing, None),
+            State::OpeningMedia => (CallPhase::OpeningMedia, None),
+            State::Trying { alerting: false } => (CallPhase::Trying, None),
+            State::Trying { alerting: true } => (CallPhase::Alerting, None),
+            State::Established { since } => (CallPhase::Established, Some(since)),
+            State::Ending => (CallPhase::Ending, None),
+        };
+        let mut legs = vec![LegView {
+            number: 0,
+            uri: self.facts.caller.uri.clone(),
+            holding: self.caller.holding,
+        }];
+        legs.extend(self.branches.iter().map(|b| LegView {
+            number: b.leg.number,
+            uri: b.uri.clone(),
+            holding: false,
+        }));
+        legs.extend(self.callee.iter().map(|leg| LegView {
+            number: leg.id.number,
+            uri: leg.uri.clone(),
+            holding: leg.holding,
+        }));
+        CallView {
+            conn: self.conn,
+            facts: self.facts.clone(),
+            phase,
+            started_at: self.started_at,
+            established_for: since.map(|at| now - at),
+            routed_by: self.routed_by.clone(),
+            table: self.pin.as_ref().map(GenerationToken::table),
+            legs,
+            anchored: self.media.is_anchored(),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! An INVITE becomes a call.
+
+use std::sync::Arc;
+
+use model::{
+    ConnId, Flow, Instant, LegId,
+    hook::{CallFacts, Party},
+};
+use sip::{HeaderError, Message, Name, NameAddr, ServerTx, Uri, response_to};
+
+use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, our_contact};
+use crate::{Fact, tables::Tables};
+
+impl Call {
+    /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`.
+    pub(crate) fn offer(
+        tables: &mut Tables,
+        now: Instant,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Message,
+    ) -> Option<Self> {
+        if invite.header(Name::Require).is_some() {
+            refuse_extension(tables, now, tx, &invite);
+            return None;
+        }
+        let conn = tables.mint_conn_id();
+        let facts = match facts_of(tables, conn, flow, &invite) {
+            Ok(facts) => Arc::new(facts),
+            Err(error) => {
+                refuse(tables, now, tx, &invite, 400, &error.to_string());
+                return None;
+            }
+        };
+        let tag: Box<str> = tables.endpoint.mint_tag().into();
+        let user = Uri::parse(&facts.callee.uri).ok().and_then(|uri| uri.user);
+        let contact = our_contact(user, advertised(tables, flow)).into();
+        tables.legs_by_tag.insert(tag.clone(), LegId { conn, number: 0 });
+        tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
+        tables.stats.calls_offered += 1;
+        tables.emit(Fact::CallOffered { facts: facts.clone() });
+        let mut call = Self {
+            conn,
+            facts,
+            started_at: now,
+            state: State::OpeningMedia,
+            pin: None,
+            routed_by: None,
+            caller: CallerLeg {
+                flow,
+                tag,
+                contact,
+                invite: Some((tx, invite)),
+                dialog: None,
+                holding: false,
+                awaits_ack: None,
+                bye_after_ack: false,
+            },
+            callee: None,
+            branches: Vec::new(),
+            next_leg: 0,
+            plan: std::collections::VecDeque::new(),
+            groups: std::collections::VecDeque::new(),
+            trying: None,
+            attempts: Vec::new(),
+            last_redirect: Vec::new(),
+            media: CallMedia::default(),
+            reinvite: None,
+            pending_ack: None,
+            timers: Vec::new(),
+        };
+        call.ask_route(tables, now);
+        Some(call)
+    }
+}
+
+/// Answers a request with a final status and no more.
+pub(crate) fn refuse(
+    tables: &mut Tables,
+    now: Instant,
+    tx: ServerTx,
+    request: &Message,
+    status: u16,
+    reason: &str,
+) {
+    let tag = tables.endpoint.mint_tag();
+    let mut response = response_to(request, status, reason, Some(&tag));
+    if status == 405 {
+        response.header(Name::Allow, ALLOW);
+    }
+    if status == 503 {
+        response.header(Name::RetryAfter, tables.config.limits.retry_after_s);
+    }
+    tables.sign_response(&mut response);
+    tables.endpoint.respond(now, tx, response.finish(None));
+}
+
+/// RFC 3261 section 8.2.2.3: 420 with the option tags we do not know, which today are all.
+fn refuse_extension(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) {
+    let tag = tables.endpoint.mint_tag();
+    let mut response = response_to(invite, 420, "", Some(&tag));
+    for required in invite.headers(Name::Require) {
+        response.header(Name::Unsupported, required);
+    }
+    tables.sign_response(&mut response);
+    tables.endpoint.respond(now, tx, response.finish(None));
+}
+
+fn advertised(tables: &Tables, flow: Flow) -> std::net::SocketAddr {
+    tables.advertised(flow.listener)
+}
+
+fn facts_of(
+    tables: &Tables,
+    conn: ConnId,
+    flow: Flow,
+    invite: &Message,
+) -> Result<CallFacts, HeaderError> {
+    let ingress = tables
+        .config
+        .listeners
+        .get(usize::from(flow.listener.0))
+        .map_or_else(String::new, |listener| listener.name.clone());
+    Ok(CallFacts {
+        conn_id: conn,
+        call_id: invite.call_id().to_owned(),
+        tenant: "default".to_owned(),
+        ingress,
+        source: flow.peer,
+        caller: party_of(&invite.from()?),
+        callee: party_of_uri(invite.request_uri(), ""),
+        headers: invite.header_block(),
+    })
+}
+
+fn party_of(address: &NameAddr<'_>) -> Party {
+    party_of_uri(address.uri, &address.display)
+}
+
+/// A URI that cannot be taken apart keeps its text and has neither user nor host.
+fn party_of_uri(uri: &str, display: &str) -> Party {
+    let (user, host) = Uri::parse(uri).map_or_else(
+        |_| (String::new(), String::new()),
+        |uri| (uri.user_unescaped().into_owned(), uri.host.to_ascii_lowercase()),
+    );
+    Party { uri: uri.to_owned(), user, host, display: display.to_owned() }
+}

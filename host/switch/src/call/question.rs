@@ -1,0 +1,151 @@
+//! Questions to the plugins, and what their answers do to the call.
+
+use std::time::Duration;
+
+use model::{
+    Aor, Directory, Instant, Membership,
+    hook::{Answer, Ask, Decision, Destination, Hook, MediaMode, Plan, Question, Target, Verdict},
+};
+
+use super::{Call, State};
+use crate::{Cause, Fact, Output, Reason, tables::Tables};
+
+impl Call {
+    pub(super) fn ask_route(&mut self, tables: &mut Tables, now: Instant) {
+        self.ask(tables, now, Ask::Route);
+    }
+
+    pub(super) fn ask_route_on_failure(&mut self, tables: &mut Tables, now: Instant) {
+        let ask = Ask::RouteOnFailure {
+            attempts: self.attempts.clone(),
+            remaining: self.plan.iter().cloned().collect(),
+        };
+        self.ask(tables, now, ask);
+    }
+
+    fn ask(&mut self, tables: &mut Tables, now: Instant, ask: Ask) {
+        let id = tables.mint_question_id(self.conn);
+        self.state = State::Asking(id);
+        let deadline = now + tables.config.question_timeout;
+        self.start_timer(tables, deadline, Reason::Question);
+        let question = Question { id, call: self.facts.clone(), ask, pin: self.pin.clone() };
+        tables.outputs.push_back(Output::Ask(question));
+    }
+
+    /// Takes the answer this call waits for; the caller of this has checked that it does.
+    pub(crate) fn on_answer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        answer: Answer,
+    ) {
+        self.stop_timer(tables, Reason::Question);
+        if self.pin.is_none() {
+            self.pin = answer.pin;
+        }
+        let hook = answer.decision.hook;
+        if hook == Hook::Route {
+            self.routed_by.clone_from(&answer.decision.decided_by);
+        }
+        tables.emit(Fact::Decided { conn: self.conn, decision: answer.decision });
+        self.act_on(tables, now, dir, hook, answer.verdict);
+    }
+
+    /// Nobody answered in time: the built-in default decides.
+    pub(crate) fn on_question_timeout(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+    ) {
+        let State::Asking(id) = self.state else { return };
+        tables.calls_by_question.remove(&id);
+        tables.stats.questions_timed_out += 1;
+        let hook = if self.attempts.is_empty() { Hook::Route } else { Hook::RouteOnFailure };
+        let decision = Decision { hook, decided_by: None, steps: Vec::new(), reasons: Vec::new() };
+        tables.emit(Fact::Decided { conn: self.conn, decision });
+        self.act_on(tables, now, dir, hook, Verdict::BuiltIn);
+    }
+
+    fn act_on(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        hook: Hook,
+        verdict: Verdict,
+    ) {
+        match (hook, verdict) {
+            (_, Verdict::Refuse(status)) => self.refuse_caller(tables, now, status, None),
+            (_, Verdict::Plan(plan)) => self.take_plan(tables, now, dir, plan),
+            (Hook::Route, Verdict::BuiltIn | Verdict::Continue) => {
+                match self.built_in_plan(tables, dir) {
+                    Ok(plan) => self.take_plan(tables, now, dir, plan),
+                    Err(status) => self.refuse_caller(tables, now, status, None),
+                }
+            }
+            (Hook::RouteOnFailure, Verdict::BuiltIn | Verdict::Continue) => {
+                self.try_next(tables, now, dir);
+            }
+        }
+    }
+
+    /// What the switch does by itself: a subscriber of ours is called at its contacts, nothing else is called.
+    fn built_in_plan(&self, tables: &Tables, dir: &dyn Directory) -> Result<Plan, u16> {
+        let callee = &self.facts.callee;
+        let aor = Aor::new(&callee.user, &callee.host);
+        match dir.membership(&aor) {
+            Membership::Subscriber => Ok(Plan {
+                targets: vec![Target { to: Destination::Aor(aor), ring: None }],
+                media: tables.config.media,
+            }),
+            Membership::UnknownUser | Membership::ForeignHost => Err(404),
+        }
+    }
+
+    fn take_plan(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory, plan: Plan) {
+        self.plan = plan.targets.into();
+        self.groups.clear();
+        let mode = match plan.media {
+            MediaMode::Default => tables.config.media,
+            MediaMode::Anchor | MediaMode::Bypass => plan.media,
+        };
+        if self.open_media(tables, now, mode) {
+            self.state = State::OpeningMedia;
+        } else {
+            self.try_next(tables, now, dir);
+        }
+    }
+
+    /// The relay's ports are there: the first target can be tried.
+    pub(crate) fn on_media_open(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+        if self.state == State::OpeningMedia {
+            self.stop_timer(tables, Reason::Relay);
+            self.try_next(tables, now, dir);
+        }
+    }
+
+    /// The relay refused, or did not answer.
+    pub(crate) fn on_media_refused(&mut self, tables: &mut Tables, now: Instant) {
+        if self.state == State::OpeningMedia {
+            self.stop_timer(tables, Reason::Relay);
+            self.refuse_caller(tables, now, 503, Some("No media port"));
+        }
+    }
+
+    /// Ends the call with a final status for the caller.
+    pub(crate) fn refuse_caller(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        status: u16,
+        reason: Option<&str>,
+    ) {
+        self.respond_to_caller(tables, now, status, reason.unwrap_or(""), &[]);
+        self.release(tables, now, Cause::Refused(status), None);
+    }
+}
+
+/// A call may ring this long at the most, whatever its plan says.
+pub(super) const RING_MAX: Duration = Duration::from_secs(3600);

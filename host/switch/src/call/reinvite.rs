@@ -1,0 +1,210 @@
+//! An offer within the call (RFC 3261 section 14): hold, resume, a codec or an address that changes.
+
+use media::{RelayCommand, Side};
+use model::{Instant, RelayId};
+use sip::{ClientTx, Message, Method, Name, ServerTx, response_to};
+
+use super::{
+    Call, State,
+    answer::finish,
+    copy_headers,
+    headers::ALLOW,
+    media::{holds, streams_of},
+    offer::refuse,
+};
+use crate::{
+    Fact,
+    tables::{ClientUse, Tables},
+};
+
+/// A re-INVITE on its way across.
+pub(crate) struct Reinvite {
+    from: Side,
+    server: ServerTx,
+    request: Message,
+    /// `None` while the relay is asked for more streams.
+    client: Option<ClientTx>,
+}
+
+/// A 2xx whose ACK waits for the ACK of the other side, which has the answer in it.
+pub(crate) struct PendingAck {
+    /// The side whose ACK is awaited.
+    pub(crate) from: Side,
+    /// The INVITE, on the other side, that the ACK will acknowledge.
+    pub(crate) tx: ClientTx,
+    /// Its CSeq number.
+    pub(crate) cseq: u32,
+}
+
+impl Call {
+    /// A re-INVITE came from `side`; its CSeq has been checked.
+    pub(crate) fn on_reinvite(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        side: Side,
+        server: ServerTx,
+        request: Message,
+    ) {
+        let State::Established { .. } = self.state else {
+            return refuse(tables, now, server, &request, 481, "");
+        };
+        match &self.reinvite {
+            // RFC 3261 section 14.2: a second INVITE of the same side before the first is answered.
+            Some(open) if open.from == side => {
+                return refuse(tables, now, server, &request, 500, "");
+            }
+            Some(_) => return refuse(tables, now, server, &request, 491, ""),
+            None => {}
+        }
+        if self.pending_ack.is_some() || self.awaits_ack_of(side.other()) {
+            return refuse(tables, now, server, &request, 491, "");
+        }
+        let wanted = streams_of(&request).min(tables.config.limits.streams_max);
+        let extend = self.media.is_anchored() && usize::from(wanted) > self.media.streams();
+        self.reinvite = Some(Reinvite { from: side, server, request, client: None });
+        if extend {
+            let relay = RelayId(self.conn);
+            tables.relay(RelayCommand::Extend { relay, streams: wanted });
+            let deadline = now + tables.config.relay_timeout;
+            self.start_timer(tables, deadline, crate::Reason::Relay);
+        } else {
+            self.send_reinvite(tables, now);
+        }
+    }
+
+    /// The relay has answered (or will not): the re-INVITE that waited for it goes on with the streams there are.
+    pub(crate) fn on_relay_extended(&mut self, tables: &mut Tables, now: Instant) {
+        if self.reinvite.as_ref().is_some_and(|open| open.client.is_none()) {
+            self.stop_timer(tables, crate::Reason::Relay);
+            self.send_reinvite(tables, now);
+        }
+    }
+
+    fn send_reinvite(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(open) = self.reinvite.take() else { return };
+        let Ok(body) = self.body_across(tables, open.from, &open.request) else {
+            return refuse(tables, now, open.server, &open.request, 488, "");
+        };
+        let to = open.from.other();
+        let contact = self.contact(to).to_owned();
+        let Some(dialog) = self.dialog_mut(to) else {
+            return refuse(tables, now, open.server, &open.request, 481, "");
+        };
+        let flow = dialog.flow;
+        let mut draft = dialog.request(Method::Invite, &contact);
+        draft.header(Name::Allow, ALLOW);
+        copy_headers(&open.request, |name, value| {
+            draft.other(name, value);
+        });
+        match tables.endpoint.send_request(now, flow, draft.with_body(body)) {
+            Ok(client) => {
+                tables.uses_by_client_tx.insert(client, ClientUse::Reinvite { conn: self.conn });
+                self.reinvite = Some(Reinvite { client: Some(client), ..open });
+            }
+            Err(_) => refuse(tables, now, open.server, &open.request, 503, ""),
+        }
+    }
+
+    /// The other side's response to the re-INVITE we passed on.
+    pub(crate) fn on_reinvite_response(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        tx: ClientTx,
+        response: &Message,
+    ) {
+        if response.status() < 200 {
+            return;
+        }
+        tables.uses_by_client_tx.remove(&tx);
+        let Some(open) = self.reinvite.take_if(|open| open.client == Some(tx)) else { return };
+        if response.status() >= 300 {
+            return self.reinvite_failed(tables, now, open, response.status());
+        }
+        self.reinvite_answered(tables, now, tx, open, response);
+    }
+
+    /// No final response came to the re-INVITE.
+    pub(crate) fn on_reinvite_lost(&mut self, tables: &mut Tables, now: Instant, tx: ClientTx) {
+        if let Some(open) = self.reinvite.take_if(|open| open.client == Some(tx)) {
+            self.reinvite_failed(tables, now, open, 408);
+        }
+    }
+
+    fn reinvite_failed(&mut self, tables: &mut Tables, now: Instant, open: Reinvite, status: u16) {
+        refuse(tables, now, open.server, &open.request, status, "");
+        // RFC 3261 section 14.1: 481 and 408 end the dialog; a call with one dead side ends.
+        if matches!(status, 408 | 481) {
+            self.release(tables, now, crate::Cause::Hangup(crate::ReleasedBy::Switch), None);
+        }
+    }
+
+    fn reinvite_answered(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        tx: ClientTx,
+        open: Reinvite,
+        response: &Message,
+    ) {
+        let to = open.from.other();
+        let contact = self.contact(to).to_owned();
+        let delayed = open.request.body().is_empty();
+        let cseq = response.cseq().number;
+        let body = self.body_across(tables, to, response);
+        if let Some(dialog) = self.dialog_mut(to) {
+            dialog.refresh_target(response);
+            if !delayed || body.is_err() || self.state == State::Ending {
+                let Some(dialog) = self.dialog_mut(to) else { return };
+                let (flow, ack) = (dialog.flow, dialog.ack(cseq, &contact));
+                tables.endpoint.send_ack(now, tx, flow, ack);
+            } else {
+                self.pending_ack = Some(PendingAck { from: open.from, tx, cseq });
+            }
+        }
+        let Ok(body) = body else {
+            return refuse(tables, now, open.server, &open.request, 488, "");
+        };
+        self.note_hold(tables, open.from, &open.request);
+        let own = self.contact(open.from).to_owned();
+        let mut accept = response_to(&open.request, 200, response.reason(), None);
+        accept.header(Name::Contact, &own);
+        accept.header(Name::Allow, ALLOW);
+        copy_headers(response, |name, value| {
+            accept.other(name, value);
+        });
+        tables.sign_response(&mut accept);
+        tables.invites_by_server_tx.insert(open.server, (self.conn, open.from));
+        self.set_awaits_ack(open.from, open.server);
+        tables.endpoint.respond(now, open.server, finish(accept, body));
+    }
+
+    fn note_hold(&mut self, tables: &mut Tables, side: Side, request: &Message) {
+        let Some(holding) = holds(request) else { return };
+        let leg = self.leg_id(side);
+        let was = match side {
+            Side::A => std::mem::replace(&mut self.caller.holding, holding),
+            Side::B => match &mut self.callee {
+                Some(callee) => std::mem::replace(&mut callee.holding, holding),
+                None => holding,
+            },
+        };
+        match (was, holding) {
+            (false, true) => tables.emit(Fact::Held { leg }),
+            (true, false) => tables.emit(Fact::Retrieved { leg }),
+            (true, true) | (false, false) => {}
+        }
+    }
+
+    /// Ends the re-INVITE that is open, because the call ends.
+    pub(super) fn abandon_reinvite(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(open) = self.reinvite.take() else { return };
+        refuse(tables, now, open.server, &open.request, 487, "");
+        if let Some(client) = open.client {
+            // What still comes of it is answered by the endpoint alone.
+            tables.uses_by_client_tx.remove(&client);
+            tables.endpoint.cancel(now, client);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! How a call ends.
+
+use media::Side;
+use model::{Instant, LegId};
+use sip::{Dialog, Message, Method, Name, RequestDraft, ServerTx};
+
+use super::{Call, State, copy_headers};
+use crate::{Cause, Fact, ReleasedBy, tables::Tables};
+
+impl Call {
+    /// Ends everything of the call that still stands. `bye` is the BYE that ended it, whose sender needs none of ours.
+    pub(crate) fn release(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        cause: Cause,
+        bye: Option<(Side, &Message)>,
+    ) {
+        if self.state == State::Ending {
+            return;
+        }
+        if let State::Asking(question) = self.state {
+            tables.calls_by_question.remove(&question);
+        }
+        self.state = State::Ending;
+        self.stop_all_timers(tables);
+        self.respond_to_caller(tables, now, 487, "", &[]);
+        self.cancel_branches(tables, now);
+        self.abandon_reinvite(tables, now);
+        self.abandon_pending_ack(tables, now);
+        self.media.close(tables, self.conn);
+        for side in [Side::A, Side::B] {
+            let sender = bye.is_some_and(|(from, _)| from == side);
+            if !sender {
+                self.bye(tables, now, side, bye.map(|(_, message)| message));
+            }
+            self.forget_tag(tables, side);
+        }
+        self.plan.clear();
+        self.groups.clear();
+        // The pin goes with the call, not with its last retransmission.
+        self.pin = None;
+        tables.emit(Fact::Released { conn: self.conn, cause });
+    }
+
+    /// The caller gave up (RFC 3261 section 9.2).
+    pub(crate) fn on_cancel(&mut self, tables: &mut Tables, now: Instant) {
+        self.release(tables, now, Cause::Cancelled, None);
+    }
+
+    /// The ACK of our 2xx to `side` never came (RFC 3261 section 13.3.1.4).
+    pub(crate) fn on_ack_missing(&mut self, tables: &mut Tables, now: Instant, side: Side) {
+        self.ack_came(tables, side);
+        self.release(tables, now, Cause::AckMissing, None);
+        self.send_awaited_bye(tables, now, side);
+    }
+
+    /// A BYE came from `side` and has been answered.
+    pub(crate) fn on_bye(&mut self, tables: &mut Tables, now: Instant, side: Side, bye: &Message) {
+        let by = match side {
+            Side::A => ReleasedBy::Caller,
+            Side::B => ReleasedBy::Callee,
+        };
+        // Whoever says BYE will not send the ACK any more.
+        self.ack_came(tables, side);
+        match (side, &mut self.callee) {
+            (Side::A, _) => self.caller.bye_after_ack = false,
+            (Side::B, Some(leg)) => leg.bye_after_ack = false,
+            (Side::B, None) => {}
+        }
+        self.release(tables, now, Cause::Hangup(by), Some((side, bye)));
+        self.forget_tag(tables, side);
+    }
+
+    /// Sends the BYE of a side, or keeps it until the ACK has come (RFC 3261 section 15: not before the ACK or its time-out).
+    fn bye(&mut self, tables: &mut Tables, now: Instant, side: Side, cause: Option<&Message>) {
+        let waits = self.awaits_ack_of(side);
+        let contact = self.contact(side).to_owned();
+        match side {
+            Side::A if waits => self.caller.bye_after_ack = true,
+            Side::B if waits => {
+                if let Some(callee) = &mut self.callee {
+                    callee.bye_after_ack = true;
+                }
+            }
+            Side::A | Side::B => {
+                if let Some(dialog) = self.dialog_mut(side) {
+                    tables.send_bye(now, dialog, &contact, cause);
+                }
+            }
+        }
+    }
+
+    /// The BYE that waited for the ACK, if one did.
+    pub(super) fn send_awaited_bye(&mut self, tables: &mut Tables, now: Instant, side: Side) {
+        let waited = match side {
+            Side::A => std::mem::take(&mut self.caller.bye_after_ack),
+            Side::B => {
+                self.callee.as_mut().is_some_and(|leg| std::mem::take(&mut leg.bye_after_ack))
+            }
+        };
+        if waited {
+            self.bye(tables, now, side, None);
+            self.forget_tag(tables, side);
+        }
+    }
+
+    /// A leg whose ACK is still awaited keeps its tag, so that the ACK finds it.
+    fn forget_tag(&mut self, tables: &mut Tables, side: Side) {
+        if self.awaits_ack_of(side) {
+            return;
+        }
+        match side {
+            Side::A => {
+                tables.legs_by_tag.remove(&self.caller.tag);
+            }
+            Side::B => {
+                if let Some(callee) = &self.callee {
+                    tables.legs_by_tag.remove(callee.dialog.id.local_tag.as_str());
+                }
+            }
+        }
+    }
+
+    pub(super) fn awaits_ack_of(&self, side: Side) -> bool {
+        match side {
+            Side::A => self.caller.awaits_ack.is_some(),
+            Side::B => self.callee.as_ref().is_some_and(|leg| leg.awaits_ack.is_some()),
+        }
+    }
+
+    pub(super) fn set_awaits_ack(&mut self, side: Side, tx: ServerTx) {
+        match (side, &mut self.callee) {
+            (Side::A, _) => self.caller.awaits_ack = Some(tx),
+            (Side::B, Some(leg)) => leg.awaits_ack = Some(tx),
+            (Side::B, None) => {}
+        }
+    }
+
+    pub(super) fn ack_came(&mut self, tables: &mut Tables, side: Side) {
+        let tx = match (side, &mut self.callee) {
+            (Side::A, _) => self.caller.awaits_ack.take(),
+            (Side::B, Some(leg)) => leg.awaits_ack.take(),
+            (Side::B, None) => None,
+        };
+        if let Some(tx) = tx {
+            tables.invites_by_server_tx.remove(&tx);
+        }
+    }
+
+    pub(crate) fn leg_id(&self, side: Side) -> LegId {
+        match (side, &self.callee) {
+            (Side::B, Some(leg)) => leg.id,
+            (Side::A, _) | (Side::B, None) => LegId { conn: self.conn, number: 0 },
+        }
+    }
+}
+
+impl Tables {
+    /// Sends a BYE; what comes back is of no interest, the endpoint repeats it until something does.
+    pub(crate) fn send_bye(
+        &mut self,
+        now: Instant,
+        dialog: &mut Dialog,
+        contact: &str,
+        cause: Option<&Message>,
+    ) {
+        let mut draft: RequestDraft = dialog.request(Method::Bye, contact);
+        if let Some(cause) = cause {
+            copy_headers(cause, |name, value| {
+                draft.other(name, value);
+            });
+        }
+        if !self.config.server_header.is_empty() {
+            draft.header(Name::UserAgent, &self.config.server_header);
+        }
+        // At its limit of transactions the switch cannot send it; the peer's session timer or its next request ends the leg.
+        let _ = self.endpoint.send_request(now, dialog.flow, draft);
+    }
+}

@@ -1,0 +1,104 @@
+//! What a shard is told when it is made.
+
+use std::{net::SocketAddr, time::Duration};
+
+use model::{Shard, Shards, Transport, hook::MediaMode};
+
+/// Everything a [`crate::Switch`] is told when it is made.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which shard this is.
+    pub shard: Shard,
+    /// How many there are on this node.
+    pub shards: Shards,
+    /// Seeds tags, branches and Call-IDs; from the operating system in a node, fixed in a simulation.
+    pub seed: [u8; 32],
+    /// RFC 3261 table 4.
+    pub timers: sip::Timers,
+    /// What a message may measure.
+    pub sip_limits: sip::ParseLimits,
+    /// The SIP listeners, indexed by [`model::ListenerId`].
+    pub listeners: Vec<Listener>,
+    /// The size of every table.
+    pub limits: Limits,
+    /// How long a target rings when its plan does not say.
+    pub ring_timeout: Duration,
+    /// How long a plugin's answer is waited for before the built-in default decides.
+    pub question_timeout: Duration,
+    /// How long the relay's answer is waited for before the call is refused with 503.
+    pub relay_timeout: Duration,
+    /// What happens to media when the plan does not say.
+    pub media: MediaMode,
+    /// The registrar's rules.
+    pub registrar: RegistrarConfig,
+    /// The Server and User-Agent header; empty for none.
+    pub server_header: String,
+}
+
+/// A SIP listener as its peers see it.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Its name in the configuration; the `ingress` of calls that come in on it.
+    pub name: String,
+    /// Its transport.
+    pub transport: Transport,
+    /// The address peers reach it at: Via and Contact carry it.
+    pub advertised: SocketAddr,
+}
+
+/// The size of every table of a shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Calls at once; beyond it an INVITE is answered 503 with Retry-After.
+    pub calls_max: usize,
+    /// SIP transactions at once.
+    pub transactions_max: usize,
+    /// Targets tried in one call, over all its plans.
+    pub attempts_max: usize,
+    /// Contacts of one target that ring at the same time.
+    pub branches_max: usize,
+    /// Media streams of one call.
+    pub streams_max: u8,
+    /// Seconds in the Retry-After header of a 503.
+    pub retry_after_s: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            calls_max: 50_000,
+            transactions_max: 500_000,
+            attempts_max: 32,
+            branches_max: 10,
+            streams_max: 8,
+            retry_after_s: 5,
+        }
+    }
+}
+
+/// The registrar's rules (RFC 3261 section 10.3).
+#[derive(Clone, Copy, Debug)]
+pub struct RegistrarConfig {
+    /// Shorter expirations are refused with 423.
+    pub expires_min: Duration,
+    /// Longer ones are shortened to this.
+    pub expires_max: Duration,
+    /// Used when the phone names none.
+    pub expires_default: Duration,
+    /// Contacts of one address-of-record.
+    pub contacts_max: usize,
+    /// Addresses-of-record with contacts, in this shard.
+    pub aors_max: usize,
+}
+
+impl Default for RegistrarConfig {
+    fn default() -> Self {
+        Self {
+            expires_min: Duration::from_secs(60),
+            expires_max: Duration::from_secs(7200),
+            expires_default: Duration::from_secs(3600),
+            contacts_max: 10,
+            aors_max: 200_000,
+        }
+    }
+}

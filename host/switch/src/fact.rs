@@ -1,0 +1,124 @@
+//! The closed list of things that can happen to a call or a registration.
+
+use std::{fmt, sync::Arc};
+
+use model::{
+    Aor, ConnId, LegId,
+    hook::{CallFacts, Decision},
+};
+
+/// Something that happened. Facts are neutral: T-Library events, call records, logs and metrics are made from them elsewhere.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Fact {
+    /// An INVITE made a call.
+    CallOffered {
+        /// What is known of it.
+        facts: Arc<CallFacts>,
+    },
+    /// The plugins (or the built-in default) decided.
+    Decided {
+        /// The call.
+        conn: ConnId,
+        /// Who, what and why.
+        decision: Decision,
+    },
+    /// A leg towards a target was opened.
+    LegOffered {
+        /// The leg.
+        leg: LegId,
+        /// The Request-URI it was sent with.
+        uri: String,
+    },
+    /// A leg is alerting (180 or another 101–199).
+    LegAlerting {
+        /// The leg.
+        leg: LegId,
+        /// The status.
+        status: u16,
+    },
+    /// A leg ended without being answered.
+    LegFailed {
+        /// The leg.
+        leg: LegId,
+        /// The SIP status: the peer's, or 408 (no answer in time), 487 (cancelled), 503 (not reachable).
+        status: u16,
+    },
+    /// A target answered; the parties talk.
+    Established {
+        /// The call.
+        conn: ConnId,
+        /// The leg that answered.
+        leg: LegId,
+    },
+    /// A party put the other on hold (RFC 3264 section 8.4).
+    Held {
+        /// The party's leg.
+        leg: LegId,
+    },
+    /// A party took the other back.
+    Retrieved {
+        /// The party's leg.
+        leg: LegId,
+    },
+    /// The call is over.
+    Released {
+        /// The call.
+        conn: ConnId,
+        /// Why, and who ended it.
+        cause: Cause,
+    },
+    /// Contacts of an address-of-record changed.
+    Registered {
+        /// Whose.
+        aor: Aor,
+        /// How many contacts it has now.
+        contacts: usize,
+    },
+    /// The last contact of an address-of-record went.
+    Unregistered {
+        /// Whose.
+        aor: Aor,
+        /// Whether it lapsed, rather than being removed by its phone.
+        lapsed: bool,
+    },
+}
+
+/// Who ended a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Party {
+    /// The caller.
+    Caller,
+    /// The called party.
+    Callee,
+    /// This switch, or its operator.
+    Switch,
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cause {
+    /// A BYE after it was established.
+    Hangup(Party),
+    /// The caller gave up before an answer.
+    Cancelled,
+    /// It was refused or nobody answered: the status the caller got.
+    Refused(u16),
+    /// The 2xx was never acknowledged (RFC 3261 section 13.3.1.4).
+    AckMissing,
+    /// The operator ended it.
+    Operator,
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hangup(Party::Caller) => f.write_str("hang-up by caller"),
+            Self::Hangup(Party::Callee) => f.write_str("hang-up by callee"),
+            Self::Hangup(Party::Switch) => f.write_str("hang-up by switch"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Refused(status) => write!(f, "refused {status}"),
+            Self::AckMissing => f.write_str("no ACK"),
+            Self::Operator => f.write_str("operator"),
+        }
+    }
+}

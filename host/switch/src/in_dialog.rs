@@ -1,0 +1,172 @@
+//! Requests within a call: found by our tag, checked against the dialog, handed to the call.
+
+use media::Side;
+use model::{Flow, Instant, LegId};
+use sip::{Message, Method, Name, ServerTx, response_to};
+
+use crate::{
+    Switch,
+    call::{Call, copy_headers, refuse},
+    tables::{ClientUse, Tables},
+};
+
+impl Switch {
+    /// A request with a To tag (RFC 3261 section 12.2.2).
+    pub(crate) fn on_in_dialog(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        tx: ServerTx,
+        request: Message,
+        tag: &str,
+    ) {
+        let found = self.tables.legs_by_tag.get(tag).copied();
+        let Some((leg, call)) = found.and_then(|leg| Some((leg, self.calls.get_mut(&leg.conn)?)))
+        else {
+            return refuse(&mut self.tables, now, tx, &request, 481, "");
+        };
+        let side = side_of(leg);
+        if side == Side::A && call.caller.dialog.is_none() {
+            early_request(&mut self.tables, now, call, tx, &request);
+            return self.forget_if_over(leg.conn);
+        }
+        let Some(dialog) = call.dialog_mut(side) else {
+            return refuse(&mut self.tables, now, tx, &request, 481, "");
+        };
+        if !dialog.is_of(&request) {
+            return refuse(&mut self.tables, now, tx, &request, 481, "");
+        }
+        if let Err(status) = dialog.check_request(&request) {
+            return refuse(&mut self.tables, now, tx, &request, status, "");
+        }
+        if request.method().refreshes_target() {
+            dialog.refresh_target(&request);
+            dialog.flow = flow;
+        }
+        dispatch(&mut self.tables, now, call, side, tx, request);
+        self.forget_if_over(leg.conn);
+    }
+
+    /// An ACK of a 2xx of ours.
+    pub(crate) fn on_ack(&mut self, now: Instant, ack: &Message) {
+        let Ok(to) = ack.to() else { return };
+        let Some(leg) = to.tag().and_then(|tag| self.tables.legs_by_tag.get(tag).copied()) else {
+            return;
+        };
+        if let Some(call) = self.calls.get_mut(&leg.conn) {
+            call.on_ack(&mut self.tables, now, side_of(leg), ack);
+        }
+        self.forget_if_over(leg.conn);
+    }
+}
+
+const fn side_of(leg: LegId) -> Side {
+    if leg.number == 0 { Side::A } else { Side::B }
+}
+
+/// Before the 2xx the caller may only give up: by CANCEL, or by BYE in its early dialog (RFC 3261 section 15).
+fn early_request(
+    tables: &mut Tables,
+    now: Instant,
+    call: &mut Call,
+    tx: ServerTx,
+    request: &Message,
+) {
+    let same = call.facts.call_id == request.call_id();
+    match request.method() {
+        Method::Bye if same => {
+            answer_plainly(tables, now, tx, request);
+            call.on_cancel(tables, now);
+        }
+        _ if same => refuse(tables, now, tx, request, 491, ""),
+        _ => refuse(tables, now, tx, request, 481, ""),
+    }
+}
+
+fn dispatch(
+    tables: &mut Tables,
+    now: Instant,
+    call: &mut Call,
+    side: Side,
+    tx: ServerTx,
+    request: Message,
+) {
+    match request.method() {
+        Method::Bye => {
+            answer_plainly(tables, now, tx, &request);
+            call.on_bye(tables, now, side, &request);
+        }
+        Method::Invite => call.on_reinvite(tables, now, side, tx, request),
+        Method::Options => answer_plainly(tables, now, tx, &request),
+        Method::Info | Method::Message => pass_on(tables, now, call, side, tx, request),
+        Method::Ack
+        | Method::Cancel
+        | Method::Register
+        | Method::Update
+        | Method::Prack
+        | Method::Refer
+        | Method::Notify
+        | Method::Subscribe
+        | Method::Publish => refuse(tables, now, tx, &request, 405, ""),
+        Method::Other(_) => refuse(tables, now, tx, &request, 501, ""),
+    }
+}
+
+fn answer_plainly(tables: &mut Tables, now: Instant, tx: ServerTx, request: &Message) {
+    let mut response = response_to(request, 200, "", None);
+    tables.sign_response(&mut response);
+    tables.endpoint.respond(now, tx, response.finish(None));
+}
+
+/// Passes a request to the other side; its answer comes back the same way.
+fn pass_on(
+    tables: &mut Tables,
+    now: Instant,
+    call: &mut Call,
+    side: Side,
+    server: ServerTx,
+    request: Message,
+) {
+    let to = side.other();
+    let contact = call.contact(to).to_owned();
+    let Some(dialog) = call.dialog_mut(to) else {
+        return refuse(tables, now, server, &request, 481, "");
+    };
+    let flow = dialog.flow;
+    let mut draft = dialog.request(request.method(), &contact);
+    copy_headers(&request, |name, value| {
+        draft.other(name, value);
+    });
+    let body = request.body_bytes();
+    let kind = request.header(Name::ContentType).unwrap_or("application/octet-stream").to_owned();
+    let draft = draft.with_body((!body.is_empty()).then_some((kind, body)));
+    match tables.endpoint.send_request(now, flow, draft) {
+        Ok(client) => {
+            let kept = ClientUse::Relayed { server, request: Box::new(request) };
+            tables.uses_by_client_tx.insert(client, kept);
+        }
+        Err(_) => refuse(tables, now, server, &request, 503, ""),
+    }
+}
+
+/// The answer to a request that was passed on; `None` when none came in time.
+pub(crate) fn pass_back(
+    tables: &mut Tables,
+    now: Instant,
+    server: ServerTx,
+    request: &Message,
+    response: Option<&Message>,
+) {
+    let Some(response) = response else {
+        return refuse(tables, now, server, request, 408, "");
+    };
+    let mut writer = response_to(request, response.status(), response.reason(), None);
+    copy_headers(response, |name, value| {
+        writer.other(name, value);
+    });
+    tables.sign_response(&mut writer);
+    let kind = response.header(Name::ContentType).unwrap_or("application/octet-stream");
+    let body = response.body();
+    let bytes = writer.finish((!body.is_empty()).then_some((kind, body)));
+    tables.endpoint.respond(now, server, bytes);
+}

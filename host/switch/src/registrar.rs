@@ -1,0 +1,292 @@
+//! The registrar of a shard (RFC 3261 section 10.3).
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use model::{Aor, Binding, Directory, Flow, Instant, Membership};
+use sip::{Message, Name, NameAddr, Uri, response_to};
+
+use crate::{Fact, Publish, RegistrarConfig};
+
+/// The bindings of the addresses-of-record of one shard.
+pub(crate) struct Registrar {
+    config: RegistrarConfig,
+    bindings_by_aor: BTreeMap<Aor, Vec<Binding>>,
+    lapses: BTreeSet<(Instant, Aor)>,
+}
+
+/// What a REGISTER did.
+pub(crate) struct Outcome {
+    /// The answer.
+    pub(crate) response: sip::Writer,
+    /// The new state of the address-of-record, when it changed.
+    pub(crate) change: Option<(Publish, Fact)>,
+}
+
+/// Why a REGISTER is refused: its status, and the Min-Expires of a 423.
+struct Refusal {
+    status: u16,
+    reason: &'static str,
+    min_expires: Option<u64>,
+}
+
+impl Refusal {
+    const fn new(status: u16, reason: &'static str) -> Self {
+        Self { status, reason, min_expires: None }
+    }
+}
+
+impl Registrar {
+    pub(crate) const fn new(config: RegistrarConfig) -> Self {
+        Self { config, bindings_by_aor: BTreeMap::new(), lapses: BTreeSet::new() }
+    }
+
+    pub(crate) fn aors(&self) -> usize {
+        self.bindings_by_aor.len()
+    }
+
+    pub(crate) fn next_lapse(&self) -> Option<Instant> {
+        self.lapses.first().map(|(at, _)| *at)
+    }
+
+    /// Answers a REGISTER; all or nothing (RFC 3261 section 10.3 step 7).
+    pub(crate) fn register(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        request: &Message,
+        tag: &str,
+    ) -> Outcome {
+        match self.apply(now, dir, flow, request) {
+            Ok((aor, change)) => {
+                let mut response = response_to(request, 200, "", Some(tag));
+                for binding in self.bindings_by_aor.get(&aor).into_iter().flatten() {
+                    response.header(Name::Contact, ContactWithExpires { binding, now });
+                }
+                Outcome { response, change }
+            }
+            Err(refusal) => {
+                let mut response = response_to(request, refusal.status, refusal.reason, Some(tag));
+                if let Some(seconds) = refusal.min_expires {
+                    response.header(Name::MinExpires, seconds);
+                }
+                Outcome { response, change: None }
+            }
+        }
+    }
+
+    fn apply(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        request: &Message,
+    ) -> Result<(Aor, Option<(Publish, Fact)>), Refusal> {
+        let aor = request
+            .to()
+            .ok()
+            .and_then(|to| to.parsed_uri().ok()?.aor())
+            .ok_or_else(|| Refusal::new(400, "To is not an address of record"))?;
+        match dir.membership(&aor) {
+            Membership::Subscriber => {}
+            // RFC 3261 section 10.3 steps 1 and 5.
+            Membership::UnknownUser | Membership::ForeignHost => return Err(Refusal::new(404, "")),
+        }
+        let old = self.bindings_by_aor.get(&aor).cloned().unwrap_or_default();
+        if old.is_empty() && self.bindings_by_aor.len() >= self.config.aors_max {
+            return Err(Refusal::new(503, ""));
+        }
+        let Some(new) = self.updated(now, flow, request, &old)? else {
+            return Ok((aor, None));
+        };
+        let change = self.store(&aor, &old, new, false);
+        Ok((aor, Some(change)))
+    }
+
+    /// The bindings after this REGISTER, or `None` when it only asks for them.
+    fn updated(
+        &self,
+        now: Instant,
+        flow: Flow,
+        request: &Message,
+        old: &[Binding],
+    ) -> Result<Option<Vec<Binding>>, Refusal> {
+        let contacts: Vec<&str> = request.values(Name::Contact).collect();
+        let is_fresh =
+            |b: &Binding| &*b.call_id != request.call_id() || b.cseq < request.cseq().number;
+        match contacts.as_slice() {
+            [] => return Ok(None),
+            ["*"] => {
+                if request.expires() != Some(0) {
+                    return Err(Refusal::new(400, "Contact * needs Expires: 0"));
+                }
+                // Step 6: only bindings that this request is newer than.
+                return Ok(Some(old.iter().filter(|b| !is_fresh(b)).cloned().collect()));
+            }
+            _ => {}
+        }
+        let mut bindings: Vec<Binding> =
+            old.iter().filter(|b| b.expires_at > now).cloned().collect();
+        for text in contacts {
+            let contact =
+                NameAddr::parse(text).map_err(|_| Refusal::new(400, "Contact cannot be read"))?;
+            let uri = contact.parsed_uri().map_err(|_| Refusal::new(400, "Contact is no URI"))?;
+            let expires = self.expires_of(&contact, request)?;
+            let known =
+                bindings.iter().position(|b| Uri::parse(&b.contact).is_ok_and(|u| u == uri));
+            if let Some(at) = known {
+                if bindings.get(at).is_some_and(|b| !is_fresh(b)) {
+                    return Err(Refusal::new(500, "Out of order"));
+                }
+                bindings.remove(at);
+            }
+            if !expires.is_zero() {
+                bindings.push(binding(now, flow, request, &contact, &uri, expires));
+            }
+        }
+        if bindings.len() > self.config.contacts_max {
+            return Err(Refusal::new(403, "Too many contacts"));
+        }
+        // Best first; among equals the newest first.
+        bindings.sort_by_key(|b| (std::cmp::Reverse(b.q_milli), std::cmp::Reverse(b.expires_at)));
+        Ok(Some(bindings))
+    }
+
+    fn expires_of(&self, contact: &NameAddr<'_>, request: &Message) -> Result<Duration, Refusal> {
+        let own = contact.params.get("expires").flatten().and_then(|text| text.parse().ok());
+        let asked = own.or_else(|| request.expires()).map(|s| Duration::from_secs(u64::from(s)));
+        let expires = asked.unwrap_or(self.config.expires_default);
+        if !expires.is_zero() && expires < self.config.expires_min {
+            let min_expires = Some(self.config.expires_min.as_secs());
+            return Err(Refusal { status: 423, reason: "", min_expires });
+        }
+        Ok(expires.min(self.config.expires_max))
+    }
+
+    fn store(
+        &mut self,
+        aor: &Aor,
+        old: &[Binding],
+        new: Vec<Binding>,
+        lapsed: bool,
+    ) -> (Publish, Fact) {
+        for binding in old {
+            self.lapses.remove(&(binding.expires_at, aor.clone()));
+        }
+        for binding in &new {
+            self.lapses.insert((binding.expires_at, aor.clone()));
+        }
+        let publish = Publish { aor: aor.clone(), bindings: Arc::from(new.as_slice()) };
+        let fact = if new.is_empty() {
+            self.bindings_by_aor.remove(aor);
+            Fact::Unregistered { aor: aor.clone(), lapsed }
+        } else {
+            let contacts = new.len();
+            self.bindings_by_aor.insert(aor.clone(), new);
+            Fact::Registered { aor: aor.clone(), contacts }
+        };
+        (publish, fact)
+    }
+
+    /// Takes the next address-of-record with a lapsed binding and drops what has lapsed of it.
+    pub(crate) fn take_lapsed(&mut self, now: Instant) -> Option<(Publish, Fact)> {
+        let (at, aor) = self.lapses.first()?.clone();
+        if at > now {
+            return None;
+        }
+        let old = self.bindings_by_aor.get(&aor).cloned().unwrap_or_default();
+        let new = old.iter().filter(|b| b.expires_at > now).cloned().collect();
+        self.lapses.remove(&(at, aor.clone()));
+        Some(self.store(&aor, &old, new, true))
+    }
+}
+
+fn binding(
+    now: Instant,
+    flow: Flow,
+    request: &Message,
+    contact: &NameAddr<'_>,
+    uri: &Uri<'_>,
+    expires: Duration,
+) -> Binding {
+    let q_milli = contact.params.get("q").flatten().and_then(q_milli).unwrap_or(1000);
+    Binding {
+        contact: contact.uri.into(),
+        flow: Flow { peer: reach(flow, request, uri), ..flow },
+        q_milli,
+        expires_at: now + expires,
+        call_id: request.call_id().into(),
+        cseq: request.cseq().number,
+        user_agent: request.header(Name::UserAgent).unwrap_or_default().into(),
+    }
+}
+
+/// Where requests to a contact go: to its address when the phone is where it says it is, back along the REGISTER's path when
+/// its Via differs from its source (a phone behind NAT) or the contact is a name.
+fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
+    let via_is_source = request.top_via().is_ok_and(|via| {
+        via.host.parse() == Ok(flow.peer.ip()) && via.port.unwrap_or(5060) == flow.peer.port()
+    });
+    match uri.socket_addr() {
+        Some(address) if via_is_source => address,
+        Some(_) | None => flow.peer,
+    }
+}
+
+/// A qvalue (RFC 3261 section 25.1) in thousandths: `0`, `1`, `0.5`, `1.000`.
+fn q_milli(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let short = fraction.len() <= 3 && fraction.bytes().all(|b| b.is_ascii_digit());
+    match (whole, short) {
+        ("0", true) => format!("{fraction:0<3}").parse().ok(),
+        ("1", true) if fraction.bytes().all(|b| b == b'0') => Some(1000),
+        _ => None,
+    }
+}
+
+struct ContactWithExpires<'a> {
+    binding: &'a Binding,
+    now: Instant,
+}
+
+impl std::fmt::Display for ContactWithExpires<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let left = (self.binding.expires_at - self.now).as_secs();
+        write!(f, "<{}>;expires={left}", self.binding.contact)?;
+        if self.binding.q_milli < 1000 {
+            write!(f, ";q=0.{:03}", self.binding.q_milli)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::q_milli;
+
+    #[test]
+    fn a_qvalue_is_read_in_thousandths_and_nonsense_is_not() {
+        let read: Vec<_> = ["0", "1", "0.5", "0.25", "1.000", "0.", "1.5", "2", "0.1234", "x", ""]
+            .map(q_milli)
+            .into();
+        let want = [
+            Some(0),
+            Some(1000),
+            Some(500),
+            Some(250),
+            Some(1000),
+            Some(0),
+            None,
+            None,
+            None,
+            None,
+            None,
+        ];
+        assert_eq!(read, want);
+    }
+}

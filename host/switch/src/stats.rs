@@ -1,0 +1,24 @@
+//! Counters of a shard.
+
+/// Counts since the shard was made, and gauges of now.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Stats {
+    /// Calls offered.
+    pub calls_offered: u64,
+    /// Calls answered.
+    pub calls_established: u64,
+    /// Calls refused because a table was full.
+    pub calls_shed: u64,
+    /// Calls that are up or being set up.
+    pub calls_now: usize,
+    /// Calls over, waiting for their last transactions.
+    pub calls_ending: usize,
+    /// Addresses-of-record with contacts.
+    pub aors_now: usize,
+    /// Answers that came for a question no longer open.
+    pub answers_late: u64,
+    /// Questions that got no answer in time.
+    pub questions_timed_out: u64,
+    /// Datagrams from peers that were not SIP at all.
+    pub unreadable: u64,
+}

@@ -1,0 +1,363 @@
+//! The facade: what happened goes in, what to do comes out.
+
+use std::collections::HashMap;
+
+use ::media::{RelayEvent, Side};
+use model::{ConnId, Directory, Flow, Instant, ListenerId, hook::Answer};
+use sip::{
+    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
+    Writer,
+};
+
+use crate::{
+    CallView, Cause, Command, Config, Fact, Input, Output, Publish, Reason, Stats,
+    call::{Call, State, refuse},
+    in_dialog::pass_back,
+    registrar::Registrar,
+    tables::{ClientUse, Tables},
+};
+
+/// One shard of the switch.
+pub struct Switch {
+    pub(crate) calls: HashMap<ConnId, Box<Call>>,
+    pub(crate) tables: Tables,
+    registrar: Registrar,
+    draining: bool,
+}
+
+impl Switch {
+    /// Makes a shard with no calls and no registrations.
+    pub fn new(config: Config) -> Self {
+        let endpoint = Endpoint::new(EndpointConfig {
+            timers: config.timers.clone(),
+            limits: config.sip_limits.clone(),
+            transactions_max: config.limits.transactions_max,
+            listeners: config
+                .listeners
+                .iter()
+                .map(|l| ListenerConfig {
+                    transport: l.transport,
+                    sent_by: l.advertised.to_string(),
+                })
+                .collect(),
+            shard: config.shard,
+            seed: config.seed,
+            server_header: (!config.server_header.is_empty()).then(|| config.server_header.clone()),
+            ..EndpointConfig::default()
+        });
+        let registrar = Registrar::new(config.registrar);
+        Self {
+            calls: HashMap::new(),
+            tables: Tables::new(config, endpoint),
+            registrar,
+            draining: false,
+        }
+    }
+
+    /// Takes in what happened at `now`. Drain [`Self::poll_output`] afterwards, before anything else.
+    pub fn handle_input(&mut self, now: Instant, dir: &dyn Directory, input: Input) {
+        match input {
+            Input::Datagram { flow, bytes } => {
+                self.tables.endpoint.handle_input(now, sip::Input::Datagram { flow, bytes });
+            }
+            Input::TransportError { flow } => {
+                self.tables.endpoint.handle_input(now, sip::Input::TransportError { flow });
+            }
+            Input::Answer(answer) => self.on_answer(now, dir, answer),
+            Input::Relay(event) => self.on_relay(now, dir, event),
+            Input::Command(command) => self.on_command(now, command),
+        }
+        self.drain_endpoint(now, dir);
+    }
+
+    /// Takes the next thing to do, until there is none.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.tables.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called next, and why.
+    pub fn poll_timeout(&self) -> Option<(Instant, Reason)> {
+        let transaction =
+            self.tables.endpoint.poll_timeout().map(|(at, _)| (at, Reason::Transaction));
+        let lapse = self.registrar.next_lapse().map(|at| (at, Reason::Registration));
+        [transaction, lapse, self.tables.next_timer()].into_iter().flatten().min()
+    }
+
+    /// Does what is due at `now`. Drain [`Self::poll_output`] afterwards.
+    pub fn handle_timeout(&mut self, now: Instant, dir: &dyn Directory) {
+        self.tables.endpoint.handle_timeout(now);
+        self.drain_endpoint(now, dir);
+        while let Some((conn, reason)) = self.tables.take_due(now) {
+            self.on_timer(now, dir, conn, reason);
+            self.drain_endpoint(now, dir);
+        }
+        while let Some((publish, fact)) = self.registrar.take_lapsed(now) {
+            self.publish(publish, fact);
+        }
+    }
+
+    /// Whether no call and no transaction is left; registrations do not count.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.tables.endpoint.is_idle()
+    }
+
+    /// Every call, in no order.
+    pub fn calls(&self, now: Instant) -> impl Iterator<Item = CallView> + '_ {
+        self.calls.values().map(move |call| call.view(now))
+    }
+
+    /// Counters and gauges of this shard.
+    pub fn stats(&self) -> Stats {
+        let ending = self.calls.values().filter(|call| call.state == State::Ending).count();
+        Stats {
+            calls_now: self.calls.len() - ending,
+            calls_ending: ending,
+            aors_now: self.registrar.aors(),
+            ..self.tables.stats
+        }
+    }
+
+    /// Counters of the SIP endpoint.
+    pub fn sip_stats(&self) -> &sip::Stats {
+        self.tables.endpoint.stats()
+    }
+
+    fn drain_endpoint(&mut self, now: Instant, dir: &dyn Directory) {
+        while let Some(output) = self.tables.endpoint.poll_output() {
+            match output {
+                sip::Output::Transmit { flow, bytes } => {
+                    self.tables.outputs.push_back(Output::Transmit { flow, bytes });
+                }
+                sip::Output::Event(event) => self.on_event(now, dir, event),
+            }
+        }
+    }
+
+    fn on_event(&mut self, now: Instant, dir: &dyn Directory, event: Event) {
+        match event {
+            Event::Request { tx, flow, message } => self.on_request(now, dir, tx, flow, message),
+            Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
+            Event::Ack { message, .. } => self.on_ack(now, &message),
+            Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
+            Event::TimedOut { tx } => self.on_lost(now, dir, tx, 408),
+            Event::Unreachable { tx } => self.on_lost(now, dir, tx, 503),
+            Event::AckMissing { tx } => {
+                if let Some((conn, side)) = self.tables.invites_by_server_tx.remove(&tx) {
+                    self.with_call(conn, |call, tables| call.on_ack_missing(tables, now, side));
+                }
+            }
+        }
+    }
+
+    fn on_request(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        tx: ServerTx,
+        flow: Flow,
+        request: Message,
+    ) {
+        let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
+        if let Some(tag) = tag {
+            return self.on_in_dialog(now, flow, tx, request, &tag);
+        }
+        match request.method() {
+            Method::Invite => self.on_invite(now, tx, flow, request),
+            Method::Register => self.on_register(now, dir, flow, tx, &request),
+            Method::Options => self.on_options(now, tx, &request),
+            Method::Bye | Method::Cancel | Method::Ack => {
+                refuse(&mut self.tables, now, tx, &request, 481, "");
+            }
+            Method::Info
+            | Method::Update
+            | Method::Prack
+            | Method::Refer
+            | Method::Notify
+            | Method::Subscribe
+            | Method::Message
+            | Method::Publish => refuse(&mut self.tables, now, tx, &request, 405, ""),
+            Method::Other(_) => refuse(&mut self.tables, now, tx, &request, 501, ""),
+        }
+    }
+
+    fn on_invite(&mut self, now: Instant, tx: ServerTx, flow: Flow, invite: Message) {
+        if self.draining || self.calls.len() >= self.tables.config.limits.calls_max {
+            self.tables.stats.calls_shed += 1;
+            return refuse(&mut self.tables, now, tx, &invite, 503, "");
+        }
+        if let Some(call) = Call::offer(&mut self.tables, now, tx, flow, invite) {
+            self.calls.insert(call.conn, Box::new(call));
+        }
+    }
+
+    fn on_register(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        tx: ServerTx,
+        request: &Message,
+    ) {
+        let tag = self.tables.endpoint.mint_tag();
+        let outcome = self.registrar.register(now, dir, flow, request, &tag);
+        if let Some((publish, fact)) = outcome.change {
+            self.publish(publish, fact);
+        }
+        let mut response = outcome.response;
+        self.tables.sign_response(&mut response);
+        self.tables.endpoint.respond(now, tx, response.finish(None));
+    }
+
+    fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
+        let tag = self.tables.endpoint.mint_tag();
+        let mut response = sip::response_to(request, 200, "", Some(&tag));
+        response.header(Name::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE");
+        response.header(Name::Accept, "application/sdp");
+        self.tables.sign_response(&mut response);
+        self.tables.endpoint.respond(now, tx, response.finish(None));
+    }
+
+    fn publish(&mut self, publish: Publish, fact: Fact) {
+        self.tables.outputs.push_back(Output::Publish(publish));
+        self.tables.emit(fact);
+    }
+
+    fn on_cancelled(&mut self, now: Instant, tx: ServerTx) {
+        let Some((conn, side)) = self.tables.invites_by_server_tx.get(&tx).copied() else { return };
+        if side == Side::A {
+            self.with_call(conn, |call, tables| call.on_cancel(tables, now));
+        }
+    }
+
+    fn on_response(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, message: &Message) {
+        match self.tables.uses_by_client_tx.get(&tx) {
+            Some(ClientUse::Branch(leg)) => {
+                let leg = *leg;
+                if message.status() >= 200 {
+                    self.tables.uses_by_client_tx.remove(&tx);
+                }
+                self.with_call(leg.conn, |call, tables| {
+                    call.on_branch_response(tables, now, dir, leg, message);
+                });
+            }
+            Some(ClientUse::Reinvite { conn }) => {
+                let conn = *conn;
+                self.with_call(conn, |call, tables| {
+                    call.on_reinvite_response(tables, now, tx, message);
+                });
+            }
+            Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
+            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
+            None => {}
+        }
+    }
+
+    fn pass_back(&mut self, now: Instant, tx: ClientTx, response: Option<&Message>) {
+        if let Some(ClientUse::Relayed { server, request }) =
+            self.tables.uses_by_client_tx.remove(&tx)
+        {
+            pass_back(&mut self.tables, now, server, &request, response);
+        }
+    }
+
+    fn on_lost(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, status: u16) {
+        match self.tables.uses_by_client_tx.get(&tx) {
+            Some(ClientUse::Branch(leg)) => {
+                let leg = *leg;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(leg.conn, |call, tables| {
+                    call.on_branch_lost(tables, now, dir, leg, status);
+                });
+            }
+            Some(ClientUse::Reinvite { conn }) => {
+                let conn = *conn;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
+            }
+            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            None => {}
+        }
+    }
+
+    fn on_answer(&mut self, now: Instant, dir: &dyn Directory, answer: Answer) {
+        let Some(conn) = self.tables.calls_by_question.remove(&answer.id) else {
+            self.tables.stats.answers_late += 1;
+            return;
+        };
+        self.with_call(conn, |call, tables| {
+            if call.state == State::Asking(answer.id) {
+                call.on_answer(tables, now, dir, answer);
+            }
+        });
+    }
+
+    fn on_relay(&mut self, now: Instant, dir: &dyn Directory, event: RelayEvent) {
+        match event {
+            RelayEvent::Opened { relay, streams } => self.with_call(relay.0, |call, tables| {
+                call.media.opened(streams);
+                call.on_media_open(tables, now, dir);
+                call.on_relay_extended(tables, now);
+            }),
+            RelayEvent::Refused { relay, .. } => self.with_call(relay.0, |call, tables| {
+                call.on_media_refused(tables, now);
+                call.on_relay_extended(tables, now);
+            }),
+            // Dead media is judged by policy, which is not here yet; the node counts and logs it.
+            RelayEvent::Learned { .. } | RelayEvent::Closed { .. } | RelayEvent::Silent { .. } => {}
+        }
+    }
+
+    fn on_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Hangup { conn } => self.with_call(conn, |call, tables| {
+                call.release(tables, now, Cause::Operator, None);
+            }),
+            Command::Drain => self.draining = true,
+        }
+    }
+
+    fn on_timer(&mut self, now: Instant, dir: &dyn Directory, conn: ConnId, reason: Reason) {
+        self.with_call(conn, |call, tables| match reason {
+            Reason::Ring => call.on_ring_timeout(tables, now, dir),
+            Reason::Question => call.on_question_timeout(tables, now, dir),
+            Reason::Relay => {
+                call.on_media_refused(tables, now);
+                call.on_relay_extended(tables, now);
+            }
+            Reason::Transaction | Reason::Registration => {}
+        });
+    }
+
+    fn with_call(&mut self, conn: ConnId, act: impl FnOnce(&mut Call, &mut Tables)) {
+        if let Some(call) = self.calls.get_mut(&conn) {
+            act(call, &mut self.tables);
+            self.forget_if_over(conn);
+        }
+    }
+
+    pub(crate) fn forget_if_over(&mut self, conn: ConnId) {
+        if self.calls.get(&conn).is_some_and(|call| call.is_over()) {
+            self.calls.remove(&conn);
+        }
+    }
+}
+
+impl Tables {
+    /// The address a listener is reached at.
+    pub(crate) fn advertised(&self, listener: ListenerId) -> std::net::SocketAddr {
+        let at = self.config.listeners.get(usize::from(listener.0));
+        at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
+    }
+
+    pub(crate) fn sign_response(&self, response: &mut Writer) {
+        if !self.config.server_header.is_empty() {
+            response.header(Name::Server, &self.config.server_header);
+        }
+    }
+
+    pub(crate) fn sign_request(&self, request: &mut Writer) {
+        if !self.config.server_header.is_empty() {
+            request.header(Name::UserAgent, &self.config.server_header);
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What the calls of a shard share: the SIP endpoint, the indexes into the calls, the timers, and the outputs.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use media::{RelayCommand, Side};
+use model::{ConnId, Instant, LegId, RelayId, hook::QuestionId};
+use sip::{ClientTx, Endpoint, Message, ServerTx};
+
+use crate::{Config, Fact, Output, Reason, Stats};
+
+/// Everything of a shard but the calls themselves, so that a call can be borrowed beside it.
+pub(crate) struct Tables {
+    pub(crate) config: Config,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) outputs: VecDeque<Output>,
+    pub(crate) stats: Stats,
+    /// INVITE server transactions whose fate is still open (no final response, or a 2xx without its ACK).
+    pub(crate) invites_by_server_tx: HashMap<ServerTx, (ConnId, Side)>,
+    /// What each of our own requests is for, until its final response.
+    pub(crate) uses_by_client_tx: HashMap<ClientTx, ClientUse>,
+    /// Legs that answer in-dialog requests, indexed by our tag.
+    pub(crate) legs_by_tag: HashMap<Box<str>, LegId>,
+    /// Questions in flight.
+    pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
+    timers: BTreeSet<(Instant, ConnId, Reason)>,
+    next_question: u64,
+    next_call: u64,
+}
+
+/// What one of our requests is for.
+#[derive(Debug)]
+pub(crate) enum ClientUse {
+    /// The INVITE of this leg.
+    Branch(LegId),
+    /// A re-INVITE towards this side, for the other.
+    Reinvite {
+        /// The call.
+        conn: ConnId,
+    },
+    /// A request passed on within a dialog; its answer goes back the same way.
+    Relayed {
+        /// Where the answer goes.
+        server: ServerTx,
+        /// The request as it came.
+        request: Box<Message>,
+    },
+}
+
+impl Tables {
+    pub(crate) fn new(config: Config, endpoint: Endpoint) -> Self {
+        Self {
+            config,
+            endpoint,
+            outputs: VecDeque::new(),
+            stats: Stats::default(),
+            invites_by_server_tx: HashMap::new(),
+            uses_by_client_tx: HashMap::new(),
+            legs_by_tag: HashMap::new(),
+            calls_by_question: HashMap::new(),
+            timers: BTreeSet::new(),
+            next_question: 0,
+            next_call: 0,
+        }
+    }
+
+    pub(crate) fn emit(&mut self, fact: Fact) {
+        self.outputs.push_back(Output::Emit(fact));
+    }
+
+    pub(crate) fn relay(&mut self, command: RelayCommand) {
+        self.outputs.push_back(Output::Relay(command));
+    }
+
+    pub(crate) fn close_relay(&mut self, conn: ConnId) {
+        self.relay(RelayCommand::Close { relay: RelayId(conn) });
+    }
+
+    pub(crate) fn mint_conn_id(&mut self) -> ConnId {
+        self.next_call += 1;
+        ConnId::mint(self.config.shard, self.next_call)
+    }
+
+    pub(crate) fn mint_question_id(&mut self, conn: ConnId) -> QuestionId {
+        self.next_question += 1;
+        let id = QuestionId(self.next_question);
+        self.calls_by_question.insert(id, conn);
+        id
+    }
+
+    /// Wakes `conn` at `at` for `reason`; each call has at most one timer a reason and keeps `at` to stop it.
+    pub(crate) fn start_timer(&mut self, at: Instant, conn: ConnId, reason: Reason) {
+        self.timers.insert((at, conn, reason));
+    }
+
+    pub(crate) fn stop_timer(&mut self, at: Instant, conn: ConnId, reason: Reason) {
+        self.timers.remove(&(at, conn, reason));
+    }
+
+    pub(crate) fn next_timer(&self) -> Option<(Instant, Reason)> {
+        self.timers.first().map(|(at, _, reason)| (*at, *reason))
+    }
+
+    /// Takes the next timer that is due.
+    pub(crate) fn take_due(&mut self, now: Instant) -> Option<(ConnId, Reason)> {
+        let due = self.timers.first().is_some_and(|(at, _, _)| *at <= now);
+        if !due {
+            return None;
+        }
+        self.timers.pop_first().map(|(_, conn, reason)| (conn, reason))
+    }
+}

@@ -1,0 +1,145 @@
+//! The node under test: the real switch, one `Switch` a shard.
+
+use std::{collections::VecDeque, net::SocketAddr, num::NonZeroU16, time::Duration};
+
+use bytes::Bytes;
+use media::RelayEvent;
+use model::{
+    Flow, Instant, ListenerId, Shard, Shards, Transport,
+    hook::{MediaMode, Question},
+};
+use switch::{Config, Fact, Input, Limits, Listener, Output, RegistrarConfig, Switch, shard_of};
+
+use crate::{Random, directory::SimDirectory, relay::SimRelay};
+
+/// The name every simulated subscriber's address-of-record has as its host.
+pub const HOST: &str = "world.test";
+
+/// A node: shards, their directory and their relay.
+pub struct Node {
+    pub(crate) addr: SocketAddr,
+    shards: Vec<Switch>,
+    count: Shards,
+    directory: SimDirectory,
+    pub(crate) relay: SimRelay,
+    /// Everything that was ever told, in order.
+    pub facts: Vec<Fact>,
+}
+
+/// What a node does to the world.
+pub(crate) enum Effect {
+    Send { to: SocketAddr, bytes: Bytes },
+    Ask { shard: Shard, question: Question },
+    Relay { shard: Shard, event: RelayEvent },
+}
+
+impl Node {
+    pub(crate) fn new(
+        addr: SocketAddr,
+        shards: u16,
+        relays_max: usize,
+        random: &mut Random,
+    ) -> Self {
+        let count = Shards(NonZeroU16::new(shards).unwrap_or(NonZeroU16::MIN));
+        let shards = (0..count.0.get())
+            .map(|n| Switch::new(config(Shard(n), count, addr, random.seed())))
+            .collect();
+        Self {
+            addr,
+            shards,
+            count,
+            directory: SimDirectory::new(HOST),
+            relay: SimRelay::new(relays_max),
+            facts: Vec::new(),
+        }
+    }
+
+    /// The shards, to look at.
+    pub fn shards(&self) -> &[Switch] {
+        &self.shards
+    }
+
+    /// Whether nothing of any call is left anywhere.
+    pub fn is_idle(&self) -> bool {
+        self.shards.iter().all(Switch::is_idle) && self.relay.len() == 0
+    }
+
+    pub(crate) fn on_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        bytes: Bytes,
+    ) -> Vec<Effect> {
+        let shard = shard_of(&bytes, self.count).unwrap_or(Shard(0));
+        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer: from };
+        self.input(now, shard, Input::Datagram { flow, bytes })
+    }
+
+    pub(crate) fn input(&mut self, now: Instant, shard: Shard, input: Input) -> Vec<Effect> {
+        if let Some(switch) = self.shards.get_mut(usize::from(shard.0)) {
+            switch.handle_input(now, &self.directory, input);
+        }
+        self.drain(shard)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.shards.iter().filter_map(|s| s.poll_timeout().map(|(at, _)| at)).min()
+    }
+
+    pub(crate) fn handle_timeout(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for n in 0..self.count.0.get() {
+            if let Some(switch) = self.shards.get_mut(usize::from(n))
+                && switch.poll_timeout().is_some_and(|(at, _)| at <= now)
+            {
+                switch.handle_timeout(now, &self.directory);
+            }
+            effects.extend(self.drain(Shard(n)));
+        }
+        effects
+    }
+
+    fn drain(&mut self, shard: Shard) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let mut outputs = VecDeque::new();
+        if let Some(switch) = self.shards.get_mut(usize::from(shard.0)) {
+            outputs.extend(std::iter::from_fn(|| switch.poll_output()));
+        }
+        for output in outputs {
+            match output {
+                Output::Transmit { flow, bytes } => {
+                    effects.push(Effect::Send { to: flow.peer, bytes });
+                }
+                Output::Ask(question) => effects.push(Effect::Ask { shard, question }),
+                Output::Relay(command) => effects.extend(
+                    self.relay.command(&command).map(|event| Effect::Relay { shard, event }),
+                ),
+                Output::Publish(publish) => self.directory.publish(publish),
+                Output::Emit(fact) => self.facts.push(fact),
+            }
+        }
+        effects
+    }
+}
+
+fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Config {
+    Config {
+        shard,
+        shards,
+        seed,
+        timers: sip::Timers::default(),
+        sip_limits: sip::ParseLimits::default(),
+        listeners: vec![Listener {
+            name: "udp".to_owned(),
+            transport: Transport::Udp,
+            advertised: addr,
+        }],
+        limits: Limits::default(),
+        ring_timeout: Duration::from_secs(30),
+        question_timeout: Duration::from_secs(2),
+        relay_timeout: Duration::from_secs(2),
+        media: MediaMode::Anchor,
+        registrar: RegistrarConfig::default(),
+        server_header: String::new(),
+    }
+}

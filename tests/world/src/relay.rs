@@ -1,0 +1,65 @@
+//! A media relay that moves no packets: it hands out ports and remembers who holds them.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use media::{Refusal, RelayCommand, RelayEvent, StreamPorts};
+use model::RelayId;
+
+/// The relay of a world.
+#[derive(Debug)]
+pub(crate) struct SimRelay {
+    open: BTreeMap<RelayId, Vec<StreamPorts>>,
+    next_port: u16,
+    relays_max: usize,
+    pub(crate) opened: u64,
+    pub(crate) closed: u64,
+}
+
+impl SimRelay {
+    pub(crate) const fn new(relays_max: usize) -> Self {
+        Self { open: BTreeMap::new(), next_port: 30_000, relays_max, opened: 0, closed: 0 }
+    }
+
+    /// How many relays are open.
+    pub(crate) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(crate) fn command(&mut self, command: &RelayCommand) -> Option<RelayEvent> {
+        match *command {
+            RelayCommand::Open { relay, streams } => {
+                if self.open.len() >= self.relays_max {
+                    return Some(RelayEvent::Refused { relay, why: Refusal::NoPorts });
+                }
+                self.opened += 1;
+                self.open.insert(relay, Vec::new());
+                Some(self.grow(relay, streams))
+            }
+            RelayCommand::Extend { relay, streams } => {
+                self.open.contains_key(&relay).then(|| self.grow(relay, streams))
+            }
+            RelayCommand::Close { relay } => {
+                if self.open.remove(&relay).is_some() {
+                    self.closed += 1;
+                }
+                None
+            }
+            RelayCommand::Remote { .. } | RelayCommand::Forget { .. } => None,
+        }
+    }
+
+    fn grow(&mut self, relay: RelayId, streams: u8) -> RelayEvent {
+        let mut ports = self.open.remove(&relay).unwrap_or_default();
+        while ports.len() < usize::from(streams) {
+            let (a, b) = (self.port(), self.port());
+            ports.push(StreamPorts { a, b });
+        }
+        self.open.insert(relay, ports.clone());
+        RelayEvent::Opened { relay, streams: ports }
+    }
+
+    fn port(&mut self) -> SocketAddr {
+        self.next_port = if self.next_port >= 39_998 { 30_000 } else { self.next_port + 2 };
+        ([10, 0, 0, 1], self.next_port).into()
+    }
+}

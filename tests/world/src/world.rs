@@ -1,0 +1,243 @@
+//! The loop: the next thing that happens, happens.
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use media::RelayEvent;
+use model::{
+    Instant, Shard,
+    hook::{Answer, Question},
+};
+use switch::{Command, Input};
+
+use crate::{
+    Decider, Faults, Manner, Network, Node, Phone, PhoneFact, Random, Trace, built_in,
+    network::Datagram, node::Effect,
+};
+
+/// What a world is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Everything that happens by chance happens from this.
+    pub seed: u64,
+    /// Shards of the node.
+    pub shards: u16,
+    /// The network.
+    pub faults: Faults,
+    /// Calls whose media can be relayed at once.
+    pub relays_max: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { seed: 1, shards: 1, faults: Faults::NONE, relays_max: 1000 }
+    }
+}
+
+/// A node, phones, a network and a clock.
+pub struct World {
+    now: Instant,
+    random: Random,
+    queue: BTreeMap<(Instant, u64), Happening>,
+    next: u64,
+    /// The network between them.
+    pub network: Network,
+    /// The node under test.
+    pub node: Node,
+    /// The phones, in the order they were added.
+    pub phones: Vec<Phone>,
+    decider: Decider,
+    /// What happened.
+    pub trace: Trace,
+}
+
+/// Something on its way to happen.
+enum Happening {
+    Arrival(Datagram),
+    Answer { shard: Shard, answer: Answer },
+    Relay { shard: Shard, event: RelayEvent },
+    Do { phone: usize, manner: Manner },
+}
+
+impl World {
+    /// An empty world: a node and nobody to talk to.
+    pub fn new(options: Options) -> Self {
+        let mut random = Random::new(options.seed);
+        let addr = SocketAddr::from(([10, 0, 0, 1], 5060));
+        Self {
+            now: Instant::ZERO,
+            node: Node::new(addr, options.shards, options.relays_max, &mut random),
+            random,
+            queue: BTreeMap::new(),
+            next: 0,
+            network: Network::new(options.faults),
+            phones: Vec::new(),
+            decider: built_in(),
+            trace: Trace::default(),
+        }
+    }
+
+    /// Who answers the node's questions from now on.
+    pub fn decide_by(&mut self, decider: Decider) {
+        self.decider = decider;
+    }
+
+    /// The virtual time.
+    pub const fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Adds a phone for `user`; gives its index.
+    pub fn add_phone(&mut self, user: &str) -> usize {
+        let index = self.phones.len();
+        let host = u8::try_from(index % 250 + 2).unwrap_or(2);
+        let net = u8::try_from(index / 250 + 1).unwrap_or(1);
+        let addr = SocketAddr::from(([10, 1, net, host], 5060));
+        self.phones.push(Phone::new(user, addr, self.node.addr, self.random.seed()));
+        index
+    }
+
+    /// Has a phone do something `after` now.
+    pub fn plan(&mut self, after: Duration, phone: usize, manner: Manner) {
+        self.push(after, Happening::Do { phone, manner });
+    }
+
+    /// Has the operator hang up the call that has `conn`.
+    pub fn hang_up(&mut self, conn: model::ConnId) {
+        let effects =
+            self.node.input(self.now, conn.shard(), Input::Command(Command::Hangup { conn }));
+        self.apply(effects);
+    }
+
+    /// Runs until nothing more happens, or `limit` has passed; gives whether all is quiet.
+    pub fn run(&mut self, limit: Duration) -> bool {
+        let end = self.now + limit;
+        while let Some(at) = self.next_at() {
+            if at > end {
+                self.now = end;
+                return false;
+            }
+            self.now = at.max(self.now);
+            self.step();
+        }
+        true
+    }
+
+    /// Runs until `done` says so; false when that never came within `limit`.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let end = self.now + limit;
+        loop {
+            if done(self) {
+                return true;
+            }
+            match self.next_at() {
+                Some(at) if at <= end => {
+                    self.now = at.max(self.now);
+                    self.step();
+                }
+                Some(_) | None => return false,
+            }
+        }
+    }
+
+    /// Everything the phones saw of one kind.
+    pub fn facts_of(&self, phone: usize) -> &[PhoneFact] {
+        self.phones.get(phone).map_or(&[], |phone| &phone.facts)
+    }
+
+    fn next_at(&self) -> Option<Instant> {
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
+        [queued, phones, self.node.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn step(&mut self) {
+        while self.queue.first_key_value().is_some_and(|((at, _), _)| *at <= self.now) {
+            if let Some((_, happening)) = self.queue.pop_first() {
+                self.happen(happening);
+            }
+        }
+        for n in 0..self.phones.len() {
+            self.with_phone(n, |phone, now| phone.handle_timeout(now));
+        }
+        let effects = self.node.handle_timeout(self.now);
+        self.apply(effects);
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        let now = self.now;
+        match happening {
+            Happening::Arrival(datagram) => self.arrive(datagram),
+            Happening::Answer { shard, answer } => {
+                let effects = self.node.input(now, shard, Input::Answer(answer));
+                self.apply(effects);
+            }
+            Happening::Relay { shard, event } => {
+                let effects = self.node.input(now, shard, Input::Relay(event));
+                self.apply(effects);
+            }
+            Happening::Do { phone, manner } => {
+                self.trace.line(now, format_args!("phone {phone} {manner:?}"));
+                self.with_phone(phone, |phone, now| phone.act(now, manner));
+            }
+        }
+    }
+
+    fn arrive(&mut self, datagram: Datagram) {
+        let start = datagram.bytes.split(|b| *b == b'\r').next().unwrap_or_default();
+        let start = String::from_utf8_lossy(start);
+        self.trace.line(self.now, format_args!("{} > {} {start}", datagram.from, datagram.to));
+        if datagram.to == self.node.addr {
+            let effects = self.node.on_datagram(self.now, datagram.from, datagram.bytes);
+            self.apply(effects);
+        } else if let Some(n) = self.phones.iter().position(|phone| phone.addr == datagram.to) {
+            let (from, bytes) = (datagram.from, datagram.bytes);
+            self.with_phone(n, |phone, now| phone.on_datagram(now, from, bytes));
+        }
+    }
+
+    fn with_phone(&mut self, n: usize, act: impl FnOnce(&mut Phone, Instant)) {
+        let Some(phone) = self.phones.get_mut(n) else { return };
+        act(phone, self.now);
+        let from = phone.addr;
+        let sent: Vec<(SocketAddr, Bytes)> = phone.take_sent();
+        for (to, bytes) in sent {
+            self.send(Datagram { from, to, bytes });
+        }
+    }
+
+    fn apply(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Send { to, bytes } => {
+                    let from = self.node.addr;
+                    self.send(Datagram { from, to, bytes });
+                }
+                Effect::Ask { shard, question } => self.ask(shard, &question),
+                Effect::Relay { shard, event } => {
+                    self.push(Duration::from_micros(50), Happening::Relay { shard, event });
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, shard: Shard, question: &Question) {
+        let replies = (self.decider)(question, &mut self.random);
+        for reply in replies {
+            let after = reply.after;
+            let answer = reply.answer(question);
+            self.push(after, Happening::Answer { shard, answer });
+        }
+    }
+
+    fn send(&mut self, datagram: Datagram) {
+        for after in self.network.arrivals(&mut self.random, &datagram) {
+            self.push(after, Happening::Arrival(datagram.clone()));
+        }
+    }
+
+    fn push(&mut self, after: Duration, happening: Happening) {
+        self.next += 1;
+        self.queue.insert((self.now + after, self.next), happening);
+    }
+}
