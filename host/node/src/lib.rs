@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod directory;
 pub mod mailbox;
 pub mod udp;
