@@ -1,0 +1,162 @@
+use std::time::Duration;
+
+use crate::Reason;
+
+/// What a plugin decides: the result of a hook.
+///
+/// Made by [`pass`](Answer::pass), [`refuse`](Answer::refuse), [`proceed`](Answer::proceed) and
+/// [`Plan::to`]; a function that returns an `Answer` ends a plan with `.into()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Answer {
+    /// What to do.
+    pub verdict: Verdict,
+    /// Why, for the journal; in the order they were given.
+    pub reasons: Vec<Reason>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Leave the decision to the next plugin, or to the switch.
+    Pass,
+    /// Try these targets; on failure, instead of the remaining ones.
+    Plan(Plan),
+    /// On failure: go on with the remaining targets.
+    Proceed,
+    /// Refuse the call with this SIP status, 400 to 699.
+    Refuse(u16),
+}
+
+/// An ordered list of targets, tried one after another.
+///
+/// ```
+/// use jackfield_guest::{Answer, Plan, aor, uri};
+///
+/// let answer: Answer = Plan::to(aor("2000@example.com"))
+///     .ring_secs(20)
+///     .then(uri("sip:2000@192.0.2.1"))
+///     .because("desk", "desk phone first, then the branch office")
+///     .into();
+/// # drop(answer);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Plan {
+    /// Tried in this order.
+    pub targets: Vec<Target>,
+    /// What happens to the call's media.
+    pub media: Media,
+    /// Why, for the journal.
+    pub reasons: Vec<Reason>,
+}
+
+/// A place to send a call to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Where.
+    pub to: Destination,
+    /// How long it may ring before the next is tried; `None` takes the switch's `ring_timeout`.
+    pub ring: Option<Duration>,
+}
+
+/// Where a target is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// Every contact registered for an address-of-record, `user@host`.
+    Aor(String),
+    /// A SIP URI whose host is an IP address.
+    Uri(String),
+}
+
+/// What happens to the media of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Media {
+    /// What the switch's configuration says.
+    #[default]
+    Default,
+    /// Through the switch's relay.
+    Anchor,
+    /// Directly between the parties.
+    Bypass,
+}
+
+/// The contacts registered for an address-of-record, `user@host`.
+pub fn aor(aor: impl Into<String>) -> Destination {
+    Destination::Aor(aor.into())
+}
+
+/// A SIP URI, called directly; its host is an IP address.
+pub fn uri(uri: impl Into<String>) -> Destination {
+    Destination::Uri(uri.into())
+}
+
+impl Answer {
+    /// Leaves the decision to the next plugin, or to the switch.
+    pub const fn pass() -> Self {
+        Self { verdict: Verdict::Pass, reasons: Vec::new() }
+    }
+
+    /// Refuses the call with a SIP status, 400 to 699; on failure this is what the caller gets.
+    pub const fn refuse(status: u16) -> Self {
+        Self { verdict: Verdict::Refuse(status), reasons: Vec::new() }
+    }
+
+    /// On failure: goes on with the remaining targets of the plan.
+    pub const fn proceed() -> Self {
+        Self { verdict: Verdict::Proceed, reasons: Vec::new() }
+    }
+
+    /// Adds a reason for the journal: a short code that can be counted and a sentence.
+    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
+        self.reasons.push(Reason { code: code.into(), text: text.into() });
+        self
+    }
+}
+
+impl Plan {
+    /// A plan with its first target.
+    pub fn to(first: Destination) -> Self {
+        let targets = vec![Target { to: first, ring: None }];
+        Self { targets, media: Media::Default, reasons: Vec::new() }
+    }
+
+    /// Adds a target that is tried when those before it failed.
+    pub fn then(mut self, next: Destination) -> Self {
+        self.targets.push(Target { to: next, ring: None });
+        self
+    }
+
+    /// How many seconds the target added last may ring before the next is tried.
+    pub fn ring_secs(mut self, secs: u32) -> Self {
+        if let Some(last) = self.targets.last_mut() {
+            last.ring = Some(Duration::from_secs(secs.into()));
+        }
+        self
+    }
+
+    /// Leads the media through the switch's relay.
+    pub const fn anchor(mut self) -> Self {
+        self.media = Media::Anchor;
+        self
+    }
+
+    /// Lets the media flow directly between the parties.
+    pub const fn bypass(mut self) -> Self {
+        self.media = Media::Bypass;
+        self
+    }
+
+    /// Adds a reason for the journal: a short code that can be counted and a sentence.
+    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
+        self.reasons.push(Reason { code: code.into(), text: text.into() });
+        self
+    }
+}
+
+impl From<Plan> for Answer {
+    fn from(mut plan: Plan) -> Self {
+        let reasons = std::mem::take(&mut plan.reasons);
+        Self { verdict: Verdict::Plan(plan), reasons }
+    }
+}

@@ -1,0 +1,44 @@
+use std::time::Duration;
+
+use crate::{Call, Target, host};
+
+/// One target that was tried and did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The target.
+    pub target: Target,
+    /// The SIP status it ended with; 408 when it did not answer in time, 480 when it had no
+    /// contact.
+    pub status: u16,
+    /// How long it was tried.
+    pub lasted: Duration,
+}
+
+/// What a call has been through when a target of it has failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Every target tried, in order; the last has just failed.
+    pub attempts: Vec<Attempt>,
+    /// Targets of the plan that were not tried yet.
+    pub remaining: Vec<Target>,
+}
+
+impl Failure {
+    /// The SIP status of the target that has just failed.
+    pub fn status(&self) -> Option<u16> {
+        self.attempts.last().map(|attempt| attempt.status)
+    }
+}
+
+impl Call {
+    /// The value of the first header field of that name in the caller's INVITE: the long form of
+    /// the name, in any case. Asked of the host, so keep the answer rather than ask twice.
+    pub fn header(&self, name: &str) -> Option<String> {
+        host::headers(name).into_iter().next()
+    }
+
+    /// The values of every header field of that name, in order.
+    pub fn headers(&self, name: &str) -> Vec<String> {
+        host::headers(name)
+    }
+}

@@ -1,0 +1,140 @@
+//! Between the contract and an author's plugin. Not for authors: [`register_plugin!`] uses it.
+//!
+//! [`register_plugin!`]: crate::register_plugin
+
+use std::{marker::PhantomData, panic, process, time::Duration};
+
+use crate::bindings::{
+    exports::jackfield::plugin::{route, route_on_failure},
+    jackfield::plugin::types,
+};
+use crate::{
+    Attempt, Config, Destination, Failure, Level, Media, Plan, Plugin, Reason, Target, Verdict,
+    log, text,
+};
+
+/// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin).
+#[macro_export]
+macro_rules! register_plugin {
+    ($plugin:ty) => {
+        const _: () = {
+            ::std::thread_local! {
+                static PLUGIN: ::std::cell::OnceCell<$plugin> =
+                    const { ::std::cell::OnceCell::new() };
+            }
+
+            impl $crate::export::Registered for $plugin {
+                fn with<R>(ask: impl FnOnce(&Self) -> R) -> R {
+                    PLUGIN.with(|plugin| ask(plugin.get_or_init($crate::export::start)))
+                }
+            }
+
+            // Elsewhere than in WebAssembly linkers do not know what to make of the names.
+            #[cfg(target_arch = "wasm32")]
+            const _: () = {
+                type Exported = $crate::export::Exported<$plugin>;
+        $crate::bindings::export!(Exported with_types_in $crate::bindings);
+            };
+        };
+    };
+}
+
+/// A plugin with its one instance.
+pub trait Registered: Plugin {
+    /// Asks the instance, which is made when it is asked first.
+    fn with<R>(ask: impl FnOnce(&Self) -> R) -> R;
+}
+
+/// Carries the contract's interfaces for a plugin.
+#[derive(Debug)]
+pub struct Exported<P>(PhantomData<P>);
+
+/// Makes an instance; ends it when the plugin cannot use its configuration, which is how a guest
+/// refuses to serve.
+pub fn start<P: Plugin>() -> P {
+    panic::set_hook(Box::new(|info| {
+        let message = info.payload_as_str().unwrap_or("it gave no message");
+        let file = info.location().map_or("", panic::Location::file);
+        log(Level::Error, &text(&["panicked in ", file, ": ", message]));
+    }));
+    let mut plugin = P::default();
+    if let Err(problem) = plugin.configure(&Config) {
+        log(Level::Error, &problem);
+        process::abort();
+    }
+    plugin
+}
+
+impl<P: Registered> route::Guest for Exported<P> {
+    fn decide(call: types::CallFacts) -> (route::Verdict, Vec<Reason>) {
+        let answer = P::with(|plugin| plugin.route(&call));
+        let verdict = match answer.verdict {
+            // Before any target was tried there is nothing to proceed with.
+            Verdict::Pass | Verdict::Proceed => route::Verdict::Pass,
+            Verdict::Plan(plan) => route::Verdict::Plan(plan.into()),
+            Verdict::Refuse(status) => route::Verdict::Refuse(status),
+        };
+        (verdict, answer.reasons)
+    }
+}
+
+impl<P: Registered> route_on_failure::Guest for Exported<P> {
+    fn decide(
+        call: types::CallFacts,
+        attempts: Vec<types::Attempt>,
+        remaining: Vec<types::Target>,
+    ) -> (route_on_failure::Verdict, Vec<Reason>) {
+        let failure = Failure {
+            attempts: attempts.into_iter().map(Attempt::from).collect(),
+            remaining: remaining.into_iter().map(Target::from).collect(),
+        };
+        let answer = P::with(|plugin| plugin.route_on_failure(&call, &failure));
+        let verdict = match answer.verdict {
+            Verdict::Pass => route_on_failure::Verdict::Pass,
+            Verdict::Proceed => route_on_failure::Verdict::Proceed,
+            Verdict::Plan(plan) => route_on_failure::Verdict::Replan(plan.into()),
+            Verdict::Refuse(status) => route_on_failure::Verdict::Refuse(status),
+        };
+        (verdict, answer.reasons)
+    }
+}
+
+impl From<Plan> for types::Plan {
+    fn from(plan: Plan) -> Self {
+        let attrs = match plan.media {
+            Media::Default => Vec::new(),
+            Media::Anchor => vec![("media".to_owned(), "anchor".to_owned())],
+            Media::Bypass => vec![("media".to_owned(), "bypass".to_owned())],
+        };
+        Self { targets: plan.targets.into_iter().map(types::Target::from).collect(), attrs }
+    }
+}
+
+impl From<Target> for types::Target {
+    fn from(target: Target) -> Self {
+        let (kind, value) = match target.to {
+            Destination::Aor(aor) => ("aor", aor),
+            Destination::Uri(uri) => ("uri", uri),
+        };
+        let ring_ms = target.ring.map_or(0, |ring| ring.as_millis().try_into().unwrap_or(u32::MAX));
+        Self { kind: kind.to_owned(), value, ring_ms, attrs: Vec::new() }
+    }
+}
+
+impl From<types::Target> for Target {
+    fn from(target: types::Target) -> Self {
+        let to = if target.kind == "aor" { Destination::Aor } else { Destination::Uri };
+        let ring = (target.ring_ms != 0).then(|| Duration::from_millis(target.ring_ms.into()));
+        Self { to: to(target.value), ring }
+    }
+}
+
+impl From<types::Attempt> for Attempt {
+    fn from(attempt: types::Attempt) -> Self {
+        Self {
+            target: attempt.target.into(),
+            status: attempt.status,
+            lasted: Duration::from_millis(attempt.lasted_ms),
+        }
+    }
+}
