@@ -4,6 +4,8 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod directory;
+pub mod journal;
 pub mod mailbox;
 pub mod udp;
 pub mod watch;
+pub mod worker;

@@ -12,6 +12,6 @@ pub struct JournalConfig {
 
 impl Default for JournalConfig {
     fn default() -> Self {
-        Self { entries_max: 10_000, queue_max: 65_536 }
+        Self { entries_max: 10_000, queue_max: 8192 }
     }
 }

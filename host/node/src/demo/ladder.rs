@@ -97,7 +97,7 @@ mod tests {
             entry(start, 9, Step::Note("a note".to_owned())),
         ];
         let expected = [
-            "           phone A                    jackfield                       phone B",
+            "           phone A                       jackfield                       phone B",
             "      0.0 ms  │─ INVITE 500 ────────────────▶│                              │",
             "      1.0 ms  │                              │─ INVITE 2000 ───────────────▶│",
             "      2.0 ms  │                              │◀─────────────── 180 Ringing ─│",

@@ -1,0 +1,101 @@
+//! The calls that are not over, as the journal knows them, and their log lines.
+
+use std::{collections::HashMap, sync::Arc};
+
+use model::{
+    ConnId, GenerationRef, Instant,
+    hook::{CallFacts, Decision, FailureKind, StepOutcome},
+};
+use switch::{Cause, Fact};
+use tracing::{debug, info, warn};
+
+/// Calls that are not over, indexed by their connection id.
+pub(super) struct LiveCalls {
+    calls_by_conn: HashMap<ConnId, LiveCall>,
+    calls_max: usize,
+}
+
+struct LiveCall {
+    facts: Arc<CallFacts>,
+    offered_at: Instant,
+    established_at: Option<Instant>,
+    routed_by: Option<GenerationRef>,
+}
+
+impl LiveCalls {
+    pub(super) fn new(calls_max: usize) -> Self {
+        Self { calls_by_conn: HashMap::new(), calls_max }
+    }
+
+    pub(super) fn get(&self, conn: ConnId) -> Option<&CallFacts> {
+        self.calls_by_conn.get(&conn).map(|call| &*call.facts)
+    }
+
+    /// Follows the call and writes its line.
+    pub(super) fn on_fact(&mut self, fact: &Fact, at: Instant) {
+        match fact {
+            Fact::CallOffered { facts } => self.on_offered(facts, at),
+            Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
+            Fact::LegOffered { leg, uri } => {
+                debug!(conn = %leg.conn, leg = leg.number, uri, "leg offered");
+            }
+            Fact::LegAlerting { leg, status } => {
+                debug!(conn = %leg.conn, leg = leg.number, status, "leg alerting");
+            }
+            Fact::LegFailed { leg, status } => {
+                debug!(conn = %leg.conn, leg = leg.number, status, "leg failed");
+            }
+            Fact::Established { conn, leg } => {
+                debug!(%conn, leg = leg.number, "call established");
+                if let Some(call) = self.calls_by_conn.get_mut(conn) {
+                    call.established_at = Some(at);
+                }
+            }
+            Fact::Held { leg } => debug!(conn = %leg.conn, leg = leg.number, "held"),
+            Fact::Retrieved { leg } => debug!(conn = %leg.conn, leg = leg.number, "retrieved"),
+            Fact::Released { conn, cause } => self.on_released(*conn, *cause, at),
+            Fact::Registered { aor, contacts } => debug!(%aor, contacts, "registered"),
+            Fact::Unregistered { aor, lapsed } => debug!(%aor, lapsed, "unregistered"),
+        }
+    }
+
+    fn on_offered(&mut self, facts: &Arc<CallFacts>, at: Instant) {
+        debug!(
+            conn = %facts.conn_id, call_id = facts.call_id, caller = facts.caller.uri,
+            callee = facts.callee.uri, ingress = facts.ingress, "call offered"
+        );
+        if self.calls_by_conn.len() < self.calls_max {
+            let facts = facts.clone();
+            let call = LiveCall { facts, offered_at: at, established_at: None, routed_by: None };
+            self.calls_by_conn.insert(call.facts.conn_id, call);
+        }
+    }
+
+    fn on_decided(&mut self, conn: ConnId, decision: &Decision) {
+        for step in &decision.steps {
+            if let StepOutcome::Failed(failure) = &step.outcome
+                && failure.kind != FailureKind::Quarantined
+            {
+                warn!(
+                    %conn, hook = %decision.hook, generation = %step.generation,
+                    kind = failure.kind.name(), detail = failure.detail,
+                    "plugin failed a decision; the next one was asked"
+                );
+            }
+        }
+        if let Some(call) = self.calls_by_conn.get_mut(&conn) {
+            call.routed_by.clone_from(&decision.decided_by);
+        }
+    }
+
+    fn on_released(&mut self, conn: ConnId, cause: Cause, at: Instant) {
+        let Some(call) = self.calls_by_conn.remove(&conn) else { return };
+        let lasted = at.saturating_since(call.offered_at);
+        let talked = call.established_at.map(|since| at.saturating_since(since));
+        let by = call.routed_by.map_or_else(|| "built-in".to_owned(), |by| by.to_string());
+        info!(
+            %conn, %cause, routed_by = by, lasted_ms = lasted.as_millis() as u64,
+            talked_ms = talked.map(|talked| talked.as_millis() as u64), "call released"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+use bytes::Bytes;
+use media::RelayEvent;
+use model::{ConnId, Flow};
+use switch::CallView;
+use tokio::sync::oneshot;
+
+use super::Figures;
+
+/// What others say to a worker.
+#[derive(Debug)]
+pub enum Mail {
+    /// Datagrams of this worker's calls that another worker received.
+    Datagrams(Vec<(Flow, Bytes)>),
+    /// From the media relay.
+    Relay(RelayEvent),
+    /// Refuse new calls; stop when the last one has ended.
+    Drain,
+    /// Stop now.
+    Stop,
+    /// End a call; the reply tells whether it was there.
+    Hangup {
+        /// Which.
+        conn: ConnId,
+        /// Whether it was there.
+        reply: oneshot::Sender<bool>,
+    },
+    /// Describe the calls.
+    Calls {
+        /// How many at most.
+        limit: usize,
+        /// In no order.
+        reply: oneshot::Sender<Vec<CallView>>,
+    },
+    /// Tell the counters.
+    Figures {
+        /// As of now.
+        reply: oneshot::Sender<Box<Figures>>,
+    },
+}

@@ -1,0 +1,304 @@
+//! One thread, one shard of the calls: its sockets, its [`Switch`], its plugins.
+//!
+//! The loop waits in `poll`, hands what came to the switch, and does what the switch says, draining it to the end before the
+//! next input. No lock is taken on the way of a packet.
+
+mod figures;
+mod mail;
+
+use std::{collections::VecDeque, net::UdpSocket, os::fd::AsFd, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use media::RelayCommand;
+use model::{
+    Flow, Instant, ListenerId, Moment, Transport,
+    hook::{Answer, Question},
+};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use switch::{Command, Input, Output, Switch};
+
+use crate::{
+    clock::{Calendar, Clock},
+    directory::NodeDirectory,
+    journal::FactSender,
+    mailbox::{Mailbox, Postbox},
+    udp::{Sent, UdpPort},
+};
+
+pub use figures::Figures;
+pub use mail::Mail;
+
+/// Timers are rounded up to this, so that a thousand ending transactions are one wake-up and not a thousand. RFC 3261's
+/// shortest timer is fifty times as long.
+const TIMER_GRAIN: Duration = Duration::from_millis(10);
+/// Mail taken before the sockets get their turn.
+const MAIL_BUDGET: usize = 64;
+/// How often a draining worker looks whether its calls have ended.
+const DRAIN_LOOK: Duration = Duration::from_millis(50);
+/// The largest UDP payload.
+const DATAGRAM_MAX: usize = 65_535;
+
+/// Answers the switch's questions, on the worker's thread.
+pub trait Decide {
+    /// Answers at once: it must neither block nor panic.
+    fn answer(&mut self, question: &Question, moment: Moment) -> Answer;
+}
+
+/// What a worker is made of.
+pub struct Parts {
+    /// The shard's configuration.
+    pub switch: switch::Config,
+    /// One socket a listener, in the order of the configuration.
+    pub sockets: Vec<UdpSocket>,
+    /// Datagrams kept behind each socket's send buffer.
+    pub send_queue_max: usize,
+    /// Datagrams taken from one socket at a time.
+    pub receive_batch_max: usize,
+    /// What others send to this worker.
+    pub mailbox: Mailbox<Mail>,
+    /// The mailboxes of all workers by shard, this one's own included.
+    pub postboxes: Vec<Postbox<Mail>>,
+    /// Registrations and subscribers.
+    pub directory: Arc<NodeDirectory>,
+    /// Takes the switch's commands to the media relay.
+    pub relay: Box<dyn Fn(RelayCommand) + Send>,
+    /// Takes what happened to the journal.
+    pub facts: FactSender,
+    /// The process's clock.
+    pub clock: Clock,
+    /// The zone plugins see local time in.
+    pub calendar: Calendar,
+}
+
+/// A running shard.
+pub struct Worker<D> {
+    switch: Switch,
+    shard: usize,
+    parts: Parts,
+    decide: D,
+    ports: Vec<UdpPort>,
+    transports: Vec<Transport>,
+    /// Answers and transport errors that wait for the switch to be drained.
+    followups: VecDeque<Input>,
+    /// Datagrams for other shards, by shard.
+    handovers: Vec<Vec<(Flow, Bytes)>>,
+    figures: Figures,
+    /// When to look whether the last call has ended, while draining.
+    drain_look_at: Option<Instant>,
+    stopped: bool,
+}
+
+impl<D: Decide> Worker<D> {
+    /// Puts a worker together on the thread that will run it.
+    pub fn new(mut parts: Parts, decide: D) -> Self {
+        let sockets = std::mem::take(&mut parts.sockets);
+        let pending_max = parts.send_queue_max;
+        Self {
+            shard: usize::from(parts.switch.shard.0),
+            transports: parts.switch.listeners.iter().map(|l| l.transport).collect(),
+            switch: Switch::new(parts.switch.clone()),
+            ports: sockets.into_iter().map(|s| UdpPort::new(s, pending_max)).collect(),
+            followups: VecDeque::new(),
+            handovers: parts.postboxes.iter().map(|_| Vec::new()).collect(),
+            figures: Figures::default(),
+            drain_look_at: None,
+            stopped: false,
+            parts,
+            decide,
+        }
+    }
+
+    /// Runs until it is told to stop, or until it drained and its last call has ended.
+    pub fn run(mut self) {
+        let descriptors: Vec<_> = self.ports.iter().map(UdpPort::descriptor).collect();
+        let bell = self.parts.mailbox.bell();
+        let mut buffer = vec![0; DATAGRAM_MAX];
+        let mut fds = Vec::with_capacity(descriptors.len() + 1);
+        while !self.stopped {
+            fds.clear();
+            fds.push(PollFd::new(&bell, PollFlags::IN));
+            for (port, descriptor) in self.ports.iter().zip(&descriptors) {
+                let out = if port.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
+                fds.push(PollFd::from_borrowed_fd(descriptor.as_fd(), PollFlags::IN | out));
+            }
+            // An interrupted wait is a wake-up without a cause.
+            let _ = poll(&mut fds, self.wait().as_ref());
+            self.figures.wakes += 1;
+            self.on_time();
+            for (index, fd) in fds.iter().enumerate().skip(1) {
+                self.on_port(index - 1, fd.revents(), &mut buffer);
+            }
+            if fds[0].revents().contains(PollFlags::IN) {
+                self.on_mail();
+            }
+            self.hand_over();
+        }
+    }
+
+    /// How long to wait at most; `None` for as long as it takes.
+    fn wait(&self) -> Option<Timespec> {
+        let timer = self.switch.poll_timeout().map(|(at, _)| round_up(at));
+        let at = [timer, self.drain_look_at].into_iter().flatten().min()?;
+        // A wait that does not fit is longer than any timer.
+        Timespec::try_from(at.saturating_since(self.parts.clock.now())).ok()
+    }
+
+    fn on_time(&mut self) {
+        let now = self.parts.clock.now();
+        if self.switch.poll_timeout().is_some_and(|(at, _)| at <= now) {
+            self.switch.handle_timeout(now, &*self.parts.directory);
+            self.drain(now);
+        }
+        if self.drain_look_at.is_some_and(|at| at <= now) {
+            self.drain_look_at = Some(now + DRAIN_LOOK);
+            self.stopped = self.switch.stats().calls_now == 0;
+        }
+    }
+
+    fn on_port(&mut self, index: usize, ready: PollFlags, buffer: &mut [u8]) {
+        if ready.contains(PollFlags::OUT) {
+            self.ports[index].flush();
+        }
+        if !ready.intersects(PollFlags::IN | PollFlags::ERR) {
+            return;
+        }
+        for _ in 0..self.parts.receive_batch_max {
+            let Some((length, peer)) = self.ports[index].receive(buffer) else { return };
+            self.figures.datagrams_in += 1;
+            let transport = self.transports[index];
+            let listener = ListenerId(u16::try_from(index).unwrap_or(u16::MAX));
+            self.on_datagram(Flow { transport, listener, peer }, &buffer[..length]);
+        }
+    }
+
+    fn on_datagram(&mut self, flow: Flow, datagram: &[u8]) {
+        // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
+        let bytes = Bytes::copy_from_slice(datagram);
+        if self.handovers.len() > 1 {
+            let shard = switch::shard_of(datagram, self.parts.switch.shards)
+                .map_or(self.shard, |shard| usize::from(shard.0));
+            if shard != self.shard
+                && let Some(batch) = self.handovers.get_mut(shard)
+            {
+                batch.push((flow, bytes));
+                return;
+            }
+        }
+        self.input(Input::Datagram { flow, bytes });
+    }
+
+    /// Gives the other workers what is theirs, a batch each.
+    fn hand_over(&mut self) {
+        for (shard, batch) in self.handovers.iter_mut().enumerate() {
+            if batch.is_empty() {
+                continue;
+            }
+            let count = batch.len() as u64;
+            match self.parts.postboxes[shard].post(Mail::Datagrams(std::mem::take(batch))) {
+                Ok(()) => self.figures.handed_over += count,
+                Err(_) => self.figures.handovers_dropped += count,
+            }
+        }
+    }
+
+    fn on_mail(&mut self) {
+        let mail: Vec<Mail> = self.parts.mailbox.take(MAIL_BUDGET).collect();
+        for mail in mail {
+            match mail {
+                Mail::Datagrams(batch) => {
+                    for (flow, bytes) in batch {
+                        self.input(Input::Datagram { flow, bytes });
+                    }
+                }
+                Mail::Relay(event) => self.input(Input::Relay(event)),
+                Mail::Drain => {
+                    self.drain_look_at = Some(self.parts.clock.now());
+                    self.input(Input::Command(Command::Drain));
+                }
+                Mail::Stop => self.stopped = true,
+                Mail::Hangup { conn, reply } => {
+                    let now = self.parts.clock.now();
+                    let known = self.switch.calls(now).any(|call| call.conn == conn);
+                    if known {
+                        self.input(Input::Command(Command::Hangup { conn }));
+                    }
+                    // Who asked may have gone.
+                    let _ = reply.send(known);
+                }
+                Mail::Calls { limit, reply } => {
+                    let now = self.parts.clock.now();
+                    let _ = reply.send(self.switch.calls(now).take(limit).collect());
+                }
+                Mail::Figures { reply } => {
+                    self.figures.switch = self.switch.stats();
+                    self.figures.sip = self.switch.sip_stats().clone();
+                    let _ = reply.send(Box::new(self.figures.clone()));
+                }
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) {
+        let now = self.parts.clock.now();
+        self.switch.handle_input(now, &*self.parts.directory, input);
+        self.drain(now);
+    }
+
+    /// Does what the switch says until it says nothing more.
+    fn drain(&mut self, now: Instant) {
+        loop {
+            while let Some(output) = self.switch.poll_output() {
+                self.on_output(now, output);
+            }
+            let Some(input) = self.followups.pop_front() else { return };
+            self.switch.handle_input(now, &*self.parts.directory, input);
+        }
+    }
+
+    fn on_output(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Transmit { flow, bytes } => self.transmit(flow, &bytes),
+            Output::Ask(question) => {
+                self.figures.questions += 1;
+                let moment = self.parts.calendar.moment();
+                let answer = self.decide.answer(&question, moment);
+                self.followups.push_back(Input::Answer(answer));
+            }
+            Output::Relay(command) => (self.parts.relay)(command),
+            Output::Publish(publish) => {
+                self.parts.directory.publish(publish.aor, publish.bindings);
+            }
+            Output::Emit(fact) => {
+                if !self.parts.facts.send(now, fact) {
+                    self.figures.facts_dropped += 1;
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, flow: Flow, bytes: &Bytes) {
+        let Some(port) = self.ports.get_mut(usize::from(flow.listener.0)) else {
+            self.figures.unreachable += 1;
+            return self.followups.push_back(Input::TransportError { flow });
+        };
+        match port.send(flow.peer, bytes) {
+            Sent::Yes => self.figures.datagrams_out += 1,
+            Sent::Dropped => self.figures.sends_dropped += 1,
+            Sent::Unreachable => {
+                self.figures.unreachable += 1;
+                self.followups.push_back(Input::TransportError { flow });
+            }
+        }
+    }
+}
+
+/// The end of the grain `at` lies in.
+fn round_up(at: Instant) -> Instant {
+    // A constant of ten million.
+    let grain = TIMER_GRAIN.as_nanos() as u64;
+    Instant::from_nanos(at.as_nanos().div_ceil(grain).saturating_mul(grain))
+}
+
+#[cfg(test)]
+#[path = "worker_test.rs"]
+mod tests;

@@ -1,0 +1,203 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{
+    num::NonZeroU16,
+    thread::JoinHandle,
+    time::{Duration, Instant as StdInstant},
+};
+
+use model::{
+    Aor, Directory, Shard, Shards,
+    hook::{Decision, MediaMode, Verdict},
+};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::{
+    config::JournalConfig,
+    directory::Everyone,
+    journal::{Journal, Query},
+    mailbox::mailbox,
+    udp,
+};
+
+/// Leaves every decision to the switch.
+struct BuiltIn;
+
+impl Decide for BuiltIn {
+    fn answer(&mut self, question: &Question, _: Moment) -> Answer {
+        let decision = Decision {
+            hook: question.hook(),
+            decided_by: None,
+            steps: Vec::new(),
+            reasons: Vec::new(),
+        };
+        Answer { id: question.id, verdict: Verdict::BuiltIn, pin: None, decision }
+    }
+}
+
+/// Some workers on one port of loopback.
+struct Bench {
+    address: std::net::SocketAddr,
+    client: UdpSocket,
+    directory: Arc<NodeDirectory>,
+    journal: Arc<Journal>,
+    postboxes: Vec<Postbox<Mail>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Bench {
+    fn start(workers: u16) -> Self {
+        let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536).unwrap();
+        let address = sockets[0].local_addr().unwrap();
+        let clock = Clock::start();
+        let directory = Arc::new(NodeDirectory::new(["127.0.0.1".to_owned()], Box::new(Everyone)));
+        let config = JournalConfig { entries_max: 100, queue_max: 100 };
+        let (journal, facts) = Journal::new(&config, 100, clock);
+        let (postboxes, mailboxes): (Vec<_>, Vec<_>) =
+            (0..workers).map(|_| mailbox(1024).unwrap()).unzip();
+        let threads = (0..workers)
+            .zip(sockets)
+            .zip(mailboxes)
+            .map(|((shard, socket), mailbox)| {
+                let parts = Parts {
+                    switch: shard_config(Shard(shard), workers, address),
+                    sockets: vec![socket],
+                    send_queue_max: 16,
+                    receive_batch_max: 16,
+                    mailbox,
+                    postboxes: postboxes.clone(),
+                    directory: directory.clone(),
+                    relay: Box::new(|_| ()),
+                    facts: facts.clone(),
+                    clock,
+                    calendar: Calendar::new(Some("UTC")),
+                };
+                std::thread::spawn(move || Worker::new(parts, BuiltIn).run())
+            })
+            .collect();
+        let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        Self { address, client, directory, journal, postboxes, threads }
+    }
+
+    fn send(&self, method: &str, call: u32, extra: &str) {
+        let (to, from) = (self.address, self.client.local_addr().unwrap());
+        let text = format!(
+            "{method} sip:2000@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {from};branch=z9hG4bK{method}{call}\r\n\
+             From: <sip:2000@{to}>;tag=a\r\nTo: <sip:2000@{to}>\r\nCall-ID: call-{call}\r\n\
+             CSeq: 1 {method}\r\nMax-Forwards: 70\r\n{extra}Content-Length: 0\r\n\r\n"
+        );
+        self.client.send_to(text.as_bytes(), to).unwrap();
+    }
+
+    /// The status line of the next response that is not provisional.
+    fn answer(&self) -> String {
+        let mut buffer = [0; 65_535];
+        loop {
+            let (length, _) = self.client.recv_from(&mut buffer).expect("no answer came");
+            let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
+            let line = text.lines().next().unwrap_or_default().to_owned();
+            if !line.starts_with("SIP/2.0 1") {
+                return line;
+            }
+        }
+    }
+
+    fn figures(&self, shard: usize) -> Figures {
+        let (reply, answer) = oneshot::channel();
+        assert!(self.postboxes[shard].post(Mail::Figures { reply }).is_ok());
+        *answer.blocking_recv().unwrap()
+    }
+
+    fn stop(self) {
+        for postbox in &self.postboxes {
+            assert!(postbox.post(Mail::Stop).is_ok());
+        }
+        for thread in self.threads {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch::Config {
+    switch::Config {
+        shard,
+        shards: Shards(NonZeroU16::new(workers).unwrap()),
+        seed: [7; 32],
+        timers: sip::Timers::default(),
+        sip_limits: sip::ParseLimits::default(),
+        listeners: vec![switch::Listener {
+            name: "udp".to_owned(),
+            transport: Transport::Udp,
+            advertised: at,
+        }],
+        limits: switch::Limits::default(),
+        ring_timeout: Duration::from_secs(60),
+        question_timeout: Duration::from_secs(1),
+        relay_timeout: Duration::from_secs(1),
+        media: MediaMode::Bypass,
+        registrar: switch::RegistrarConfig::default(),
+        server_header: String::new(),
+    }
+}
+
+#[test]
+fn a_registration_is_answered_and_published() {
+    let bench = Bench::start(1);
+    let contact = format!("Contact: <sip:2000@{}>\r\n", bench.client.local_addr().unwrap());
+    bench.send("REGISTER", 1, &contact);
+    assert_eq!(bench.answer(), "SIP/2.0 200 OK");
+    let aor = Aor::new("2000", &bench.address.ip().to_string());
+    assert_eq!(bench.directory.bindings(&aor).map(|bindings| bindings.len()), Some(1));
+    assert_eq!(bench.figures(0).datagrams_in, 1);
+    bench.stop();
+}
+
+#[test]
+fn a_call_is_asked_about_and_its_decision_reaches_the_journal() {
+    let bench = Bench::start(1);
+    bench.send("INVITE", 1, "Contact: <sip:2000@127.0.0.1:9>\r\n");
+    let status = bench.answer();
+    assert!(status.starts_with("SIP/2.0 4"), "nobody is registered: {status}");
+    let entries = bench.journal.entries(&Query { limit: 10, ..Query::default() });
+    assert_eq!(entries.first().map(|entry| entry.call_id.as_str()), Some("call-1"));
+    assert!(bench.figures(0).questions >= 1);
+    bench.stop();
+}
+
+#[test]
+fn every_worker_answers_for_its_own_calls_whoever_receives_them() {
+    let bench = Bench::start(3);
+    for call in 0..30 {
+        bench.send("OPTIONS", call, "");
+    }
+    for _ in 0..30 {
+        assert_eq!(bench.answer(), "SIP/2.0 200 OK");
+    }
+    let figures: Vec<Figures> = (0..3).map(|shard| bench.figures(shard)).collect();
+    // One client is one address: the kernel gives all of its datagrams to one worker.
+    assert_eq!(figures.iter().filter(|figures| figures.datagrams_in > 0).count(), 1);
+    assert!(figures.iter().map(|figures| figures.handed_over).sum::<u64>() > 0);
+    assert!(figures.iter().all(|figures| figures.sip.messages > 0), "{figures:?}");
+    bench.stop();
+}
+
+#[test]
+fn a_draining_worker_without_calls_ends_at_once() {
+    let bench = Bench::start(1);
+    let begun = StdInstant::now();
+    assert!(bench.postboxes[0].post(Mail::Drain).is_ok());
+    for thread in bench.threads {
+        thread.join().unwrap();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn timers_are_rounded_up_to_the_grain() {
+    let at = |ms: u64| Instant::from_nanos(ms * 1_000_000);
+    assert_eq!(round_up(at(500)), at(500));
+    assert_eq!(round_up(at(501)), at(510));
+    assert_eq!(round_up(Instant::from_nanos(u64::MAX)), Instant::from_nanos(u64::MAX));
+}
