@@ -1,1 +1,19 @@
-//! Tests live in tests/.
+//! The real program on loopback, driven by real peers: SIPp's scenarios and pjsua2's phones.
+//!
+//! A test starts a [`Switch`] on free ports with a temporary folder, lets peers loose on it and waits for conditions,
+//! each with a deadline. Whatever fails panics with the peer's own account and the end of the switch's log.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod http;
+pub mod peers;
+pub mod phone;
+pub mod ports;
+pub mod sipp;
+pub mod switch;
+pub mod tone;
+pub mod wait;
+
+pub use phone::Phone;
+pub use sipp::Sipp;
+pub use switch::Switch;

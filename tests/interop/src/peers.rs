@@ -1,0 +1,42 @@
+//! Where the program and its peers are found.
+//!
+//! `cargo xtask test` names them in the environment. Without it, as under a plain `cargo test`, that same command is
+//! asked, so that what is tested is always built from the tree as it is.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+/// The `jackfield` program.
+pub fn jackfield() -> PathBuf {
+    named_or_asked("JACKFIELD_BIN", "binary")
+}
+
+/// The folder of the pjsua2 Python package.
+pub fn pjsua2() -> PathBuf {
+    named_or_asked("JACKFIELD_PJSUA2", "pjsua2")
+}
+
+/// The folder of this crate.
+pub fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn named_or_asked(variable: &str, command: &str) -> PathBuf {
+    if let Some(path) = env::var_os(variable) {
+        return PathBuf::from(path);
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(["run", "--quiet", "--locked", "--package", "jackfield-xtask", "--", command])
+        .current_dir(here())
+        .stderr(Stdio::inherit())
+        .output()
+        .expect("cargo starts");
+    assert!(
+        output.status.success(),
+        "`cargo xtask {command}` failed; {variable} may name what it would give"
+    );
+    PathBuf::from(String::from_utf8_lossy(&output.stdout).trim())
+}

@@ -1,0 +1,193 @@
+//! A pjsua2 phone: `pjsua/phone.py` in a process of its own.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::Path,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+};
+
+use serde_json::{Value, json};
+
+use crate::{peers, switch::Switch, wait::PATIENCE};
+
+/// A registered phone; ended when dropped.
+pub struct Phone {
+    user: String,
+    process: Child,
+    commands: ChildStdin,
+    events: Receiver<Value>,
+    /// Everything it told, for a failure.
+    seen: Vec<Value>,
+}
+
+impl Phone {
+    /// Starts a phone that plays a tone into its calls, and waits until it is registered.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
+    #[track_caller]
+    pub fn register(switch: &Switch, user: &str, tone_hz: u32) -> Self {
+        let mut process = Command::new("python3")
+            .arg(peers::here().join("pjsua/phone.py"))
+            .args([user, &switch.sip_port.to_string(), &tone_hz.to_string()])
+            .env("PYTHONPATH", peers::pjsua2())
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("PHONE_LOG", switch.folder().join(format!("phone-{user}.log")))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 starts");
+        let commands = process.stdin.take().expect("a pipe to the phone");
+        let output = BufReader::new(process.stdout.take().expect("a pipe from the phone"));
+        let (sender, events) = mpsc::channel();
+        thread::spawn(move || {
+            // What is no JSON is the library's own talk before its log is turned away.
+            for event in output
+                .lines()
+                .map_while(Result::ok)
+                .filter_map(|line| serde_json::from_str(&line).ok())
+            {
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut phone = Self { user: user.to_owned(), process, commands, events, seen: Vec::new() };
+        phone.expect(&json!({ "event": "registration", "code": 200, "active": true }));
+        phone
+    }
+
+    /// Tells the phone to do something that needs no more words: `ring`, `answer`, `hold`, `resume`, `hangup`.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn tell(&mut self, what: &str) {
+        self.command(&json!({ "do": what }));
+    }
+
+    /// Calls a user of the same switch.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn call(&mut self, user: &str) {
+        self.command(&json!({ "do": "call", "to": user }));
+    }
+
+    /// Refuses the call that rings.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn refuse(&mut self, code: u16) {
+        self.command(&json!({ "do": "refuse", "code": code }));
+    }
+
+    /// Waits for the call to reach a state of the library's: `EARLY`, `CONFIRMED`, `DISCONNECTED`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn expect_call(&mut self, state: &str) -> Value {
+        self.expect(&json!({ "event": "call", "state": state }))
+    }
+
+    /// Waits for the call to end with a status.
+    ///
+    /// # Panics
+    ///
+    /// When it does not, or ends with another.
+    #[track_caller]
+    pub fn expect_end(&mut self, code: u16) {
+        let end = self.expect_call("DISCONNECTED");
+        assert_eq!(end["code"], code, "{}'s call ended otherwise", self.user);
+    }
+
+    /// Waits for the media to reach a state: `active`, `local-hold`, `remote-hold`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn expect_media(&mut self, state: &str) {
+        self.expect(&json!({ "event": "media", "state": state }));
+    }
+
+    /// Waits for an event that holds these fields; others are passed over.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come, or the phone tells of an error.
+    #[track_caller]
+    pub fn expect(&mut self, fields: &Value) -> Value {
+        let wanted = fields.as_object().expect("an object of fields");
+        loop {
+            let event = match self.events.recv_timeout(PATIENCE) {
+                Ok(event) => event,
+                Err(RecvTimeoutError::Timeout) => {
+                    panic!(
+                        "phone {} waited in vain for {fields}; it told {:#?}",
+                        self.user, self.seen
+                    )
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    panic!("phone {} is gone; it told {:#?}", self.user, self.seen)
+                }
+            };
+            self.seen.push(event.clone());
+            assert_ne!(event["event"], "error", "phone {}: {event}", self.user);
+            if wanted.iter().all(|(key, value)| event.get(key) == Some(value)) {
+                return event;
+            }
+        }
+    }
+
+    /// Records what it hears until so many more packets have come in.
+    ///
+    /// # Panics
+    ///
+    /// When they do not come.
+    #[track_caller]
+    pub fn record(&mut self, file: &Path, packets: u64) {
+        self.command(&json!({ "do": "record", "file": file }));
+        self.expect(&json!({ "event": "recording" }));
+        let before = self.packets_heard();
+        crate::wait::until("packets from the far side", || {
+            (self.packets_heard() >= before + packets).then_some(())
+        });
+        self.tell("stop-record");
+        self.expect(&json!({ "event": "recorded" }));
+    }
+
+    /// RTP packets received in the call so far.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn packets_heard(&mut self) -> u64 {
+        self.tell("heard");
+        self.expect(&json!({ "event": "heard" }))["packets"].as_u64().unwrap_or_default()
+    }
+
+    #[track_caller]
+    fn command(&mut self, command: &Value) {
+        writeln!(self.commands, "{command}")
+            .unwrap_or_else(|error| panic!("phone {} is gone: {error}", self.user));
+    }
+}
+
+impl Drop for Phone {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

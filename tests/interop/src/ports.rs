@@ -1,0 +1,35 @@
+//! Ports nobody uses.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
+/// The first port of the windows given out for media, below the range the kernel gives out by itself.
+const MEDIA_FIRST: u16 = 12_000;
+/// Ports of one window, and how many windows there are.
+const MEDIA_WINDOW: u16 = 200;
+const MEDIA_WINDOWS: u16 = 100;
+
+/// A UDP port of 127.0.0.1 that was free a moment ago.
+///
+/// # Panics
+///
+/// When the machine has none.
+pub fn udp() -> u16 {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free UDP port");
+    socket.local_addr().expect("the address of a bound socket").port()
+}
+
+/// A TCP port of 127.0.0.1 that was free a moment ago.
+///
+/// # Panics
+///
+/// When the machine has none.
+pub fn tcp() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free TCP port");
+    listener.local_addr().expect("the address of a bound socket").port()
+}
+
+/// A range of ports for media; switches with different SIP ports rarely share one, and may.
+pub fn media_window(sip_port: u16) -> (u16, u16) {
+    let first = MEDIA_FIRST + (sip_port % MEDIA_WINDOWS) * MEDIA_WINDOW;
+    (first, first + MEDIA_WINDOW - 1)
+}

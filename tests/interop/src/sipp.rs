@@ -1,0 +1,169 @@
+//! SIPp: scenarios of `tests/interop/sipp`, one process each.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::Duration,
+};
+
+use crate::{peers, ports, switch::tail, wait};
+
+/// Lines of a peer's account that a failure repeats.
+const LINES_SHOWN: usize = 40;
+
+/// A SIPp that runs one scenario; ended when dropped.
+pub struct Sipp {
+    /// The UDP port it speaks on.
+    pub port: u16,
+    name: String,
+    folder: PathBuf,
+    process: Child,
+}
+
+/// How SIPp is started.
+pub struct Scenario<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    values: Vec<(&'a str, String)>,
+    arguments: Vec<String>,
+    port: u16,
+    calls: u32,
+    patience: Duration,
+}
+
+impl<'a> Scenario<'a> {
+    /// The scenario `sipp/<name>.xml`, for one call, with a folder for its files.
+    pub fn new(name: &'a str, folder: &'a Path) -> Self {
+        let patience = Duration::from_secs(30);
+        Self {
+            name,
+            folder,
+            values: Vec::new(),
+            arguments: Vec::new(),
+            port: ports::udp(),
+            calls: 1,
+            patience,
+        }
+    }
+
+    /// Puts `value` where the scenario says `@KEY@`.
+    #[must_use]
+    pub fn value(mut self, key: &'a str, value: impl ToString) -> Self {
+        self.values.push((key, value.to_string()));
+        self
+    }
+
+    /// Runs so many calls, at so many a second, with the Call-IDs `<name>-1` onwards.
+    #[must_use]
+    pub fn calls(mut self, calls: u32, per_second: u32) -> Self {
+        self.calls = calls;
+        self.patience += Duration::from_secs((calls / per_second.max(1)).into());
+        self.arguments.extend(
+            ["-r", &per_second.to_string(), "-cid_str", &format!("{}-%u", self.name)]
+                .map(str::to_owned),
+        );
+        self
+    }
+
+    /// Starts as a callee, and waits until it listens.
+    ///
+    /// # Panics
+    ///
+    /// When SIPp is not there; `cargo xtask test` installs it.
+    pub fn listen(self) -> Sipp {
+        let port = self.port;
+        let sipp = self.start(&[]);
+        wait::until("SIPp to listen", || {
+            std::net::UdpSocket::bind(("127.0.0.1", port)).is_err().then_some(())
+        });
+        sipp
+    }
+
+    /// Starts as a caller of `user` at the switch's port.
+    ///
+    /// # Panics
+    ///
+    /// When SIPp is not there; `cargo xtask test` installs it.
+    pub fn call(self, sip_port: u16, user: &str) -> Sipp {
+        let remote = format!("127.0.0.1:{sip_port}");
+        self.start(&[&remote, "-s", user])
+    }
+
+    fn start(self, arguments: &[&str]) -> Sipp {
+        let source = peers::here().join("sipp").join(self.name).with_extension("xml");
+        let mut text = fs::read_to_string(&source)
+            .unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+        for (key, value) in &self.values {
+            text = text.replace(&format!("@{key}@"), value);
+        }
+        let folder = self.folder.join(format!("{}-{}", self.name, self.port));
+        fs::create_dir_all(&folder).expect("a folder for SIPp");
+        fs::write(folder.join("scenario.xml"), text).expect("a scenario file");
+        let output = fs::File::create(folder.join("output")).expect("an output file");
+        let process = Command::new("sipp")
+            .args(arguments)
+            .args([
+                "-sf",
+                "scenario.xml",
+                "-i",
+                "127.0.0.1",
+                "-nostdin",
+                "-trace_err",
+                "-error_file",
+                "errors",
+            ])
+            .args(["-p", &self.port.to_string(), "-m", &self.calls.to_string()])
+            .args(["-timeout", &self.patience.as_secs().to_string(), "-timeout_error"])
+            .args(&self.arguments)
+            .current_dir(&folder)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second handle"))
+            .stderr(output)
+            .spawn()
+            .expect("sipp starts; `cargo xtask test` installs it");
+        Sipp { port: self.port, name: self.name.to_owned(), folder, process }
+    }
+}
+
+impl Sipp {
+    /// True while it runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Waits until every call of the scenario has gone as it is written.
+    ///
+    /// # Panics
+    ///
+    /// When one did not; with what SIPp says of it.
+    #[track_caller]
+    pub fn succeed(mut self) {
+        // SIPp ends by itself after its own timeout.
+        let status = self.process.wait().expect("the state of a child");
+        assert!(status.success(), "SIPp's {} failed, {status}:\n{}", self.name, self.account());
+    }
+
+    /// Waits for the end, whatever it is.
+    pub fn end(mut self) -> ExitStatus {
+        self.process.wait().expect("the state of a child")
+    }
+
+    fn account(&self) -> String {
+        let errors = tail(&self.folder.join("errors"), LINES_SHOWN);
+        if errors.is_empty() { tail(&self.folder.join("output"), LINES_SHOWN) } else { errors }
+    }
+}
+
+impl Drop for Sipp {
+    fn drop(&mut self) {
+        if self.is_running() {
+            let _ = self.process.kill();
+            let _ = self.process.wait();
+            if thread::panicking() {
+                eprintln!("--- SIPp's {} was still running:\n{}", self.name, self.account());
+            }
+        }
+    }
+}

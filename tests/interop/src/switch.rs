@@ -1,0 +1,153 @@
+//! The switch under test: the real program in a process of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{http, peers, ports, wait};
+
+/// Lines of the log that a failure repeats.
+const LOG_LINES_SHOWN: usize = 60;
+
+/// A running switch; ended when dropped.
+pub struct Switch {
+    /// UDP port of 127.0.0.1 that SIP is spoken on.
+    pub sip_port: u16,
+    /// TCP port of its HTTP API.
+    pub http_port: u16,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Switch {
+    /// Starts a switch on free ports, with settings `KEY=VALUE` over its defaults and plugins asked before the stock
+    /// ones, and waits until it serves.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn start(settings: &[&str], plugins: &[&Path]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (sip_port, http_port) = (ports::udp(), ports::tcp());
+        let (media_first, media_last) = ports::media_window(sip_port);
+        let mut command = Command::new(peers::jackfield());
+        command.arg("run");
+        let ours = [
+            format!("sip.listen=[{{name=\"udp\",bind=\"127.0.0.1:{sip_port}\"}}]"),
+            format!("http.bind=127.0.0.1:{http_port}"),
+            format!("media.port_min={media_first}"),
+            format!("media.port_max={media_last}"),
+        ];
+        for setting in ours.iter().map(String::as_str).chain(settings.iter().copied()) {
+            command.args(["--set", setting]);
+        }
+        for plugin in plugins {
+            command.arg("--plugin").arg(plugin);
+        }
+        let log = fs::File::create(folder.path().join("log")).expect("a log file");
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let process = command.current_dir(folder.path()).spawn().expect("the program starts");
+        let mut switch = Self { sip_port, http_port, folder, process };
+        wait::until("the switch to serve", || {
+            if let Ok(Some(status)) = switch.process.try_wait() {
+                panic!("the switch ended with {status}:\n{}", switch.log());
+            }
+            http::request(http_port, "GET", "/status", "")
+                .ok()
+                .filter(|answer| answer.status == 200)
+        });
+        switch
+    }
+
+    /// A folder for the test's own files, gone with the switch.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Asks the HTTP API and gives the answer as JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is not 200 with JSON.
+    #[track_caller]
+    pub fn get(&self, path: &str) -> Value {
+        let answer = http::request(self.http_port, "GET", path, "").expect("the HTTP API answers");
+        assert_eq!(answer.status, 200, "GET {path}: {}", answer.body);
+        serde_json::from_str(&answer.body)
+            .unwrap_or_else(|error| panic!("GET {path}: {error}: {}", answer.body))
+    }
+
+    /// Posts to the HTTP API and gives status and JSON.
+    ///
+    /// # Panics
+    ///
+    /// When the answer is not JSON.
+    #[track_caller]
+    pub fn post(&self, path: &str) -> (u16, Value) {
+        let answer = http::request(self.http_port, "POST", path, "").expect("the HTTP API answers");
+        let value = serde_json::from_str(&answer.body)
+            .unwrap_or_else(|error| panic!("POST {path}: {error}: {}", answer.body));
+        (answer.status, value)
+    }
+
+    /// True while the process lives.
+    pub fn is_alive(&mut self) -> bool {
+        matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Asks the process to end, as an operator does, and waits until it has.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end with status 0.
+    pub fn stop(mut self) {
+        let sent =
+            Command::new("kill").arg(self.process.id().to_string()).status().expect("kill starts");
+        assert!(sent.success(), "the switch was gone before it was asked to end:\n{}", self.log());
+        let status = wait::until("the switch to end", || {
+            self.process.try_wait().expect("the state of a child")
+        });
+        assert!(status.success(), "the switch ended with {status}:\n{}", self.log());
+    }
+
+    /// The end of its log.
+    pub fn log(&self) -> String {
+        tail(&self.folder.path().join("log"), LOG_LINES_SHOWN)
+    }
+}
+
+impl Drop for Switch {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        if thread::panicking() {
+            eprintln!("--- the switch's log ends:\n{}", self.log());
+        }
+    }
+}
+
+/// The last lines of a file, or nothing.
+pub(crate) fn tail(path: &Path, lines: usize) -> String {
+    let text = fs::read(path)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// Writes a file as editors do: beside it first, then over it, so that nobody reads half of it.
+///
+/// # Panics
+///
+/// When the file cannot be written.
+pub fn save(path: &Path, content: impl AsRef<[u8]>) {
+    let fresh: PathBuf = path.with_extension("saving");
+    fs::write(&fresh, content).expect("a file beside the old one");
+    fs::rename(&fresh, path).expect("the file in its place");
+}

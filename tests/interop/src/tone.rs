@@ -1,0 +1,83 @@
+//! Tones in recordings.
+
+use std::{f64::consts::PI, fs, path::Path};
+
+/// Samples a second of what the phones record.
+const RATE: f64 = 8000.0;
+/// Samples at the start that are passed over: a stream begins with silence and the jitter buffer's first guesses.
+const SKIPPED: usize = 1600;
+/// The least amplitude of a tone that is heard; full scale is 32768.
+const HEARD_MIN: f64 = 2000.0;
+/// How many times louder a heard tone is than a tone that is not there.
+const CLEARLY: f64 = 20.0;
+
+/// The samples of a 16-bit mono WAV file.
+///
+/// # Panics
+///
+/// When the file is not one.
+pub fn samples(path: &Path) -> Vec<i16> {
+    let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let data = bytes.windows(4).position(|window| window == b"data").expect("a WAV file has data");
+    bytes[data + 8..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// The amplitude of one frequency in the samples, by Goertzel's algorithm.
+pub fn amplitude(samples: &[i16], hertz: f64) -> f64 {
+    let factor = 2.0 * (2.0 * PI * hertz / RATE).cos();
+    let (mut last, mut before) = (0.0, 0.0);
+    for sample in samples {
+        (last, before) = (f64::from(*sample) + factor * last - before, last);
+    }
+    let power = last * last + before * before - factor * last * before;
+    2.0 * power.max(0.0).sqrt() / samples.len().max(1) as f64
+}
+
+/// Asserts that the recording holds the one tone and not the other.
+///
+/// # Panics
+///
+/// When it does not.
+#[track_caller]
+pub fn assert_hears(recording: &Path, tone: f64, not: f64) {
+    let samples = samples(recording);
+    assert!(
+        samples.len() > 2 * SKIPPED,
+        "{} holds {} samples only",
+        recording.display(),
+        samples.len()
+    );
+    let samples = &samples[SKIPPED..];
+    let (there, absent) = (amplitude(samples, tone), amplitude(samples, not));
+    println!(
+        "{}: {tone} Hz at {there:.0}, {not} Hz at {absent:.0}, {} samples",
+        recording.display(),
+        samples.len()
+    );
+    assert!(
+        there > HEARD_MIN,
+        "{tone} Hz is not heard: amplitude {there:.0}, at least {HEARD_MIN}"
+    );
+    assert!(
+        there > CLEARLY * absent,
+        "{tone} Hz at {there:.0} does not stand out from {not} Hz at {absent:.0}"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sine(hertz: f64) -> Vec<i16> {
+        (0..8000)
+            .map(|n| (10_000.0 * (2.0 * PI * hertz * f64::from(n) / RATE).sin()) as i16)
+            .collect()
+    }
+
+    #[test]
+    fn a_tone_is_told_from_another() {
+        assert!((amplitude(&sine(440.0), 440.0) - 10_000.0).abs() < 50.0);
+        assert!(amplitude(&sine(440.0), 1000.0) < 50.0);
+        assert!(amplitude(&[0; 8000], 440.0) < 1.0);
+    }
+}

@@ -1,0 +1,49 @@
+//! Waiting for conditions, never for time to pass.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+/// How long a condition may take where the test does not say.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Waits until `condition` gives a value, at most [`PATIENCE`].
+///
+/// # Panics
+///
+/// When it has not come; `what` names it.
+#[track_caller]
+pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}");
+        // polls: the condition given
+        thread::sleep(POLL_INTERVAL);
+    }
+}
+
+/// Calls `act` at this interval for as long as `going` says, and gives how often it did.
+pub fn every(
+    interval: Duration,
+    mut going: impl FnMut() -> bool,
+    mut act: impl FnMut(usize),
+) -> usize {
+    let mut times = 0;
+    let mut next = Instant::now();
+    while going() {
+        if Instant::now() >= next {
+            act(times);
+            times += 1;
+            next += interval;
+        }
+        // polls: whether it is time to act, or to end
+        thread::sleep(POLL_INTERVAL.min(interval));
+    }
+    times
+}
