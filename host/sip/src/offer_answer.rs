@@ -283,3 +283,7 @@ pub fn glare_delay(owner: CallIdOwner, random: u64) -> Duration {
     };
     least + Duration::from_millis(10 * (random % units))
 }
+
+#[cfg(test)]
+#[path = "offer_answer_test.rs"]
+mod tests;

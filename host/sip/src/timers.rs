@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How many times T1 a transaction lasts (RFC 3261 table 4: Timers B, F, H, J; RFC 6026: Timers L, M).
 const LIFETIME_IN_T1: u32 = 64;
 
-/// The timer values of RFC 3261 table 4. Every timer of every transaction is computed from these.
+/// The timer values of RFC 3261 table 4. Every timer of every transaction is computed from these; a value below a
+/// millisecond counts as one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timers {
     /// T1, the estimate of the round-trip time: 500 ms.
@@ -29,7 +30,16 @@ impl Default for Timers {
     }
 }
 
+/// The least value a timer can have; a shorter one counts as this, so that no timer fires without time passing.
+const LEAST: Duration = Duration::from_millis(1);
+
 impl Timers {
+    /// These values, none below a millisecond.
+    pub(crate) fn at_least_a_millisecond(self) -> Self {
+        let Self { t1, t2, t4, d } = self;
+        Self { t1: t1.max(LEAST), t2: t2.max(LEAST), t4: t4.max(LEAST), d: d.max(LEAST) }
+    }
+
     /// 64*T1: how long a request may go unanswered, and a final response unacknowledged.
     pub fn lifetime(&self) -> Duration {
         self.t1.saturating_mul(LIFETIME_IN_T1)

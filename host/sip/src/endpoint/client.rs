@@ -40,9 +40,10 @@ impl Endpoint {
             .ok_or(LimitError::UnknownListener { listener: flow.listener.0 })?;
         let method = request.method();
         let key = self.client_key(&branch, method);
-        let machine = match method {
-            Method::Invite => Machine::Invite(invite_client::State::Calling),
-            _ => Machine::NonInvite(non_invite_client::State::Trying),
+        let machine = if method == Method::Invite {
+            Machine::Invite(invite_client::State::Calling)
+        } else {
+            Machine::NonInvite(non_invite_client::State::Trying)
         };
         let bytes = request.finish(&via);
         Ok(ClientTx(self.create_client(machine, flow, key, bytes, Hears::User)))

@@ -72,6 +72,7 @@ fn minted_shard(call_id: &str) -> Option<Shard> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::num::NonZeroU16;
 

@@ -81,6 +81,7 @@ impl Endpoint {
     /// Makes an endpoint without transactions.
     pub fn new(mut config: EndpointConfig) -> Self {
         config.transactions_max = config.transactions_max.min(TRANSACTIONS_CEILING);
+        config.timers = config.timers.at_least_a_millisecond();
         let mut mint = Mint::new(config.seed, config.shard);
         let keys = KeyMaker::new(mint.number(), mint.number());
         Self {

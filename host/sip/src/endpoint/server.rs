@@ -35,8 +35,7 @@ impl Endpoint {
     pub(super) fn server_key(&self, message: &Message, method: Method<'_>) -> Key {
         let method = method.as_str();
         if let Ok(via) = message.top_via()
-            && let Some(branch) = via.branch()
-            && branch.starts_with(MAGIC_COOKIE)
+            && let Some(branch) = via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE))
         {
             let port = via.port.unwrap_or(0).to_string();
             return self.keys.key(Purpose::Server, &[branch, via.host, &port, method]);
@@ -78,7 +77,7 @@ impl Endpoint {
         let to_tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
         let key = self.server_key(&message, Method::Invite);
         let by_branch = self.servers_by_key.get(&key).copied();
-        let rejected = by_branch.filter(|id| self.is_ack_of_rejection(*id, to_tag));
+        let rejected = by_branch.filter(|id| self.is_ack_of_rejection(*id, &message));
         let number = message.cseq().number;
         let id = rejected.or_else(|| {
             let key = self.ack_key(message.call_id(), to_tag, number);
@@ -91,12 +90,16 @@ impl Endpoint {
         self.drive_server(id, Happened::Ack, None, Some((flow, message)));
     }
 
-    /// Whether the transaction waits for the ACK of a rejection with this To tag. Without the magic cookie the branch proves
-    /// nothing, so that the tag must be that of the response (RFC 3261 section 17.2.3); once the response is forgotten, any.
-    fn is_ack_of_rejection(&self, id: u64, to_tag: &str) -> bool {
+    /// Whether the ACK that matched this INVITE transaction acknowledges a rejection. Without the magic cookie the To tag must
+    /// also be that of the response (RFC 3261 section 17.2.3), as long as the response is remembered.
+    fn is_ack_of_rejection(&self, id: u64, ack: &Message) -> bool {
         let Some(server) = self.servers.get(id) else { return false };
+        if !server.machine.is_rejected() {
+            return false;
+        }
         let said = server.response.as_ref().and_then(|r| wire::field(r, "To", "t"));
-        server.machine.is_rejected() && said.is_none_or(|to| wire::tag_of(to) == to_tag)
+        let tag = ack.to().ok().and_then(|to| to.tag()).unwrap_or_default();
+        has_magic_cookie(ack) || said.is_none_or(|to| wire::tag_of(to) == tag)
     }
 
     fn ack_key(&self, call_id: &str, local_tag: &str, cseq: u32) -> Key {
@@ -122,15 +125,13 @@ impl Endpoint {
         method: Method<'_>,
         key: Key,
     ) -> u64 {
-        let machine = match method {
-            Method::Invite => Machine::Invite(invite_server::State::Proceeding),
-            _ => Machine::NonInvite(non_invite_server::State::Trying),
-        };
-        let merged = match method {
-            Method::Cancel => None,
-            _ => self.merged_key(request),
-        };
         let invite = method == Method::Invite;
+        let machine = if invite {
+            Machine::Invite(invite_server::State::Proceeding)
+        } else {
+            Machine::NonInvite(non_invite_server::State::Trying)
+        };
+        let merged = if method == Method::Cancel { None } else { self.merged_key(request) };
         let id = self.servers.insert(Server {
             machine,
             flow,
@@ -163,8 +164,8 @@ impl Endpoint {
                 if let Some((flow, message)) = request.take() {
                     self.emit(Event::Request { tx: ServerTx(id), flow, message });
                 }
-            } else {
-                self.act_for_server(id, *action, &mut None, &mut None);
+            } else if let Some(timer) = self.act_for_server(id, *action, &mut None, &mut None) {
+                self.drive_server(id, Happened::Timer(timer), None, None);
             }
         }
     }
@@ -343,4 +344,10 @@ impl Endpoint {
             Machine::NonInvite(_) => self.stats.non_invite_servers_now -= 1,
         }
     }
+}
+
+/// Whether the request was made by somebody who knows RFC 3261 (section 8.1.1.7).
+fn has_magic_cookie(request: &Message) -> bool {
+    let via = request.top_via().ok();
+    via.and_then(|via| via.branch()).is_some_and(|branch| branch.starts_with(MAGIC_COOKIE))
 }

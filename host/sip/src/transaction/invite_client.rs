@@ -63,6 +63,7 @@ pub(crate) enum Event {
 /// What is done when the user sends an INVITE; the state is then [`State::Calling`].
 //= RFC 3261 section 17.1.1.2
 //# If an unreliable transport is being used, the client transaction MUST start timer A with a value of T1.
+//= RFC 3261 section 17.1.1.2
 //# For any transport, the client transaction MUST start timer B with a value of 64*T1 seconds
 pub(crate) const START: &[Action] = &[Send, Start(Timer::A), Start(Timer::B)];
 

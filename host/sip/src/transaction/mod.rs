@@ -13,6 +13,9 @@ pub(crate) mod server;
 pub(crate) mod slab;
 pub(crate) mod timer_queue;
 
+#[cfg(test)]
+mod tables_test;
+
 use std::time::Duration;
 
 use self::timer_queue::TimerHandle;

@@ -54,6 +54,7 @@ pub(crate) enum Event {
 /// What is done when the user sends a request; the state is then [`State::Trying`].
 //= RFC 3261 section 17.1.2.2
 //# When entering this state, the client transaction SHOULD set timer F to fire in 64*T1 seconds.
+//= RFC 3261 section 17.1.2.2
 //# If an unreliable transport is in use, the client transaction MUST set timer E to fire in T1 seconds.
 pub(crate) const START: &[Action] = &[Send, Start(Timer::E), Start(Timer::F)];
 

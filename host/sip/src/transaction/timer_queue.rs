@@ -136,6 +136,7 @@ impl<T> Lane<T> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -4,4 +4,10 @@
 extern crate jackfield_sip as sip;
 
 mod call;
+mod cancel;
+mod matching;
+mod network;
+mod random;
+mod refusal;
 mod support;
+mod timers;
