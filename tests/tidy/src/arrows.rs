@@ -9,8 +9,7 @@ use serde_json::Value;
 
 use crate::{Finding, sans_io};
 
-/// The crates of this project that each may depend on; a crate below `plugins/` that is not named here gets
-/// [`PLUGIN`], one below `sdk/examples` too.
+/// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
 const MAY_USE: [(&str, &[&str]); 19] = [
     ("model", &[]),
     ("sip", &["model"]),
@@ -30,7 +29,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("conformance", &["model", "sip", "media", "switch", "world"]),
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),
-    ("interop", &[]),
+    ("interop", &["plugin-build"]),
 ];
 
 /// What a stock or example plugin may depend on.
@@ -142,8 +141,9 @@ fn arrows(package: &Package) -> Vec<Finding> {
 fn allowed(package: &Package) -> Option<&'static [&'static str]> {
     let listed =
         MAY_USE.iter().find(|(name, _)| *name == package.short).map(|(_, allowed)| *allowed);
-    let is_plugin =
-        package.manifest.starts_with("plugins/") || package.manifest.starts_with("sdk/examples/");
+    let is_plugin = ["plugins/", "sdk/examples/", "tests/interop/plugins/"]
+        .iter()
+        .any(|folder| package.manifest.starts_with(folder));
     listed.or_else(|| is_plugin.then_some(PLUGIN))
 }
 

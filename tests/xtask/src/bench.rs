@@ -2,7 +2,7 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use crate::{binary, error::Error, machine, run};
+use crate::{binary, error::Error, machine, plugins, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
 const NAMES: [&str; 4] = ["calls", "reload", "loop", "reload-memory"];
@@ -24,7 +24,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
             Some(program) => PathBuf::from(program),
             None => binary::build(binary::Profile::Release)?,
         };
-        python.env("JACKFIELD_BIN", program);
+        let folder = plugins::target().join("bench");
+        python
+            .env("JACKFIELD_BIN", program)
+            .env("JACKFIELD_ROUTE", plugins::build_one(&plugins::STOCK[0], &folder)?)
+            .env("JACKFIELD_STEPS", plugins::build_one(&plugins::STEPS, &folder)?);
     }
     run::step(&format!("bench {name}"), &mut python)
 }

@@ -23,7 +23,7 @@ cargo xtask COMMAND
   check           format and lints only
   fix             formats, and applies the lints that fix themselves
   interop [NAME]  the tests with real peers (SIPp, pjsua2) only, or those whose names contain NAME
-  plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: plugins below the target folder)
+  plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: stock below the target folder)
   bench NAME ...  a benchmark: calls, reload, loop, reload-memory; --help after the name shows its options
   needs           what tests and benchmarks need on this machine, and what of it is missing
   binary          builds the program for tests and prints its path

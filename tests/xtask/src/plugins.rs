@@ -1,32 +1,65 @@
-//! The stock plugins, as files.
+//! Plugins of this tree, as folders that the switch can be given.
 
-use std::{env, fs, path::PathBuf};
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+};
 
-use plugin_build::Request;
+use plugin_build::{Request, plugins_dir};
 
 use crate::{error::Error, run};
 
-/// Packages of the stock plugins, and the name each has as a file.
-const PLUGINS: [(&str, &str); 1] = [("jackfield-route", "route.wasm")];
+/// A plugin of this tree: its package, and its folder below the root.
+pub(crate) struct Plugin {
+    package: &'static str,
+    folder: &'static str,
+}
 
-/// Builds every stock plugin and prints where it is.
+/// The stock plugins.
+pub(crate) const STOCK: [Plugin; 1] =
+    [Plugin { package: "jackfield-route", folder: "plugins/route" }];
+
+/// The plugin that misbehaves on demand, for benchmarks.
+pub(crate) const STEPS: Plugin =
+    Plugin { package: "steps-plugin", folder: "tests/interop/plugins/steps" };
+
+/// The code's name beside a manifest that names none.
+const CODE: &str = "plugin.wasm";
+
+/// Builds every stock plugin into a folder of its own below `folder`, and prints each.
 pub(crate) fn build(folder: Option<&str>) -> Result<(), Error> {
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), PathBuf::from);
-    let folder = folder.map_or_else(|| target.join("plugins"), PathBuf::from);
-    let mut request =
-        Request::new(run::root().join("Cargo.toml"), target.join("plugin-build")).locked();
-    for (package, _) in PLUGINS {
-        request = request.package(package);
-    }
-    let modules = request.build()?;
-    fs::create_dir_all(&folder)
-        .map_err(|source| Error::File { path: folder.display().to_string(), source })?;
-    for (module, (_, name)) in modules.iter().zip(PLUGINS) {
-        let file = folder.join(name);
-        fs::copy(&module.path, &file)
-            .map_err(|source| Error::File { path: file.display().to_string(), source })?;
-        println!("{}", file.display());
+    let folder = folder.map_or_else(|| target().join("stock"), PathBuf::from);
+    for plugin in &STOCK {
+        println!("{}", build_one(plugin, &folder)?.display());
     }
     Ok(())
+}
+
+/// Builds one plugin into `<folder>/<name>`: its manifest, if it has one, and its code.
+pub(crate) fn build_one(plugin: &Plugin, folder: &Path) -> Result<PathBuf, Error> {
+    let target = target();
+    let request = Request::new(run::root().join("Cargo.toml"), plugins_dir(&target))
+        .package(plugin.package)
+        .locked();
+    let modules = request.build()?;
+    let source = run::root().join(plugin.folder);
+    let folder = folder.join(source.file_name().unwrap_or_default());
+    lay(&folder, &source, &modules[0].path)
+        .map_err(|source| Error::File { path: folder.display().to_string(), source })?;
+    Ok(folder)
+}
+
+fn lay(folder: &Path, source: &Path, module: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    fs::copy(module, folder.join(CODE))?;
+    let manifest = source.join("plugin.toml");
+    if manifest.is_file() {
+        fs::copy(manifest, folder.join("plugin.toml"))?;
+    }
+    Ok(())
+}
+
+/// The target folder of this build.
+pub(crate) fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| run::root().join("target"), PathBuf::from)
 }
