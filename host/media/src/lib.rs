@@ -3,6 +3,8 @@
 
 mod command;
 mod event;
+mod learner;
 
 pub use command::{RelayCommand, Side, StreamNo};
 pub use event::{Refusal, RelayEvent, StreamPorts, StreamStats};
+pub use learner::{Learner, LearnerConfig, Verdict, is_rtcp};
