@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::Flow;
 
 use super::{Endpoint, wire, wire::Stamp};
-use crate::{Message, Method, Name, ParseError, Writer, response_to};
+use crate::{Message, Method, Name, ParseError, Via, Writer, response_to, transaction::key::Key};
 
 /// What Retry-After says when there are too many transactions, in seconds.
 const RETRY_AFTER_S: u32 = 5;
@@ -13,8 +13,8 @@ const RETRY_AFTER_S: u32 = 5;
 const PONG: &[u8] = b"\r\n";
 
 impl Endpoint {
-    /// The status with which a new request is refused, if it is.
-    pub(super) fn refusal(&self, message: &Message) -> Option<u16> {
+    /// The status with which a new request is refused, if it is. `merged` is the key under which copies of it are known.
+    pub(super) fn refusal(&self, message: &Message, merged: Option<Key>) -> Option<u16> {
         let in_dialog = message.to().ok().is_some_and(|to| to.tag().is_some());
         if self.is_overfull() || (self.is_full() && !in_dialog) {
             return Some(503);
@@ -26,7 +26,7 @@ impl Endpoint {
         //# If the From tag, Call-ID, and CSeq exactly match those associated with an ongoing transaction, but the request
         //# does not match that transaction (based on the matching rules in Section 17.2.3), the UAS core SHOULD generate a
         //# 482 (Loop Detected) response and pass it to the server transaction.
-        if self.merged_key(message).is_some_and(|key| self.servers_by_merged.contains_key(&key)) {
+        if merged.is_some_and(|key| self.servers_by_merged.contains_key(&key)) {
             return Some(482);
         }
         // OPTIONS and REGISTER end here, whatever is left of their hops; the others would be forwarded.
@@ -40,13 +40,14 @@ impl Endpoint {
             return;
         }
         *self.stats.refused_by_status.entry(status).or_default() += 1;
+        let via = request.top_via().ok();
         let tag = self.stateless_tag(request);
         let mut writer = response_to(request, status, "", Some(&tag));
         if status == 503 {
             writer.header(Name::RetryAfter, RETRY_AFTER_S);
         }
         self.sign(&mut writer);
-        let bytes = wire::stamp(writer.finish(None), Self::stamp_for(flow, request), flow.peer);
+        let bytes = wire::stamp(writer.finish(None), Self::stamp_for(flow, via), flow.peer);
         self.transmit(flow, bytes);
     }
 
@@ -65,7 +66,7 @@ impl Endpoint {
 
     /// A To tag that every copy of the request gets (RFC 3261 section 8.2.7).
     pub(super) fn stateless_tag(&self, request: &Message) -> String {
-        let key = self.server_key(request, Method::Invite);
+        let key = self.server_key(request, request.top_via().ok(), Method::Invite);
         format!("{:016x}", key.low())
     }
 
@@ -78,8 +79,8 @@ impl Endpoint {
     //= RFC 3261 section 18.2.1
     //# If the host portion of the "sent-by" parameter contains a domain name, or if it contains an IP address that differs
     //# from the packet source address, the server MUST add a "received" parameter to that Via header field value.
-    pub(super) fn stamp_for(flow: Flow, request: &Message) -> Stamp {
-        let Ok(via) = request.top_via() else { return Stamp::Nothing };
+    pub(super) fn stamp_for(flow: Flow, via: Option<Via<'_>>) -> Stamp {
+        let Some(via) = via else { return Stamp::Nothing };
         if via.rport().is_some() {
             return Stamp::ReceivedAndPort;
         }

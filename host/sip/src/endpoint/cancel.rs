@@ -58,11 +58,12 @@ impl Endpoint {
     //# The TU determines the transaction to be cancelled by taking the CANCEL request, and then assuming that the request
     //# method is anything but CANCEL or ACK and applying the transaction matching procedures of Section 17.2.3.
     pub(super) fn handle_cancel(&mut self, flow: Flow, message: Message) {
-        let key = self.server_key(&message, Method::Cancel);
+        let via = message.top_via().ok();
+        let key = self.server_key(&message, via, Method::Cancel);
         if let Some(id) = self.servers_by_key.get(&key).copied() {
             return self.absorb(id);
         }
-        let invite_key = self.server_key(&message, Method::Invite);
+        let invite_key = self.server_key(&message, via, Method::Invite);
         let Some(invite) = self.servers_by_key.get(&invite_key).copied() else {
             //# If the UAS did not find a matching transaction for the CANCEL according to the procedure above, it SHOULD
             //# respond to the CANCEL with a 481 (Call Leg/Transaction Does Not Exist).
@@ -92,11 +93,11 @@ impl Endpoint {
         let mut writer = response_to(cancel, 200, "", Some(&tag));
         self.sign(&mut writer);
         let response = writer.finish(None);
+        let stamp = Self::stamp_for(flow, cancel.top_via().ok());
         if self.is_overfull() {
-            let bytes = wire::stamp(response, Self::stamp_for(flow, cancel), flow.peer);
-            return self.transmit(flow, bytes);
+            return self.transmit(flow, wire::stamp(response, stamp, flow.peer));
         }
-        let id = self.create_server(flow, cancel, Method::Cancel, key);
+        let id = self.create_server(flow, cancel, stamp, key, None);
         self.drive_server(id, Happened::Respond(200), Some(response), None);
     }
 }

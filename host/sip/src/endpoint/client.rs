@@ -91,7 +91,7 @@ impl Endpoint {
     //# The method is needed since a CANCEL request constitutes a different transaction, but shares the same value of the
     //# branch parameter.
     pub(super) fn client_key(&self, branch: &str, method: Method<'_>) -> Key {
-        self.keys.key(Purpose::Client, &[branch, method.as_str()])
+        self.keys.key(Purpose::Client, &[branch.as_bytes(), method.as_str().as_bytes()])
     }
 
     pub(super) fn handle_response(&mut self, message: Message) {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use model::{Flow, Instant};
 
-use super::{Endpoint, Event, Owner, io::ServerTx, mint::MAGIC_COOKIE, wire};
+use super::{Endpoint, Event, Owner, io::ServerTx, mint::MAGIC_COOKIE, wire, wire::Stamp};
 use crate::{
-    Message, Method, Name, response_to,
+    Message, Method, Name, Via, response_to,
     timers::{Backoff, Timer},
     transaction::{
         Action, TimerSlots, invite_server,
@@ -32,19 +32,31 @@ impl Endpoint {
 
     //= RFC 3261 section 17.2.3
     //# The request matches a transaction if:
-    pub(super) fn server_key(&self, message: &Message, method: Method<'_>) -> Key {
-        let method = method.as_str();
-        if let Ok(via) = message.top_via()
-            && let Some(branch) = via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE))
+    pub(super) fn server_key(
+        &self,
+        message: &Message,
+        via: Option<Via<'_>>,
+        method: Method<'_>,
+    ) -> Key {
+        let method = method.as_str().as_bytes();
+        if let Some(via) = via
+            && let Some(branch) = magic_branch(via)
         {
-            let port = via.port.unwrap_or(0).to_string();
-            return self.keys.key(Purpose::Server, &[branch, via.host, &port, method]);
+            let port = via.port.unwrap_or(0).to_be_bytes();
+            let parts = [branch.as_bytes(), via.host.as_bytes(), &port, method];
+            return self.keys.key(Purpose::Server, &parts);
         }
         let from_tag = message.from().ok().and_then(|from| from.tag()).unwrap_or_default();
-        let number = message.cseq().number.to_string();
+        let number = message.cseq().number.to_be_bytes();
         let via = message.values(Name::Via).next().unwrap_or_default();
-        let parts =
-            [message.request_uri(), from_tag, message.call_id(), number.as_str(), via, method];
+        let parts = [
+            message.request_uri().as_bytes(),
+            from_tag.as_bytes(),
+            message.call_id().as_bytes(),
+            &number,
+            via.as_bytes(),
+            method,
+        ];
         self.keys.key(Purpose::Server2543, &parts)
     }
 
@@ -53,14 +65,17 @@ impl Endpoint {
             Method::Ack => self.handle_ack(flow, message),
             Method::Cancel => self.handle_cancel(flow, message),
             method => {
-                let key = self.server_key(&message, method);
+                let via = message.top_via().ok();
+                let key = self.server_key(&message, via, method);
                 if let Some(id) = self.servers_by_key.get(&key).copied() {
                     return self.absorb(id);
                 }
-                if let Some(status) = self.refusal(&message) {
+                let merged = self.merged_key(&message);
+                if let Some(status) = self.refusal(&message, merged) {
                     return self.refuse(flow, &message, status);
                 }
-                let id = self.create_server(flow, &message, method, key);
+                let stamp = Self::stamp_for(flow, via);
+                let id = self.create_server(flow, &message, stamp, key, merged);
                 self.start_server(id, message);
             }
         }
@@ -75,7 +90,8 @@ impl Endpoint {
     /// An ACK: of a final response other than 2xx by its branch, of a 2xx by its dialog and CSeq number.
     fn handle_ack(&mut self, flow: Flow, message: Message) {
         let to_tag = message.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        let key = self.server_key(&message, Method::Invite);
+        let via = message.top_via().ok();
+        let key = self.server_key(&message, via, Method::Invite);
         let by_branch = self.servers_by_key.get(&key).copied();
         let rejected = by_branch.filter(|id| self.is_ack_of_rejection(*id, &message));
         let number = message.cseq().number;
@@ -99,22 +115,28 @@ impl Endpoint {
         }
         let said = server.response.as_ref().and_then(|r| wire::field(r, "To", "t"));
         let tag = ack.to().ok().and_then(|to| to.tag()).unwrap_or_default();
-        has_magic_cookie(ack) || said.is_none_or(|to| wire::tag_of(to) == tag)
+        ack.top_via().ok().and_then(magic_branch).is_some()
+            || said.is_none_or(|to| wire::tag_of(to) == tag)
     }
 
     fn ack_key(&self, call_id: &str, local_tag: &str, cseq: u32) -> Key {
-        self.keys.key(Purpose::Ack, &[call_id, local_tag, &cseq.to_string()])
+        self.keys
+            .key(Purpose::Ack, &[call_id.as_bytes(), local_tag.as_bytes(), &cseq.to_be_bytes()])
     }
 
-    pub(super) fn merged_key(&self, message: &Message) -> Option<Key> {
+    fn merged_key(&self, message: &Message) -> Option<Key> {
         if message.to().ok()?.tag().is_some() {
             return None;
         }
         let from = message.from().ok()?;
         let cseq = message.cseq();
-        let number = cseq.number.to_string();
-        let parts =
-            [from.tag().unwrap_or_default(), message.call_id(), &number, cseq.method.as_str()];
+        let number = cseq.number.to_be_bytes();
+        let parts = [
+            from.tag().unwrap_or_default().as_bytes(),
+            message.call_id().as_bytes(),
+            &number,
+            cseq.method.as_str().as_bytes(),
+        ];
         Some(self.keys.key(Purpose::Merged, &parts))
     }
 
@@ -122,20 +144,20 @@ impl Endpoint {
         &mut self,
         flow: Flow,
         request: &Message,
-        method: Method<'_>,
+        stamp: Stamp,
         key: Key,
+        merged: Option<Key>,
     ) -> u64 {
-        let invite = method == Method::Invite;
+        let invite = request.method() == Method::Invite;
         let machine = if invite {
             Machine::Invite(invite_server::State::Proceeding)
         } else {
             Machine::NonInvite(non_invite_server::State::Trying)
         };
-        let merged = if method == Method::Cancel { None } else { self.merged_key(request) };
         let id = self.servers.insert(Server {
             machine,
             flow,
-            stamp: Self::stamp_for(flow, request),
+            stamp,
             key,
             merged,
             ack: None,
@@ -346,8 +368,7 @@ impl Endpoint {
     }
 }
 
-/// Whether the request was made by somebody who knows RFC 3261 (section 8.1.1.7).
-fn has_magic_cookie(request: &Message) -> bool {
-    let via = request.top_via().ok();
-    via.and_then(|via| via.branch()).is_some_and(|branch| branch.starts_with(MAGIC_COOKIE))
+/// The branch of a request that was made by somebody who knows RFC 3261 (section 8.1.1.7).
+fn magic_branch(via: Via<'_>) -> Option<&str> {
+    via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE))
 }

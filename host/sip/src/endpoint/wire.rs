@@ -74,7 +74,8 @@ pub(crate) fn stamp(response: Bytes, stamp: Stamp, source: SocketAddr) -> Bytes 
         via.push_str(&source.port().to_string());
     }
     via.push_str(others);
-    let mut stamped = Vec::with_capacity(response.len() + 64);
+    // To the byte: a Vec without room to spare becomes Bytes without another allocation.
+    let mut stamped = Vec::with_capacity(response.len() - range.len() + via.len());
     stamped.extend_from_slice(response.get(..range.start).unwrap_or_default());
     stamped.extend_from_slice(via.as_bytes());
     stamped.extend_from_slice(response.get(range.end..).unwrap_or_default());

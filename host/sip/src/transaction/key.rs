@@ -44,13 +44,13 @@ impl KeyMaker {
     }
 
     /// The key of `parts`, in order.
-    pub(crate) fn key(&self, purpose: Purpose, parts: &[&str]) -> Key {
+    pub(crate) fn key(&self, purpose: Purpose, parts: &[&[u8]]) -> Key {
         let mut hasher = SipHasher13::new_with_keys(self.k0, self.k1);
         hasher.write_u8(purpose as u8);
         for part in parts {
             // The length before each part keeps ("ab", "c") apart from ("a", "bc").
             hasher.write_usize(part.len());
-            hasher.write(part.as_bytes());
+            hasher.write(part);
         }
         Key(hasher.finish128().as_u128())
     }
@@ -90,10 +90,10 @@ mod tests {
     #[test]
     fn keys_differ_by_seed_by_purpose_and_by_where_parts_end() {
         let maker = KeyMaker::new(1, 2);
-        let key = maker.key(Purpose::Server, &["ab", "c"]);
-        assert_eq!(key, maker.key(Purpose::Server, &["ab", "c"]));
-        assert_ne!(key, maker.key(Purpose::Server, &["a", "bc"]));
-        assert_ne!(key, maker.key(Purpose::Client, &["ab", "c"]));
-        assert_ne!(key, KeyMaker::new(1, 3).key(Purpose::Server, &["ab", "c"]));
+        let key = maker.key(Purpose::Server, &[b"ab", b"c"]);
+        assert_eq!(key, maker.key(Purpose::Server, &[b"ab", b"c"]));
+        assert_ne!(key, maker.key(Purpose::Server, &[b"a", b"bc"]));
+        assert_ne!(key, maker.key(Purpose::Client, &[b"ab", b"c"]));
+        assert_ne!(key, KeyMaker::new(1, 3).key(Purpose::Server, &[b"ab", b"c"]));
     }
 }

@@ -1,5 +1,7 @@
 //! When messages are sent again, and when a transaction gives up (RFC 3261 table 4, RFC 6026).
 
+use std::time::Duration;
+
 use crate::support::*;
 
 /// The moments of outputs that all have this first line.
@@ -296,7 +298,7 @@ fn trying_is_sent_after_200_ms_unless_the_user_was_faster() {
 
 #[test]
 fn trying_without_delay_goes_out_at_once() {
-    let mut world = World::with(|config| config.trying_after = MS * 0);
+    let mut world = World::with(|config| config.trying_after = Duration::ZERO);
     let out = world.receive(udp(), &from_alice("INVITE", "z9hG4bK-1", 1, "", ""));
     assert_eq!(lines(&out), ["request: INVITE sip:us@192.0.2.1", "SIP/2.0 100 Trying"]);
 }
@@ -313,7 +315,12 @@ fn every_timer_follows_t1() {
 #[test]
 fn timers_of_no_length_count_as_a_millisecond() {
     let mut world = World::with(|config| {
-        config.timers = sip::Timers { t1: MS * 0, t2: MS * 0, t4: MS * 0, d: MS * 0 };
+        config.timers = sip::Timers {
+            t1: Duration::ZERO,
+            t2: Duration::ZERO,
+            t4: Duration::ZERO,
+            d: Duration::ZERO,
+        };
     });
     world.send(udp(), draft_of(sip::Method::Options, "1 OPTIONS"));
     let outputs = world.pass(MS * 100);
