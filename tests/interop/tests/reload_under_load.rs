@@ -1,0 +1,124 @@
+//! A routing plugin is rewritten again and again while calls go through it: none fails, and each was decided by one
+//! version and says by which.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
+
+use jackfield_interop::{Switch, peers, sipp::Scenario, switch::save, wait};
+use serde_json::Value;
+
+const CALLS: u32 = 1000;
+const CALLS_PER_SECOND: u32 = 100;
+const REWRITTEN_EVERY: Duration = Duration::from_millis(200);
+/// Fewer generations than this would mean that the test was not one.
+const GENERATIONS_MIN: usize = 5;
+
+#[test]
+fn no_call_fails_while_a_script_is_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("route.rhai");
+    let write = |version: usize| {
+        let text = format!(
+            "fn route(call) {{\n    plan([aor(call.callee.user + \"@127.0.0.1\")]).because(\"v{}\", \"rewritten\")\n}}\n",
+            version % 2
+        );
+        // Every third time as careless editors do: over the old file, in place.
+        if version % 3 == 2 { fs::write(&script, text).unwrap() } else { save(&script, text) }
+    };
+    write(0);
+    let entries = calls_while(&script, write);
+    let mut reasons_by_generation: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for entry in &entries {
+        let generation = entry["decided_by"].as_str().unwrap();
+        reasons_by_generation
+            .entry(generation)
+            .or_default()
+            .insert(entry["reasons"][0]["code"].as_str().unwrap());
+    }
+    for (generation, reasons) in reasons_by_generation {
+        assert_eq!(reasons.len(), 1, "{generation} decided as two versions: {reasons:?}");
+    }
+}
+
+#[test]
+fn no_call_fails_while_a_component_is_rewritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = peers::here().join("../..");
+    let plugins = plugin_build::plugins_dir(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let request = plugin_build::Request::new(root.join("Cargo.toml"), plugins)
+        .package("jackfield-route")
+        .locked();
+    let component = fs::read(&request.build().unwrap()[0].path).unwrap();
+    fs::copy(root.join("plugins/route/plugin.toml"), folder.path().join("plugin.toml")).unwrap();
+    let code = folder.path().join("plugin.wasm");
+    let write = |version: usize| save(&code, with_note(&component, version % 2 == 0));
+    write(0);
+    calls_while(folder.path(), write);
+}
+
+/// The module with an empty custom section behind it, or without: two versions that differ in their digest only.
+fn with_note(component: &[u8], noted: bool) -> Vec<u8> {
+    let section: &[u8] = if noted { b"\x00\x05\x04note" } else { b"" };
+    [component, section].concat()
+}
+
+/// Places calls while the plugin is rewritten, and gives the journal, in which every call stands once.
+fn calls_while(plugin: &Path, write: impl Fn(usize)) -> Vec<Value> {
+    // The stock plugin has the same id as its rewritten copy, so it stays away.
+    let settings = ["plugins.stock=false", "journal.entries_max=5000"];
+    let switch = Switch::start(&settings, &[plugin]);
+    let callee = Scenario::new("callee", switch.folder())
+        .value("RING", 0)
+        .calls(CALLS, CALLS_PER_SECOND)
+        .listen();
+    Scenario::new("register", switch.folder())
+        .value("USER", 2000)
+        .value("CONTACT", callee.port)
+        .value("EXPIRES", 3600)
+        .call(switch.sip_port, "2000")
+        .succeed();
+    let mut caller = Scenario::new("caller", switch.folder())
+        .value("TALK", 100)
+        .calls(CALLS, CALLS_PER_SECOND)
+        .call(switch.sip_port, "2000");
+    let rewritten = wait::every(REWRITTEN_EVERY, || caller.is_running(), |time| write(time + 1));
+    caller.succeed();
+    callee.succeed();
+    let entries = switch.get("/api/journal?limit=5000").as_array().unwrap().clone();
+    assert_each_call_has_one_generation(&entries);
+    let generations: BTreeSet<&str> =
+        entries.iter().filter_map(|entry| entry["decided_by"].as_str()).collect();
+    println!(
+        "{CALLS} calls, {rewritten} versions written, {} generations decided",
+        generations.len()
+    );
+    assert!(generations.len() >= GENERATIONS_MIN, "only {generations:?} decided");
+    switch.stop();
+    entries
+}
+
+#[track_caller]
+fn assert_each_call_has_one_generation(entries: &[Value]) {
+    let mut generations_by_call: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    for entry in entries {
+        generations_by_call
+            .entry(entry["call_id"].as_str().unwrap())
+            .or_default()
+            .push(&entry["decided_by"]);
+    }
+    for number in 1..=CALLS {
+        let call_id = format!("caller-{number}");
+        match generations_by_call.get(call_id.as_str()).map(Vec::as_slice) {
+            Some([generation]) => {
+                assert!(generation.is_string(), "{call_id} was decided by no plugin")
+            }
+            other => panic!("{call_id} stands in the journal as {other:?}"),
+        }
+    }
+}
