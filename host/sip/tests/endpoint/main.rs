@@ -6,6 +6,7 @@ extern crate jackfield_sip as sip;
 mod call;
 mod cancel;
 mod matching;
+mod memory;
 mod network;
 mod random;
 mod refusal;

@@ -260,3 +260,19 @@ fn bytes_that_are_no_response_are_not_sent_as_one() {
     }
     assert_eq!(world.endpoint.stats().invalid_transitions, 4);
 }
+
+#[test]
+fn a_second_2xx_of_the_user_takes_the_place_of_the_first() {
+    let mut world = World::new();
+    let invite = world.receive_request(udp(), &from_alice("INVITE", "z9hG4bK-1", 1, "", ""));
+    world.respond(&invite, 200);
+    let other = sip::response_to(&invite.message, 200, "", Some("other")).finish(None);
+    world.endpoint.respond(world.now, invite.tx, other);
+    let second = world.drain();
+    assert!(second[0].field("To").ends_with(";tag=other"));
+    assert_eq!(world.receive(udp(), &from_alice("ACK", "z9hG4bK-2", 1, "ours", "")), []);
+    assert_eq!(world.endpoint.stats().stray_acks, 1);
+    assert_eq!(world.pass(MS * 500), [(500, second[0].clone())]);
+    let ack = from_alice("ACK", "z9hG4bK-3", 1, "other", "");
+    assert_eq!(lines(&world.receive(udp(), &ack)), ["ack: ACK sip:us@192.0.2.1"]);
+}
