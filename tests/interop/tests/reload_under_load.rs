@@ -57,7 +57,7 @@ fn no_call_fails_while_a_component_is_rewritten() {
     let component = fs::read(&request.build().unwrap()[0].path).unwrap();
     fs::copy(root.join("plugins/route/plugin.toml"), folder.path().join("plugin.toml")).unwrap();
     let code = folder.path().join("plugin.wasm");
-    let write = |version: usize| save(&code, with_note(&component, version % 2 == 0));
+    let write = |version: usize| save(&code, with_note(&component, version.is_multiple_of(2)));
     write(0);
     calls_while(folder.path(), write);
 }

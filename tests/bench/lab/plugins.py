@@ -1,0 +1,77 @@
+"""Versions of routing plugins, written over one another as editors do."""
+
+import os
+import shutil
+
+from .process import Failed
+
+# An empty custom section: a module that ends in it differs in its digest and in nothing else.
+NOTE = b"\x00\x05\x04note"
+
+
+def save(path, content):
+    """Beside the file first, then over it, so that nobody reads half of it."""
+    fresh = path + ".saving"
+    with open(fresh, "wb") as file:
+        file.write(content)
+    os.replace(fresh, path)
+
+
+def built(variable):
+    folder = os.environ.get(variable)
+    if not folder:
+        raise Failed(f"{variable} names no plugin; run this through `cargo xtask bench`")
+    return folder
+
+
+class Script:
+    """A Rhai script that sends every call to its user's contacts; each version gives another reason."""
+
+    kind = "rhai"
+    configuration = "lab-rhai.toml"
+
+    def __init__(self, work):
+        self.path = os.path.join(work, "rewritten.rhai")
+        self.write(0)
+
+    def write(self, version):
+        text = ("fn route(call) {\n"
+                "    plan([aor(call.callee.user + \"@\" + call.callee.host)]).because(\"v%d\", \"rewritten\")\n"
+                "}\n") % (version % 2)
+        save(self.path, text.encode())
+
+
+class Component:
+    """The stock route plugin from its source, beside the embedded one; each version has another digest."""
+
+    kind = "wasm"
+    configuration = "lab.toml"
+
+    def __init__(self, work):
+        self.path = os.path.join(work, "rewritten")
+        shutil.copytree(built("JACKFIELD_ROUTE"), self.path)
+        manifest = os.path.join(self.path, "plugin.toml")
+        with open(manifest) as file:
+            text = file.read()
+        with open(manifest, "w") as file:
+            file.write(text.replace("stock.route", "rewritten"))
+        with open(os.path.join(self.path, "plugin.wasm"), "rb") as file:
+            self.code = file.read()
+
+    def write(self, version):
+        save(os.path.join(self.path, "plugin.wasm"), self.code + (NOTE if version % 2 else b""))
+
+
+class Looper:
+    """A plugin that never answers for the user `probe` and leaves all others to the next plugin."""
+
+    def __init__(self, work, kind):
+        self.kind = kind
+        self.configuration = "lab.toml" if kind == "wasm" else "lab-rhai.toml"
+        if kind == "rhai":
+            self.path = os.path.join(work, "looper.rhai")
+            save(self.path, b"fn route(call) {\n    if call.callee.user == \"probe\" { while true { } }\n    pass()\n}\n")
+            return
+        self.path = os.path.join(work, "looper")
+        shutil.copytree(built("JACKFIELD_STEPS"), self.path)
+        save(os.path.join(self.path, "plugin.toml"), b"id = \"looper\"\nkind = \"wasm\"\n\n[config]\nbehaviour = \"loop\"\n")
