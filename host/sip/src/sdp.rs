@@ -76,6 +76,8 @@ pub const MEDIA_MAX: usize = 32;
 /// The most lines of a description that is read.
 pub const LINES_MAX: usize = 2000;
 
+const UNSPECIFIED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SocketAddrOrPort {
     Addr(SocketAddr),
@@ -263,7 +265,7 @@ fn connection(rest: &str) -> Option<IpAddr> {
     let (net, kind, address) = (parts.next()?, parts.next()?, parts.next()?);
     let address = address.split('/').next().unwrap_or_default();
     match (net, kind) {
-        ("IN", "IP4" | "IP6") => Some(address.parse().unwrap_or(IpAddr::from([0, 0, 0, 0]))),
+        ("IN", "IP4" | "IP6") => Some(address.parse().unwrap_or(UNSPECIFIED)),
         _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! The facade: what happened goes in, what to do comes out.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
 use model::{ConnId, Directory, Flow, Instant, ListenerId, hook::Answer};
@@ -19,7 +19,7 @@ use crate::{
 
 /// One shard of the switch.
 pub struct Switch {
-    pub(crate) calls: HashMap<ConnId, Box<Call>>,
+    pub(crate) calls: BTreeMap<ConnId, Box<Call>>,
     pub(crate) tables: Tables,
     registrar: Registrar,
     draining: bool,
@@ -29,7 +29,7 @@ impl Switch {
     /// Makes a shard with no calls and no registrations.
     pub fn new(config: Config) -> Self {
         let endpoint = Endpoint::new(EndpointConfig {
-            timers: config.timers.clone(),
+            timers: config.timers,
             limits: config.sip_limits.clone(),
             transactions_max: config.limits.transactions_max,
             listeners: config
@@ -47,7 +47,7 @@ impl Switch {
         });
         let registrar = Registrar::new(config.registrar);
         Self {
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             tables: Tables::new(config, endpoint),
             registrar,
             draining: false,
@@ -101,7 +101,7 @@ impl Switch {
         self.calls.is_empty() && self.tables.endpoint.is_idle()
     }
 
-    /// Every call, in no order.
+    /// Every call, oldest first.
     pub fn calls(&self, now: Instant) -> impl Iterator<Item = CallView> + '_ {
         self.calls.values().map(move |call| call.view(now))
     }

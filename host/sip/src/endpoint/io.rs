@@ -32,10 +32,6 @@ pub enum Input {
 
 /// Something to do.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a message is moved once to its user; a box would cost more"
-)]
 pub enum Output {
     /// Send a message.
     Transmit {

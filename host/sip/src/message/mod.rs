@@ -3,23 +3,23 @@
 mod address;
 mod error;
 mod hint;
-mod message;
 mod method;
 mod name;
 mod params;
 mod parse;
 mod uri;
 mod via;
+mod view;
 mod writer;
 
 pub use address::NameAddr;
 pub use error::{HeaderError, ParseError};
 pub use hint::{Hint, shard_hint};
-pub use message::{CSeq, Field, Message};
 pub use method::Method;
 pub use name::Name;
 pub use params::Params;
 pub use parse::ParseLimits;
 pub use uri::{Scheme, Uri, UriError};
 pub use via::Via;
+pub use view::{CSeq, Field, Message};
 pub use writer::{RequestDraft, Writer, reason_phrase, response_to};

@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use smallvec::SmallVec;
 
 use super::{
     CSeq, Message, Name, ParseError,
-    message::{FieldAt, Start},
+    view::{FieldAt, Start},
 };
 
 /// What a message may measure.
@@ -53,6 +52,9 @@ impl Message {
     }
 }
 
+/// Room made for this many header fields at first.
+const FIELDS_USUAL: usize = 20;
+
 /// Something wrong that may have an answer.
 #[derive(Clone, Copy)]
 struct Fault {
@@ -64,6 +66,11 @@ const fn bad(what: &'static str) -> Fault {
     Fault { status: 400, what }
 }
 
+const NAMELESS: Option<Fault> = Some(bad("Header field without a name"));
+const UNTERMINATED: Option<Fault> = Some(bad("Header not terminated"));
+const CUT_OFF: Option<Fault> = Some(bad("Body shorter than Content-Length"));
+const TOO_LARGE: Option<Fault> = Some(Fault { status: 513, what: "Message Too Large" });
+
 struct Scan {
     message: Message,
     fault: Option<Fault>,
@@ -71,37 +78,27 @@ struct Scan {
 
 /// Replaces each fold (CRLF and white space, RFC 3261 section 7.3.1) by spaces of the same number. Copies only when there is one.
 fn unfolded(bytes: Bytes) -> Bytes {
-    let end = header_end(&bytes).unwrap_or(bytes.len());
-    let head = bytes.get(..end).unwrap_or_default();
-    let is_fold = |w: &[u8]| matches!(w, [b'\n', b' ' | b'\t']);
-    if !head.windows(2).any(is_fold) {
-        return bytes;
-    }
-    let mut copy = bytes.to_vec();
-    for at in 0..end.saturating_sub(1) {
-        if copy.get(at..at + 2).is_some_and(is_fold) {
-            if let Some(byte) = copy.get_mut(at) {
-                *byte = b' ';
-            }
-            if let Some(before) = at.checked_sub(1).and_then(|at| copy.get_mut(at))
-                && *before == b'\r'
-            {
-                *before = b' ';
-            }
+    let mut at = 0;
+    let mut copy: Option<Vec<u8>> = None;
+    while let Some((line, next)) = line(&bytes, at) {
+        if line.is_empty() {
+            break;
         }
+        if matches!(bytes.get(next), Some(b' ' | b'\t')) {
+            copy.get_or_insert_with(|| bytes.to_vec())
+                .get_mut(line.end..next)
+                .into_iter()
+                .flatten()
+                .for_each(|byte| *byte = b' ');
+        }
+        at = next;
     }
-    copy.into()
-}
-
-/// The length of the start line and the header fields, the empty line not counted.
-fn header_end(bytes: &[u8]) -> Option<usize> {
-    let crlf = bytes.windows(4).position(|w| w == b"\r\n\r\n").map(|at| at + 2);
-    crlf.or_else(|| bytes.windows(2).position(|w| w == b"\n\n").map(|at| at + 1))
+    copy.map_or(bytes, Bytes::from)
 }
 
 /// The next line from `at`: its range without its end, and where the following line begins.
 fn line(bytes: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
-    let length = bytes.get(at..)?.iter().position(|b| *b == b'\n')?;
+    let length = memchr::memchr(b'\n', bytes.get(at..)?)?;
     let end = at + length;
     let trimmed = if length > 0 && bytes.get(end - 1) == Some(&b'\r') { end - 1 } else { end };
     Some((at..trimmed, end + 1))
@@ -110,10 +107,10 @@ fn line(bytes: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
 fn scan(bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
     let (first, mut at) = line(&bytes, 0).ok_or(ParseError::NotSip("no start line"))?;
     let (start, mut fault) = start_line(&bytes, first)?;
-    let mut fields: SmallVec<[FieldAt; 24]> = SmallVec::new();
+    let mut fields = Vec::with_capacity(FIELDS_USUAL);
     loop {
         let Some((range, next)) = line(&bytes, at) else {
-            fault = fault.or(Some(bad("Header not terminated")));
+            fault = fault.or(UNTERMINATED);
             at = bytes.len();
             break;
         };
@@ -122,12 +119,12 @@ fn scan(bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
             break;
         }
         if fields.len() >= limits.headers_max || range.len() > limits.header_bytes_max {
-            fault = fault.or(Some(Fault { status: 513, what: "Message Too Large" }));
+            fault = fault.or(TOO_LARGE);
             break;
         }
         match field(&bytes, range) {
             Some(field) => fields.push(field),
-            None => fault = fault.or(Some(bad("Header field without a name"))),
+            None => fault = fault.or(NAMELESS),
         }
     }
     let whole = to_u32(bytes.len());
@@ -137,11 +134,11 @@ fn scan(bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
         Ok(Some(length)) => {
             let have = whole - message.body.start;
             if length > have {
-                fault = fault.or(Some(bad("Body shorter than Content-Length")));
+                fault = fault.or(CUT_OFF);
             }
             message.body.end = message.body.start + length.min(have);
         }
-        Err(what) => fault = fault.or(Some(bad(what))),
+        Err(what) => fault = fault.or_else(|| Some(bad(what))),
     }
     Ok(Scan { message, fault })
 }
@@ -182,7 +179,7 @@ fn start_line(bytes: &[u8], line: Range<usize>) -> Result<(Start, Option<Fault>)
 
 fn field(bytes: &[u8], range: Range<usize>) -> Option<FieldAt> {
     let text = bytes.get(range.clone())?;
-    let colon = text.iter().position(|b| *b == b':')?;
+    let colon = memchr::memchr(b':', text)?;
     let raw = text.get(..colon)?.trim_ascii_end();
     if raw.is_empty() || !raw.iter().copied().all(is_token) {
         return None;

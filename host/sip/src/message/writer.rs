@@ -253,11 +253,18 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         603 => "Decline",
         604 => "Does Not Exist Anywhere",
         606 => "Not Acceptable",
-        101..=199 => "Progress",
-        201..=299 => "Success",
-        301..=399 => "Redirection",
-        500..=599 => "Server Failure",
-        601..=699 => "Global Failure",
+        _ => class_phrase(status),
+    }
+}
+
+/// The phrase of a status that has none of its own.
+const fn class_phrase(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "Progress",
+        2 => "Success",
+        3 => "Redirection",
+        5 => "Server Failure",
+        6 => "Global Failure",
         _ => "Failure",
     }
 }

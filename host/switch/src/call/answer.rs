@@ -23,19 +23,19 @@ impl Call {
         branch: Branch,
         dialog: Dialog,
         response: &Message,
-    ) -> Result<(), Stray> {
+    ) -> Result<(), Box<Stray>> {
         let tx = branch.tx();
         let Ok(body) = self.body_across(tables, Side::B, response) else {
-            return Err(Stray { tx, contact: branch.contact, dialog });
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
         };
         let Some((server_tx, invite)) = self.caller.invite.take() else {
-            return Err(Stray { tx, contact: branch.contact, dialog });
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
         };
         let Ok(caller_dialog) = Dialog::from_request(&invite, &self.caller.tag, self.caller.flow)
         else {
             // The INVITE has no usable Contact: nothing could ever be sent to the caller.
             self.caller.invite = Some((server_tx, invite));
-            return Err(Stray { tx, contact: branch.contact, dialog });
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
         };
         self.stop_timer(tables, Reason::Ring);
         self.cancel_branches(tables, now);

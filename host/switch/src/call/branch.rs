@@ -164,7 +164,8 @@ impl Call {
             return;
         }
         if let Err(stray) = self.answer(tables, now, branch, dialog, response) {
-            hang_up_stray(tables, now, stray.tx, &stray.contact, stray.dialog);
+            let super::answer::Stray { tx, contact, dialog } = *stray;
+            hang_up_stray(tables, now, tx, &contact, dialog);
             self.branch_failed(tables, now, dir, leg, 488, Vec::new());
         }
     }

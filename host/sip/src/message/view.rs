@@ -4,7 +4,6 @@ use std::{fmt, ops::Range};
 
 use bytes::Bytes;
 use model::HeaderBlock;
-use smallvec::SmallVec;
 
 use super::{
     HeaderError, Method, Name, NameAddr, Via,
@@ -16,7 +15,7 @@ use super::{
 pub struct Message {
     pub(super) bytes: Bytes,
     pub(super) start: Start,
-    pub(super) fields: SmallVec<[FieldAt; 24]>,
+    pub(super) fields: Vec<FieldAt>,
     pub(super) body: Range<u32>,
 }
 
