@@ -32,6 +32,7 @@ fn main() -> io::Result<()> {
     let begun = Instant::now();
     for number in 0..calls {
         if let Some(wait) = (interval * number).checked_sub(begun.elapsed()) {
+            // polls: whether the next call is due
             thread::sleep(wait);
         }
         match probe.call(number) {
