@@ -14,7 +14,7 @@ pub fn jackfield() -> PathBuf {
     named_or_asked("JACKFIELD_BIN", "binary")
 }
 
-/// The folder of the pjsua2 Python package.
+/// The folder of the pjsua2 Python package, with the Python it is for as `python`.
 pub fn pjsua2() -> PathBuf {
     named_or_asked("JACKFIELD_PJSUA2", "pjsua2")
 }

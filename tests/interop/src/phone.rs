@@ -30,16 +30,15 @@ impl Phone {
     /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
     #[track_caller]
     pub fn register(switch: &Switch, user: &str, tone_hz: u32) -> Self {
-        let mut process = Command::new("python3")
+        let mut process = Command::new(peers::pjsua2().join("python"))
             .arg(peers::here().join("pjsua/phone.py"))
             .args([user, &switch.sip_port.to_string(), &tone_hz.to_string()])
-            .env("PYTHONPATH", peers::pjsua2())
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PHONE_LOG", switch.folder().join(format!("phone-{user}.log")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("python3 starts");
+            .expect("Python starts");
         let commands = process.stdin.take().expect("a pipe to the phone");
         let output = BufReader::new(process.stdout.take().expect("a pipe from the phone"));
         let (sender, events) = mpsc::channel();

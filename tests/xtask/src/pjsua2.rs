@@ -1,7 +1,8 @@
 //! The pjsua2 phone: the Python package, laid in a folder of its own that outlives the target folder.
 
 use std::{
-    env, fs,
+    env, fs, io,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,60 +17,103 @@ const VERSION: &str = "2.15.1.post1";
 pub(crate) const DESCRIPTION: &str =
     "pjsua2 (Python package pjsua2-python): two phones in tests/interop";
 
-/// Installs pjsua2 once for the Python found here, and gives the folder to put on PYTHONPATH.
+/// Interpreters there are wheels for, in the order they are tried; what is plain `python3` differs from machine to machine.
+const PYTHONS: [&str; 5] = ["python3", "python3.12", "python3.11", "python3.10", "python3.9"];
+/// The least and the greatest minor version of Python 3 there are wheels for.
+const MINOR: (u32, u32) = (9, 12);
+
+/// The script beside the package that starts the Python it was installed for.
+const STARTER: &str = "python";
+
+/// Installs pjsua2 once for a Python found here, and gives the folder: `<folder>/python` starts that Python with it.
 pub(crate) fn install() -> Result<PathBuf, Error> {
-    let python = python()?;
-    let folder = folder(&python)?;
-    if imports(&python, &folder) {
+    let python = Python::find()?;
+    let folder = python.folder()?;
+    if imports(&folder) {
         return Ok(folder);
     }
-    if !has_pip(&python) {
+    if !python.has_pip() {
         // Debian's Python comes without pip.
         machine::install(&["python3-pip"])?;
     }
-    // Beside the folder first: a half-installed package must never be found.
-    let fresh = folder.with_extension("new");
-    let _ = fs::remove_dir_all(&fresh);
-    fs::create_dir_all(&fresh).map_err(|source| file_error(&fresh, source))?;
-    let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary",
-        ":all:",
-    ])
-    .arg("--target")
-    .arg(&fresh)
-    .arg(format!("{PACKAGE}=={VERSION}"))
-    .env("PIP_ROOT_USER_ACTION", "ignore");
-    eprintln!("installing {PACKAGE} {VERSION} for {}", python.display());
-    let said = run::read(&mut pip);
-    if !imports(&python, &fresh) {
-        let reason = said.err().map_or_else(
-            || "it was installed and cannot be imported".to_owned(),
-            |error| error.to_string(),
-        );
-        return Err(Error::Missing(vec![
-            DESCRIPTION.to_owned(),
-            format!("(it could not be installed from here: {reason})"),
-        ]));
-    }
     let _ = fs::remove_dir_all(&folder);
-    fs::rename(&fresh, &folder).map_err(|source| file_error(&folder, source))?;
-    Ok(folder)
+    fs::create_dir_all(&folder).map_err(|source| file_error(&folder, source))?;
+    let mut pip = Command::new(&python.program);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"])
+        .args(["--only-binary", ":all:", "--target"])
+        .arg(&folder)
+        .arg(format!("{PACKAGE}=={VERSION}"))
+        .env("PIP_ROOT_USER_ACTION", "ignore");
+    eprintln!("installing {PACKAGE} {VERSION} for {}", python.program.display());
+    let said = run::read(&mut pip);
+    python.write_starter(&folder).map_err(|source| file_error(&folder, source))?;
+    if imports(&folder) {
+        return Ok(folder);
+    }
+    let reason = said.err().map_or_else(
+        || "it was installed and cannot be imported".to_owned(),
+        |error| error.to_string(),
+    );
+    Err(Error::Missing(vec![
+        DESCRIPTION.to_owned(),
+        format!("(it could not be installed from here: {reason})"),
+    ]))
 }
 
 /// True when the phone is there.
 pub(crate) fn is_installed() -> bool {
-    python().and_then(|python| Ok(imports(&python, &folder(&python)?))).unwrap_or(false)
+    Python::find().and_then(|python| python.folder()).is_ok_and(|folder| imports(&folder))
+}
+
+/// A Python there are wheels for.
+struct Python {
+    program: PathBuf,
+    minor: u32,
+}
+
+impl Python {
+    fn find() -> Result<Self, Error> {
+        let found = PYTHONS.iter().filter_map(|name| Self::named(name)).next();
+        found.ok_or_else(|| {
+            let (least, greatest) = MINOR;
+            Error::Missing(vec![format!(
+                "Python 3.{least} to 3.{greatest}, which {PACKAGE} {VERSION} is made for"
+            )])
+        })
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let program = run::find(name)?;
+        let version = run::read(
+            Command::new(&program).args(["-c", "import sys; print(sys.version_info.minor)"]),
+        )
+        .ok()?;
+        let minor = version.trim().parse().ok()?;
+        (MINOR.0..=MINOR.1).contains(&minor).then_some(Self { program, minor })
+    }
+
+    /// One folder for each version of Python, since a wheel fits only one.
+    fn folder(&self) -> Result<PathBuf, Error> {
+        Ok(cache()?.join(format!("pjsua2-{VERSION}-3.{}", self.minor)))
+    }
+
+    fn has_pip(&self) -> bool {
+        run::succeeds(Command::new(&self.program).args(["-m", "pip", "--version"]))
+    }
+
+    fn write_starter(&self, folder: &Path) -> io::Result<()> {
+        let starter = folder.join(STARTER);
+        let (package, program) = (folder.display(), self.program.display());
+        fs::write(
+            &starter,
+            format!("#!/bin/sh\nPYTHONPATH='{package}' exec '{program}' \"$@\"\n"),
+        )?;
+        fs::set_permissions(&starter, fs::Permissions::from_mode(0o755))
+    }
 }
 
 /// The folder for things that are kept between builds: never in the tree, never in the target folder.
-pub(crate) fn cache() -> Result<PathBuf, Error> {
+fn cache() -> Result<PathBuf, Error> {
     let base = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .filter(|path| path.is_absolute())
@@ -79,26 +123,10 @@ pub(crate) fn cache() -> Result<PathBuf, Error> {
     })
 }
 
-fn python() -> Result<PathBuf, Error> {
-    run::find("python3")
-        .ok_or_else(|| Error::Missing(vec!["python3 (Debian package python3)".to_owned()]))
+fn imports(folder: &Path) -> bool {
+    run::succeeds(Command::new(folder.join(STARTER)).args(["-c", "import pjsua2"]))
 }
 
-/// One folder for each version of Python, since a wheel fits only one.
-fn folder(python: &Path) -> Result<PathBuf, Error> {
-    let code = "import sys; print(sys.implementation.cache_tag)";
-    let tag = run::read(Command::new(python).args(["-c", code]))?;
-    Ok(cache()?.join(format!("pjsua2-{VERSION}-{}", tag.trim())))
-}
-
-fn imports(python: &Path, folder: &Path) -> bool {
-    run::succeeds(Command::new(python).args(["-c", "import pjsua2"]).env("PYTHONPATH", folder))
-}
-
-fn has_pip(python: &Path) -> bool {
-    run::succeeds(Command::new(python).args(["-m", "pip", "--version"]))
-}
-
-fn file_error(path: &Path, source: std::io::Error) -> Error {
+fn file_error(path: &Path, source: io::Error) -> Error {
     Error::File { path: path.display().to_string(), source }
 }
