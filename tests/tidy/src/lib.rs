@@ -11,6 +11,7 @@ pub mod links;
 pub mod paths;
 pub mod placeholders;
 pub mod plugins;
+pub mod quotes;
 pub mod rust_source;
 pub mod sans_io;
 pub mod sleeps;

@@ -7,7 +7,7 @@ use std::process::Command;
 use jackfield_tidy::{
     Finding, arrows,
     finding::report,
-    lengths, links, paths, placeholders, plugins, sans_io, sleeps,
+    lengths, links, paths, placeholders, plugins, quotes, sans_io, sleeps,
     tree::{self, File},
 };
 
@@ -92,4 +92,12 @@ fn every_link_leads_somewhere() {
 #[test]
 fn every_plugin_has_its_manifest_and_its_readme() {
     none(&plugins::check(&files()));
+}
+
+#[test]
+fn what_a_test_quotes_the_code_quotes_too() {
+    let below = |folder: &str| {
+        rust_files().into_iter().filter(|file| file.path.starts_with(folder)).collect::<Vec<_>>()
+    };
+    none(&quotes::check(&below("host/")));
 }
