@@ -1,11 +1,17 @@
 //! The jackfield program as a library: sockets, clock, threads, configuration and command line around the sans-IO crates.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod directory;
+pub mod http;
 pub mod journal;
 pub mod mailbox;
+pub mod node;
+pub mod plugins;
+pub mod reload;
+pub mod telemetry;
 pub mod udp;
 pub mod watch;
 pub mod worker;

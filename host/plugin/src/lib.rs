@@ -1,1 +1,48 @@
 //! The plugin host: WebAssembly and Rhai behind one contract, generations, limits.
+//!
+//! A [`PluginHost`] is shared by all threads. It loads [`Source`]s, and each thread that makes decisions takes a [`Worker`]
+//! from it, which turns a [`Question`](model::hook::Question) into an [`Answer`](model::hook::Answer).
+//!
+//! **Invariant:** a version serves only after it was read completely, compiled, linked and tested; until then, and whenever one
+//! of these fails, the version before it serves unchanged.
+//!
+//! **Invariant:** a call is answered by the table of generations that answered its first question, as long as the table is
+//! kept (`generations_max`); a table is freed only when no call is pinned to it or when it is the oldest of too many.
+//!
+//! **Invariant:** no plugin stops a decision: one that traps, loops, grows or answers nonsense is a
+//! [`Step`](model::hook::Step) of the decision, and the next one is asked; below the last stands
+//! [`Verdict::BuiltIn`](model::hook::Verdict::BuiltIn).
+
+pub mod alloc;
+mod body;
+mod config;
+mod contain;
+mod cpu;
+mod diagnostic;
+mod generation;
+mod host;
+mod manifest;
+mod metrics;
+mod probe;
+mod proposal;
+mod report;
+mod script;
+mod settings;
+mod source;
+mod strikes;
+mod tables;
+mod ticker;
+mod update;
+mod wasm;
+mod worker;
+
+pub use config::{
+    AnswerLimits, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits, WasmLimits,
+};
+pub use diagnostic::Diagnostic;
+pub use host::PluginHost;
+pub use report::{
+    HookStats, HostError, HostStats, PluginStatus, ReloadError, ReloadReport, Reloaded, Report,
+};
+pub use source::{Kind, Source};
+pub use worker::Worker;

@@ -17,6 +17,23 @@ pub struct PluginsConfig {
     pub cpu_limit_ms: u64,
     /// Memory one instance of a plugin may take, in MiB.
     pub memory_limit_mib: usize,
+    /// Targets of one plan.
+    pub targets_max: usize,
+    /// Versions of the plugins kept for the calls that were routed by them; beyond it the oldest is given up and its calls take
+    /// the current one.
+    pub generations_max: usize,
+    /// Instances of WebAssembly plugins, over all workers and versions.
+    pub instances_max: usize,
+    /// The largest component of a plugin, in MiB.
+    pub file_mib_max: u64,
+    /// Log lines of one plugin in a second; more are dropped and counted.
+    pub log_lines_per_second: u32,
+    /// Failures within `quarantine_window_s` after which a plugin is not asked for a while; 0 asks it always.
+    pub quarantine_strikes: u32,
+    /// The time failures are counted over, in seconds.
+    pub quarantine_window_s: u64,
+    /// How long a plugin that failed too often is not asked, in seconds.
+    pub quarantine_rest_s: u64,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
 }
@@ -29,6 +46,14 @@ impl Default for PluginsConfig {
             watch: true,
             cpu_limit_ms: 2,
             memory_limit_mib: 16,
+            targets_max: 64,
+            generations_max: 64,
+            instances_max: 1024,
+            file_mib_max: 32,
+            log_lines_per_second: 100,
+            quarantine_strikes: 3,
+            quarantine_window_s: 60,
+            quarantine_rest_s: 10,
             config: BTreeMap::new(),
         }
     }

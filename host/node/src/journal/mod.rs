@@ -21,9 +21,11 @@ use switch::Fact;
 use self::live::LiveCalls;
 use crate::{clock::Clock, config::JournalConfig};
 
-/// How often the channel is emptied. A worker that had to wake a sleeping reader for each fact would pay for it; so it sleeps by
-/// the clock.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// How often the channel is emptied while calls are made. A worker that had to wake a sleeping reader for each fact would pay
+/// for it; so the reader sleeps by the clock.
+const INTERVAL_BUSY: Duration = Duration::from_millis(20);
+/// The same when the last look found nothing.
+const INTERVAL_IDLE: Duration = Duration::from_millis(200);
 
 /// One decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,8 +173,9 @@ impl Scribe {
     pub fn start(journal: Arc<Journal>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel::<()>(0);
         let thread = std::thread::Builder::new().name("journal".to_owned()).spawn(move || {
-            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(INTERVAL) {
-                journal.drain();
+            let mut interval = INTERVAL_IDLE;
+            while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(interval) {
+                interval = if journal.drain() { INTERVAL_BUSY } else { INTERVAL_IDLE };
             }
             journal.drain();
         })?;

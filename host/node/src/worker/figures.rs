@@ -1,3 +1,6 @@
+use media::RelayEvent;
+use tracing::{debug, warn};
+
 /// What a worker has counted since it began.
 #[derive(Clone, Default, Debug)]
 pub struct Figures {
@@ -17,10 +20,57 @@ pub struct Figures {
     pub questions: u64,
     /// Facts the journal had no room for.
     pub facts_dropped: u64,
+    /// What the relay told of the calls' media.
+    pub media: MediaFigures,
     /// Wake-ups.
     pub wakes: u64,
     /// The switch's own counters.
     pub switch: switch::Stats,
     /// The SIP endpoint's.
     pub sip: sip::Stats,
+}
+
+/// What the relay told of the calls of a worker. Packets are counted when a call's relay is closed.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct MediaFigures {
+    /// Calls whose ports were opened.
+    pub opened: u64,
+    /// Requests for ports that were refused.
+    pub refused: u64,
+    /// Calls that were silent for too long.
+    pub silent: u64,
+    /// RTP and RTCP packets sent on.
+    pub packets: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Packets of strangers, dropped.
+    pub strangers: u64,
+}
+
+impl MediaFigures {
+    /// Counts what the relay told.
+    pub(super) fn count(&mut self, event: &RelayEvent) {
+        match event {
+            RelayEvent::Opened { .. } => self.opened += 1,
+            RelayEvent::Refused { relay, why } => {
+                self.refused += 1;
+                warn!(conn = %relay.0, ?why, "the media relay has no room for a call");
+            }
+            RelayEvent::Learned { relay, stream, side, from } => {
+                debug!(conn = %relay.0, stream = stream.0, ?side, %from, "media address learned");
+            }
+            RelayEvent::Silent { relay, since } => {
+                self.silent += 1;
+                let since_s = since.as_secs();
+                debug!(conn = %relay.0, since_s, "no media from either party");
+            }
+            RelayEvent::Closed { stats, .. } => {
+                for stream in stats {
+                    self.packets += stream.from_a + stream.from_b;
+                    self.bytes += stream.bytes;
+                    self.strangers += stream.strangers;
+                }
+            }
+        }
+    }
 }

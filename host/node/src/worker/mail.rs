@@ -13,6 +13,8 @@ pub enum Mail {
     Datagrams(Vec<(Flow, Bytes)>),
     /// From the media relay.
     Relay(RelayEvent),
+    /// Plugins were replaced: give back what is left of the old ones.
+    Sweep,
     /// Refuse new calls; stop when the last one has ended.
     Drain,
     /// Stop now.

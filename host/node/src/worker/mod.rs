@@ -25,7 +25,7 @@ use crate::{
     udp::{Sent, UdpPort},
 };
 
-pub use figures::Figures;
+pub use figures::{Figures, MediaFigures};
 pub use mail::Mail;
 
 /// Timers are rounded up to this, so that a thousand ending transactions are one wake-up and not a thousand. RFC 3261's
@@ -42,6 +42,9 @@ const DATAGRAM_MAX: usize = 65_535;
 pub trait Decide {
     /// Answers at once: it must neither block nor panic.
     fn answer(&mut self, question: &Question, moment: Moment) -> Answer;
+
+    /// Gives back what replaced plugins held on this thread.
+    fn sweep(&mut self);
 }
 
 /// What a worker is made of.
@@ -210,7 +213,11 @@ impl<D: Decide> Worker<D> {
                         self.input(Input::Datagram { flow, bytes });
                     }
                 }
-                Mail::Relay(event) => self.input(Input::Relay(event)),
+                Mail::Relay(event) => {
+                    self.figures.media.count(&event);
+                    self.input(Input::Relay(event));
+                }
+                Mail::Sweep => self.decide.sweep(),
                 Mail::Drain => {
                     self.drain_look_at = Some(self.parts.clock.now());
                     self.input(Input::Command(Command::Drain));

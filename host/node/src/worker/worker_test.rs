@@ -34,6 +34,8 @@ impl Decide for BuiltIn {
         };
         Answer { id: question.id, verdict: Verdict::BuiltIn, pin: None, decision }
     }
+
+    fn sweep(&mut self) {}
 }
 
 /// Some workers on one port of loopback.

@@ -1,0 +1,76 @@
+//! What may be written on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// A programmable softswitch.
+#[derive(Debug, Parser)]
+#[command(name = "jackfield", version, about, max_term_width = 100)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the switch until SIGINT or SIGTERM. The first signal refuses new calls and waits for the others, the second ends.
+    Run(Settings),
+    /// Check the configuration and the plugins, start nothing: exit status 0 when all is well, 1 when something is not.
+    Check(Settings),
+    /// Show two calls through a switch of its own on loopback, its script edited in between.
+    Demo,
+    /// List the calls of the running switch.
+    Calls(ApiArgs),
+    /// List the registrations of the running switch.
+    Registrations(ApiArgs),
+    /// List and reload the plugins of the running switch.
+    Plugin {
+        #[command(subcommand)]
+        command: PluginCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PluginCommand {
+    /// List the plugins in the order they are asked.
+    List(ApiArgs),
+    /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.
+    Reload {
+        /// The plugin's id; all when absent.
+        id: Option<String>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
+/// What a switch is told.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(super) struct Settings {
+    /// The configuration file (docs/configuration.md); none is needed.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// A plugin to ask before the stock ones: a .rhai script, a .wasm component or a folder with a plugin.toml. Repeatable.
+    #[arg(long = "plugin", value_name = "PATH")]
+    pub(super) plugins: Vec<PathBuf>,
+    /// A key of the configuration, over the file's value, such as sip.t1_ms=250. Repeatable.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// Where the running switch is.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(super) struct ApiArgs {
+    /// The switch's HTTP API, such as http://127.0.0.1:8080; the configuration's when absent.
+    #[arg(long, value_name = "URL")]
+    pub(super) api: Option<String>,
+    /// The bearer token; the configuration's, or the environment's JACKFIELD_TOKEN, when absent.
+    #[arg(long, value_name = "TOKEN")]
+    pub(super) token: Option<String>,
+    /// The configuration file the switch was started with.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print what the API gives.
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,20 @@
+//! `jackfield check`.
+
+use std::fmt::Write as _;
+
+use super::{args::Settings, print, run::load_config};
+use crate::plugins;
+
+pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
+    let config = load_config(settings)?;
+    let host = plugins::load(&config)?;
+    let mut text = "configuration: good\n".to_owned();
+    for plugin in host.list() {
+        let hooks: Vec<&str> = plugin.hooks.iter().map(|(hook, _)| hook.name()).collect();
+        let (id, source) = (&plugin.id, &plugin.source);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "plugin {id} ({source}): good, hooks {}", hooks.join(", "));
+    }
+    print(&text);
+    Ok(())
+}

@@ -1,0 +1,153 @@
+//! `jackfield calls`, `registrations` and `plugin`.
+
+use anyhow::bail;
+use serde::Serialize;
+
+use super::{args::ApiArgs, client::Client, print, table::table};
+use crate::http::view;
+
+/// Statuses of a reload's answer: done, and refused.
+const RELOADED: [u16; 2] = [200, 422];
+
+pub(super) fn calls(args: &ApiArgs) -> anyhow::Result<()> {
+    let calls: Vec<view::Call> = Client::new(args)?.get("/api/calls")?;
+    if args.json {
+        return print_json(&calls);
+    }
+    let row = |call: &view::Call| {
+        vec![
+            call.conn.clone(),
+            call.phase.clone(),
+            seconds(call.established_s.unwrap_or(call.age_s)),
+            call.caller.clone(),
+            call.callee.clone(),
+            call.legs.iter().skip(1).map(|leg| leg.uri.as_str()).collect::<Vec<_>>().join(" "),
+            call.routed_by.clone().unwrap_or_else(|| "built-in".to_owned()),
+        ]
+    };
+    let headings = ["CONN", "PHASE", "FOR", "CALLER", "CALLEE", "TARGET", "ROUTED BY"];
+    print(&table(&headings, &calls.iter().map(row).collect::<Vec<_>>()));
+    Ok(())
+}
+
+pub(super) fn registrations(args: &ApiArgs) -> anyhow::Result<()> {
+    let registrations: Vec<view::Registration> = Client::new(args)?.get("/api/registrations")?;
+    if args.json {
+        return print_json(&registrations);
+    }
+    let rows: Vec<Vec<String>> = registrations
+        .iter()
+        .flat_map(|registration| {
+            registration.contacts.iter().map(|contact| {
+                vec![
+                    registration.aor.clone(),
+                    contact.uri.clone(),
+                    contact.peer.clone(),
+                    format!("{:.3}", contact.q),
+                    seconds(contact.expires_s as f64),
+                    contact.user_agent.clone(),
+                ]
+            })
+        })
+        .collect();
+    print(&table(&["ADDRESS", "CONTACT", "FROM", "Q", "EXPIRES", "PHONE"], &rows));
+    Ok(())
+}
+
+pub(super) fn plugins(args: &ApiArgs) -> anyhow::Result<()> {
+    let plugins: Vec<view::Plugin> = Client::new(args)?.get("/api/plugins")?;
+    if args.json {
+        return print_json(&plugins);
+    }
+    let row = |plugin: &view::Plugin| {
+        let sum = |count: fn(&view::HookFigures) -> u64| {
+            plugin.hooks.iter().map(count).sum::<u64>().to_string()
+        };
+        let hooks: Vec<&str> = plugin.hooks.iter().map(|hook| hook.hook.as_str()).collect();
+        vec![
+            plugin.generation.clone(),
+            plugin.kind.clone(),
+            hooks.join(" "),
+            sum(|hook| hook.asked),
+            sum(|hook| hook.decided),
+            sum(|hook| hook.failed),
+            plugin.source.clone(),
+        ]
+    };
+    let headings = ["GENERATION", "KIND", "HOOKS", "ASKED", "DECIDED", "FAILED", "SOURCE"];
+    let mut text = table(&headings, &plugins.iter().map(row).collect::<Vec<_>>());
+    for refused in plugins.iter().filter_map(|plugin| plugin.refused.as_ref()) {
+        text.push_str(&format!("\nnewer, and refused: {}\n", refused.text));
+    }
+    print(&text);
+    Ok(())
+}
+
+pub(super) fn reload(args: &ApiArgs, id: Option<&str>) -> anyhow::Result<()> {
+    let path = match id {
+        Some(id) => format!("/api/plugins/reload?id={}", escaped(id)),
+        None => "/api/plugins/reload".to_owned(),
+    };
+    let reports: Vec<view::Reload> = Client::new(args)?.post(&path, &RELOADED)?;
+    if args.json {
+        print_json(&reports)?;
+    } else {
+        print(&reports.iter().map(report_line).collect::<String>());
+    }
+    match reports.iter().filter(|report| report.refused.is_some()).count() {
+        0 => Ok(()),
+        refused => bail!("{refused} refused; what served before serves on"),
+    }
+}
+
+fn report_line(report: &view::Reload) -> String {
+    let serving = report.serving.as_deref().unwrap_or("nothing");
+    let line = format!("{}: {} in {:.1} ms", report.plugin, report.outcome, report.took_ms);
+    match &report.refused {
+        Some(refused) => format!("{line}; {serving} serves on\n  {}\n", refused.text),
+        None => format!("{line}; {serving} serves\n"),
+    }
+}
+
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    Ok(())
+}
+
+/// `75s`, `12m05s`, `3h00m`.
+fn seconds(seconds: f64) -> String {
+    // Durations of calls and registrations are far below the limit of the conversion.
+    let seconds = seconds as u64;
+    match seconds {
+        0..100 => format!("{seconds}s"),
+        100..6000 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// Percent-encodes what is not unreserved (RFC 3986 section 2.3).
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                char::from(byte).to_string()
+            }
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short() {
+        assert_eq!([5.9, 125.0, 10_800.0].map(seconds), ["5s", "2m05s", "3h00m"]);
+    }
+
+    #[test]
+    fn an_id_is_escaped_for_the_address() {
+        assert_eq!(escaped("a b/ü"), "a%20b%2F%C3%BC");
+    }
+}

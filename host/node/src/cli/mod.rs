@@ -1,0 +1,55 @@
+//! The command line.
+
+mod args;
+mod check;
+mod client;
+mod list;
+mod run;
+mod table;
+
+use std::{io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+
+use self::args::{Args, Command, PluginCommand};
+use crate::{config::ConfigError, demo, plugins::LoadError};
+
+/// Runs the program with its own arguments.
+pub fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Run(settings) => run::run(&settings),
+        Command::Check(settings) => check::check(&settings),
+        Command::Demo => demo::run(&mut std::io::stdout().lock()).map_err(Into::into),
+        Command::Calls(api) => list::calls(&api),
+        Command::Registrations(api) => list::registrations(&api),
+        Command::Plugin { command: PluginCommand::List(api) } => list::plugins(&api),
+        Command::Plugin { command: PluginCommand::Reload { id, api } } => {
+            list::reload(&api, id.as_deref())
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever closed standard error does not want to know.
+            let _ = writeln!(std::io::stderr(), "{}", told(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An error as a person reads it. What names a file and a line begins its line with them, so that editors find the place.
+fn told(error: &anyhow::Error) -> String {
+    if error.is::<ConfigError>() || error.is::<LoadError>() {
+        return error.to_string();
+    }
+    format!("jackfield: {error:#}")
+}
+
+/// Writes to standard output. A reader that has gone, such as `head`, has read enough.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+#[path = "cli_test.rs"]
+mod tests;

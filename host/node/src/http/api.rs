@@ -1,0 +1,258 @@
+//! The API's requests.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, Path, Query, State},
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use model::{ConnId, Instant};
+use plugin::PluginHost;
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::{auth, convert, metrics, view};
+use crate::{
+    clock::Clock,
+    directory::NodeDirectory,
+    journal::{self, Journal},
+    mailbox::Postbox,
+    reload::ReloadHandle,
+    worker::{Figures, Mail},
+};
+
+/// Bytes of a request's body; no request needs one.
+const BODY_MAX: usize = 4096;
+/// Elements of a list when the request does not say.
+const LIMIT_DEFAULT: usize = 1000;
+/// Elements of a list at most.
+const LIMIT_MAX: usize = 100_000;
+
+/// What the API speaks of.
+pub struct Api {
+    /// The node's name.
+    pub node: String,
+    /// Its listeners.
+    pub listeners: Vec<view::Listener>,
+    /// The workers' mailboxes, by shard.
+    pub postboxes: Vec<Postbox<Mail>>,
+    /// Registrations.
+    pub directory: Arc<NodeDirectory>,
+    /// Decisions.
+    pub journal: Arc<Journal>,
+    /// The plugins.
+    pub plugins: Arc<PluginHost>,
+    /// Loads them again.
+    pub reload: ReloadHandle,
+    /// The process's clock.
+    pub clock: Clock,
+    /// When the node started.
+    pub started_at: Instant,
+    /// Whether the node is about to stop.
+    pub draining: Arc<AtomicBool>,
+    /// How long a worker may take for its answer.
+    pub timeout: Duration,
+}
+
+type Shared = State<Arc<Api>>;
+
+pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
+    Router::new()
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .route("/api/calls", get(calls))
+        .route("/api/calls/{conn}/hangup", post(hang_up))
+        .route("/api/registrations", get(registrations))
+        .route("/api/plugins", get(plugins))
+        .route("/api/plugins/reload", post(reload))
+        .route("/api/journal", get(decisions))
+        .layer(middleware::from_fn_with_state(guard, auth::check))
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(api)
+}
+
+/// How many elements a list has at most.
+#[derive(Deserialize)]
+struct Page {
+    limit: Option<usize>,
+}
+
+impl Page {
+    fn limit(&self) -> usize {
+        self.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)
+    }
+}
+
+#[derive(Deserialize)]
+struct JournalQuery {
+    limit: Option<usize>,
+    conn: Option<String>,
+    call_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct ReloadQuery {
+    id: Option<String>,
+}
+
+async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
+    let figures = api.figures().await?;
+    let plugins = api.plugin_list().await;
+    let sum = |count: fn(&Figures) -> u64| figures.iter().map(count).sum();
+    Ok(Json(view::Status {
+        node: api.node.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_s: api.clock.now().saturating_since(api.started_at).as_secs(),
+        draining: api.draining.load(Ordering::Relaxed),
+        sip: api.listeners.clone(),
+        domains: api.directory.domains().map(str::to_owned).collect(),
+        workers: api.postboxes.len(),
+        calls: figures.iter().map(|f| f.switch.calls_now).sum(),
+        calls_offered: sum(|f| f.switch.calls_offered),
+        calls_established: sum(|f| f.switch.calls_established),
+        registrations: api.directory.registered(),
+        plugins: plugins.iter().map(|plugin| plugin.generation.to_string()).collect(),
+    }))
+}
+
+async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
+    let text = metrics::text(&metrics::Sources {
+        workers: &api.figures().await?,
+        plugins: &api.plugins.stats(),
+        registered: api.directory.registered(),
+        decisions: api.journal.decisions(),
+        uptime: api.clock.now().saturating_since(api.started_at),
+    });
+    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    Ok((kind, text).into_response())
+}
+
+async fn calls(
+    State(api): Shared,
+    Query(page): Query<Page>,
+) -> Result<Json<Vec<view::Call>>, Refusal> {
+    let limit = page.limit();
+    let mut all = Vec::new();
+    for shard in 0..api.postboxes.len() {
+        all.extend(api.ask(shard, |reply| Mail::Calls { limit, reply }).await?);
+    }
+    all.sort_by_key(|call| (call.started_at, call.conn));
+    all.truncate(limit);
+    let now = api.clock.now();
+    Ok(Json(all.into_iter().map(|call| convert::call(call, now)).collect()))
+}
+
+async fn hang_up(State(api): Shared, Path(conn): Path<String>) -> Result<StatusCode, Refusal> {
+    let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("there is no call {conn}"));
+    let conn = conn.parse::<ConnId>().map_err(|_| unknown())?;
+    let shard = usize::from(conn.shard().0);
+    if shard >= api.postboxes.len() {
+        return Err(unknown());
+    }
+    let known = api.ask(shard, |reply| Mail::Hangup { conn, reply }).await?;
+    if known { Ok(StatusCode::ACCEPTED) } else { Err(unknown()) }
+}
+
+async fn registrations(
+    State(api): Shared,
+    Query(page): Query<Page>,
+) -> Json<Vec<view::Registration>> {
+    let now = api.clock.now();
+    let all = api.directory.registrations(page.limit());
+    Json(all.iter().map(|(aor, list)| convert::registration(aor, list, now)).collect())
+}
+
+async fn plugins(State(api): Shared) -> Json<Vec<view::Plugin>> {
+    Json(api.plugin_list().await.into_iter().map(convert::plugin).collect())
+}
+
+async fn reload(State(api): Shared, Query(query): Query<ReloadQuery>) -> Result<Response, Refusal> {
+    let id = query.id;
+    let reports = api.reload.reload(id.clone()).await.ok_or_else(|| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting".to_owned())
+    })?;
+    if let Some(id) = id.filter(|_| reports.iter().all(|report| report.still_serving.is_none())) {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("there is no plugin `{id}`")));
+    }
+    let reports: Vec<view::Reload> = reports.iter().map(convert::reload).collect();
+    let refused = reports.iter().any(|report| report.refused.is_some());
+    let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, Json(reports)).into_response())
+}
+
+async fn decisions(
+    State(api): Shared,
+    Query(query): Query<JournalQuery>,
+) -> Result<Json<Vec<view::Decision>>, Refusal> {
+    let conn = query.conn.as_deref().map(str::parse::<ConnId>).transpose().map_err(|_| {
+        Refusal::new(StatusCode::BAD_REQUEST, "`conn` is not a connection id".to_owned())
+    })?;
+    let limit = Page { limit: query.limit }.limit();
+    let query = journal::Query { limit, conn, call_id: query.call_id };
+    Ok(Json(api.journal.entries(&query).into_iter().map(convert::decision).collect()))
+}
+
+impl Api {
+    async fn figures(&self) -> Result<Vec<Figures>, Refusal> {
+        let mut all = Vec::new();
+        for shard in 0..self.postboxes.len() {
+            all.push(*self.ask(shard, |reply| Mail::Figures { reply }).await?);
+        }
+        Ok(all)
+    }
+
+    /// The plugins. Asked off the runtime's thread, because a reload in progress makes it wait.
+    async fn plugin_list(&self) -> Vec<plugin::PluginStatus> {
+        let host = self.plugins.clone();
+        tokio::task::spawn_blocking(move || host.list()).await.unwrap_or_default()
+    }
+
+    /// Asks a worker and waits for its answer.
+    async fn ask<T>(
+        &self,
+        shard: usize,
+        mail: impl FnOnce(oneshot::Sender<T>) -> Mail,
+    ) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let posted = self.postboxes[shard].post(mail(reply)).is_ok();
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(Ok(answer)) if posted => Ok(answer),
+            Ok(_) | Err(_) => Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("worker {shard} does not answer"),
+            )),
+        }
+    }
+}
+
+/// A request that is not granted.
+struct Refusal {
+    status: StatusCode,
+    what: String,
+}
+
+impl Refusal {
+    const fn new(status: StatusCode, what: String) -> Self {
+        Self { status, what }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, error_body(&self.what)).into_response()
+    }
+}
+
+pub(super) fn error_body(what: &str) -> Json<view::Failure> {
+    Json(view::Failure { error: what.to_owned() })
+}

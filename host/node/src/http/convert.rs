@@ -1,0 +1,133 @@
+//! From the program's values to what the API gives.
+
+use model::{
+    Aor, Binding, Instant,
+    hook::{FailureKind, Step, StepOutcome},
+};
+use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
+use switch::CallView;
+
+use super::view;
+use crate::{clock::format_wall, journal::Entry};
+
+pub(super) fn call(call: CallView, now: Instant) -> view::Call {
+    let legs = call.legs.into_iter().map(|leg| view::Leg {
+        number: leg.number,
+        uri: leg.uri,
+        holding: leg.holding,
+    });
+    view::Call {
+        conn: call.conn.to_string(),
+        call_id: call.facts.call_id.clone(),
+        caller: call.facts.caller.uri.clone(),
+        callee: call.facts.callee.uri.clone(),
+        ingress: call.facts.ingress.clone(),
+        phase: call.phase.name().to_owned(),
+        age_s: now.saturating_since(call.started_at).as_secs_f64(),
+        established_s: call.established_for.map(|since| since.as_secs_f64()),
+        routed_by: call.routed_by.map(|by| by.to_string()),
+        anchored: call.anchored,
+        legs: legs.collect(),
+    }
+}
+
+pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> view::Registration {
+    let live = bindings.iter().filter(|binding| binding.expires_at > now);
+    let contacts = live.map(|binding| view::Contact {
+        uri: binding.contact.to_string(),
+        peer: binding.flow.peer.to_string(),
+        q: f64::from(binding.q_milli) / 1000.0,
+        expires_s: binding.expires_at.saturating_since(now).as_secs(),
+        user_agent: binding.user_agent.to_string(),
+    });
+    view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
+}
+
+pub(super) fn plugin(status: PluginStatus) -> view::Plugin {
+    let quarantined = status.quarantined.iter();
+    view::Plugin {
+        kind: status.kind.to_string(),
+        version: status.version,
+        source: status.source,
+        generation: status.generation.to_string(),
+        serial: status.generation.serial,
+        hooks: status.stats.iter().map(hook_figures).collect(),
+        quarantined: quarantined.map(|hook| hook.name().to_owned()).collect(),
+        refused: status.last.outcome.as_ref().err().map(diagnostic),
+        id: status.id,
+    }
+}
+
+/// How often a plugin failed, quarantine left out: it is a consequence.
+fn failures(stats: &HookStats) -> u64 {
+    let failed = stats.failures.iter().filter(|(kind, _)| *kind != FailureKind::Quarantined);
+    failed.map(|(_, count)| count).sum()
+}
+
+fn hook_figures(stats: &HookStats) -> view::HookFigures {
+    view::HookFigures {
+        hook: stats.hook.name().to_owned(),
+        asked: stats.calls,
+        decided: stats.decided,
+        failed: failures(stats),
+        mean_us: stats.nanos_total as f64 / 1000.0 / stats.calls.max(1) as f64,
+        max_us: stats.nanos_max as f64 / 1000.0,
+    }
+}
+
+fn diagnostic(diagnostic: &plugin::Diagnostic) -> view::Diagnostic {
+    view::Diagnostic {
+        file: diagnostic.file.clone(),
+        line: diagnostic.line,
+        column: diagnostic.column,
+        reason: diagnostic.reason.clone(),
+        help: diagnostic.help.clone(),
+        text: diagnostic.to_string(),
+    }
+}
+
+pub(super) fn reload(report: &ReloadReport) -> view::Reload {
+    let (outcome, refused) = match &report.outcome {
+        Ok(Reloaded::Activated(_)) => ("loaded", None),
+        Ok(Reloaded::Unchanged) => ("unchanged", None),
+        Err(why) => ("refused", Some(diagnostic(why))),
+    };
+    view::Reload {
+        plugin: report.plugin.clone(),
+        outcome: outcome.to_owned(),
+        serving: report.still_serving.as_ref().map(ToString::to_string),
+        refused,
+        took_ms: report.took.as_secs_f64() * 1000.0,
+    }
+}
+
+pub(super) fn decision(entry: Entry) -> view::Decision {
+    let decision = entry.decision;
+    let reasons = decision.reasons.into_iter();
+    view::Decision {
+        number: entry.number,
+        at: format_wall(entry.at_ms),
+        conn: entry.conn.to_string(),
+        call_id: entry.call_id,
+        caller: entry.caller,
+        callee: entry.callee,
+        hook: decision.hook.name().to_owned(),
+        decided_by: decision.decided_by.map(|by| by.to_string()),
+        steps: decision.steps.into_iter().map(step).collect(),
+        reasons: reasons.map(|r| view::Reason { code: r.code, text: r.text }).collect(),
+    }
+}
+
+fn step(step: Step) -> view::Step {
+    let (outcome, detail) = match step.outcome {
+        StepOutcome::Passed => ("passed", None),
+        StepOutcome::Decided => ("decided", None),
+        StepOutcome::Failed(failure) => (failure.kind.name(), Some(failure.detail)),
+    };
+    view::Step {
+        generation: step.generation.to_string(),
+        outcome: outcome.to_owned(),
+        detail,
+        took_us: step.took_ns as f64 / 1000.0,
+    }
+}

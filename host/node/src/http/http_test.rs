@@ -1,0 +1,167 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! A whole node on free ports, asked over HTTP.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use serde::de::DeserializeOwned;
+
+use super::view;
+use crate::{
+    config::Config,
+    demo::{exchange::run_until, phone::Phone, trace::Column},
+    node::Node,
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const SCRIPT: &str = "fn route(call) { refuse(404).because(\"none\", \"nobody\") }\n";
+
+struct Running {
+    node: Node,
+    folder: tempfile::TempDir,
+    token: Option<String>,
+}
+
+impl Running {
+    fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("route.rhai");
+        std::fs::write(&script, SCRIPT).unwrap();
+        let mut config = Config::default();
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        config.sip.listen[0].bind = free;
+        config.http.bind = free;
+        (config.media.port_min, config.media.port_max) = (43_000, 43_100);
+        config.plugins.stock = false;
+        config.plugins.load = vec![script];
+        change(&mut config);
+        let token = config.http.token.clone();
+        Self { node: Node::start(&config).unwrap(), folder, token }
+    }
+
+    fn script(&self) -> PathBuf {
+        self.folder.path().join("route.rhai")
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.node.http_address())
+    }
+
+    fn request(&self, method: &str, path: &str) -> (u16, String) {
+        let agent: ureq::Agent =
+            ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut answer = agent.run(request.body(()).unwrap()).unwrap();
+        (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap())
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> T {
+        let (status, body) = self.request("GET", path);
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).unwrap()
+    }
+
+    fn phone(&self) -> [Phone; 1] {
+        [Phone::new(Column::Left, self.node.sip_addresses()[0], 440.0).unwrap()]
+    }
+}
+
+#[test]
+fn a_registration_and_a_refused_call_are_seen_over_http() {
+    let running = Running::start(|_| ());
+    let mut phones = running.phone();
+    phones[0].register("2000");
+    run_until(&mut phones, PATIENCE, |[p]| p.registered() == Some(200)).unwrap();
+    let registrations: Vec<view::Registration> = running.get("/api/registrations");
+    assert_eq!(registrations[0].aor, "2000@127.0.0.1");
+    assert_eq!(registrations[0].contacts[0].user_agent, "Jackfield demo phone");
+
+    phones[0].call("2000", "3000");
+    run_until(&mut phones, PATIENCE, |[p]| {
+        p.state() == Some(crate::demo::phone::State::Ended(404))
+    })
+    .unwrap();
+    let call_id = phones[0].call_id().unwrap().to_owned();
+    let journal: Vec<view::Decision> = running.get("/api/journal?limit=5");
+    let decision = journal.last().unwrap();
+    assert_eq!((decision.call_id.as_str(), decision.hook.as_str()), (call_id.as_str(), "route"));
+    assert!(decision.decided_by.as_ref().unwrap().starts_with("route#1@"), "{decision:?}");
+    assert_eq!(decision.reasons[0].code, "none");
+    assert_eq!(decision.steps[0].outcome, "decided");
+
+    let status: view::Status = running.get("/status");
+    assert_eq!((status.registrations, status.calls_offered, status.draining), (1, 1, false));
+    let (_, metrics) = running.request("GET", "/metrics");
+    assert!(metrics.contains("jackfield_calls_offered_total{worker=\"0\"} 1\n"), "{metrics}");
+    assert!(
+        metrics.contains("jackfield_plugin_decided_total{plugin=\"route\",hook=\"route\"} 1\n")
+    );
+}
+
+#[test]
+fn a_bad_script_is_refused_with_its_line_and_the_old_one_serves_on() {
+    let running = Running::start(|config| config.plugins.watch = false);
+    std::fs::write(running.script(), "fn route(call) {\n    refuse(\n}\n").unwrap();
+    let (status, body) = running.request("POST", "/api/plugins/reload");
+    assert_eq!(status, 422, "{body}");
+    let reports: Vec<view::Reload> = serde_json::from_str(&body).unwrap();
+    let refused = reports[0].refused.as_ref().unwrap();
+    assert_eq!((reports[0].outcome.as_str(), refused.line), ("refused", Some(3)), "{refused:?}");
+    assert!(reports[0].serving.as_ref().unwrap().starts_with("route#1@"));
+
+    std::fs::write(running.script(), SCRIPT.replace("404", "410")).unwrap();
+    let (status, body) = running.request("POST", "/api/plugins/reload?id=route");
+    assert_eq!(status, 200, "{body}");
+    let plugins: Vec<view::Plugin> = running.get("/api/plugins");
+    assert_eq!((plugins[0].serial, plugins[0].refused.is_none()), (2, true));
+    assert_eq!(running.request("POST", "/api/plugins/reload?id=other").0, 404);
+}
+
+#[test]
+fn a_saved_script_is_loaded_without_being_told() {
+    let running = Running::start(|_| ());
+    let draft = running.folder.path().join("draft");
+    std::fs::write(&draft, SCRIPT.replace("404", "410")).unwrap();
+    std::fs::rename(draft, running.script()).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while running.get::<Vec<view::Plugin>>("/api/plugins")[0].serial < 2 {
+        assert!(Instant::now() < deadline, "the script was not loaded");
+    }
+}
+
+#[test]
+fn a_call_that_is_not_there_cannot_be_hung_up() {
+    let running = Running::start(|_| ());
+    for conn in ["0000000000000001", "ffff000000000001", "nonsense"] {
+        let path = format!("/api/calls/{conn}/hangup");
+        assert_eq!(running.request("POST", &path).0, 404, "{conn}");
+    }
+}
+
+#[test]
+fn with_a_token_nothing_is_told_to_others() {
+    let mut running = Running::start(|config| {
+        config.http.token = Some("0123456789abcdef".to_owned());
+    });
+    assert_eq!(running.request("GET", "/status").0, 200);
+    running.token = None;
+    for path in ["/status", "/metrics", "/api/journal"] {
+        assert_eq!(running.request("GET", path).0, 401, "{path}");
+    }
+}
+
+#[test]
+fn a_bad_plugin_keeps_the_node_from_starting() {
+    let mut config = Config::default();
+    config.plugins.load = vec![Path::new("no/such/script.rhai").to_owned()];
+    let Err(error) = Node::start(&config) else { panic!("the node started") };
+    let text = error.to_string();
+    assert!(text.contains("no/such/script.rhai"), "{text}");
+}

@@ -1,0 +1,244 @@
+//! The counters as Prometheus reads them (text format 0.0.4). Each metric is declared once, in [`text`]'s tables.
+
+use std::{fmt::Write as _, time::Duration};
+
+use plugin::{HookStats, HostStats};
+
+use crate::worker::Figures;
+
+/// What the metrics are made from.
+pub(super) struct Sources<'a> {
+    pub(super) workers: &'a [Figures],
+    pub(super) plugins: &'a HostStats,
+    pub(super) registered: usize,
+    pub(super) decisions: u64,
+    pub(super) uptime: Duration,
+}
+
+/// A metric of each worker: name, kind, help, value.
+type OfWorker = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
+/// A metric of the plugin host.
+type OfHost = (&'static str, &'static str, &'static str, fn(&HostStats) -> u64);
+/// A metric of each plugin at each hook.
+type OfHook = (&'static str, &'static str, fn(&HookStats) -> f64);
+
+const GAUGE: &str = "gauge";
+const COUNTER: &str = "counter";
+
+const OF_WORKER: &[OfWorker] = &[
+    ("jackfield_calls", GAUGE, "Calls that are up or being set up.", |f| f.switch.calls_now as u64),
+    ("jackfield_calls_ending", GAUGE, "Calls over, waiting for their last transactions.", |f| {
+        f.switch.calls_ending as u64
+    }),
+    ("jackfield_calls_offered_total", COUNTER, "Calls offered.", |f| f.switch.calls_offered),
+    ("jackfield_calls_established_total", COUNTER, "Calls answered.", |f| {
+        f.switch.calls_established
+    }),
+    ("jackfield_calls_shed_total", COUNTER, "Calls refused because a table was full.", |f| {
+        f.switch.calls_shed
+    }),
+    ("jackfield_questions_total", COUNTER, "Questions put to the plugins.", |f| f.questions),
+    ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
+        f.switch.questions_timed_out
+    }),
+    ("jackfield_datagrams_received_total", COUNTER, "SIP datagrams received.", |f| f.datagrams_in),
+    ("jackfield_datagrams_sent_total", COUNTER, "SIP datagrams sent.", |f| f.datagrams_out),
+    ("jackfield_sends_dropped_total", COUNTER, "SIP datagrams dropped for want of room.", |f| {
+        f.sends_dropped
+    }),
+    ("jackfield_unreachable_total", COUNTER, "SIP datagrams to unreachable peers.", |f| {
+        f.unreachable
+    }),
+    ("jackfield_handed_over_total", COUNTER, "SIP datagrams given to other workers.", |f| {
+        f.handed_over
+    }),
+    (
+        "jackfield_handovers_dropped_total",
+        COUNTER,
+        "SIP datagrams other workers had no room for.",
+        |f| f.handovers_dropped,
+    ),
+    ("jackfield_facts_dropped_total", COUNTER, "Facts the journal had no room for.", |f| {
+        f.facts_dropped
+    }),
+    ("jackfield_media_opened_total", COUNTER, "Calls whose media ports were opened.", |f| {
+        f.media.opened
+    }),
+    ("jackfield_media_refused_total", COUNTER, "Requests for media ports refused.", |f| {
+        f.media.refused
+    }),
+    ("jackfield_media_silent_total", COUNTER, "Calls without media for too long.", |f| {
+        f.media.silent
+    }),
+    ("jackfield_media_packets_total", COUNTER, "Media packets sent on in ended calls.", |f| {
+        f.media.packets
+    }),
+    ("jackfield_media_bytes_total", COUNTER, "Media bytes sent on in ended calls.", |f| {
+        f.media.bytes
+    }),
+    ("jackfield_media_strangers_total", COUNTER, "Media packets of strangers, dropped.", |f| {
+        f.media.strangers
+    }),
+    ("jackfield_wakes_total", COUNTER, "Wake-ups of the worker.", |f| f.wakes),
+    ("jackfield_sip_messages_total", COUNTER, "SIP messages read.", |f| f.sip.messages),
+    ("jackfield_sip_unreadable_total", COUNTER, "SIP datagrams that could not be read.", |f| {
+        f.sip.unreadable
+    }),
+    ("jackfield_sip_retransmissions_sent_total", COUNTER, "SIP messages sent again.", |f| {
+        f.sip.retransmissions_sent
+    }),
+    (
+        "jackfield_sip_retransmissions_absorbed_total",
+        COUNTER,
+        "SIP messages that came again.",
+        |f| f.sip.retransmissions_absorbed,
+    ),
+    ("jackfield_sip_timeouts_total", COUNTER, "SIP client transactions that timed out.", |f| {
+        f.sip.timeouts
+    }),
+    ("jackfield_sip_transactions", GAUGE, "SIP transactions alive.", |f| {
+        let sip = &f.sip;
+        (sip.invite_clients_now
+            + sip.non_invite_clients_now
+            + sip.invite_servers_now
+            + sip.non_invite_servers_now) as u64
+    }),
+];
+
+const OF_HOOK: &[OfHook] = &[
+    ("jackfield_plugin_asked_total", "Questions the plugin was asked.", |s| s.calls as f64),
+    ("jackfield_plugin_decided_total", "Questions the plugin decided.", |s| s.decided as f64),
+    ("jackfield_plugin_passed_total", "Questions the plugin passed on.", |s| s.passed as f64),
+    ("jackfield_plugin_seconds_total", "Time the plugin took.", |s| s.nanos_total as f64 / 1e9),
+];
+
+const OF_HOST: &[OfHost] = &[
+    ("jackfield_hook_tables", GAUGE, "Hook tables kept for calls.", |s| s.tables as u64),
+    ("jackfield_plugin_generations", GAUGE, "Versions of plugins kept.", |s| s.generations as u64),
+    ("jackfield_plugin_instances", GAUGE, "WebAssembly instances alive.", |s| s.instances as u64),
+    ("jackfield_plugin_activated_total", COUNTER, "Versions put into service.", |s| s.activated),
+    ("jackfield_plugin_refused_total", COUNTER, "Versions refused.", |s| s.refused),
+];
+
+/// The whole text.
+pub(super) fn text(from: &Sources<'_>) -> String {
+    let mut text = String::new();
+    for (name, kind, help, value) in OF_WORKER {
+        head(&mut text, name, kind, help);
+        for (shard, figures) in from.workers.iter().enumerate() {
+            line(&mut text, name, &format!("worker=\"{shard}\""), value(figures) as f64);
+        }
+    }
+    let refused = "jackfield_sip_refused_total";
+    head(&mut text, refused, COUNTER, "SIP requests refused before they made a call, by status.");
+    for (shard, figures) in from.workers.iter().enumerate() {
+        for (status, count) in &figures.sip.refused_by_status {
+            let labels = format!("worker=\"{shard}\",status=\"{status}\"");
+            line(&mut text, refused, &labels, *count as f64);
+        }
+    }
+    for (name, help, value) in OF_HOOK {
+        head(&mut text, name, COUNTER, help);
+        for hook in &from.plugins.hooks {
+            line(&mut text, name, &labels_of(hook), value(hook));
+        }
+    }
+    failures(&mut text, &from.plugins.hooks);
+    for (name, kind, help, value) in OF_HOST {
+        head(&mut text, name, kind, help);
+        line(&mut text, name, "", value(from.plugins) as f64);
+    }
+    for (name, kind, help, value) in [
+        ("jackfield_registered_aors", GAUGE, "Addresses with contacts.", from.registered as f64),
+        ("jackfield_decisions_total", COUNTER, "Decisions of plugins.", from.decisions as f64),
+        ("jackfield_uptime_seconds", GAUGE, "Time since the start.", from.uptime.as_secs_f64()),
+    ] {
+        head(&mut text, name, kind, help);
+        line(&mut text, name, "", value);
+    }
+    text
+}
+
+fn failures(text: &mut String, hooks: &[HookStats]) {
+    let name = "jackfield_plugin_failed_total";
+    head(text, name, COUNTER, "Questions the plugin failed, by kind.");
+    for hook in hooks {
+        for (kind, count) in &hook.failures {
+            let labels = format!("{},kind=\"{}\"", labels_of(hook), kind.name());
+            line(text, name, &labels, *count as f64);
+        }
+    }
+}
+
+fn labels_of(stats: &HookStats) -> String {
+    format!("plugin=\"{}\",hook=\"{}\"", escaped(&stats.plugin), stats.hook.name())
+}
+
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+}
+
+fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+    let _ = if labels.is_empty() {
+        writeln!(text, "{name} {value}")
+    } else {
+        writeln!(text, "{name}{{{labels}}} {value}")
+    };
+}
+
+/// A label's value, escaped as the format wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no_plugins() -> HostStats {
+        HostStats {
+            tables: 1,
+            generations: 0,
+            instances: 0,
+            instances_made: 0,
+            compiled: 0,
+            compiled_hits: 0,
+            activated: 0,
+            refused: 0,
+            unchanged: 0,
+            unpinned: 0,
+            hooks: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn every_metric_is_declared_once_and_written_for_each_worker() {
+        let workers = [Figures { datagrams_in: 3, ..Figures::default() }, Figures::default()];
+        let text = text(&Sources {
+            workers: &workers,
+            plugins: &no_plugins(),
+            registered: 2,
+            decisions: 4,
+            uptime: Duration::from_millis(1500),
+        });
+        assert!(text.contains("jackfield_datagrams_received_total{worker=\"0\"} 3\n"), "{text}");
+        assert!(text.contains("jackfield_datagrams_received_total{worker=\"1\"} 0\n"));
+        assert!(
+            text.contains("# TYPE jackfield_uptime_seconds gauge\njackfield_uptime_seconds 1.5\n")
+        );
+        let mut names: Vec<&str> = text.lines().filter(|l| l.starts_with("# TYPE")).collect();
+        let declared = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), declared, "a metric is declared twice");
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            assert!(line.starts_with("jackfield_"), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_label_cannot_break_its_line() {
+        assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+    }
+}

@@ -1,0 +1,233 @@
+//! What the API gives, as JSON. The command line reads the same structures.
+
+use serde::{Deserialize, Serialize};
+
+/// `GET /status`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The node's name in the configuration.
+    pub node: String,
+    /// The program's version.
+    pub version: String,
+    /// Seconds since the node started.
+    pub uptime_s: u64,
+    /// Whether new calls are refused because the node is about to stop.
+    pub draining: bool,
+    /// Its SIP listeners.
+    pub sip: Vec<Listener>,
+    /// The hosts that are ours.
+    pub domains: Vec<String>,
+    /// How many threads run calls.
+    pub workers: usize,
+    /// Calls that are up or being set up.
+    pub calls: usize,
+    /// Calls since the start.
+    pub calls_offered: u64,
+    /// Calls answered since the start.
+    pub calls_established: u64,
+    /// Addresses-of-record with contacts.
+    pub registrations: usize,
+    /// The generations that decide for new calls, in the order they are asked.
+    pub plugins: Vec<String>,
+}
+
+/// A SIP listener.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Listener {
+    /// Its name in the configuration.
+    pub name: String,
+    /// `udp`.
+    pub transport: String,
+    /// Where it listens.
+    pub bound: String,
+    /// The address peers reach it at.
+    pub advertised: String,
+}
+
+/// An element of `GET /api/calls`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Names the call everywhere.
+    pub conn: String,
+    /// Call-ID of the caller's INVITE.
+    pub call_id: String,
+    /// The caller's URI.
+    pub caller: String,
+    /// The URI that was called.
+    pub callee: String,
+    /// The listener its INVITE came in on.
+    pub ingress: String,
+    /// Where it is in its life.
+    pub phase: String,
+    /// Seconds since its INVITE.
+    pub age_s: f64,
+    /// Seconds since it was answered.
+    pub established_s: Option<f64>,
+    /// The plugin generation that routed it; absent for the built-in default.
+    pub routed_by: Option<String>,
+    /// Whether its media goes through the relay.
+    pub anchored: bool,
+    /// The caller's leg first.
+    pub legs: Vec<Leg>,
+}
+
+/// A leg of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    /// 0 for the caller's.
+    pub number: u16,
+    /// The Request-URI of the leg, or the caller's URI.
+    pub uri: String,
+    /// Whether this party holds the other.
+    pub holding: bool,
+}
+
+/// An element of `GET /api/registrations`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Registration {
+    /// The address-of-record.
+    pub aor: String,
+    /// Its contacts, best first.
+    pub contacts: Vec<Contact>,
+}
+
+/// A contact of an address-of-record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Contact {
+    /// The URI.
+    pub uri: String,
+    /// The address the REGISTER came from.
+    pub peer: String,
+    /// The preference, 0 to 1.
+    pub q: f64,
+    /// Seconds until it lapses.
+    pub expires_s: u64,
+    /// The phone, as it calls itself.
+    pub user_agent: String,
+}
+
+/// An element of `GET /api/plugins`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plugin {
+    /// Its id.
+    pub id: String,
+    /// How it is written.
+    pub kind: String,
+    /// Its version, from the manifest.
+    pub version: String,
+    /// Where it was loaded from.
+    pub source: String,
+    /// The generation that decides for new calls.
+    pub generation: String,
+    /// Counts its generations, from 1.
+    pub serial: u64,
+    /// Its hooks.
+    pub hooks: Vec<HookFigures>,
+    /// Those of its hooks that are not asked for a while, because they failed too often.
+    pub quarantined: Vec<String>,
+    /// Why the newest version on disk is not the one that serves, if it is not.
+    pub refused: Option<Diagnostic>,
+}
+
+/// A plugin at a hook, since the node started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HookFigures {
+    /// The hook.
+    pub hook: String,
+    /// How often it was asked.
+    pub asked: u64,
+    /// How often its verdict stood.
+    pub decided: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// Its mean time, in microseconds.
+    pub mean_us: f64,
+    /// Its longest time, in microseconds.
+    pub max_us: f64,
+}
+
+/// What is wrong with a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Diagnostic {
+    /// The file.
+    pub file: String,
+    /// The line, from 1, where it is known.
+    pub line: Option<u32>,
+    /// The column, from 1, where it is known.
+    pub column: Option<u32>,
+    /// What is wrong.
+    pub reason: String,
+    /// What to do about it, or empty.
+    pub help: String,
+    /// All of it as one line.
+    pub text: String,
+}
+
+/// An element of the answer to `POST /api/plugins/reload`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reload {
+    /// The plugin.
+    pub plugin: String,
+    /// `loaded`, `unchanged` or `refused`.
+    pub outcome: String,
+    /// The generation that decides now.
+    pub serving: Option<String>,
+    /// Why it was refused.
+    pub refused: Option<Diagnostic>,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+}
+
+/// An element of `GET /api/journal`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Counts the decisions of this process, from 1.
+    pub number: u64,
+    /// When, in UTC.
+    pub at: String,
+    /// The call.
+    pub conn: String,
+    /// Call-ID of the caller's INVITE.
+    pub call_id: String,
+    /// The caller's URI.
+    pub caller: String,
+    /// The URI that was called.
+    pub callee: String,
+    /// What was asked.
+    pub hook: String,
+    /// Whose verdict stands; absent for the built-in default.
+    pub decided_by: Option<String>,
+    /// Every generation that was asked, in order.
+    pub steps: Vec<Step>,
+    /// What the deciding plugin gave as its reasons.
+    pub reasons: Vec<Reason>,
+}
+
+/// One generation asked within a decision.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The generation.
+    pub generation: String,
+    /// `passed`, `decided` or the kind of failure.
+    pub outcome: String,
+    /// What failed, in words.
+    pub detail: Option<String>,
+    /// The time it took, in microseconds.
+    pub took_us: f64,
+}
+
+/// Why, in the plugin's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reason {
+    /// A short code that can be counted.
+    pub code: String,
+    /// A sentence for a person.
+    pub text: String,
+}
+
+/// What an answer with a status of 400 and more says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What is wrong.
+    pub error: String,
+}

@@ -1,0 +1,372 @@
+//! A node: everything `jackfield run` starts, put together.
+
+mod error;
+mod shards;
+
+use std::{
+    io,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use media::RelayEvent;
+use model::{Shard, Transport};
+use plugin::PluginHost;
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+pub use error::{StartError, WorkerPanicked};
+
+use crate::{
+    clock::{Calendar, Clock},
+    config::Config,
+    directory::{Everyone, Listed, NodeDirectory, SubscriberStore},
+    http::{Api, HttpServer, view},
+    journal::{FactSender, Journal, Scribe},
+    mailbox::{Mailbox, Postbox, mailbox},
+    plugins,
+    reload::Reloader,
+    udp,
+    worker::{Mail, Parts, Worker},
+};
+
+/// A running node. Dropping it stops it.
+pub struct Node {
+    sip: Vec<SocketAddr>,
+    postboxes: Vec<Postbox<Mail>>,
+    workers: Vec<Option<JoinHandle<()>>>,
+    ended: mpsc::UnboundedReceiver<usize>,
+    draining: Arc<AtomicBool>,
+    journal: Arc<Journal>,
+    plugins: Arc<PluginHost>,
+    http: HttpServer,
+    _reloader: Reloader,
+    _relay: relay::RelayHandle,
+    // Last, so that it takes in what the workers told until their end.
+    _scribe: Scribe,
+}
+
+impl Node {
+    /// Starts what the configuration says.
+    ///
+    /// # Errors
+    ///
+    /// What could not be started; everything else is stopped again.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let host = plugins::load(config).map_err(StartError::Plugins)?;
+        let clock = Clock::start();
+        let listeners = Listeners::bind(config)?;
+        let directory = Arc::new(directory(config, &listeners));
+        let workers = usize::from(config.node.workers);
+        let calls_max = config.limits.calls_max.saturating_mul(workers);
+        let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
+        let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
+        let (postboxes, mailboxes): (Vec<_>, Vec<_>) = (0..workers)
+            .map(|_| mailbox(config.sip.mailbox_max))
+            .collect::<io::Result<Vec<_>>>()
+            .map_err(StartError::os("a mailbox"))?
+            .into_iter()
+            .unzip();
+        let relay = start_relay(config, &postboxes)?;
+        let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
+        let reloader = Reloader::start(host.clone(), watched, postboxes.clone())
+            .map_err(StartError::os("the plugin watch"))?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let api = Api {
+            node: config.node.name.clone(),
+            listeners: listeners.views(config),
+            postboxes: postboxes.clone(),
+            directory: directory.clone(),
+            journal: journal.clone(),
+            plugins: host.clone(),
+            reload: reloader.handle(),
+            clock,
+            started_at: clock.now(),
+            draining: draining.clone(),
+            timeout: Duration::from_millis(config.http.timeout_ms),
+        };
+        let http = HttpServer::start(&config.http, api)
+            .map_err(StartError::bind("the HTTP API", config.http.bind))?;
+        let sip = listeners.advertised.clone();
+        let common =
+            Common { config, clock, directory, facts, relay: relay.clone(), host: host.clone() };
+        let (tell_end, ended) = mpsc::unbounded_channel();
+        let mut node = Self {
+            sip,
+            postboxes,
+            workers: Vec::new(),
+            ended,
+            draining,
+            journal,
+            plugins: host.clone(),
+            http,
+            _reloader: reloader,
+            _relay: relay,
+            _scribe: scribe,
+        };
+        for (shard, (sockets, mailbox)) in
+            listeners.into_shards().into_iter().zip(mailboxes).enumerate()
+        {
+            let parts = common.parts(shard, &node.sip, sockets, mailbox, &node.postboxes)?;
+            node.workers.push(Some(common.spawn(shard, parts, tell_end.clone())?));
+        }
+        warn_if_open(config);
+        Ok(node)
+    }
+
+    /// The addresses of the SIP listeners as peers reach them, in the order of the configuration.
+    pub fn sip_addresses(&self) -> &[SocketAddr] {
+        &self.sip
+    }
+
+    /// The address of the HTTP API.
+    pub const fn http_address(&self) -> SocketAddr {
+        self.http.address()
+    }
+
+    /// The decisions that are kept.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The plugins.
+    pub fn plugins(&self) -> &PluginHost {
+        &self.plugins
+    }
+
+    /// Refuses new calls from now on; each worker ends with its last call.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.tell(|| Mail::Drain);
+    }
+
+    /// Ends the workers now.
+    pub fn stop(&self) {
+        self.tell(|| Mail::Stop);
+    }
+
+    /// Waits until every worker has ended.
+    ///
+    /// # Errors
+    ///
+    /// When one of them panicked; the others may still run.
+    pub async fn ended(&mut self) -> Result<(), WorkerPanicked> {
+        while self.workers.iter().any(Option::is_some) {
+            let Some(shard) = self.ended.recv().await else { return Ok(()) };
+            self.join(shard)?;
+        }
+        Ok(())
+    }
+
+    fn join(&mut self, shard: usize) -> Result<(), WorkerPanicked> {
+        let worker = self.workers.get_mut(shard).and_then(Option::take);
+        worker.map_or(Ok(()), |worker| worker.join().map_err(|_| WorkerPanicked { shard }))
+    }
+
+    fn tell(&self, mail: impl Fn() -> Mail) {
+        for (postbox, worker) in self.postboxes.iter().zip(&self.workers) {
+            // A full mailbox is being emptied. A worker that is gone needs no telling.
+            while worker.as_ref().is_some_and(|worker| !worker.is_finished())
+                && postbox.post(mail()).is_err()
+            {
+                std::thread::yield_now();
+            }
+        }
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop();
+        for shard in 0..self.workers.len() {
+            if let Err(error) = self.join(shard) {
+                tracing::error!(%error, "a worker had panicked");
+            }
+        }
+    }
+}
+
+/// The SIP sockets of every listener, one a worker.
+struct Listeners {
+    sockets: Vec<Vec<UdpSocket>>,
+    bound: Vec<SocketAddr>,
+    advertised: Vec<SocketAddr>,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Self, StartError> {
+        let mut listeners = Self { sockets: Vec::new(), bound: Vec::new(), advertised: Vec::new() };
+        for listen in &config.sip.listen {
+            let buffer = config.sip.receive_buffer_kib << 10;
+            let failed = || StartError::bind("SIP", listen.bind);
+            let sockets = udp::bind(listen.bind, config.node.workers, buffer)
+                .map_err(|error| failed()(error))?;
+            let bound = sockets
+                .first()
+                .map_or(Ok(listen.bind), UdpSocket::local_addr)
+                .map_err(|error| failed()(error))?;
+            let advertise = listen.advertise;
+            listeners.advertised.push(advertise.map_or(bound, |a| a.resolve(bound)));
+            listeners.bound.push(bound);
+            listeners.sockets.push(sockets);
+        }
+        Ok(listeners)
+    }
+
+    fn views(&self, config: &Config) -> Vec<view::Listener> {
+        let addresses = self.bound.iter().zip(&self.advertised);
+        let listen = config.sip.listen.iter().zip(addresses);
+        listen
+            .map(|(listen, (bound, advertised))| view::Listener {
+                name: listen.name.clone(),
+                transport: Transport::from(listen.transport).to_string().to_lowercase(),
+                bound: bound.to_string(),
+                advertised: advertised.to_string(),
+            })
+            .collect()
+    }
+
+    /// Each worker's sockets, in the order of the listeners.
+    fn into_shards(self) -> Vec<Vec<UdpSocket>> {
+        let workers = self.sockets.first().map_or(0, Vec::len);
+        let mut shards: Vec<Vec<UdpSocket>> = (0..workers).map(|_| Vec::new()).collect();
+        for sockets in self.sockets {
+            for (shard, socket) in shards.iter_mut().zip(sockets) {
+                shard.push(socket);
+            }
+        }
+        shards
+    }
+}
+
+/// What every worker gets the same of.
+struct Common<'a> {
+    config: &'a Config,
+    clock: Clock,
+    directory: Arc<NodeDirectory>,
+    facts: FactSender,
+    relay: relay::RelayHandle,
+    host: Arc<PluginHost>,
+}
+
+impl Common<'_> {
+    fn parts(
+        &self,
+        shard: usize,
+        advertised: &[SocketAddr],
+        sockets: Vec<UdpSocket>,
+        mailbox: Mailbox<Mail>,
+        postboxes: &[Postbox<Mail>],
+    ) -> Result<Parts, StartError> {
+        let switch = shards::config(self.config, shard, advertised)?;
+        let (relay, shard) = (self.relay.clone(), switch.shard);
+        Ok(Parts {
+            switch,
+            sockets,
+            send_queue_max: self.config.sip.send_queue_max,
+            receive_batch_max: self.config.sip.receive_batch_max,
+            mailbox,
+            postboxes: postboxes.to_vec(),
+            directory: self.directory.clone(),
+            relay: Box::new(move |command| relay.command(shard, command)),
+            facts: self.facts.clone(),
+            clock: self.clock,
+            calendar: Calendar::new(self.config.node.zone.as_deref()),
+        })
+    }
+
+    fn spawn(
+        &self,
+        shard: usize,
+        parts: Parts,
+        ended: mpsc::UnboundedSender<usize>,
+    ) -> Result<JoinHandle<()>, StartError> {
+        let host = self.host.clone();
+        let thread = std::thread::Builder::new().name(format!("worker-{shard}"));
+        let run = move || {
+            let _ended = TellsItsEnd { shard, ended };
+            Worker::new(parts, host.worker()).run();
+        };
+        thread.spawn(run).map_err(StartError::os("a worker"))
+    }
+}
+
+/// Tells that a worker has ended, by itself or by a panic.
+struct TellsItsEnd {
+    shard: usize,
+    ended: mpsc::UnboundedSender<usize>,
+}
+
+impl Drop for TellsItsEnd {
+    fn drop(&mut self) {
+        // Nobody listens any more when the node is being dropped.
+        let _ = self.ended.send(self.shard);
+    }
+}
+
+fn start_relay(
+    config: &Config,
+    postboxes: &[Postbox<Mail>],
+) -> Result<relay::RelayHandle, StartError> {
+    let media = &config.media;
+    let postboxes = postboxes.to_vec();
+    let events = move |shard: Shard, event: RelayEvent| {
+        let postbox = postboxes.get(usize::from(shard.0));
+        if postbox.is_none_or(|postbox| postbox.post(Mail::Relay(event)).is_err()) {
+            debug!(shard = shard.0, "an event of the relay found no room");
+        }
+    };
+    let relay_config = relay::RelayConfig {
+        bind: media.bind,
+        advertise: media.advertise.unwrap_or(media.bind),
+        port_min: media.port_min,
+        port_max: media.port_max,
+        threads: media.threads,
+        relays_max: media.relays_max,
+        streams_max: config.limits.streams_max,
+        // The DSCP is the upper six bits of the TOS byte (RFC 2474 section 3).
+        tos: media.dscp << 2,
+        media_timeout: Duration::from_secs(media.timeout_s),
+        ..relay::RelayConfig::default()
+    };
+    relay::RelayHandle::start(relay_config, Arc::new(events)).map_err(StartError::Media)
+}
+
+fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
+    let domains: Vec<String> = if config.node.domains.is_empty() {
+        let addresses = listeners.advertised.iter().chain(&listeners.bound);
+        let hosts = addresses.map(|address| address.ip().to_string());
+        hosts.chain(["localhost".to_owned()]).collect()
+    } else {
+        config.node.domains.clone()
+    };
+    let subscribers: Box<dyn SubscriberStore> = if config.subscriber.is_empty() {
+        Box::new(Everyone)
+    } else {
+        let users = config.subscriber.iter();
+        Box::new(Listed::new(
+            users.map(|subscriber| (subscriber.user.clone(), subscriber.host.clone())),
+        ))
+    };
+    NodeDirectory::new(domains, subscribers)
+}
+
+/// An open registrar on loopback is a workbench; off it, an invitation.
+fn warn_if_open(config: &Config) {
+    if !config.subscriber.is_empty() {
+        return;
+    }
+    let exposed = config.sip.listen.iter().find(|listen| !listen.bind.ip().is_loopback());
+    match exposed {
+        Some(listen) => warn!(
+            listener = listen.name, bind = %listen.bind,
+            "no [[subscriber]] is configured: every user of our domains may register, from anywhere this listener is reached"
+        ),
+        None => info!("no [[subscriber]] is configured: every user of our domains may register"),
+    }
+}

@@ -1,0 +1,84 @@
+//! A shard's configuration, from the node's.
+
+use std::{net::SocketAddr, num::NonZeroU16, time::Duration};
+
+use model::{Shard, Shards};
+
+use super::StartError;
+use crate::config::Config;
+
+/// How long the relay's answer is waited for. It is a thread of this process: what takes longer is a fault.
+const RELAY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The configuration of shard `shard`, whose listeners are reached at `advertised`.
+pub(super) fn config(
+    config: &Config,
+    shard: usize,
+    advertised: &[SocketAddr],
+) -> Result<switch::Config, StartError> {
+    let sip = &config.sip;
+    let listen = sip.listen.iter().zip(advertised);
+    let ms = Duration::from_millis;
+    Ok(switch::Config {
+        shard: Shard(u16::try_from(shard).unwrap_or(u16::MAX)),
+        shards: Shards(NonZeroU16::new(config.node.workers).unwrap_or(NonZeroU16::MIN)),
+        seed: seed()?,
+        timers: sip::Timers {
+            t1: ms(sip.t1_ms),
+            t2: ms(sip.t2_ms),
+            t4: ms(sip.t4_ms),
+            ..sip::Timers::default()
+        },
+        sip_limits: sip::ParseLimits {
+            message_bytes_max: sip.message_bytes_max,
+            headers_max: sip.headers_max,
+            header_bytes_max: sip.header_bytes_max,
+        },
+        listeners: listen
+            .map(|(listen, advertised)| switch::Listener {
+                name: listen.name.clone(),
+                transport: listen.transport.into(),
+                advertised: *advertised,
+            })
+            .collect(),
+        limits: limits(config),
+        ring_timeout: Duration::from_secs(sip.ring_timeout_s),
+        question_timeout: ms(sip.question_timeout_ms),
+        relay_timeout: RELAY_TIMEOUT,
+        media: config.media.mode.into(),
+        registrar: registrar(config),
+        server_header: sip.server_header.clone(),
+    })
+}
+
+fn limits(config: &Config) -> switch::Limits {
+    let limits = &config.limits;
+    switch::Limits {
+        calls_max: limits.calls_max,
+        transactions_max: limits.transactions_max,
+        attempts_max: limits.attempts_max,
+        branches_max: limits.branches_max,
+        streams_max: limits.streams_max,
+        retry_after_s: limits.retry_after_s,
+    }
+}
+
+fn registrar(config: &Config) -> switch::RegistrarConfig {
+    let registrar = &config.registrar;
+    switch::RegistrarConfig {
+        expires_min: Duration::from_secs(registrar.expires_min_s),
+        expires_max: Duration::from_secs(registrar.expires_max_s),
+        expires_default: Duration::from_secs(registrar.expires_default_s),
+        contacts_max: registrar.contacts_max,
+        aors_max: registrar.aors_max,
+    }
+}
+
+fn seed() -> Result<[u8; 32], StartError> {
+    let mut seed = [0; 32];
+    let taken = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())
+        .map_err(|error| StartError::os("the random source")(error.into()))?;
+    // The system gives up to 256 bytes in one piece.
+    debug_assert_eq!(taken, seed.len());
+    Ok(seed)
+}

@@ -1,0 +1,93 @@
+//! The plugin host as the configuration wants it, and where it meets the workers.
+
+use std::{borrow::Cow, sync::Arc, time::Duration};
+
+use model::{
+    Moment,
+    hook::{Answer, Question},
+};
+use plugin::{
+    AnswerLimits, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits, PluginHost,
+    QuarantinePolicy, ReloadError, Source,
+};
+use thiserror::Error;
+
+use crate::{config::Config, worker::Decide};
+
+/// Why the plugins do not load.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The plugin host cannot run here.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// What is wrong with the plugins; none is loaded.
+    #[error(transparent)]
+    Plugins(#[from] ReloadError),
+}
+
+impl LoadError {
+    /// What is wrong with which plugin.
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        match self {
+            Self::Host(_) => &[],
+            Self::Plugins(error) => &error.diagnostics,
+        }
+    }
+}
+
+/// Makes the plugin host and loads what the configuration names, then the stock plugins.
+///
+/// # Errors
+///
+/// Everything that is wrong with the plugins; none is loaded then.
+pub fn load(config: &Config) -> Result<Arc<PluginHost>, LoadError> {
+    let host = PluginHost::new(host_config(config))?;
+    host.install(sources(config))?;
+    Ok(host)
+}
+
+fn host_config(config: &Config) -> HostConfig {
+    let plugins = &config.plugins;
+    HostConfig {
+        cpu_limit: Duration::from_millis(plugins.cpu_limit_ms),
+        memory_limit: plugins.memory_limit_mib << 20,
+        generations_max: plugins.generations_max,
+        instances_max: plugins.instances_max,
+        files: FileLimits {
+            component_bytes_max: plugins.file_mib_max << 20,
+            ..FileLimits::default()
+        },
+        answer: AnswerLimits { targets_max: plugins.targets_max, ..AnswerLimits::default() },
+        log: LogLimits { lines_per_second: plugins.log_lines_per_second, ..LogLimits::default() },
+        quarantine: QuarantinePolicy {
+            strikes: plugins.quarantine_strikes,
+            window: Duration::from_secs(plugins.quarantine_window_s),
+            rest: Duration::from_secs(plugins.quarantine_rest_s),
+        },
+        overrides: plugins.config.clone(),
+        ..HostConfig::default()
+    }
+}
+
+fn sources(config: &Config) -> Vec<Source> {
+    let mut sources: Vec<Source> = config.plugin_paths().into_iter().map(Source::Path).collect();
+    if config.plugins.stock {
+        sources.extend(stock::plugins().iter().map(|stock| Source::Embedded {
+            id: stock.id.to_owned(),
+            manifest: Cow::Borrowed(stock.manifest),
+            code: Cow::Borrowed(stock.module),
+            kind: Kind::Wasm,
+        }));
+    }
+    sources
+}
+
+impl Decide for plugin::Worker {
+    fn answer(&mut self, question: &Question, moment: Moment) -> Answer {
+        Self::answer(self, question, moment)
+    }
+
+    fn sweep(&mut self) {
+        Self::sweep(self);
+    }
+}

@@ -1,0 +1,176 @@
+//! The thread that loads plugins again: when their files change, and when an operator says so.
+//!
+//! Compiling takes milliseconds to seconds, so it has a thread of its own, of low priority; workers never wait for it.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+    time::Instant,
+};
+
+use plugin::{PluginHost, ReloadReport, Reloaded};
+use tokio::sync::oneshot;
+use tracing::{debug, info, warn};
+
+use crate::{
+    mailbox::Postbox,
+    watch::{BACKSTOP, Hint, HintSource, Watch},
+    worker::Mail,
+};
+
+/// Requests and hints that wait for the thread; hints beyond it are dropped, the backstop finds the change.
+const QUEUE_MAX: usize = 256;
+/// The priority of the thread, 19 being the lowest.
+const NICE: i32 = 10;
+
+enum Message {
+    Reload { plugin: Option<String>, reply: oneshot::Sender<Vec<ReloadReport>> },
+    Hint(Hint),
+    Stop,
+}
+
+/// Asks the thread for a reload.
+#[derive(Clone)]
+pub struct ReloadHandle(SyncSender<Message>);
+
+impl ReloadHandle {
+    /// Loads one plugin again by id, or all, and gives what became of them; an unknown id gives one report that says so. `None` when the
+    /// thread is gone or has too much to do.
+    pub async fn reload(&self, plugin: Option<String>) -> Option<Vec<ReloadReport>> {
+        let (reply, reports) = oneshot::channel();
+        self.0.try_send(Message::Reload { plugin, reply }).ok()?;
+        reports.await.ok()
+    }
+}
+
+/// The running thread. Ends when it is dropped.
+pub struct Reloader {
+    sender: SyncSender<Message>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Reloader {
+    /// Starts the thread; it follows the `watched` files and folders, which are sources of `host`'s plugins, and tells the
+    /// workers when a plugin was replaced.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub fn start(
+        host: Arc<PluginHost>,
+        watched: Vec<PathBuf>,
+        workers: Vec<Postbox<Mail>>,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = sync_channel(QUEUE_MAX);
+        let hints = sender.clone();
+        // Looked at here, before the thread runs: what changes from now on is seen.
+        let watch = Watch::new(watched, Instant::now());
+        let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
+            // Without the right to it the thread runs at the common priority.
+            let _ = rustix::process::setpriority_process(None, NICE);
+            let _source = hint_source(&watch, hints);
+            Loader { host, workers }.run(watch, &receiver);
+        })?;
+        Ok(Self { sender, thread: Some(thread) })
+    }
+
+    /// Something to ask for reloads with.
+    pub fn handle(&self) -> ReloadHandle {
+        ReloadHandle(self.sender.clone())
+    }
+}
+
+impl Drop for Reloader {
+    fn drop(&mut self) {
+        // A full queue is emptied by the thread; a thread that is gone needs no telling.
+        let _ = self.sender.send(Message::Stop);
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has told so on standard error.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn hint_source(watch: &Watch, hints: SyncSender<Message>) -> Option<HintSource> {
+    watch.paths().next()?;
+    let sink = move |hint| {
+        // What finds no room is found by the backstop.
+        let _ = hints.try_send(Message::Hint(hint));
+    };
+    HintSource::new(watch.paths(), sink)
+        .inspect_err(|error| {
+            info!(%error, "the file system gives no hints; plugin files are looked at each second");
+        })
+        .ok()
+}
+
+/// What the thread works with.
+struct Loader {
+    host: Arc<PluginHost>,
+    workers: Vec<Postbox<Mail>>,
+}
+
+impl Loader {
+    fn run(&self, mut watch: Watch, receiver: &Receiver<Message>) {
+        let mut sweep_at = Instant::now() + BACKSTOP;
+        loop {
+            let deadline = watch.deadline().min(sweep_at);
+            match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Message::Reload { plugin, reply }) => {
+                    // Who asked may have gone.
+                    let _ = reply.send(self.reload(plugin.as_deref(), "operator"));
+                }
+                Ok(Message::Hint(hint)) => {
+                    if let Some(path) = watch.on_hint(Instant::now(), &hint) {
+                        self.reload_path(&path);
+                    }
+                }
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            for path in watch.due(Instant::now()) {
+                self.reload_path(&path);
+            }
+            if Instant::now() >= sweep_at {
+                sweep_at = Instant::now() + BACKSTOP;
+                self.host.sweep();
+            }
+        }
+    }
+
+    fn reload_path(&self, path: &Path) {
+        let source = path.display().to_string();
+        for plugin in self.host.list().iter().filter(|plugin| plugin.source == source) {
+            self.reload(Some(&plugin.id), "file");
+        }
+    }
+
+    fn reload(&self, plugin: Option<&str>, cause: &'static str) -> Vec<ReloadReport> {
+        let reports = self.host.reload(plugin);
+        reports.iter().for_each(|report| tell(report, cause));
+        if reports.iter().any(|report| matches!(report.outcome, Ok(Reloaded::Activated(_)))) {
+            for worker in &self.workers {
+                // A worker that is too busy for this sweeps with its next question.
+                let _ = worker.post(Mail::Sweep);
+            }
+        }
+        reports
+    }
+}
+
+fn tell(report: &ReloadReport, cause: &'static str) {
+    let plugin = &report.plugin;
+    let serving = report.still_serving.as_ref().map(ToString::to_string).unwrap_or_default();
+    let took_ms = report.took.as_millis() as u64;
+    match &report.outcome {
+        Ok(Reloaded::Activated(_)) => info!(plugin, cause, serving, took_ms, "plugin loaded"),
+        Ok(Reloaded::Unchanged) => debug!(plugin, cause, serving, "plugin unchanged"),
+        Err(diagnostic) => {
+            warn!(plugin, cause, serving, took_ms, %diagnostic, "plugin refused; the old one serves on");
+        }
+    }
+}

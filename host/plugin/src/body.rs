@@ -1,0 +1,28 @@
+use std::sync::Arc;
+
+use model::{
+    Moment,
+    hook::{Failure, FailureKind, Hook, Question},
+};
+
+use crate::{proposal::Proposal, ticker::Slot};
+
+/// The code of one generation, whatever engine runs it. Immutable and shared by all workers.
+pub(crate) trait Body: Send + Sync {
+    /// Whether the code answers this hook.
+    fn answers(&self, hook: Hook) -> bool;
+
+    /// Makes an instance for the worker whose guest calls are watched through `slot`. Guest code may run, so the caller has
+    /// begun a measured run on this thread.
+    fn instance(&self, slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure>;
+}
+
+/// One running copy of the code, used by one thread. After an error the caller throws it away.
+pub(crate) trait Instance: Send {
+    /// Puts the question. The caller has begun a measured run on this thread and catches panics.
+    fn ask(&mut self, question: &Question, moment: Moment) -> Result<Proposal, Failure>;
+}
+
+pub(crate) fn failure(kind: FailureKind, detail: impl Into<String>) -> Failure {
+    Failure { kind, detail: detail.into() }
+}

@@ -1,0 +1,206 @@
+use std::{collections::BTreeMap, time::Duration};
+
+/// What the plugin host allows. Every field is a limit or a policy with a name; the defaults are for a node of some thousand
+/// calls a second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostConfig {
+    /// CPU time of its thread that one decision of one plugin may use. The wall clock never counts, so a descheduled worker
+    /// condemns nobody. Default 2 ms.
+    pub cpu_limit: Duration,
+    /// Bytes one WebAssembly instance may hold in its linear memories, and bytes one run of a script may hold on the heap
+    /// (the latter where the binary installs [`alloc::Counting`](crate::alloc::Counting)). Default 16 MiB.
+    pub memory_limit: usize,
+    /// How many plugins may be installed. Default 64.
+    pub plugins_max: usize,
+    /// How many hook tables may be kept: the one that serves and those that calls in progress are pinned to. When one more is
+    /// needed the oldest is dropped and its calls fall to the current one. Default 8.
+    pub generations_max: usize,
+    /// How many WebAssembly instances may live, over all workers and generations. Default 1024.
+    pub instances_max: usize,
+    /// How many compiled components are kept for a version that comes back, least recently used dropped first. Default 16.
+    pub compiled_max: usize,
+    /// An instance is replaced by a fresh one after a pseudo-random number of calls between these two, so that no plugin comes
+    /// to depend on memory it kept. `None` keeps instances until a failure or a reload. Default 64 to 192.
+    pub instance_calls: Option<(u32, u32)>,
+    /// What may be read from files.
+    pub files: FileLimits,
+    /// What an answer may hold.
+    pub answer: AnswerLimits,
+    /// What a WebAssembly instance may have besides memory.
+    pub wasm: WasmLimits,
+    /// What a script may do besides using time and memory.
+    pub script: ScriptLimits,
+    /// What a plugin may write to the log.
+    pub log: LogLimits,
+    /// When a failing plugin is left alone for a while.
+    pub quarantine: QuarantinePolicy,
+    /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
+    pub overrides: BTreeMap<String, toml::Table>,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        Self {
+            cpu_limit: Duration::from_millis(2),
+            memory_limit: 16 << 20,
+            plugins_max: 64,
+            generations_max: 8,
+            instances_max: 1024,
+            compiled_max: 16,
+            instance_calls: Some((64, 192)),
+            files: FileLimits::default(),
+            answer: AnswerLimits::default(),
+            wasm: WasmLimits::default(),
+            script: ScriptLimits::default(),
+            log: LogLimits::default(),
+            quarantine: QuarantinePolicy::default(),
+            overrides: BTreeMap::new(),
+        }
+    }
+}
+
+/// What may be read from files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileLimits {
+    /// Bytes of a component or core module. Default 32 MiB.
+    pub component_bytes_max: u64,
+    /// Bytes of a script. Default 1 MiB.
+    pub script_bytes_max: u64,
+    /// Bytes of a `plugin.toml`. Default 1 MiB.
+    pub manifest_bytes_max: u64,
+}
+
+impl Default for FileLimits {
+    fn default() -> Self {
+        Self {
+            component_bytes_max: 32 << 20,
+            script_bytes_max: 1 << 20,
+            manifest_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// What an answer may hold; one that holds more is a bad answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnswerLimits {
+    /// Targets of a plan. Default 64.
+    pub targets_max: usize,
+    /// Bytes of an address-of-record or URI. Default 512.
+    pub value_bytes_max: usize,
+    /// How long one target may be told to ring. Default one hour.
+    pub ring_max: Duration,
+    /// Reasons; those beyond are dropped. Default 16.
+    pub reasons_max: usize,
+    /// Bytes of a reason's code; the rest is cut off. Default 64.
+    pub code_bytes_max: usize,
+    /// Bytes of a reason's text; the rest is cut off. Default 512.
+    pub text_bytes_max: usize,
+}
+
+impl Default for AnswerLimits {
+    fn default() -> Self {
+        Self {
+            targets_max: 64,
+            value_bytes_max: 512,
+            ring_max: Duration::from_secs(3600),
+            reasons_max: 16,
+            code_bytes_max: 64,
+            text_bytes_max: 512,
+        }
+    }
+}
+
+/// What a WebAssembly instance may have besides memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WasmLimits {
+    /// Bytes of stack. Default 256 KiB.
+    pub stack_bytes: usize,
+    /// Elements of its tables, over all of them. Default 10,000.
+    pub table_elements_max: usize,
+    /// Core instances, memories and tables that one component may consist of, each. Default 16.
+    pub parts_max: usize,
+    /// Bytes one call into the host, or one answer, may carry. Default 1 MiB.
+    pub hostcall_bytes_max: usize,
+}
+
+impl Default for WasmLimits {
+    fn default() -> Self {
+        Self {
+            stack_bytes: 256 << 10,
+            table_elements_max: 10_000,
+            parts_max: 16,
+            hostcall_bytes_max: 1 << 20,
+        }
+    }
+}
+
+/// What a script may do besides using time and memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScriptLimits {
+    /// Operations of one decision: the second line behind the CPU time. Default 1,000,000.
+    pub operations_max: u64,
+    /// Calls of script functions within each other. Default 32.
+    pub call_levels_max: usize,
+    /// How deep one expression may nest. Default 64.
+    pub expression_depth_max: usize,
+    /// How deep one expression of a function may nest. Default 32.
+    pub function_depth_max: usize,
+    /// Bytes of a string. Default 64 KiB.
+    pub string_bytes_max: usize,
+    /// Elements of an array, those of arrays within it included. Default 10,000.
+    pub array_elements_max: usize,
+    /// Entries of a map, those of maps within it included. Default 10,000.
+    pub map_entries_max: usize,
+    /// Functions of a script. Default 256.
+    pub functions_max: usize,
+    /// Variables in scope at one time. Default 256.
+    pub variables_max: usize,
+}
+
+impl Default for ScriptLimits {
+    fn default() -> Self {
+        Self {
+            operations_max: 1_000_000,
+            call_levels_max: 32,
+            expression_depth_max: 64,
+            function_depth_max: 32,
+            string_bytes_max: 64 << 10,
+            array_elements_max: 10_000,
+            map_entries_max: 10_000,
+            functions_max: 256,
+            variables_max: 256,
+        }
+    }
+}
+
+/// What a plugin may write to the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Lines a second of one generation; those beyond are counted and dropped. Default 100.
+    pub lines_per_second: u32,
+    /// Bytes of a line; the rest is cut off. Default 1024.
+    pub line_bytes_max: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self { lines_per_second: 100, line_bytes_max: 1024 }
+    }
+}
+
+/// When a failing plugin is left alone for a while. Counted by generation and hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuarantinePolicy {
+    /// So many failures within `window` put a hook into quarantine. 0 switches quarantine off. Default 3.
+    pub strikes: u32,
+    /// Default 60 s.
+    pub window: Duration,
+    /// How long it is not asked. Then it is asked again, with a clean record. Default 10 s.
+    pub rest: Duration,
+}
+
+impl Default for QuarantinePolicy {
+    fn default() -> Self {
+        Self { strikes: 3, window: Duration::from_secs(60), rest: Duration::from_secs(10) }
+    }
+}

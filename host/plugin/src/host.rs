@@ -1,0 +1,381 @@
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use arc_swap::ArcSwap;
+use model::{GenerationToken, hook::Hook};
+
+use crate::{
+    Diagnostic, HookStats, HostConfig, HostError, HostStats, PluginStatus, ReloadError,
+    ReloadReport, Reloaded, Report, Source, Worker,
+    generation::Generation,
+    metrics::{Metrics, nanos},
+    script::Packages,
+    tables::{HookTable, Tables},
+    update::Built,
+    wasm::{Census, Wasm},
+};
+
+/// Holds the plugins of a node: their code, which generations serve, and what became of them.
+///
+/// Loading and reloading compile on the calling thread and exclude each other; answering questions goes on meanwhile and takes
+/// no lock.
+pub struct PluginHost {
+    pub(crate) config: HostConfig,
+    pub(crate) wasm: Wasm,
+    pub(crate) packages: Packages,
+    pub(crate) census: Arc<Census>,
+    pub(crate) tables: ArcSwap<Tables>,
+    /// Counts the times that tables were freed, so that workers know when to look through their instances.
+    pub(crate) sweeps: AtomicU64,
+    installed: Mutex<Installed>,
+    workers: AtomicU64,
+    began: Instant,
+}
+
+/// What loading and reloading keep. Behind one lock, off the path of calls.
+pub(crate) struct Installed {
+    /// In the order of their sources.
+    plugins: Vec<Plugin>,
+    /// What is kept of a plugin over its generations, by id.
+    pub(crate) records: BTreeMap<String, Record>,
+    pub(crate) overrides: BTreeMap<String, toml::Table>,
+    pub(crate) keys: u64,
+    tables_made: u64,
+    /// Table sets that were replaced; a worker may still be reading one.
+    replaced: Vec<Weak<Tables>>,
+    activated: u64,
+    refused: u64,
+    unchanged: u64,
+    unpinned: u64,
+}
+
+/// What outlives the generations of a plugin.
+#[derive(Clone, Default)]
+pub(crate) struct Record {
+    /// The serial of its last generation.
+    pub(crate) serial: u64,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+struct Plugin {
+    source: Source,
+    generation: Arc<Generation>,
+    last: ReloadReport,
+}
+
+impl PluginHost {
+    /// Makes a host without plugins: every question is answered with the built-in default.
+    ///
+    /// # Errors
+    ///
+    /// When the WebAssembly engine or its thread cannot be set up.
+    pub fn new(config: HostConfig) -> Result<Arc<Self>, HostError> {
+        let wasm = Wasm::new(&config)?;
+        let first = Arc::new(HookTable::new(1, Vec::new()));
+        let installed = Installed {
+            plugins: Vec::new(),
+            records: BTreeMap::new(),
+            overrides: config.overrides.clone(),
+            keys: 0,
+            tables_made: 1,
+            replaced: Vec::new(),
+            activated: 0,
+            refused: 0,
+            unchanged: 0,
+            unpinned: 0,
+        };
+        Ok(Arc::new(Self {
+            config,
+            wasm,
+            packages: Packages::new(),
+            census: Arc::default(),
+            tables: ArcSwap::from_pointee(Tables { current: first, former: Vec::new() }),
+            sweeps: AtomicU64::new(0),
+            installed: Mutex::new(installed),
+            workers: AtomicU64::new(0),
+            began: Instant::now(),
+        }))
+    }
+
+    /// Replaces the installed plugins by these, all or nothing. They are asked in this order where their priorities are equal.
+    /// Plugins that do not differ from what is installed keep their generations.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with each source that was refused; then what was installed before still serves.
+    pub fn install(&self, sources: Vec<Source>) -> Result<Report, ReloadError> {
+        let started = Instant::now();
+        let mut installed = self.lock();
+        let mut plugins: Vec<Plugin> = Vec::with_capacity(sources.len());
+        let mut diagnostics = Vec::new();
+        if sources.len() > self.config.plugins_max {
+            let (have, max) = (sources.len(), self.config.plugins_max);
+            let reason = format!("{have} plugins; at most {max} are loaded");
+            diagnostics.push(Diagnostic::new("plugins", reason, "load fewer, or raise plugins_max"));
+            return Err(ReloadError { diagnostics });
+        }
+        for source in sources {
+            let began = Instant::now();
+            match self.build(&mut installed, &source, None) {
+                Ok(built) => {
+                    let generation = built.generation();
+                    let id = generation.reference.plugin.to_string();
+                    if plugins.iter().any(|p| p.generation.reference.plugin == generation.reference.plugin) {
+                        let reason = format!("a second plugin called `{id}`");
+                        let help = "give each plugin an id of its own in its plugin.toml";
+                        diagnostics.push(Diagnostic::new(source.to_string(), reason, help).of(&id));
+                        continue;
+                    }
+                    let last = ReloadReport {
+                        plugin: id,
+                        outcome: Ok(built.outcome()),
+                        still_serving: Some(generation.reference.clone()),
+                        took: began.elapsed(),
+                    };
+                    plugins.push(Plugin { source, generation, last });
+                }
+                Err(diagnostic) => diagnostics.push(diagnostic),
+            }
+        }
+        if !diagnostics.is_empty() {
+            installed.refused += diagnostics.len() as u64;
+            for diagnostic in &diagnostics {
+                tracing::warn!(plugin = diagnostic.plugin, %diagnostic, "plugin refused");
+            }
+            return Err(ReloadError { diagnostics });
+        }
+        installed.plugins = plugins;
+        let Installed { plugins, records, .. } = &mut *installed;
+        records.retain(|id, _| plugins.iter().any(|plugin| *plugin.generation.reference.plugin == **id));
+        installed.activated += installed.plugins.len() as u64;
+        let loaded = installed.plugins.iter().map(|plugin| plugin.generation.reference.clone());
+        let loaded = loaded.collect();
+        self.activate(&mut installed);
+        Ok(Report { loaded, took: started.elapsed() })
+    }
+
+    /// Reads the source of one plugin, or of all, again; what changed and passes every test serves new calls from then on. One
+    /// report for each plugin looked at, in their order; an unknown id gives one report that says so.
+    ///
+    /// Compiles on the calling thread, which should be one of low priority.
+    pub fn reload(&self, plugin: Option<&str>) -> Vec<ReloadReport> {
+        let mut installed = self.lock();
+        let mut reports = Vec::new();
+        for at in 0..installed.plugins.len() {
+            let current = Arc::clone(&installed.plugins[at].generation);
+            if plugin.is_none_or(|id| *current.reference.plugin == *id) {
+                reports.push(self.reload_one(&mut installed, at, &current));
+            }
+        }
+        if let Some(id) = plugin
+            && reports.is_empty()
+        {
+            reports.push(unknown(id, &installed.plugins));
+        }
+        let is_new = |report: &ReloadReport| matches!(report.outcome, Ok(Reloaded::Activated(_)));
+        if reports.iter().any(is_new) {
+            self.activate(&mut installed);
+        }
+        reports
+    }
+
+    fn reload_one(
+        &self,
+        installed: &mut Installed,
+        at: usize,
+        current: &Arc<Generation>,
+    ) -> ReloadReport {
+        let started = Instant::now();
+        let source = installed.plugins[at].source.clone();
+        let built = self.build(installed, &source, Some(current));
+        let id = &current.reference.plugin;
+        let mut still_serving = current.reference.clone();
+        let outcome = match built {
+            Ok(Built::New(generation)) => {
+                installed.activated += 1;
+                tracing::info!(plugin = %generation.reference, "plugin reloaded");
+                still_serving = generation.reference.clone();
+                installed.plugins[at].generation = Arc::clone(&generation);
+                Ok(Reloaded::Activated(generation.reference.clone()))
+            }
+            Ok(Built::Same(_)) => {
+                installed.unchanged += 1;
+                Ok(Reloaded::Unchanged)
+            }
+            Err(diagnostic) => {
+                installed.refused += 1;
+                tracing::warn!(plugin = %id, %diagnostic, serving = %still_serving, "plugin refused");
+                Err(diagnostic)
+            }
+        };
+        let report = ReloadReport {
+            plugin: id.to_string(),
+            outcome,
+            still_serving: Some(still_serving),
+            took: started.elapsed(),
+        };
+        installed.plugins[at].last = report.clone();
+        report
+    }
+
+    /// Gives the operator's settings for plugins anew (see [`HostConfig::overrides`]); the next reload takes them.
+    pub fn set_overrides(&self, overrides: BTreeMap<String, toml::Table>) {
+        self.lock().overrides = overrides;
+    }
+
+    /// The token of the table that serves new calls.
+    pub fn current(&self) -> GenerationToken {
+        self.tables.load().current.token.clone()
+    }
+
+    /// Frees the tables that no call is pinned to, and with them the code of generations that are in no other. Called about once
+    /// a second; a reload does it too.
+    pub fn sweep(&self) {
+        self.sweep_locked(&mut self.lock());
+    }
+
+    /// A worker for one thread.
+    pub fn worker(self: &Arc<Self>) -> Worker {
+        let number = self.workers.fetch_add(1, Ordering::Relaxed) + 1;
+        Worker::new(Arc::clone(self), number)
+    }
+
+    /// The installed plugins, in the order of their sources.
+    pub fn list(&self) -> Vec<PluginStatus> {
+        let now = self.nanos_at(Instant::now());
+        let installed = self.lock();
+        installed.plugins.iter().map(|plugin| status(plugin, now)).collect()
+    }
+
+    /// What the host holds and did.
+    pub fn stats(&self) -> HostStats {
+        let installed = self.lock();
+        let tables = self.tables.load();
+        let mut keys: Vec<u64> =
+            tables.all().flat_map(|table| &table.generations).map(|g| g.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let (compiled, compiled_hits) = self.wasm.cache.stats();
+        HostStats {
+            tables: tables.all().count(),
+            generations: keys.len(),
+            instances: self.census.alive.load(Ordering::Relaxed),
+            instances_made: self.census.made.load(Ordering::Relaxed),
+            compiled,
+            compiled_hits,
+            activated: installed.activated,
+            refused: installed.refused,
+            unchanged: installed.unchanged,
+            unpinned: installed.unpinned,
+            hooks: installed.plugins.iter().flat_map(|p| hook_stats(&p.generation)).collect(),
+        }
+    }
+
+    /// Nanoseconds from the host's start to `now`.
+    pub(crate) fn nanos_at(&self, now: Instant) -> u64 {
+        nanos(now.saturating_duration_since(self.began))
+    }
+
+    /// Puts the installed generations into service as a new table.
+    fn activate(&self, installed: &mut Installed) {
+        installed.tables_made += 1;
+        let generations = installed.plugins.iter().map(|plugin| Arc::clone(&plugin.generation));
+        let current = Arc::new(HookTable::new(installed.tables_made, generations.collect()));
+        let before = self.tables.load_full();
+        let mut former = before.former.clone();
+        former.push(Arc::clone(&before.current));
+        self.replace(installed, Tables { current, former });
+        drop(before);
+        self.sweep_locked(installed);
+        self.unpin_surplus(installed);
+    }
+
+    fn sweep_locked(&self, installed: &mut Installed) {
+        // A worker that reads a former set may pin a call to the table that was current in it; only when the set is gone is the
+        // number of pins final.
+        installed.replaced.retain(|tables| tables.strong_count() > 0);
+        if !installed.replaced.is_empty() {
+            return;
+        }
+        let tables = self.tables.load_full();
+        let former: Vec<_> = tables.former.iter().filter(|t| t.is_pinned()).cloned().collect();
+        if former.len() < tables.former.len() {
+            let current = Arc::clone(&tables.current);
+            drop(tables);
+            self.replace(installed, Tables { current, former });
+        }
+    }
+
+    /// Drops the oldest tables beyond `generations_max`, pinned or not.
+    fn unpin_surplus(&self, installed: &mut Installed) {
+        let tables = self.tables.load_full();
+        let former_max = self.config.generations_max.saturating_sub(1);
+        let surplus = tables.former.len().saturating_sub(former_max);
+        if surplus == 0 {
+            return;
+        }
+        for table in &tables.former[..surplus] {
+            if table.is_pinned() {
+                installed.unpinned += 1;
+                let (token, calls) = (&table.token, table.token.holders() - 1);
+                tracing::warn!(?token, calls, "calls fall to the current plugins (generations_max)");
+            }
+        }
+        let (current, former) = (Arc::clone(&tables.current), tables.former[surplus..].to_vec());
+        drop(tables);
+        self.replace(installed, Tables { current, former });
+    }
+
+    fn replace(&self, installed: &mut Installed, tables: Tables) {
+        let replaced = self.tables.swap(Arc::new(tables));
+        installed.replaced.push(Arc::downgrade(&replaced));
+        self.sweeps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Installed> {
+        // A panic while the lock was held left at worst a generation that never served.
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn unknown(id: &str, plugins: &[Plugin]) -> ReloadReport {
+    let known: Vec<&str> = plugins.iter().map(|p| &*p.generation.reference.plugin).collect();
+    let help = format!("the installed plugins are: {}", known.join(", "));
+    let diagnostic = Diagnostic::new("plugins", format!("no plugin is called `{id}`"), help).of(id);
+    ReloadReport {
+        plugin: id.to_owned(),
+        outcome: Err(diagnostic),
+        still_serving: None,
+        took: std::time::Duration::ZERO,
+    }
+}
+
+fn status(plugin: &Plugin, now: u64) -> PluginStatus {
+    let generation = &plugin.generation;
+    let hooks = generation.hooks.iter().map(|(hook, _)| *hook);
+    PluginStatus {
+        id: generation.reference.plugin.to_string(),
+        version: generation.version.clone(),
+        kind: generation.kind,
+        source: plugin.source.to_string(),
+        generation: generation.reference.clone(),
+        hooks: generation.hooks.clone(),
+        quarantined: hooks.filter(|hook| generation.strikes(*hook).rest(now).is_some()).collect(),
+        last: plugin.last.clone(),
+        stats: hook_stats(generation).collect(),
+    }
+}
+
+fn hook_stats(generation: &Generation) -> impl Iterator<Item = HookStats> {
+    let id = &generation.reference.plugin;
+    Hook::ALL.into_iter().filter_map(move |hook| {
+        let is_asked = generation.priority(hook).is_some();
+        is_asked.then(|| generation.metrics.stats(id, hook))
+    })
+}

@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+use model::hook::Hook;
+use serde::Deserialize;
+
+use crate::{Diagnostic, Kind};
+
+/// The priority of a hook whose manifest gives none.
+pub(crate) const PRIORITY_DEFAULT: i32 = 100;
+
+/// A `plugin.toml`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Manifest {
+    pub(crate) id: Option<String>,
+    pub(crate) version: String,
+    pub(crate) kind: Option<Kind>,
+    pub(crate) code: Option<PathBuf>,
+    /// The hooks to ask with their priorities; `None` asks every hook the code answers.
+    pub(crate) hooks: Option<Vec<(Hook, i32)>>,
+    pub(crate) grants: Grants,
+    pub(crate) config: toml::Table,
+    pub(crate) vectors: Vec<Vector>,
+}
+
+/// What a plugin may import besides the snapshot of its question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grants {
+    pub(crate) log: bool,
+    pub(crate) config: bool,
+}
+
+impl Default for Grants {
+    fn default() -> Self {
+        Self { log: true, config: true }
+    }
+}
+
+/// A question whose verdict the author gave: part of the self-test of each new version.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vector {
+    /// The Request-URI: `sip:user@host`.
+    pub(crate) callee: String,
+    /// From; `sip:self-test@jackfield.invalid` when absent.
+    pub(crate) caller: Option<String>,
+    /// `pass`, `refuse 404`, or targets separated by blanks: `aor:2000@example.com uri:sip:192.0.2.1`.
+    pub(crate) expect: String,
+}
+
+impl Manifest {
+    /// Reads a manifest; an empty text gives the defaults.
+    pub(crate) fn parse(text: &str, file: &str) -> Result<Self, Diagnostic> {
+        let raw: Raw = toml::from_str(text).map_err(|error| {
+            let diagnostic = Diagnostic::new(file, error.message().trim(), help_for(&error));
+            match error.span() {
+                Some(span) => diagnostic.at_offset(text, span.start),
+                None => diagnostic,
+            }
+        })?;
+        let hooks = raw.hooks.map(|hooks| {
+            [(Hook::Route, hooks.route), (Hook::RouteOnFailure, hooks.route_on_failure)]
+                .into_iter()
+                .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
+                .collect()
+        });
+        Ok(Self {
+            id: raw.id,
+            version: raw.version,
+            kind: raw.kind.map(|kind| match kind {
+                RawKind::Wasm => Kind::Wasm,
+                RawKind::Rhai => Kind::Rhai,
+            }),
+            code: raw.code,
+            hooks,
+            grants: raw
+                .need
+                .map_or_else(Grants::default, |need| Grants { log: need.log, config: need.config }),
+            config: raw.config,
+            vectors: raw.vectors,
+        })
+    }
+}
+
+fn help_for(error: &toml::de::Error) -> &'static str {
+    if error.message().contains("unknown field") {
+        "remove the key or correct its spelling; plugin.toml takes id, version, kind, code, [hooks], [need], [config], [[vectors]]"
+    } else {
+        "correct the line"
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Raw {
+    id: Option<String>,
+    version: String,
+    kind: Option<RawKind>,
+    code: Option<PathBuf>,
+    hooks: Option<RawHooks>,
+    need: Option<RawNeed>,
+    config: toml::Table,
+    vectors: Vec<Vector>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawKind {
+    Wasm,
+    Rhai,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct RawHooks {
+    route: Option<RawHook>,
+    route_on_failure: Option<RawHook>,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawHook {
+    priority: i32,
+}
+
+impl Default for RawHook {
+    fn default() -> Self {
+        Self { priority: PRIORITY_DEFAULT }
+    }
+}
+
+/// Capabilities a manifest can ask for; an absent one is not granted. No other can be granted by this version of the host, so
+/// another name is an unknown field.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawNeed {
+    log: bool,
+    config: bool,
+}
+
+#[cfg(test)]
+#[path = "manifest_test.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use model::hook::{FailureKind, Hook, StepOutcome};
+
+use crate::HookStats;
+
+/// Every kind of failure, in the order they are counted and shown.
+const KINDS: [FailureKind; 5] = [
+    FailureKind::Trap,
+    FailureKind::Time,
+    FailureKind::Memory,
+    FailureKind::BadAnswer,
+    FailureKind::Quarantined,
+];
+
+/// What the hooks of one plugin did, over all its generations.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    hooks: [Counters; Hook::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    calls: AtomicU64,
+    decided: AtomicU64,
+    passed: AtomicU64,
+    failures: [AtomicU64; KINDS.len()],
+    nanos_total: AtomicU64,
+    nanos_max: AtomicU64,
+}
+
+impl Metrics {
+    pub(crate) fn count(&self, hook: Hook, outcome: &StepOutcome, nanos: u64) {
+        let counters = &self.hooks[index(hook)];
+        counters.calls.fetch_add(1, Ordering::Relaxed);
+        match outcome {
+            StepOutcome::Decided => counters.decided.fetch_add(1, Ordering::Relaxed),
+            StepOutcome::Passed => counters.passed.fetch_add(1, Ordering::Relaxed),
+            StepOutcome::Failed(failure) => {
+                counters.failures[kind_index(failure.kind)].fetch_add(1, Ordering::Relaxed)
+            }
+        };
+        counters.nanos_total.fetch_add(nanos, Ordering::Relaxed);
+        if nanos > counters.nanos_max.load(Ordering::Relaxed) {
+            counters.nanos_max.fetch_max(nanos, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn stats(&self, plugin: &str, hook: Hook) -> HookStats {
+        let counters = &self.hooks[index(hook)];
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        HookStats {
+            plugin: plugin.to_owned(),
+            hook,
+            calls: read(&counters.calls),
+            decided: read(&counters.decided),
+            passed: read(&counters.passed),
+            failures: KINDS.into_iter().zip(counters.failures.iter().map(read)).collect(),
+            nanos_total: read(&counters.nanos_total),
+            nanos_max: read(&counters.nanos_max),
+        }
+    }
+}
+
+/// The place of a hook in arrays with one element a hook.
+pub(crate) const fn index(hook: Hook) -> usize {
+    match hook {
+        Hook::Route => 0,
+        Hook::RouteOnFailure => 1,
+    }
+}
+
+const fn kind_index(kind: FailureKind) -> usize {
+    match kind {
+        FailureKind::Trap => 0,
+        FailureKind::Time => 1,
+        FailureKind::Memory => 2,
+        FailureKind::BadAnswer => 3,
+        FailureKind::Quarantined => 4,
+    }
+}
+
+/// Nanoseconds of a duration, saturating.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

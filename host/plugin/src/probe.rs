@@ -1,0 +1,62 @@
+//! The question that each new generation answers before it serves.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use model::{
+    Aor, ConnId, HeaderBlock, LocalTime, Moment,
+    hook::{
+        Ask, Attempt, CallFacts, Destination, Hook, Party, Question, QuestionId, Target,
+    },
+};
+
+/// Names a call that is none: the host of every party ends in `.invalid` (RFC 2606 section 2).
+const HOST: &str = "jackfield.invalid";
+
+/// A plain question for `hook`.
+pub(crate) fn question(hook: Hook) -> Question {
+    let callee = party("2000", HOST);
+    let target = |user| Target { to: Destination::Aor(Aor::new(user, HOST)), ring: None };
+    let ask = match hook {
+        Hook::Route => Ask::Route,
+        Hook::RouteOnFailure => Ask::RouteOnFailure {
+            attempts: vec![Attempt {
+                target: target("2000"),
+                status: 480,
+                lasted: Duration::from_secs(1),
+            }],
+            remaining: vec![target("2001")],
+        },
+    };
+    about(callee, party("self-test", HOST), ask)
+}
+
+/// A question about a call from `caller` to `callee`.
+pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
+    let facts = CallFacts {
+        conn_id: ConnId(0),
+        call_id: format!("self-test@{HOST}"),
+        tenant: "default".into(),
+        ingress: "self-test".into(),
+        source: SocketAddr::from(([127, 0, 0, 1], 5060)),
+        caller,
+        callee,
+        headers: HeaderBlock::from_pairs([("Subject", "self-test"), ("User-Agent", "Jackfield")]),
+    };
+    Question { id: QuestionId(0), call: Arc::new(facts), ask, pin: None }
+}
+
+/// A party with this address.
+pub(crate) fn party(user: &str, host: &str) -> Party {
+    Party {
+        uri: format!("sip:{user}@{host}"),
+        user: user.into(),
+        host: host.into(),
+        display: String::new(),
+    }
+}
+
+/// Monday 3 January 2000, 12:00 UTC: always the same, so that a self-test gives the same answer at any hour.
+pub(crate) fn moment() -> Moment {
+    let local = LocalTime { year: 2000, month: 1, day: 3, weekday: 1, hour: 12, ..LocalTime::default() };
+    Moment { at_ms: 946_900_800_000, local }
+}

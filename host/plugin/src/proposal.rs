@@ -1,0 +1,195 @@
+use std::time::Duration;
+
+use model::{
+    Aor,
+    hook::{
+        Ask, Destination, Failure, FailureKind, Hook, MediaMode, Plan, Question, Reason, Target,
+        Verdict,
+    },
+};
+
+use crate::AnswerLimits;
+
+/// What a plugin answered, before the host looked at it. Both engines speak this, so both are held to the same rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proposal {
+    pub(crate) verdict: Proposed,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Proposed {
+    Pass,
+    Plan { targets: Vec<ProposedTarget>, media: Option<String> },
+    Proceed,
+    Refuse(i64),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProposedTarget {
+    pub(crate) kind: String,
+    pub(crate) value: String,
+    /// 0 takes the switch's own time.
+    pub(crate) ring_ms: u64,
+}
+
+/// A verdict the host can act on: `None` leaves the decision to the next plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Checked {
+    pub(crate) verdict: Option<Verdict>,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+impl Proposal {
+    /// Checks everything the switch would otherwise have to trust.
+    ///
+    /// # Errors
+    ///
+    /// A [`FailureKind::BadAnswer`] that says what is wrong and what to write.
+    pub(crate) fn check(self, question: &Question, limits: &AnswerLimits) -> Result<Checked, Failure> {
+        let verdict = match self.verdict {
+            Proposed::Pass => None,
+            Proposed::Plan { targets, media } => {
+                Some(Verdict::Plan(Plan { targets: plan(targets, limits)?, media: mode(media)? }))
+            }
+            Proposed::Proceed => match question.ask {
+                Ask::Route => {
+                    return Err(bad("`proceed` answers route-on-failure, not route; use pass"));
+                }
+                Ask::RouteOnFailure { .. } => Some(Verdict::Continue),
+            },
+            Proposed::Refuse(status) => match u16::try_from(status) {
+                Ok(status @ 400..=699) => Some(Verdict::Refuse(status)),
+                Ok(_) | Err(_) => {
+                    return Err(bad(format!("refuse takes a status of 400 to 699, not {status}")));
+                }
+            },
+        };
+        Ok(Checked { verdict, reasons: reasons(self.reasons, limits) })
+    }
+}
+
+/// A bad answer to `hook`, in words.
+pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
+    let hint = match hook {
+        Hook::Route => "pass(), plan(…) or refuse(…)",
+        Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
+    };
+    bad(format!("{hook} gave {got} where a verdict belongs; end every path with {hint}"))
+}
+
+fn bad(detail: impl Into<String>) -> Failure {
+    Failure { kind: FailureKind::BadAnswer, detail: detail.into() }
+}
+
+fn plan(proposed: Vec<ProposedTarget>, limits: &AnswerLimits) -> Result<Vec<Target>, Failure> {
+    if proposed.is_empty() {
+        return Err(bad("the plan has no target; use pass or refuse when there is nowhere to go"));
+    }
+    if proposed.len() > limits.targets_max {
+        let (have, max) = (proposed.len(), limits.targets_max);
+        return Err(bad(format!("the plan has {have} targets; at most {max} are taken")));
+    }
+    let targets = proposed.into_iter().enumerate();
+    targets
+        .map(|(n, proposed)| {
+            target(&proposed, limits).map_err(|what| {
+                let value = shown(&proposed.value);
+                bad(format!("target {} ({} `{value}`): {what}", n + 1, shown(&proposed.kind)))
+            })
+        })
+        .collect()
+}
+
+fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, String> {
+    let value = proposed.value.as_str();
+    if value.len() > limits.value_bytes_max {
+        return Err(format!("longer than {} bytes", limits.value_bytes_max));
+    }
+    if value.chars().any(|c| c.is_control() || c == ' ' || c == '<' || c == '>' || c == '"') {
+        return Err("control characters, blanks, quotes and angle brackets are not allowed".into());
+    }
+    let to = match proposed.kind.as_str() {
+        "aor" => Destination::Aor(aor(value)?),
+        "uri" => Destination::Uri(uri(value)?),
+        _ => return Err("the kind is neither `aor` nor `uri`".into()),
+    };
+    let ring = Duration::from_millis(proposed.ring_ms);
+    if ring > limits.ring_max {
+        return Err(format!("may ring at most {} s", limits.ring_max.as_secs()));
+    }
+    Ok(Target { to, ring: Some(ring).filter(|ring| !ring.is_zero()) })
+}
+
+fn aor(value: &str) -> Result<Aor, String> {
+    match value.rsplit_once('@') {
+        _ if value.starts_with("sip:") || value.starts_with("sips:") => {
+            Err("an AOR is user@host, without a scheme; or use uri".into())
+        }
+        Some((user, host)) if !user.is_empty() && !host.is_empty() => Ok(Aor::new(user, host)),
+        Some(_) | None => Err("an AOR is user@host".into()),
+    }
+}
+
+fn uri(value: &str) -> Result<String, String> {
+    let scheme = |prefix: &str| {
+        value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    let rest = match (scheme("sips:"), scheme("sip:")) {
+        (true, _) => value.get(5..),
+        (false, true) => value.get(4..),
+        (false, false) => None,
+    };
+    // The host of a SIP URI stands behind the user part; RFC 3261 section 19.1.1.
+    let host = rest.map(|rest| rest.rsplit_once('@').map_or(rest, |(_, host)| host));
+    match host {
+        _ if !value.is_ascii() => Err("a SIP URI is ASCII; escape the rest as %HH".into()),
+        Some(host) if host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[') => {
+            Ok(value.to_owned())
+        }
+        Some(_) | None => Err("a URI is sip:host, sip:user@host or the same with sips:".into()),
+    }
+}
+
+fn mode(media: Option<String>) -> Result<MediaMode, Failure> {
+    match media.as_deref() {
+        None | Some("default") => Ok(MediaMode::Default),
+        Some("anchor") => Ok(MediaMode::Anchor),
+        Some("bypass") => Ok(MediaMode::Bypass),
+        Some(other) => {
+            Err(bad(format!("media is `{}`; it is `anchor` or `bypass`", shown(other))))
+        }
+    }
+}
+
+/// Reasons never cost a call its verdict: what is too much is cut off.
+fn reasons(reasons: Vec<Reason>, limits: &AnswerLimits) -> Vec<Reason> {
+    reasons
+        .into_iter()
+        .take(limits.reasons_max)
+        .map(|reason| Reason {
+            code: clean(reason.code, limits.code_bytes_max),
+            text: clean(reason.text, limits.text_bytes_max),
+        })
+        .collect()
+}
+
+/// Text of a plugin on one line and within a limit, fit for a log or the journal.
+pub(crate) fn clean(mut text: String, bytes_max: usize) -> String {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+    }
+    if text.contains(char::is_control) {
+        text = text.replace(char::is_control, " ");
+    }
+    text
+}
+
+fn shown(text: &str) -> String {
+    const SHOWN_BYTES_MAX: usize = 80;
+    clean(text.to_owned(), SHOWN_BYTES_MAX)
+}
+
+#[cfg(test)]
+#[path = "proposal_test.rs"]
+mod tests;

@@ -1,0 +1,141 @@
+use std::{fmt, time::Duration};
+
+use model::{GenerationRef, hook::FailureKind, hook::Hook};
+
+use crate::{Diagnostic, Kind};
+
+/// The host itself could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The WebAssembly engine refused its configuration.
+    #[error(
+        "the WebAssembly engine did not start: {0}; check plugins.memory_limit and the address space the process may use"
+    )]
+    Engine(String),
+    /// The thread that interrupts guests could not be started.
+    #[error("the thread that interrupts plugins did not start: {0}; check the limit of threads")]
+    Ticker(std::io::Error),
+}
+
+/// What an installation loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The generations that serve now, in the order of the sources.
+    pub loaded: Vec<GenerationRef>,
+    /// How long reading, compiling and testing took.
+    pub took: Duration,
+}
+
+/// Nothing was installed, and why. What served before still serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReloadError {
+    /// One for each source that was refused; never empty.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl fmt::Display for ReloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, diagnostic) in self.diagnostics.iter().enumerate() {
+            if n > 0 {
+                f.write_str("\n")?;
+            }
+            fmt::Display::fmt(diagnostic, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for ReloadError {}
+
+/// What came of looking at one plugin's source again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReloadReport {
+    /// The plugin's id.
+    pub plugin: String,
+    /// A new generation, no change, or why the new version was refused.
+    pub outcome: Result<Reloaded, Diagnostic>,
+    /// The generation that answers questions now; `None` when no plugin has that id.
+    pub still_serving: Option<GenerationRef>,
+    /// How long reading, compiling and testing took.
+    pub took: Duration,
+}
+
+/// A source that was accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reloaded {
+    /// This generation serves new calls from now on.
+    Activated(GenerationRef),
+    /// Code, configuration, grants and limits are those that serve already.
+    Unchanged,
+}
+
+/// One installed plugin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginStatus {
+    /// Its id.
+    pub id: String,
+    /// Its own version, from the manifest; empty when it names none.
+    pub version: String,
+    /// What its body is.
+    pub kind: Kind,
+    /// Where it came from: a path, or `embedded`.
+    pub source: String,
+    /// The generation that serves.
+    pub generation: GenerationRef,
+    /// The hooks it answers, each with its priority (lower is asked first).
+    pub hooks: Vec<(Hook, i32)>,
+    /// Those of its hooks that are in quarantine now.
+    pub quarantined: Vec<Hook>,
+    /// What the last installation or reload said of it.
+    pub last: ReloadReport,
+    /// What its hooks did since the host started, over all generations.
+    pub stats: Vec<HookStats>,
+}
+
+/// What one hook of one plugin did since the host started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookStats {
+    /// The plugin's id.
+    pub plugin: String,
+    /// The hook.
+    pub hook: Hook,
+    /// How often it was asked.
+    pub calls: u64,
+    /// How often its verdict stood.
+    pub decided: u64,
+    /// How often it left the decision to the next.
+    pub passed: u64,
+    /// How often it failed, by kind; every kind is listed.
+    pub failures: Vec<(FailureKind, u64)>,
+    /// Wall time of all calls together, in nanoseconds.
+    pub nanos_total: u64,
+    /// Wall time of the longest call, in nanoseconds.
+    pub nanos_max: u64,
+}
+
+/// What the host holds and did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostStats {
+    /// Hook tables: the current one and those that calls are pinned to.
+    pub tables: usize,
+    /// Distinct generations in those tables.
+    pub generations: usize,
+    /// WebAssembly instances alive, over all workers.
+    pub instances: usize,
+    /// Instances made since the host started.
+    pub instances_made: u64,
+    /// Compiled components kept.
+    pub compiled: usize,
+    /// Compilations that were saved because the component was kept.
+    pub compiled_hits: u64,
+    /// Versions that went into service.
+    pub activated: u64,
+    /// Versions that were refused.
+    pub refused: u64,
+    /// Looks that found nothing new.
+    pub unchanged: u64,
+    /// Tables that were dropped although calls were pinned to them, because of `generations_max`.
+    pub unpinned: u64,
+    /// By plugin and hook.
+    pub hooks: Vec<HookStats>,
+}

@@ -1,0 +1,11 @@
+//! Plugins as Rhai scripts.
+
+mod body;
+mod call;
+mod compile;
+mod engine;
+mod table;
+mod verdict;
+
+pub(crate) use compile::Script;
+pub(crate) use engine::Packages;

@@ -1,0 +1,156 @@
+use model::hook::{Destination, Reason, Target};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
+
+use crate::{
+    metrics::nanos,
+    proposal::{Proposal, Proposed, ProposedTarget},
+};
+
+/// A target as a script holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct TargetValue {
+    kind: &'static str,
+    value: ImmutableString,
+    ring_ms: u64,
+}
+
+/// A verdict as a script holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct VerdictValue(Proposal);
+
+impl VerdictValue {
+    pub(crate) fn into_proposal(self) -> Proposal {
+        self.0
+    }
+
+    fn new(verdict: Proposed) -> Self {
+        Self(Proposal { verdict, reasons: Vec::new() })
+    }
+
+    fn with_media(mut self, mode: &str) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Plan { media, .. } => *media = Some(mode.into()),
+            Proposed::Pass | Proposed::Proceed | Proposed::Refuse(_) => {
+                return Err(error(format!("only a plan can {mode} media")));
+            }
+        }
+        Ok(self)
+    }
+
+    fn because(mut self, code: &str, text: &str) -> Self {
+        self.0.reasons.push(Reason { code: code.into(), text: text.into() });
+        self
+    }
+}
+
+impl From<&Target> for TargetValue {
+    fn from(target: &Target) -> Self {
+        let (kind, value) = match &target.to {
+            Destination::Aor(aor) => ("aor", aor.as_str().into()),
+            Destination::Uri(uri) => ("uri", uri.as_str().into()),
+        };
+        let ring_ms = target.ring.map_or(0, |ring| nanos(ring) / 1_000_000);
+        Self { kind, value, ring_ms }
+    }
+}
+
+pub(crate) fn register(engine: &mut Engine) {
+    register_targets(engine);
+    engine
+        .register_type_with_name::<VerdictValue>("Verdict")
+        .register_fn("pass", || VerdictValue::new(Proposed::Pass))
+        .register_fn("proceed", || VerdictValue::new(Proposed::Proceed))
+        .register_fn("refuse", |status: INT| VerdictValue::new(Proposed::Refuse(status)))
+        .register_fn("plan", plan_of_list)
+        .register_fn("plan", |target: TargetValue| plan(vec![proposed(target)]))
+        .register_fn("plan", plan_of_text)
+        .register_fn("anchor", |verdict: VerdictValue| verdict.with_media("anchor"))
+        .register_fn("bypass", |verdict: VerdictValue| verdict.with_media("bypass"))
+        .register_fn("because", |verdict: VerdictValue, code: &str, text: &str| {
+            verdict.because(code, text)
+        })
+        .register_fn("to_string", |verdict: VerdictValue| format!("{:?}", verdict.0.verdict));
+}
+
+fn plan_of_text(text: ImmutableString) -> Result<VerdictValue, Box<EvalAltResult>> {
+    Ok(plan(vec![proposed(parse(&text)?)]))
+}
+
+fn register_targets(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<TargetValue>("Target")
+        .register_fn("aor", |value: ImmutableString| target("aor", value))
+        .register_fn("aor", |user: &str, host: &str| target("aor", format!("{user}@{host}").into()))
+        .register_fn("uri", |value: ImmutableString| target("uri", value))
+        .register_fn("ring", |target: TargetValue, seconds: INT| ring(target, seconds, 1000))
+        .register_fn("ring", ring_float)
+        .register_fn("ring_ms", |target: TargetValue, ms: INT| ring(target, ms, 1))
+        .register_get("kind", |target: &mut TargetValue| ImmutableString::from(target.kind))
+        .register_get("value", |target: &mut TargetValue| target.value.clone())
+        .register_get("ring_ms", |target: &mut TargetValue| {
+            INT::try_from(target.ring_ms).unwrap_or(INT::MAX)
+        })
+        .register_fn("to_string", |target: TargetValue| format!("{}:{}", target.kind, target.value))
+        .register_fn("==", |a: TargetValue, b: TargetValue| a.kind == b.kind && a.value == b.value)
+        .register_fn("!=", |a: TargetValue, b: TargetValue| a.kind != b.kind || a.value != b.value);
+}
+
+fn target(kind: &'static str, value: ImmutableString) -> TargetValue {
+    TargetValue { kind, value, ring_ms: 0 }
+}
+
+fn ring(mut target: TargetValue, time: INT, unit_ms: u64) -> Result<TargetValue, Box<EvalAltResult>> {
+    let time = u64::try_from(time)
+        .map_err(|_| error(format!("a target cannot ring for {time}; give a positive time")))?;
+    target.ring_ms = time.saturating_mul(unit_ms);
+    Ok(target)
+}
+
+fn ring_float(mut target: TargetValue, seconds: FLOAT) -> Result<TargetValue, Box<EvalAltResult>> {
+    let time = std::time::Duration::try_from_secs_f64(seconds)
+        .map_err(|_| error(format!("a target cannot ring for {seconds} s; give a positive time")))?;
+    target.ring_ms = nanos(time) / 1_000_000;
+    Ok(target)
+}
+
+fn plan(targets: Vec<ProposedTarget>) -> VerdictValue {
+    VerdictValue::new(Proposed::Plan { targets, media: None })
+}
+
+/// A list may hold targets, and URIs or AORs as text.
+fn plan_of_list(list: Array) -> Result<VerdictValue, Box<EvalAltResult>> {
+    list.into_iter().map(element).collect::<Result<_, _>>().map(plan)
+}
+
+fn element(value: Dynamic) -> Result<ProposedTarget, Box<EvalAltResult>> {
+    let value = match value.try_cast_result::<TargetValue>() {
+        Ok(target) => return Ok(proposed(target)),
+        Err(other) => other,
+    };
+    match value.into_immutable_string() {
+        Ok(text) => parse(&text).map(proposed),
+        Err(kind) => Err(error(format!("a plan is made of targets, not of {kind}; use aor(…) or uri(…)"))),
+    }
+}
+
+fn parse(text: &ImmutableString) -> Result<TargetValue, Box<EvalAltResult>> {
+    if text.starts_with("sip:") || text.starts_with("sips:") {
+        Ok(target("uri", text.clone()))
+    } else if text.contains('@') {
+        Ok(target("aor", text.clone()))
+    } else {
+        Err(error(format!("`{}` is no target; write sip:host or user@host", text.escape_debug())))
+    }
+}
+
+fn proposed(target: TargetValue) -> ProposedTarget {
+    ProposedTarget {
+        kind: target.kind.into(),
+        value: target.value.into_owned(),
+        ring_ms: target.ring_ms,
+    }
+}
+
+fn error(text: String) -> Box<EvalAltResult> {
+    EvalAltResult::ErrorRuntime(text.into(), Position::NONE).into()
+}

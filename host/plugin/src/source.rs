@@ -1,0 +1,229 @@
+use std::{
+    borrow::Cow,
+    fmt, fs,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use crate::{Diagnostic, FileLimits, manifest::Manifest};
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A script (`.rhai`), a component or core module (`.wasm`), or a folder with a `plugin.toml`. Read again on each reload.
+    Path(PathBuf),
+    /// A plugin that is part of the binary, or made in a test.
+    Embedded {
+        /// Its id; a manifest must name the same.
+        id: String,
+        /// Its `plugin.toml`; empty for the defaults.
+        manifest: Cow<'static, str>,
+        /// The component, core module or script.
+        code: Cow<'static, [u8]>,
+        /// What the code is.
+        kind: Kind,
+    },
+}
+
+/// What the body of a plugin is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A WebAssembly component, or a core module with its interface types embedded.
+    Wasm,
+    /// A Rhai script.
+    Rhai,
+}
+
+impl Kind {
+    /// The kind's name in manifests and the extension of its files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wasm => "wasm",
+            Self::Rhai => "rhai",
+        }
+    }
+
+    fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?;
+        [Self::Wasm, Self::Rhai].into_iter().find(|kind| extension == kind.name())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Embedded { .. } => f.write_str("embedded"),
+        }
+    }
+}
+
+/// A source, read once and complete.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    pub(crate) id: String,
+    pub(crate) kind: Kind,
+    pub(crate) code: Vec<u8>,
+    /// What diagnostics call the code.
+    pub(crate) code_file: String,
+    /// What diagnostics call the manifest.
+    pub(crate) manifest_file: String,
+    pub(crate) manifest: Manifest,
+}
+
+impl Source {
+    /// A name for diagnostics while the id is not known yet.
+    pub(crate) fn guess_id(&self) -> String {
+        match self {
+            Self::Path(path) => stem(path),
+            Self::Embedded { id, .. } => id.clone(),
+        }
+    }
+
+    /// Reads everything the plugin consists of.
+    pub(crate) fn read(&self, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
+        match self {
+            Self::Path(path) if path.is_dir() => read_folder(path, limits),
+            Self::Path(path) => read_file(path, limits),
+            Self::Embedded { id, manifest, code, kind } => {
+                let code_file = format!("{id}.{kind}");
+                let manifest_file = format!("{id}/plugin.toml");
+                let manifest = Manifest::parse(manifest, &manifest_file)?;
+                if let Some(named) = &manifest.id
+                    && named != id
+                {
+                    let reason = format!("the manifest names `{named}`, the source `{id}`");
+                    return Err(Diagnostic::new(manifest_file, reason, "use one id for both"));
+                }
+                checked(Bundle {
+                    id: id.clone(),
+                    kind: *kind,
+                    code: code.to_vec(),
+                    code_file,
+                    manifest_file,
+                    manifest,
+                })
+            }
+        }
+    }
+}
+
+fn read_file(path: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
+    let name = path.display().to_string();
+    let Some(kind) = Kind::of(path) else {
+        let reason = "neither a script, a component nor a folder";
+        let help = "give a .rhai file, a .wasm file or a folder with a plugin.toml";
+        return Err(Diagnostic::new(name, reason, help));
+    };
+    let code = read_limited(path, code_limit(kind, limits))?;
+    checked(Bundle {
+        id: stem(path),
+        kind,
+        code,
+        manifest_file: name.clone(),
+        code_file: name,
+        manifest: Manifest::default(),
+    })
+}
+
+fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
+    let manifest_path = folder.join("plugin.toml");
+    let manifest_file = manifest_path.display().to_string();
+    let text = read_limited(&manifest_path, limits.manifest_bytes_max)?;
+    let text = String::from_utf8(text).map_err(|error| {
+        let reason = format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to());
+        Diagnostic::new(&manifest_file, reason, "save the file as UTF-8")
+    })?;
+    let manifest = Manifest::parse(&text, &manifest_file)?;
+    let path = match &manifest.code {
+        Some(code) => folder.join(code),
+        None => only_code(folder, &manifest_file)?,
+    };
+    let kind = manifest.kind.or_else(|| Kind::of(&path)).ok_or_else(|| {
+        let reason = format!("the kind of `{}` is not known", path.display());
+        Diagnostic::new(&manifest_file, reason, "add kind = \"rhai\" or kind = \"wasm\"")
+    })?;
+    checked(Bundle {
+        id: manifest.id.clone().unwrap_or_else(|| stem(folder)),
+        kind,
+        code: read_limited(&path, code_limit(kind, limits))?,
+        code_file: path.display().to_string(),
+        manifest_file,
+        manifest,
+    })
+}
+
+/// The only file in the folder that can be a plugin's code.
+fn only_code(folder: &Path, manifest_file: &str) -> Result<PathBuf, Diagnostic> {
+    let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
+    let mut found: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| Kind::of(path).is_some())
+        .collect();
+    found.sort();
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Diagnostic::new(
+            manifest_file,
+            "the folder holds no .rhai and no .wasm file",
+            "put the code beside plugin.toml, or name it: code = \"main.rhai\"",
+        )),
+        [first, second, ..] => Err(Diagnostic::new(
+            manifest_file,
+            format!("which is the code, `{}` or `{}`?", first.display(), second.display()),
+            "name it: code = \"main.rhai\"",
+        )),
+    }
+}
+
+fn checked(bundle: Bundle) -> Result<Bundle, Diagnostic> {
+    const ID_BYTES_MAX: usize = 64;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if bundle.id.is_empty() || bundle.id.len() > ID_BYTES_MAX || !bundle.id.chars().all(plain) {
+        let reason = format!("`{}` is no plugin id", bundle.id.escape_debug());
+        let help = "an id is 1 to 64 letters, digits, dots, hyphens and underscores";
+        return Err(Diagnostic::new(bundle.manifest_file, reason, help));
+    }
+    match bundle.manifest.kind {
+        Some(kind) if kind != bundle.kind => Err(Diagnostic::new(
+            bundle.manifest_file,
+            format!("kind is {kind}, but the code is {}", bundle.kind),
+            "correct kind or code",
+        )),
+        Some(_) | None => Ok(bundle),
+    }
+}
+
+fn code_limit(kind: Kind, limits: &FileLimits) -> u64 {
+    match kind {
+        Kind::Wasm => limits.component_bytes_max,
+        Kind::Rhai => limits.script_bytes_max,
+    }
+}
+
+fn read_limited(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Diagnostic> {
+    let file = fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let mut bytes = Vec::new();
+    let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(path, &error))?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
+        let reason = format!("larger than {bytes_max} bytes");
+        return Err(Diagnostic::new(path.display().to_string(), reason, "make it smaller"));
+    }
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
+    let reason = format!("cannot be read: {error}");
+    Diagnostic::new(path.display().to_string(), reason, "check the path and its permissions")
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}

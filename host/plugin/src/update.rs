@@ -1,0 +1,278 @@
+//! The life of an update: read, digest, compile, link, test. What comes out may serve.
+
+use std::{sync::Arc, time::Instant};
+
+use model::{
+    Digest, GenerationRef,
+    hook::{Ask, Destination, Failure, Hook, Party, Question, Verdict},
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    Diagnostic, Kind, PluginHost, Reloaded, Source,
+    body::Body,
+    contain::contained,
+    generation::Generation,
+    host::Installed,
+    manifest::{PRIORITY_DEFAULT, Vector},
+    probe,
+    proposal::Checked,
+    script::Script,
+    settings::Settings,
+    source::Bundle,
+    wasm::Component,
+};
+
+/// A self-test begins cold, so it may use so many times the CPU time of a decision.
+const SELF_TEST_SLACK: u32 = 10;
+
+/// What a source became.
+pub(crate) enum Built {
+    /// A generation that does not serve yet.
+    New(Arc<Generation>),
+    /// The one that serves already.
+    Same(Arc<Generation>),
+}
+
+impl Built {
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        match self {
+            Self::New(generation) | Self::Same(generation) => Arc::clone(generation),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Reloaded {
+        match self {
+            Self::New(generation) => Reloaded::Activated(generation.reference.clone()),
+            Self::Same(_) => Reloaded::Unchanged,
+        }
+    }
+}
+
+impl PluginHost {
+    /// Builds a generation from a source. `current` is the one that serves, if the source is being read again.
+    pub(crate) fn build(
+        &self,
+        installed: &mut Installed,
+        source: &Source,
+        current: Option<&Arc<Generation>>,
+    ) -> Result<Built, Diagnostic> {
+        let known_as = current.map_or_else(|| source.guess_id(), |g| g.reference.plugin.to_string());
+        let bundle = source.read(&self.config.files).map_err(|diagnostic| diagnostic.of(&known_as))?;
+        if let Some(current) = current
+            && *current.reference.plugin != *bundle.id
+        {
+            let reason = format!("the plugin is called `{}` now, it was `{known_as}`", bundle.id);
+            let help = "restore the id, or load it as a new plugin";
+            return Err(Diagnostic::new(bundle.manifest_file, reason, help).of(&known_as));
+        }
+        let id: Arc<str> = bundle.id.as_str().into();
+        let mut config = bundle.manifest.config.clone();
+        if let Some(overrides) = installed.overrides.get(&bundle.id) {
+            config.extend(overrides.clone());
+        }
+        let digest = self.digest(&bundle, &config);
+        if let Some(same) = self.find(&id, digest, current) {
+            return Ok(same);
+        }
+        let settings =
+            Settings::new(Arc::clone(&id), bundle.manifest.grants, config, self.config.log);
+        let body = self.body(&bundle, Arc::new(settings)).map_err(|d| d.of(&bundle.id))?;
+        let hooks = hooks(&bundle, &*body).map_err(|d| d.of(&bundle.id))?;
+        self.test(&bundle, &*body, &hooks).map_err(|d| d.of(&bundle.id))?;
+        let record = installed.records.entry(bundle.id).or_default();
+        record.serial += 1;
+        let reference = GenerationRef { plugin: id, serial: record.serial, digest };
+        let metrics = Arc::clone(&record.metrics);
+        installed.keys += 1;
+        Ok(Built::New(Arc::new(Generation {
+            reference,
+            key: installed.keys,
+            kind: bundle.kind,
+            version: bundle.manifest.version,
+            hooks,
+            body,
+            strikes: Default::default(),
+            metrics,
+        })))
+    }
+
+    /// What the generation is made of: code, configuration, grants, hooks and limits.
+    fn digest(&self, bundle: &Bundle, config: &toml::Table) -> Digest {
+        let manifest = &bundle.manifest;
+        let limits = &self.config;
+        let parts = [
+            "jackfield generation 1".to_owned(),
+            bundle.kind.to_string(),
+            manifest.version.clone(),
+            format!("{:?} {:?}", manifest.grants, manifest.hooks),
+            config.to_string(),
+            format!("{:?} {}", limits.cpu_limit, limits.memory_limit),
+            format!("{:?} {:?} {:?}", limits.answer, limits.wasm, limits.script),
+        ];
+        let mut hasher = Sha256::new();
+        for part in parts.iter().map(String::as_bytes).chain([&*bundle.code]) {
+            // Lengths keep one part from running into the next.
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        Digest(hasher.finalize().into())
+    }
+
+    /// A generation of the plugin that has this digest and lives.
+    fn find(&self, id: &str, digest: Digest, current: Option<&Arc<Generation>>) -> Option<Built> {
+        let is_it = |g: &&Arc<Generation>| g.reference.digest == digest && *g.reference.plugin == *id;
+        if let Some(same) = current.filter(is_it) {
+            return Some(Built::Same(Arc::clone(same)));
+        }
+        let tables = self.tables.load();
+        let serving = tables.current.generations.iter().find(is_it);
+        if let (Some(serving), None) = (serving, current) {
+            return Some(Built::Same(Arc::clone(serving)));
+        }
+        let mut living = tables.all().flat_map(|table| &table.generations);
+        living.find(is_it).map(|former| Built::New(Arc::clone(former)))
+    }
+
+    fn body(&self, bundle: &Bundle, settings: Arc<Settings>) -> Result<Box<dyn Body>, Diagnostic> {
+        let (code, file) = (&*bundle.code, &*bundle.code_file);
+        match bundle.kind {
+            Kind::Wasm => {
+                let digest = Digest(Sha256::digest(code).into());
+                let census = Arc::clone(&self.census);
+                Component::new(&self.wasm, digest, code, settings, &self.config, census)
+                    .map(|component| Box::new(component) as Box<dyn Body>)
+                    .map_err(|(reason, help)| Diagnostic::new(file, reason, help))
+            }
+            Kind::Rhai => {
+                // Constants are computed now, so loading is measured like a self-test.
+                let limit = self.config.cpu_limit * SELF_TEST_SLACK;
+                let script = contained(Instant::now(), limit, || {
+                    Ok(Script::new(&self.packages, code, file, &self.config, &settings))
+                });
+                let script = script
+                    .map_err(|failure| Diagnostic::new(file, failure.detail, "report this as a bug"))??;
+                Ok(Box::new(Arc::new(script)))
+            }
+        }
+    }
+
+    /// Asks each hook once, and every question of the manifest.
+    fn test(
+        &self,
+        bundle: &Bundle,
+        body: &dyn Body,
+        hooks: &[(Hook, i32)],
+    ) -> Result<(), Diagnostic> {
+        for (hook, _) in hooks {
+            self.try_out(body, &probe::question(*hook)).map_err(|failure| {
+                let reason =
+                    format!("self-test of {hook}: {} ({})", failure.detail, failure.kind.name());
+                let help = "the question is an ordinary call from self-test@jackfield.invalid to 2000@jackfield.invalid; every path must end in a verdict";
+                place(Diagnostic::new(&bundle.code_file, reason, help), &failure, &bundle.code_file)
+            })?;
+        }
+        for (number, vector) in bundle.manifest.vectors.iter().enumerate() {
+            self.try_vector(bundle, body, number + 1, vector)?;
+        }
+        Ok(())
+    }
+
+    fn try_vector(
+        &self,
+        bundle: &Bundle,
+        body: &dyn Body,
+        number: usize,
+        vector: &Vector,
+    ) -> Result<(), Diagnostic> {
+        let refused = |reason: String, help: &str| {
+            Diagnostic::new(&bundle.manifest_file, format!("vector {number}: {reason}"), help)
+        };
+        if !body.answers(Hook::Route) {
+            return Err(refused("the plugin does not answer route".into(), "remove the vector"));
+        }
+        let address = |uri: &str| {
+            party(uri).ok_or_else(|| {
+                refused(format!("`{}` is no address", uri.escape_debug()), "write sip:user@host")
+            })
+        };
+        let callee = address(&vector.callee)?;
+        let caller = address(vector.caller.as_deref().unwrap_or("sip:self-test@jackfield.invalid"))?;
+        let question = probe::about(callee, caller, Ask::Route);
+        let got = match self.try_out(body, &question) {
+            Ok(checked) => shown(checked.verdict.as_ref()),
+            Err(failure) => format!("{} ({})", failure.detail, failure.kind.name()),
+        };
+        if got == vector.expect.split_whitespace().collect::<Vec<_>>().join(" ") {
+            return Ok(());
+        }
+        let reason = format!("{} should give `{}`, gave `{got}`", vector.callee, vector.expect);
+        Err(refused(reason, "correct the code or the vector"))
+    }
+
+    fn try_out(&self, body: &dyn Body, question: &Question) -> Result<Checked, Failure> {
+        let slot = self.wasm.slot();
+        contained(Instant::now(), self.config.cpu_limit * SELF_TEST_SLACK, || {
+            let mut instance = body.instance(&slot)?;
+            instance.ask(question, probe::moment())?.check(question, &self.config.answer)
+        })
+    }
+}
+
+/// The hooks to ask: those of the manifest, which the code must answer, or all that it answers.
+fn hooks(bundle: &Bundle, body: &dyn Body) -> Result<Vec<(Hook, i32)>, Diagnostic> {
+    let answered = || Hook::ALL.into_iter().filter(|hook| body.answers(*hook));
+    let Some(listed) = &bundle.manifest.hooks else {
+        let hooks: Vec<_> = answered().map(|hook| (hook, PRIORITY_DEFAULT)).collect();
+        if hooks.is_empty() {
+            let help = "export jackfield:plugin/route@1.0.0 or jackfield:plugin/route-on-failure@1.0.0";
+            return Err(Diagnostic::new(&bundle.code_file, "the plugin answers no hook", help));
+        }
+        return Ok(hooks);
+    };
+    match listed.iter().find(|(hook, _)| !body.answers(*hook)) {
+        Some((hook, _)) => {
+            let have: Vec<&str> = answered().map(Hook::name).collect();
+            let reason = format!("[hooks] names {hook}, which the code does not answer");
+            let help = format!("it answers: {}", have.join(", "));
+            Err(Diagnostic::new(&bundle.manifest_file, reason, help))
+        }
+        None if listed.is_empty() => {
+            let help = "name a hook, or leave [hooks] out to ask all that the code answers";
+            Err(Diagnostic::new(&bundle.manifest_file, "[hooks] is empty", help))
+        }
+        None => Ok(listed.clone()),
+    }
+}
+
+/// Puts the place that a script's failure names into the diagnostic.
+fn place(diagnostic: Diagnostic, failure: &Failure, file: &str) -> Diagnostic {
+    let Some(rest) = failure.detail.strip_prefix(file).and_then(|rest| rest.strip_prefix(':')) else {
+        return diagnostic;
+    };
+    let mut numbers = rest.split(':').map_while(|part| part.parse::<usize>().ok());
+    let (line, column) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    diagnostic.at(line, column)
+}
+
+fn party(uri: &str) -> Option<Party> {
+    let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"))?;
+    let (user, host) = rest.rsplit_once('@')?;
+    Some(Party { uri: uri.to_owned(), ..probe::party(user, host) })
+}
+
+/// A verdict as vectors write it.
+fn shown(verdict: Option<&Verdict>) -> String {
+    match verdict {
+        None => "pass".into(),
+        Some(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
+        Some(Verdict::Refuse(status)) => format!("refuse {status}"),
+        Some(Verdict::Plan(plan)) => {
+            let targets = plan.targets.iter().map(|target| match &target.to {
+                Destination::Aor(aor) => format!("aor:{aor}"),
+                Destination::Uri(uri) => format!("uri:{uri}"),
+            });
+            targets.collect::<Vec<_>>().join(" ")
+        }
+    }
+}

@@ -1,0 +1,185 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, AtomicUsize, Ordering},
+};
+
+use model::{
+    Digest,
+    hook::{Failure, FailureKind, Hook},
+};
+use wasmtime::{
+    Store, UpdateDeadline,
+    component::{InstancePre, types::ComponentItem},
+};
+
+use super::{
+    Wasm,
+    bindings::exports::jackfield::plugin::{route, route_on_failure},
+    instance::{Guest, WasmInstance, ended},
+    state::{Ended, Limiter, State},
+};
+use crate::{
+    HostConfig, WasmLimits,
+    body::{Body, Instance, failure},
+    cpu,
+    settings::Settings,
+    ticker::Slot,
+};
+
+/// The interfaces a plugin may import; what else it asks for is refused by name.
+const IMPORTS: [&str; 3] = [
+    "jackfield:plugin/types@1.0.0",
+    "jackfield:plugin/snapshot@1.0.0",
+    "jackfield:plugin/logging@1.0.0",
+];
+
+/// How many instances live and were made, over all workers.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    pub(crate) alive: AtomicUsize,
+    pub(crate) made: AtomicU64,
+}
+
+/// One that is counted while it lives.
+#[derive(Debug)]
+pub(crate) struct Counted(Arc<Census>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.alive.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A compiled and linked component.
+pub(crate) struct Component {
+    linked: InstancePre<State>,
+    route: Option<route::GuestIndices>,
+    route_on_failure: Option<route_on_failure::GuestIndices>,
+    settings: Arc<Settings>,
+    memory_limit: usize,
+    limits: WasmLimits,
+    instances_max: usize,
+    census: Arc<Census>,
+}
+
+impl Component {
+    /// Compiles and links `code`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it and what to do.
+    pub(crate) fn new(
+        wasm: &Wasm,
+        digest: Digest,
+        code: &[u8],
+        settings: Arc<Settings>,
+        config: &HostConfig,
+        census: Arc<Census>,
+    ) -> Result<Self, (String, String)> {
+        let component = wasm.cache.component(&wasm.engine, digest, code).map_err(|reason| {
+            (reason, "build it with the SDK for wasm32-unknown-unknown against sdk/wit/v1".into())
+        })?;
+        for (name, item) in component.component_type().imports(&wasm.engine) {
+            check_import(name, &item.ty, &settings)?;
+        }
+        let linker = wasm.linker(settings.grants).map_err(|error| internal(&error))?;
+        let linked = linker.instantiate_pre(&component).map_err(|error| {
+            (
+                format!("does not fit the contract: {error:#}"),
+                "build it against the files in sdk/wit/v1 of this version".into(),
+            )
+        })?;
+        Ok(Self {
+            route: route::GuestIndices::new(&linked).ok(),
+            route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
+            linked,
+            settings,
+            memory_limit: config.memory_limit,
+            limits: config.wasm,
+            instances_max: config.instances_max,
+            census,
+        })
+    }
+
+    fn counted(&self) -> Result<Counted, Failure> {
+        let counted = Counted(Arc::clone(&self.census));
+        if self.census.alive.fetch_add(1, Ordering::Relaxed) >= self.instances_max {
+            let detail = format!("{} instances live already (instances_max)", self.instances_max);
+            return Err(failure(FailureKind::Memory, detail));
+        }
+        self.census.made.fetch_add(1, Ordering::Relaxed);
+        Ok(counted)
+    }
+
+    fn store(&self) -> Store<State> {
+        let limiter = Limiter {
+            memory_max: self.memory_limit,
+            memory: 0,
+            elements_max: self.limits.table_elements_max,
+            elements: 0,
+            parts_max: self.limits.parts_max,
+        };
+        let state = State::new(limiter, Arc::clone(&self.settings));
+        let mut store = Store::new(self.linked.engine(), state);
+        store.limiter(|state| &mut state.limiter);
+        store.set_hostcall_fuel(self.limits.hostcall_bytes_max);
+        store.epoch_deadline_callback(|_| {
+            if cpu::is_over() { Err(Ended::Time.into()) } else { Ok(UpdateDeadline::Continue(1)) }
+        });
+        store.set_epoch_deadline(1);
+        store
+    }
+}
+
+impl Body for Component {
+    fn answers(&self, hook: Hook) -> bool {
+        match hook {
+            Hook::Route => self.route.is_some(),
+            Hook::RouteOnFailure => self.route_on_failure.is_some(),
+        }
+    }
+
+    fn instance(&self, slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure> {
+        let counted = self.counted()?;
+        let mut store = self.store();
+        let in_guest = slot.enter();
+        let instance = self.linked.instantiate(&mut store);
+        drop(in_guest);
+        let instance = instance.map_err(|error| ended(&error, store.data_mut()))?;
+        let mut guest = Guest { route: None, route_on_failure: None };
+        if let Some(indices) = &self.route {
+            let loaded = indices.load(&mut store, &instance);
+            guest.route = Some(loaded.map_err(|error| ended(&error, store.data_mut()))?);
+        }
+        if let Some(indices) = &self.route_on_failure {
+            let loaded = indices.load(&mut store, &instance);
+            guest.route_on_failure = Some(loaded.map_err(|error| ended(&error, store.data_mut()))?);
+        }
+        Ok(Box::new(WasmInstance::new(store, guest, Arc::clone(slot), counted)))
+    }
+}
+
+fn check_import(
+    name: &str,
+    item: &ComponentItem,
+    settings: &Settings,
+) -> Result<(), (String, String)> {
+    let is_log = name == IMPORTS[2];
+    if is_log && !settings.grants.log {
+        let help = "add log = true to [need] in plugin.toml, or leave [need] out";
+        return Err((format!("imports {name}, which was not granted"), help.into()));
+    }
+    if IMPORTS.contains(&name) || !matches!(item, ComponentItem::ComponentInstance(_)) && name.is_empty() {
+        return Ok(());
+    }
+    let help = if name.starts_with("wasi:") {
+        "plugins have no WASI: build for wasm32-unknown-unknown instead of wasm32-wasip1 or wasip2"
+    } else {
+        "this version of the host offers the interfaces of sdk/wit/v1 and no others"
+    };
+    Err((format!("imports {name}, which the host does not offer"), help.into()))
+}
+
+fn internal(error: &wasmtime::Error) -> (String, String) {
+    (format!("the host's own interfaces do not link: {error:#}"), "report this as a bug".into())
+}

@@ -1,0 +1,85 @@
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
+
+use model::Digest;
+use wasmtime::{Engine, component::Component};
+use wit_component::ComponentEncoder;
+
+/// Compiled components by the digest of their code, the least recently used first.
+pub(crate) struct Cache {
+    components_max: usize,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Default)]
+struct Entries {
+    components: Vec<(Digest, Component)>,
+    hits: u64,
+}
+
+impl Cache {
+    pub(crate) fn new(components_max: usize) -> Self {
+        Self { components_max, entries: Mutex::default() }
+    }
+
+    /// The compiled form of `code`, whose digest is `digest`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with the code.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        code: &[u8],
+    ) -> Result<Component, String> {
+        if let Some(component) = self.kept(digest) {
+            return Ok(component);
+        }
+        let component = compile(engine, code)?;
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.components.push((digest, component.clone()));
+        let surplus = entries.components.len().saturating_sub(self.components_max);
+        entries.components.drain(..surplus);
+        Ok(component)
+    }
+
+    /// How many components are kept, and how often one was used again.
+    pub(crate) fn stats(&self) -> (usize, u64) {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        (entries.components.len(), entries.hits)
+    }
+
+    fn kept(&self, digest: Digest) -> Option<Component> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = entries.components.iter().position(|(kept, _)| *kept == digest)?;
+        let entry = entries.components.remove(at);
+        let component = entry.1.clone();
+        entries.components.push(entry);
+        entries.hits += 1;
+        Some(component)
+    }
+}
+
+fn compile(engine: &Engine, code: &[u8]) -> Result<Component, String> {
+    /// The magic number and version of a core module; a component has another version.
+    const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
+    let component = if code.starts_with(CORE_MODULE) {
+        Cow::Owned(componentize(code).map_err(|error| format!("is no plugin: {error}"))?)
+    } else if code.starts_with(b"\0asm") {
+        Cow::Borrowed(code)
+    } else {
+        return Err("is no WebAssembly".into());
+    };
+    Component::from_binary(engine, &component)
+        .map_err(|error| format!("does not compile: {error:#}"))
+}
+
+/// Makes a component of a core module that carries its interface types, as `wit-bindgen` leaves it.
+fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+    let encoder = ComponentEncoder::default().module(module);
+    let encoded = encoder.and_then(|encoder| encoder.validate(true).encode());
+    encoded.map_err(|error| format!("{error:#}"))
+}

@@ -1,0 +1,59 @@
+use std::{sync::Arc, time::Duration};
+
+use wasmtime::{
+    Config, Engine, OptLevel,
+    component::{HasSelf, Linker},
+};
+
+use super::{
+    bindings::jackfield::plugin::{logging, snapshot, types},
+    compile::Cache,
+    state::State,
+};
+use crate::{
+    HostConfig, HostError,
+    manifest::Grants,
+    ticker::{Slot, Ticker},
+};
+
+/// The WebAssembly engine of a host.
+pub(crate) struct Wasm {
+    pub(crate) engine: Engine,
+    pub(crate) cache: Cache,
+    ticker: Ticker,
+}
+
+impl Wasm {
+    pub(crate) fn new(config: &HostConfig) -> Result<Self, HostError> {
+        let engine_error = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let mut tunables = Config::new();
+        tunables
+            // Guests answer at once and never wait; without concurrency a call is several times cheaper.
+            .concurrency_support(false)
+            .epoch_interruption(true)
+            .max_wasm_stack(config.wasm.stack_bytes)
+            .wasm_relaxed_simd(false)
+            .cranelift_opt_level(OptLevel::Speed);
+        let engine = Engine::new(&tunables).map_err(engine_error)?;
+        // A guest in its first period is never looked at twice, so it is ended after one to two periods of CPU time.
+        let period = config.cpu_limit.clamp(Duration::from_millis(1), Duration::from_millis(10));
+        let ticker = Ticker::start(&engine, period).map_err(HostError::Ticker)?;
+        Ok(Self { engine, cache: Cache::new(config.compiled_max), ticker })
+    }
+
+    /// A place for one more worker to be watched at.
+    pub(crate) fn slot(&self) -> Arc<Slot> {
+        self.ticker.slot()
+    }
+
+    /// What a plugin with these grants may import.
+    pub(crate) fn linker(&self, grants: Grants) -> wasmtime::Result<Linker<State>> {
+        let mut linker = Linker::new(&self.engine);
+        types::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        snapshot::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        if grants.log {
+            logging::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        }
+        Ok(linker)
+    }
+}

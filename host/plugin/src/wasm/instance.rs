@@ -1,0 +1,208 @@
+use std::{fmt::Write, sync::Arc};
+
+use model::{
+    Moment,
+    hook::{
+        Ask, Attempt, CallFacts, Destination, Failure, FailureKind, Party, Question, Reason, Target,
+    },
+};
+use wasmtime::{Store, Trap};
+
+use super::{
+    bindings::{
+        exports::jackfield::plugin::{
+            route::{self, Verdict as RouteVerdict},
+            route_on_failure::{self, Verdict as FailureVerdict},
+        },
+        jackfield::plugin::types as wit,
+    },
+    body::Counted,
+    state::{Ended, State},
+};
+use crate::{
+    body::{Instance, failure},
+    metrics::nanos,
+    proposal::{Proposal, Proposed, ProposedTarget, clean},
+    ticker::Slot,
+};
+
+/// The hooks an instance exports.
+pub(crate) struct Guest {
+    pub(crate) route: Option<route::Guest>,
+    pub(crate) route_on_failure: Option<route_on_failure::Guest>,
+}
+
+/// A component at work.
+pub(crate) struct WasmInstance {
+    store: Store<State>,
+    guest: Guest,
+    slot: Arc<Slot>,
+    /// Buffers for the facts that are made into text.
+    conn_id: String,
+    source: String,
+    _counted: Counted,
+}
+
+impl WasmInstance {
+    pub(crate) fn new(store: Store<State>, guest: Guest, slot: Arc<Slot>, counted: Counted) -> Self {
+        let (conn_id, source) = (String::new(), String::new());
+        Self { store, guest, slot, conn_id, source, _counted: counted }
+    }
+}
+
+impl Instance for WasmInstance {
+    fn ask(&mut self, question: &Question, moment: Moment) -> Result<Proposal, Failure> {
+        let Self { store, guest, slot, conn_id, source, .. } = self;
+        let state = store.data_mut();
+        state.facts = Some(Arc::clone(&question.call));
+        state.last_words = None;
+        store.set_epoch_deadline(1);
+        conn_id.clear();
+        source.clear();
+        // Writing to a string cannot fail.
+        let _written = write!(conn_id, "{}", question.call.conn_id);
+        let _written = write!(source, "{}", question.call.source);
+        let facts = facts(&question.call, moment, conn_id, source);
+        let in_guest = slot.enter();
+        let answer = match &question.ask {
+            Ask::Route => {
+                let guest = guest.route.as_ref().ok_or_else(not_exported)?;
+                guest.call_decide(&mut *store, facts).map(from_route)
+            }
+            Ask::RouteOnFailure { attempts, remaining } => {
+                let guest = guest.route_on_failure.as_ref().ok_or_else(not_exported)?;
+                let attempts: Vec<_> = attempts.iter().map(attempt).collect();
+                let remaining: Vec<_> = remaining.iter().map(target).collect();
+                guest.call_decide(&mut *store, facts, &attempts, &remaining).map(from_failure)
+            }
+        };
+        drop(in_guest);
+        answer.map_err(|error| ended(&error, store.data_mut()))
+    }
+}
+
+fn not_exported() -> Failure {
+    failure(FailureKind::Trap, "the component does not export this hook")
+}
+
+/// What an error of the engine means.
+pub(crate) fn ended(error: &wasmtime::Error, state: &mut State) -> Failure {
+    const LAST_WORDS_BYTES_MAX: usize = 300;
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        let kind = match ended {
+            Ended::Time => FailureKind::Time,
+            Ended::Memory { .. } | Ended::Elements { .. } => FailureKind::Memory,
+        };
+        let limit = match ended {
+            Ended::Time => "cpu_limit",
+            Ended::Memory { .. } => "memory_limit",
+            Ended::Elements { .. } => "table_elements_max",
+        };
+        return failure(kind, format!("{ended}, more than {limit} allows"));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => {
+            failure(FailureKind::Trap, "overflowed its stack (stack_bytes); recursion without end?")
+        }
+        Some(trap) => {
+            let last_words = state.last_words.take().map_or_else(String::new, |text| {
+                format!("; its last words: {}", clean(text, LAST_WORDS_BYTES_MAX))
+            });
+            failure(FailureKind::Trap, format!("trapped: {trap}{last_words}"))
+        }
+        // Neither ended nor trapped: the values it passed cannot be read (RFC-less, the canonical ABI).
+        None => failure(
+            FailureKind::BadAnswer,
+            format!("its values cannot be read: {}", clean(format!("{error:#}"), 500)),
+        ),
+    }
+}
+
+fn facts<'a>(
+    call: &'a CallFacts,
+    moment: Moment,
+    conn_id: &'a str,
+    source: &'a str,
+) -> wit::CallFacts<'a> {
+    let local = moment.local;
+    wit::CallFacts {
+        conn_id,
+        call_id: &call.call_id,
+        tenant: &call.tenant,
+        ingress: &call.ingress,
+        source,
+        caller: party(&call.caller),
+        callee: party(&call.callee),
+        at_ms: moment.at_ms,
+        local: wit::LocalTime {
+            year: local.year,
+            month: local.month,
+            day: local.day,
+            weekday: local.weekday,
+            hour: local.hour,
+            minute: local.minute,
+            second: local.second,
+            utc_offset_min: local.utc_offset_min,
+        },
+    }
+}
+
+fn party(party: &Party) -> wit::Party<'_> {
+    wit::Party {
+        uri: &party.uri,
+        user: &party.user,
+        host: &party.host,
+        display: &party.display,
+    }
+}
+
+fn attempt(attempt: &Attempt) -> wit::Attempt<'_> {
+    wit::Attempt {
+        target: target(&attempt.target),
+        status: attempt.status,
+        lasted_ms: nanos(attempt.lasted) / 1_000_000,
+    }
+}
+
+fn target(target: &Target) -> wit::TargetParam<'_> {
+    let (kind, value) = match &target.to {
+        Destination::Aor(aor) => ("aor", aor.as_str()),
+        Destination::Uri(uri) => ("uri", uri.as_str()),
+    };
+    let ring_ms = target.ring.map_or(0, |ring| ring.as_millis());
+    wit::TargetParam { kind, value, ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX), attrs: &[] }
+}
+
+fn from_route((verdict, reasons): (RouteVerdict, Vec<wit::Reason>)) -> Proposal {
+    let verdict = match verdict {
+        RouteVerdict::Pass => Proposed::Pass,
+        RouteVerdict::Plan(plan) => from_plan(plan),
+        RouteVerdict::Refuse(status) => Proposed::Refuse(status.into()),
+    };
+    Proposal { verdict, reasons: from_reasons(reasons) }
+}
+
+fn from_failure((verdict, reasons): (FailureVerdict, Vec<wit::Reason>)) -> Proposal {
+    let verdict = match verdict {
+        FailureVerdict::Pass => Proposed::Pass,
+        FailureVerdict::Proceed => Proposed::Proceed,
+        FailureVerdict::Replan(plan) => from_plan(plan),
+        FailureVerdict::Refuse(status) => Proposed::Refuse(status.into()),
+    };
+    Proposal { verdict, reasons: from_reasons(reasons) }
+}
+
+fn from_plan(plan: wit::Plan) -> Proposed {
+    let targets = plan.targets.into_iter().map(|target| ProposedTarget {
+        kind: target.kind,
+        value: target.value,
+        ring_ms: target.ring_ms.into(),
+    });
+    let media = plan.attrs.into_iter().find(|(name, _)| name == "media").map(|(_, value)| value);
+    Proposed::Plan { targets: targets.collect(), media }
+}
+
+fn from_reasons(reasons: Vec<wit::Reason>) -> Vec<Reason> {
+    let reasons = reasons.into_iter();
+    reasons.map(|reason| Reason { code: reason.code, text: reason.text }).collect()
+}

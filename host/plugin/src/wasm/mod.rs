@@ -1,0 +1,11 @@
+//! Plugins as WebAssembly components.
+
+mod bindings;
+mod body;
+mod compile;
+mod engine;
+mod instance;
+mod state;
+
+pub(crate) use body::{Census, Component};
+pub(crate) use engine::Wasm;

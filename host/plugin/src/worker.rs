@@ -1,0 +1,190 @@
+use std::{
+    cell::Cell,
+    marker::PhantomData,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Instant,
+};
+
+use model::{
+    Moment,
+    hook::{
+        Answer, Decision, Failure, FailureKind, Question, Reason, Step, StepOutcome, Verdict,
+    },
+};
+
+use crate::{
+    PluginHost,
+    body::{Instance, failure},
+    contain::contained,
+    generation::Generation,
+    metrics::nanos,
+    proposal::Checked,
+    tables::HookTable,
+    ticker::Slot,
+};
+
+/// Answers questions on one thread, with instances of its own.
+pub struct Worker {
+    host: Arc<PluginHost>,
+    slot: Arc<Slot>,
+    pool: Vec<Pooled>,
+    /// The host's count of sweeps when the pool was last cleaned.
+    sweeps_seen: u64,
+    /// State of the generator that decides how long an instance lives.
+    random: u64,
+    /// One thread uses it; it may move to that thread.
+    _not_sync: PhantomData<Cell<()>>,
+}
+
+struct Pooled {
+    key: u64,
+    generation: Weak<Generation>,
+    instance: Box<dyn Instance>,
+    /// Calls it may still answer; `None` is without end.
+    calls_left: Option<u32>,
+}
+
+impl Worker {
+    pub(crate) fn new(host: Arc<PluginHost>, number: u64) -> Self {
+        let slot = host.wasm.slot();
+        // Any seed but zero will do; workers differ so that their instances do not retire in step.
+        let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        Self { host, slot, pool: Vec::new(), sweeps_seen: 0, random, _not_sync: PhantomData }
+    }
+
+    /// Puts the question to the plugins of its hook, in order, until one decides.
+    ///
+    /// It never panics and never waits. At worst it uses `cpu_limit` of CPU time for each plugin of the hook (half as much again
+    /// for WebAssembly, which is looked at in steps). Where no plugin decides the verdict is [`Verdict::BuiltIn`].
+    pub fn answer(&mut self, question: &Question, moment: Moment) -> Answer {
+        self.sweep();
+        let tables = self.host.tables.load();
+        let (table, is_pinned) = tables.pick(question.pin.as_ref());
+        let (verdict, mut decision) = self.decide(table, question, moment);
+        if !is_pinned {
+            let text = "the plugins this call began with were dropped (generations_max); the current ones were asked";
+            decision.reasons.insert(0, Reason { code: "unpinned".into(), text: text.into() });
+        }
+        Answer { id: question.id, verdict, pin: Some(table.token.clone()), decision }
+    }
+
+    /// Drops instances of generations that no table holds. [`answer`](Self::answer) does it by itself; a worker that is idle
+    /// calls it about once a second so that a replaced plugin's memory is given back.
+    pub fn sweep(&mut self) {
+        let sweeps = self.host.sweeps.load(Ordering::Relaxed);
+        if sweeps != self.sweeps_seen {
+            self.sweeps_seen = sweeps;
+            self.pool.retain(|pooled| pooled.generation.strong_count() > 0);
+        }
+    }
+
+    fn decide(
+        &mut self,
+        table: &HookTable,
+        question: &Question,
+        moment: Moment,
+    ) -> (Verdict, Decision) {
+        let hook = question.hook();
+        let chain = table.chain(hook);
+        let steps = Vec::with_capacity(chain.len());
+        let mut decision = Decision { hook, decided_by: None, steps, reasons: Vec::new() };
+        for generation in chain {
+            let (checked, step) = self.step(generation, question, moment);
+            decision.steps.push(step);
+            if let Some(Checked { verdict: Some(verdict), reasons }) = checked {
+                decision.decided_by = Some(generation.reference.clone());
+                decision.reasons = reasons;
+                return (verdict, decision);
+            }
+        }
+        (Verdict::BuiltIn, decision)
+    }
+
+    /// Asks one generation and keeps the books.
+    fn step(
+        &mut self,
+        generation: &Arc<Generation>,
+        question: &Question,
+        moment: Moment,
+    ) -> (Option<Checked>, Step) {
+        let hook = question.hook();
+        let started = Instant::now();
+        let now = self.host.nanos_at(started);
+        let result = match generation.strikes(hook).rest(now) {
+            Some(rest) => {
+                let detail = format!("in quarantine for another {:.1} s", rest.as_secs_f64());
+                Err(failure(FailureKind::Quarantined, detail))
+            }
+            None => {
+                let result = self.ask(generation, question, moment, started);
+                if let Err(failure) = &result {
+                    self.strike(generation, question, failure, now);
+                }
+                result
+            }
+        };
+        let took_ns = nanos(started.elapsed());
+        let outcome = match &result {
+            Ok(Checked { verdict: Some(_), .. }) => StepOutcome::Decided,
+            Ok(Checked { verdict: None, .. }) => StepOutcome::Passed,
+            Err(failure) => StepOutcome::Failed(failure.clone()),
+        };
+        generation.metrics.count(hook, &outcome, took_ns);
+        let step = Step { generation: generation.reference.clone(), outcome, took_ns };
+        (result.ok(), step)
+    }
+
+    fn ask(
+        &mut self,
+        generation: &Arc<Generation>,
+        question: &Question,
+        moment: Moment,
+        started: Instant,
+    ) -> Result<Checked, Failure> {
+        let Self { host, slot, pool, random, .. } = self;
+        let at = pool.iter().position(|pooled| pooled.key == generation.key);
+        let at = at.unwrap_or(pool.len());
+        let result = contained(started, host.config.cpu_limit, || {
+            if at == pool.len() {
+                let instance = generation.body.instance(slot)?;
+                let calls_left = lifetime(random, host.config.instance_calls);
+                let (key, generation) = (generation.key, Arc::downgrade(generation));
+                pool.push(Pooled { key, generation, instance, calls_left });
+            }
+            let pooled = pool.get_mut(at);
+            let pooled = pooled.ok_or_else(|| failure(FailureKind::Trap, "no instance"))?;
+            pooled.calls_left = pooled.calls_left.map(|left| left.saturating_sub(1));
+            pooled.instance.ask(question, moment)?.check(question, &host.config.answer)
+        });
+        let is_spent = pool.get(at).is_some_and(|pooled| pooled.calls_left == Some(0));
+        if at < pool.len() && (result.is_err() || is_spent) {
+            // After a failure nobody knows what state the instance is in.
+            pool.swap_remove(at);
+        }
+        result
+    }
+
+    fn strike(&self, generation: &Generation, question: &Question, failure: &Failure, now: u64) {
+        let hook = question.hook();
+        let policy = &self.host.config.quarantine;
+        let is_quarantined = generation.strikes(hook).strike(now, policy);
+        tracing::warn!(
+            plugin = %generation.reference, %hook, call = %question.call.conn_id,
+            kind = failure.kind.name(), detail = failure.detail, "plugin failed a decision"
+        );
+        if is_quarantined {
+            let rest_s = policy.rest.as_secs_f64();
+            tracing::warn!(plugin = %generation.reference, %hook, rest_s, "plugin quarantined");
+        }
+    }
+}
+
+/// How many calls a new instance will answer: a pseudo-random number between the bounds (xorshift64).
+fn lifetime(random: &mut u64, bounds: Option<(u32, u32)>) -> Option<u32> {
+    let (min, max) = bounds?;
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    let span = u64::from(max.saturating_sub(min)) + 1;
+    Some(min.saturating_add(u32::try_from(*random % span).unwrap_or(0)).max(1))
+}
