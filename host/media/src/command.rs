@@ -46,7 +46,8 @@ pub enum RelayCommand {
         /// How many streams in all.
         streams: u8,
     },
-    /// Where a party has said it receives a stream. Learning of the party's real address begins anew.
+    /// Where a party has said it receives a stream. Learning of the party's real address begins anew if it is another address than
+    /// the last one.
     Remote {
         /// The call's relay.
         relay: RelayId,

@@ -34,7 +34,7 @@ pub enum RelayEvent {
         /// The address.
         from: SocketAddr,
     },
-    /// Nothing has come from either party for the relay's time-out. Told once.
+    /// Nothing has come from either party for the relay's time-out. Told once for each such silence.
     Silent {
         /// The call's relay.
         relay: RelayId,
@@ -68,6 +68,8 @@ pub enum Refusal {
     TooManyStreams,
     /// More relays than the node may have.
     TooManyRelays,
+    /// More commands wait than the relay takes.
+    TooManyCommands,
 }
 
 /// What one stream carried.
@@ -79,8 +81,12 @@ pub struct StreamStats {
     pub from_b: u64,
     /// Bytes of the payload of UDP, both ways.
     pub bytes: u64,
-    /// Packets of strangers, dropped.
+    /// Packets of strangers, and those an address was learned by before it was believed, dropped.
     pub strangers: u64,
-    /// Packets that had nowhere to go yet, dropped.
+    /// Packets that had nowhere to go (the other party is not known yet, or is on hold), dropped.
     pub homeless: u64,
+    /// Packets beyond the rate a stream may have, dropped.
+    pub excess: u64,
+    /// Packets the system would not send.
+    pub unsent: u64,
 }

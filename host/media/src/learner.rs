@@ -1,14 +1,21 @@
 //! Where a party's media really comes from, and whose packets are let through.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use model::Instant;
+
+use crate::packet::ssrc;
 
 /// How addresses are learned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LearnerConfig {
-    /// Packets in a row from one address that is not the signalled one before it is believed (a phone behind NAT).
+    /// Packets in a row from an address that nobody has vouched for before it is believed (a phone behind NAT).
     pub packets_to_lock: u8,
+    /// The longest such a row may take: slower, and it is a scanner that knocks now and then.
+    pub row_within: Duration,
     /// Silence of the locked address after which another one that goes on with the same SSRC is believed (a NAT that gave the
     /// phone another port).
     pub relearn_after: Duration,
@@ -16,28 +23,55 @@ pub struct LearnerConfig {
 
 impl Default for LearnerConfig {
     fn default() -> Self {
-        Self { packets_to_lock: 3, relearn_after: Duration::from_secs(2) }
+        Self {
+            packets_to_lock: 3,
+            row_within: Duration::from_secs(1),
+            relearn_after: Duration::from_secs(2),
+        }
     }
 }
 
-/// Learns the address of one party for one stream, RTP and RTCP apart.
+/// Learns the address of one party for one stream; RTP and RTCP have a learner each.
 ///
-/// Until an address is locked, media goes to the signalled one. A packet from exactly there locks it at once. Packets from
-/// elsewhere lock only when several come in a row from one address, look like RTP or RTCP, and none has come from the signalled
-/// address; they are not let through before. Once locked, strangers are dropped (no RTP bleed), until the signalled address changes
-/// or the locked one has been silent and the same SSRC goes on from another.
+/// Media goes to the signalled address until another one is locked. What locks an address, and whose packets are let through:
+///
+/// | a packet | nothing signalled | not locked yet | locked |
+/// |---|---|---|---|
+/// | from the locked address | - | - | let through |
+/// | from the signalled address | dropped | **locks** | **locks** as the last of a row |
+/// | from a host that is vouched for | dropped | **locks** | as a stranger's |
+/// | from a stranger | dropped | **locks** as the last of a row | dropped, **locks** only if the locked address is silent for `relearn_after` and the SSRC is the same |
+/// | that is neither RTP nor RTCP | dropped | let through from the signalled address only, teaches nothing | let through from the locked address only |
+///
+/// A row is `packets_to_lock` packets from one address with one SSRC within `row_within`, with no packet of another candidate
+/// between. Its earlier packets are dropped: forty milliseconds of the beginning are cheaper than a stranger's voice in a call. A
+/// private or otherwise odd signalled address is treated as any other, because it may be right.
+///
+/// The signalled address may take a lock that a row gave away, because a gateway may play its announcements from elsewhere first;
+/// nobody else may, save the source that was locked, known by its SSRC (a random 32-bit number that a stranger does not see).
 #[derive(Clone, Debug, Default)]
 pub struct Learner {
     signalled: Option<SocketAddr>,
+    vouched: Option<IpAddr>,
+    held: bool,
     locked: Option<Lock>,
-    candidate: Option<(SocketAddr, u8)>,
+    candidate: Option<Candidate>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Lock {
     from: SocketAddr,
-    ssrc: Option<u32>,
-    last_at: Instant,
+    ssrc: u32,
+    heard_at: Instant,
+}
+
+/// A row of packets.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    from: SocketAddr,
+    ssrc: u32,
+    began_at: Instant,
+    seen: u8,
 }
 
 /// What to do with a packet.
@@ -52,12 +86,21 @@ pub enum Verdict {
 }
 
 impl Learner {
-    /// The party has said where it receives; `None` when nothing shall be sent to it. The same address again changes nothing, so a
-    /// re-INVITE does not open a gap for strangers.
+    /// The party has said where it receives; `None` when nothing shall be sent to it for now (hold with 0.0.0.0).
+    ///
+    /// Another address begins anew. The same one keeps what was learned, so that neither a session refresh nor the end of a hold
+    /// opens a gap for strangers.
     pub fn signal(&mut self, address: Option<SocketAddr>) {
-        if self.signalled != address {
-            *self = Self { signalled: address, ..Self::default() };
+        match address {
+            Some(_) if self.signalled == address => self.held = false,
+            Some(_) => *self = Self { signalled: address, ..Self::default() },
+            None => self.held = true,
         }
+    }
+
+    /// Packets from this host are the party's own: it is where its RTP comes from, and this learner is for its RTCP.
+    pub fn vouch(&mut self, host: IpAddr) {
+        self.vouched = Some(host);
     }
 
     /// Forgets everything: another party takes this side.
@@ -66,8 +109,15 @@ impl Learner {
     }
 
     /// Where to send to this party; `None` when nothing shall or can be sent.
+    #[must_use]
     pub fn destination(&self) -> Option<SocketAddr> {
-        self.signalled.map(|signalled| self.locked.map_or(signalled, |lock| lock.from))
+        if self.held { None } else { self.locked().or(self.signalled) }
+    }
+
+    /// The address that was learned; `None` until then.
+    #[must_use]
+    pub fn locked(&self) -> Option<SocketAddr> {
+        self.locked.map(|lock| lock.from)
     }
 
     /// Judges a packet that came from `from`.
@@ -78,68 +128,68 @@ impl Learner {
         packet: &[u8],
         config: &LearnerConfig,
     ) -> Verdict {
-        match &mut self.locked {
-            Some(lock) if lock.from == from => {
-                lock.last_at = now;
-                lock.ssrc = ssrc(packet).or(lock.ssrc);
-                Verdict::Forward
+        let ssrc = ssrc(packet);
+        if let Some(lock) = &mut self.locked
+            && lock.from == from
+        {
+            lock.heard_at = now;
+            lock.ssrc = ssrc.unwrap_or(lock.ssrc);
+            return Verdict::Forward;
+        }
+        match ssrc {
+            Some(ssrc) if self.believes(now, from, ssrc, config) => {
+                self.candidate = None;
+                self.locked = Some(Lock { from, ssrc, heard_at: now });
+                Verdict::Learned(from)
             }
-            Some(lock) => {
-                let silent = now.saturating_since(lock.last_at) >= config.relearn_after;
-                let same = lock.ssrc.is_some() && ssrc(packet) == lock.ssrc;
-                if silent && same { self.lock(now, from, packet) } else { Verdict::Stranger }
-            }
-            None if self.signalled == Some(from) => self.lock(now, from, packet),
-            None => self.consider(now, from, packet, config),
+            None if self.locked.is_none() && self.signalled == Some(from) => Verdict::Forward,
+            Some(_) | None => Verdict::Stranger,
         }
     }
 
-    fn consider(
+    /// Whether the party's address is `from`, by this packet and those before it.
+    fn believes(
         &mut self,
         now: Instant,
         from: SocketAddr,
-        packet: &[u8],
+        ssrc: u32,
         config: &LearnerConfig,
-    ) -> Verdict {
-        if ssrc(packet).is_none() {
-            return Verdict::Stranger;
+    ) -> bool {
+        let is_signalled = self.signalled == Some(from);
+        match self.locked {
+            _ if self.signalled.is_none() => false,
+            None => {
+                is_signalled
+                    || self.vouched == Some(from.ip())
+                    || self.ends_row(now, from, ssrc, config)
+            }
+            Some(_) if is_signalled => self.ends_row(now, from, ssrc, config),
+            Some(lock) => {
+                lock.ssrc == ssrc && now.saturating_since(lock.heard_at) >= config.relearn_after
+            }
         }
-        let seen = match self.candidate {
-            Some((candidate, seen)) if candidate == from => seen.saturating_add(1),
-            Some(_) | None => 1,
+    }
+
+    fn ends_row(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        ssrc: u32,
+        config: &LearnerConfig,
+    ) -> bool {
+        let row = match self.candidate {
+            Some(row)
+                if row.from == from
+                    && row.ssrc == ssrc
+                    && now.saturating_since(row.began_at) <= config.row_within =>
+            {
+                Candidate { seen: row.seen.saturating_add(1), ..row }
+            }
+            Some(_) | None => Candidate { from, ssrc, began_at: now, seen: 1 },
         };
-        self.candidate = Some((from, seen));
-        if seen >= config.packets_to_lock {
-            self.lock(now, from, packet)
-        } else {
-            Verdict::Stranger
-        }
+        self.candidate = Some(row);
+        row.seen >= config.packets_to_lock
     }
-
-    fn lock(&mut self, now: Instant, from: SocketAddr, packet: &[u8]) -> Verdict {
-        self.candidate = None;
-        self.locked = Some(Lock { from, ssrc: ssrc(packet), last_at: now });
-        Verdict::Learned(from)
-    }
-}
-
-/// Whether a packet on a shared port is RTCP and not RTP (RFC 5761 section 4).
-pub fn is_rtcp(packet: &[u8]) -> bool {
-    is_version_2(packet) && packet.get(1).is_some_and(|kind| (192..=223).contains(kind))
-}
-
-/// The SSRC of an RTP or RTCP packet (RFC 3550 sections 5.1 and 6.4); `None` for what is neither.
-fn ssrc(packet: &[u8]) -> Option<u32> {
-    if !is_version_2(packet) {
-        return None;
-    }
-    let at = if is_rtcp(packet) { 4 } else { 8 };
-    let bytes = packet.get(at..at + 4)?;
-    bytes.try_into().ok().map(u32::from_be_bytes)
-}
-
-fn is_version_2(packet: &[u8]) -> bool {
-    packet.first().is_some_and(|first| first >> 6 == 2)
 }
 
 #[cfg(test)]

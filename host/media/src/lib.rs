@@ -4,7 +4,9 @@
 mod command;
 mod event;
 mod learner;
+mod packet;
 
 pub use command::{RelayCommand, Side, StreamNo};
 pub use event::{Refusal, RelayEvent, StreamPorts, StreamStats};
-pub use learner::{Learner, LearnerConfig, Verdict, is_rtcp};
+pub use learner::{Learner, LearnerConfig, Verdict};
+pub use packet::{is_rtcp, ssrc};
