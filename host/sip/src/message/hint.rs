@@ -17,7 +17,8 @@ pub enum Hint<'a> {
     Unreadable,
 }
 
-/// Finds what decides the shard. It looks at no more than the header fields up to the one it wants and never copies.
+/// Finds what decides the shard. It looks at no more than the header fields up to the one it wants, and finds what
+/// [`Message::parse`](super::Message::parse) finds.
 pub fn shard_hint(datagram: &[u8]) -> Hint<'_> {
     let start = datagram.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     let datagram = datagram.get(start..).unwrap_or_default();
@@ -25,24 +26,32 @@ pub fn shard_hint(datagram: &[u8]) -> Hint<'_> {
         return Hint::KeepAlive;
     }
     let wanted = if datagram.starts_with(b"REGISTER ") { Name::To } else { Name::CallId };
-    let lines = datagram.split(|b| *b == b'\n').skip(1);
-    for line in lines {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            break;
-        }
-        let Some(colon) = line.iter().position(|b| *b == b':') else { continue };
-        let (name, value) = line.split_at(colon);
+    let mut rest = after_field(datagram);
+    while !rest.is_empty() && !rest.starts_with(b"\n") && !rest.starts_with(b"\r\n") {
+        let next = after_field(rest);
+        let field = rest.get(..rest.len() - next.len()).unwrap_or_default();
+        rest = next;
+        let Some(colon) = memchr::memchr(b':', field) else { continue };
+        let (name, value) = field.split_at(colon);
         if Name::classify(name.trim_ascii_end()) != wanted {
             continue;
         }
         let value = value.get(1..).unwrap_or_default().trim_ascii();
-        let Ok(value) = std::str::from_utf8(value) else { break };
         if wanted == Name::CallId {
-            return Hint::CallId(value);
+            return std::str::from_utf8(value).map_or(Hint::Unreadable, Hint::CallId);
         }
-        let aor = NameAddr::parse(value).ok().and_then(|to| to.parsed_uri().ok()?.aor());
+        // Folds are white space to an address, and its display name may be in any character set.
+        let value = String::from_utf8_lossy(value);
+        let aor = NameAddr::parse(&value).ok().and_then(|to| to.parsed_uri().ok()?.aor());
         return aor.map_or(Hint::Unreadable, Hint::RegisterAor);
     }
     Hint::Unreadable
+}
+
+/// What follows the first line and the lines folded into it (RFC 3261 section 7.3.1).
+fn after_field(bytes: &[u8]) -> &[u8] {
+    memchr::memchr_iter(b'\n', bytes)
+        .filter_map(|end| bytes.get(end + 1..))
+        .find(|next| !matches!(next, [b' ' | b'\t', ..]))
+        .unwrap_or_default()
 }

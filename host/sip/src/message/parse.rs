@@ -5,7 +5,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    CSeq, Message, Name, ParseError,
+    CSeq, Message, Name, ParseError, Via,
+    params::split_outside_quotes,
     view::{FieldAt, Start},
 };
 
@@ -43,8 +44,8 @@ impl Message {
             return Err(ParseError::NotSip("larger than message_bytes_max"));
         }
         let bytes = unfolded(bytes.slice(skipped..));
-        let scan = scan(bytes, limits)?;
-        let Scan { message, fault } = scan;
+        let Scan { mut message, fault } = scan(bytes, limits)?;
+        make_addresses_text(&mut message);
         match fault.or_else(|| fault_of(&message)) {
             None => Ok(message),
             Some(fault) => Err(refusal(message, fault)),
@@ -144,27 +145,42 @@ fn scan(bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
 }
 
 fn start_line(bytes: &[u8], line: Range<usize>) -> Result<(Start, Option<Fault>), ParseError> {
-    let text = bytes
-        .get(line.clone())
-        .and_then(|line| std::str::from_utf8(line).ok())
-        .ok_or(ParseError::NotSip("the start line is not text"))?;
-    let base = line.start;
-    let at = |from: usize, to: usize| to_u32(base + from)..to_u32(base + to);
-    if let Some(rest) = text.strip_prefix("SIP/2.0 ") {
-        let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-        let status = match code.as_bytes() {
-            [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9'] => code.parse().unwrap_or(0),
-            _ => return Err(ParseError::BadResponse("the status code is not 100 to 699")),
-        };
-        let reason = at(text.len() - reason.len(), text.len());
-        return Ok((Start::Response { status, reason }, None));
+    let text = bytes.get(line.clone()).unwrap_or_default();
+    let start = match text.split_at_checked(VERSION.len()) {
+        Some((version, rest)) if is_version(version) && rest.starts_with(b" ") => {
+            status_line(rest, to_u32(line.end))?
+        }
+        Some(_) | None => return request_line(text, line.start),
+    };
+    Ok((start, None))
+}
+
+/// What follows the version; the reason phrase may be in any character set, and absent with its space.
+fn status_line(rest: &[u8], end: u32) -> Result<Start, ParseError> {
+    let (code, reason) = match rest {
+        [b' ', a, b, c] => ([*a, *b, *c], 0),
+        [b' ', a, b, c, b' ', reason @ ..] => ([*a, *b, *c], reason.len()),
+        _ => return Err(ParseError::BadResponse("the status line has no status code")),
+    };
+    if !matches!(code, [b'1'..=b'6', b'0'..=b'9', b'0'..=b'9']) {
+        return Err(ParseError::BadResponse("the status code is not 100 to 699"));
     }
-    let (method, rest) = text.split_once(' ').ok_or(ParseError::NotSip("no start line"))?;
+    let status = code.into_iter().fold(0, |status, digit| status * 10 + u16::from(digit - b'0'));
+    Ok(Start::Response { status, reason: end - to_u32(reason)..end })
+}
+
+/// `begin` is where the line begins in the message. White space at its end is let pass.
+fn request_line(text: &[u8], begin: usize) -> Result<(Start, Option<Fault>), ParseError> {
+    let text =
+        std::str::from_utf8(text).map_err(|_| ParseError::NotSip("the start line is not text"))?;
+    let (method, rest) =
+        text.trim_ascii_end().split_once(' ').ok_or(ParseError::NotSip("no start line"))?;
     let (uri, version) = rest.rsplit_once(' ').ok_or(ParseError::NotSip("no protocol version"))?;
-    if method.is_empty() || !method.bytes().all(is_token) || !version.starts_with("SIP/") {
+    let is_sip = version.get(..4).is_some_and(|name| name.eq_ignore_ascii_case("SIP/"));
+    if method.is_empty() || !method.bytes().all(is_token) || !is_sip {
         return Err(ParseError::NotSip("no SIP start line"));
     }
-    let fault = if version != "SIP/2.0" {
+    let fault = if !is_version(version.as_bytes()) {
         Some(Fault { status: 505, what: "Version Not Supported" })
     } else if uri.is_empty()
         || uri.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"'))
@@ -173,8 +189,16 @@ fn start_line(bytes: &[u8], line: Range<usize>) -> Result<(Start, Option<Fault>)
     } else {
         None
     };
-    let from = method.len() + 1;
-    Ok((Start::Request { method: at(0, method.len()), uri: at(from, from + uri.len()) }, fault))
+    let uri_from = begin + method.len() + 1;
+    let method = to_u32(begin)..to_u32(begin + method.len());
+    Ok((Start::Request { method, uri: to_u32(uri_from)..to_u32(uri_from + uri.len()) }, fault))
+}
+
+const VERSION: &[u8] = b"SIP/2.0";
+
+/// Its case does not count (RFC 3261 section 7.1).
+const fn is_version(text: &[u8]) -> bool {
+    text.eq_ignore_ascii_case(VERSION)
 }
 
 fn field(bytes: &[u8], range: Range<usize>) -> Option<FieldAt> {
@@ -235,7 +259,9 @@ fn fault_of(message: &Message) -> Option<Fault> {
     if message.header(Name::CallId).is_none_or(|id| id.contains(char::is_whitespace)) {
         return Some(bad("Malformed Call-ID"));
     }
-    if message.top_via().is_err() {
+    // Every value of the first field, since they share its grammar; the fields below it are only ever copied.
+    let vias = message.header(Name::Via).unwrap_or_default();
+    if split_outside_quotes(vias, b',').any(|via| Via::parse(via).is_err()) {
         return Some(bad("Malformed Via"));
     }
     if message.from().is_err() {
@@ -255,6 +281,52 @@ fn fault_of(message: &Message) -> Option<Fault> {
     None
 }
 
+/// Replaces what is not UTF-8 in the fields that are read as addresses by question marks: some phones write display names in
+/// a character set of their own, and their calls shall pass. Copies only when there is something to replace.
+fn make_addresses_text(message: &mut Message) {
+    let header = message.bytes.get(..message.body.start as usize).unwrap_or_default();
+    if header.is_ascii() {
+        return;
+    }
+    let mut copy: Option<Vec<u8>> = None;
+    for field in message.fields.iter().filter(|field| holds_address(field.name)) {
+        let value = field.value.start as usize..field.value.end as usize;
+        if message.bytes.get(value.clone()).is_some_and(|value| std::str::from_utf8(value).is_err())
+        {
+            let copy = copy.get_or_insert_with(|| message.bytes.to_vec());
+            replace_invalid(copy.get_mut(value).unwrap_or_default());
+        }
+    }
+    if let Some(copy) = copy {
+        message.bytes = Bytes::from(copy);
+    }
+}
+
+const fn holds_address(name: Name) -> bool {
+    matches!(
+        name,
+        Name::Via
+            | Name::From
+            | Name::To
+            | Name::Contact
+            | Name::Route
+            | Name::RecordRoute
+            | Name::PAssertedIdentity
+            | Name::ReferTo
+            | Name::ReferredBy
+    )
+}
+
+fn replace_invalid(mut text: &mut [u8]) {
+    while let Err(error) = std::str::from_utf8(text) {
+        let (_, rest) = text.split_at_mut(error.valid_up_to());
+        let length = error.error_len().unwrap_or(rest.len());
+        let (invalid, rest) = rest.split_at_mut(length);
+        invalid.fill(b'?');
+        text = rest;
+    }
+}
+
 /// An answer needs the fields it copies; without them there is nobody to answer.
 fn refusal(message: Message, fault: Fault) -> ParseError {
     if !message.is_request() {
@@ -263,7 +335,9 @@ fn refusal(message: Message, fault: Fault) -> ParseError {
     let answerable = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq]
         .iter()
         .all(|name| message.header(*name).is_some());
-    if !answerable || message.top_via().is_err() {
+    // A later version of SIP may have its own in Via too, and is told 505 all the same.
+    let via = split_outside_quotes(message.header(Name::Via).unwrap_or_default(), b',').next();
+    if !answerable || !via.is_some_and(Via::has_sent_by) {
         return ParseError::NotSip(fault.what);
     }
     ParseError::Refused { status: fault.status, what: fault.what, request: Box::new(message) }

@@ -76,8 +76,7 @@ impl<'a> Uri<'a> {
             s if s.eq_ignore_ascii_case("sips") => Scheme::Sips,
             _ => return Err(UriError::Scheme),
         };
-        // A user part may hold `;` and `?` (RFC 3261 user-unreserved), so the last `@` before any host is looked for first.
-        let (user, rest) = match rest.rfind('@') {
+        let (user, rest) = match user_end(rest) {
             Some(at) => (rest.get(..at), rest.get(at + 1..).unwrap_or_default()),
             None => (None, rest),
         };
@@ -125,6 +124,13 @@ impl<'a> Uri<'a> {
         let default = if self.scheme == Scheme::Sips { 5061 } else { 5060 };
         Some(SocketAddr::new(ip, self.port.filter(|p| *p != 0).unwrap_or(default)))
     }
+}
+
+/// Where the `@` is that ends the user part. A user part may hold `;` and `?` (RFC 3261 user-unreserved), and some phones put
+/// a second `@` into it; but behind a host an `@` belongs to a parameter, and must not choose another host.
+fn user_end(text: &str) -> Option<usize> {
+    let head = text.find([';', '?']).and_then(|end| text.get(..end)).unwrap_or(text);
+    head.rfind('@').or_else(|| text.find('@'))
 }
 
 /// The comparison of RFC 3261 section 19.1.4 as far as bindings need it: scheme, user (case counts), host, port, and the

@@ -21,11 +21,21 @@ impl<'a> Via<'a> {
     /// # Errors
     /// With what is wrong, in words.
     pub fn parse(text: &'a str) -> Result<Self, &'static str> {
-        let text = text.trim();
-        let (protocol, rest) = text.split_once('/').ok_or("no protocol")?;
+        let (version, via) = Self::read(text)?;
+        if version == "2.0" { Ok(via) } else { Err("the protocol is not SIP/2.0") }
+    }
+
+    /// Whether it can be read apart from its version, which says where it comes from.
+    pub(crate) fn has_sent_by(text: &str) -> bool {
+        Via::read(text).is_ok()
+    }
+
+    /// The version and the rest of one value.
+    fn read(text: &'a str) -> Result<(&'a str, Self), &'static str> {
+        let (protocol, rest) = text.trim().split_once('/').ok_or("no protocol")?;
         let (version, rest) = rest.split_once('/').ok_or("no protocol version")?;
-        if !protocol.trim().eq_ignore_ascii_case("SIP") || version.trim() != "2.0" {
-            return Err("the protocol is not SIP/2.0");
+        if !protocol.trim().eq_ignore_ascii_case("SIP") {
+            return Err("the protocol is not SIP");
         }
         let rest = rest.trim_start();
         let end = rest.find(char::is_whitespace).ok_or("no sent-by")?;
@@ -33,7 +43,7 @@ impl<'a> Via<'a> {
         let at = rest.find(';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(at);
         let (host, port) = split_host_port(sent_by).map_err(|_| "sent-by is no host")?;
-        Ok(Self { transport, host, port, params: Params::new(params) })
+        Ok((version.trim(), Self { transport, host, port, params: Params::new(params) }))
     }
 
     /// The branch parameter.
