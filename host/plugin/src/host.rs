@@ -117,7 +117,11 @@ impl PluginHost {
         if sources.len() > self.config.plugins_max {
             let (have, max) = (sources.len(), self.config.plugins_max);
             let reason = format!("{have} plugins; at most {max} are loaded");
-            diagnostics.push(Diagnostic::new("plugins", reason, "load fewer, or raise plugins_max"));
+            diagnostics.push(Diagnostic::new(
+                "plugins",
+                reason,
+                "load fewer, or raise plugins_max",
+            ));
             return Err(ReloadError { diagnostics });
         }
         for source in sources {
@@ -126,7 +130,10 @@ impl PluginHost {
                 Ok(built) => {
                     let generation = built.generation();
                     let id = generation.reference.plugin.to_string();
-                    if plugins.iter().any(|p| p.generation.reference.plugin == generation.reference.plugin) {
+                    if plugins
+                        .iter()
+                        .any(|p| p.generation.reference.plugin == generation.reference.plugin)
+                    {
                         let reason = format!("a second plugin called `{id}`");
                         let help = "give each plugin an id of its own in its plugin.toml";
                         diagnostics.push(Diagnostic::new(source.to_string(), reason, help).of(&id));
@@ -152,7 +159,9 @@ impl PluginHost {
         }
         installed.plugins = plugins;
         let Installed { plugins, records, .. } = &mut *installed;
-        records.retain(|id, _| plugins.iter().any(|plugin| *plugin.generation.reference.plugin == **id));
+        records.retain(|id, _| {
+            plugins.iter().any(|plugin| *plugin.generation.reference.plugin == **id)
+        });
         installed.activated += installed.plugins.len() as u64;
         let loaded = installed.plugins.iter().map(|plugin| plugin.generation.reference.clone());
         let loaded = loaded.collect();
@@ -324,7 +333,11 @@ impl PluginHost {
             if table.is_pinned() {
                 installed.unpinned += 1;
                 let (token, calls) = (&table.token, table.token.holders() - 1);
-                tracing::warn!(?token, calls, "calls fall to the current plugins (generations_max)");
+                tracing::warn!(
+                    ?token,
+                    calls,
+                    "calls fall to the current plugins (generations_max)"
+                );
             }
         }
         let (current, former) = (Arc::clone(&tables.current), tables.former[surplus..].to_vec());

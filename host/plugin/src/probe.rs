@@ -4,9 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use model::{
     Aor, ConnId, HeaderBlock, LocalTime, Moment,
-    hook::{
-        Ask, Attempt, CallFacts, Destination, Hook, Party, Question, QuestionId, Target,
-    },
+    hook::{Ask, Attempt, CallFacts, Destination, Hook, Party, Question, QuestionId, Target},
 };
 
 /// Names a call that is none: the host of every party ends in `.invalid` (RFC 2606 section 2).
@@ -57,6 +55,7 @@ pub(crate) fn party(user: &str, host: &str) -> Party {
 
 /// Monday 3 January 2000, 12:00 UTC: always the same, so that a self-test gives the same answer at any hour.
 pub(crate) fn moment() -> Moment {
-    let local = LocalTime { year: 2000, month: 1, day: 3, weekday: 1, hour: 12, ..LocalTime::default() };
+    let local =
+        LocalTime { year: 2000, month: 1, day: 3, weekday: 1, hour: 12, ..LocalTime::default() };
     Moment { at_ms: 946_900_800_000, local }
 }

@@ -46,7 +46,11 @@ impl Proposal {
     /// # Errors
     ///
     /// A [`FailureKind::BadAnswer`] that says what is wrong and what to write.
-    pub(crate) fn check(self, question: &Question, limits: &AnswerLimits) -> Result<Checked, Failure> {
+    pub(crate) fn check(
+        self,
+        question: &Question,
+        limits: &AnswerLimits,
+    ) -> Result<Checked, Failure> {
         let verdict = match self.verdict {
             Proposed::Pass => None,
             Proposed::Plan { targets, media } => {
@@ -156,9 +160,7 @@ fn mode(media: Option<String>) -> Result<MediaMode, Failure> {
         None | Some("default") => Ok(MediaMode::Default),
         Some("anchor") => Ok(MediaMode::Anchor),
         Some("bypass") => Ok(MediaMode::Bypass),
-        Some(other) => {
-            Err(bad(format!("media is `{}`; it is `anchor` or `bypass`", shown(other))))
-        }
+        Some(other) => Err(bad(format!("media is `{}`; it is `anchor` or `bypass`", shown(other)))),
     }
 }
 

@@ -34,7 +34,12 @@ pub(crate) enum Level {
 }
 
 impl Settings {
-    pub(crate) fn new(plugin: Arc<str>, grants: Grants, config: toml::Table, limits: LogLimits) -> Self {
+    pub(crate) fn new(
+        plugin: Arc<str>,
+        grants: Grants,
+        config: toml::Table,
+        limits: LogLimits,
+    ) -> Self {
         let config = if grants.config { config } else { toml::Table::new() };
         let texts = config.iter().map(|(key, value)| (key.clone(), text(value))).collect();
         Self {

@@ -57,8 +57,10 @@ impl PluginHost {
         source: &Source,
         current: Option<&Arc<Generation>>,
     ) -> Result<Built, Diagnostic> {
-        let known_as = current.map_or_else(|| source.guess_id(), |g| g.reference.plugin.to_string());
-        let bundle = source.read(&self.config.files).map_err(|diagnostic| diagnostic.of(&known_as))?;
+        let known_as =
+            current.map_or_else(|| source.guess_id(), |g| g.reference.plugin.to_string());
+        let bundle =
+            source.read(&self.config.files).map_err(|diagnostic| diagnostic.of(&known_as))?;
         if let Some(current) = current
             && *current.reference.plugin != *bundle.id
         {
@@ -121,7 +123,8 @@ impl PluginHost {
 
     /// A generation of the plugin that has this digest and lives.
     fn find(&self, id: &str, digest: Digest, current: Option<&Arc<Generation>>) -> Option<Built> {
-        let is_it = |g: &&Arc<Generation>| g.reference.digest == digest && *g.reference.plugin == *id;
+        let is_it =
+            |g: &&Arc<Generation>| g.reference.digest == digest && *g.reference.plugin == *id;
         if let Some(same) = current.filter(is_it) {
             return Some(Built::Same(Arc::clone(same)));
         }
@@ -150,8 +153,9 @@ impl PluginHost {
                 let script = contained(Instant::now(), limit, || {
                     Ok(Script::new(&self.packages, code, file, &self.config, &settings))
                 });
-                let script = script
-                    .map_err(|failure| Diagnostic::new(file, failure.detail, "report this as a bug"))??;
+                let script = script.map_err(|failure| {
+                    Diagnostic::new(file, failure.detail, "report this as a bug")
+                })??;
                 Ok(Box::new(Arc::new(script)))
             }
         }
@@ -197,7 +201,8 @@ impl PluginHost {
             })
         };
         let callee = address(&vector.callee)?;
-        let caller = address(vector.caller.as_deref().unwrap_or("sip:self-test@jackfield.invalid"))?;
+        let caller =
+            address(vector.caller.as_deref().unwrap_or("sip:self-test@jackfield.invalid"))?;
         let question = probe::about(callee, caller, Ask::Route);
         let got = match self.try_out(body, &question) {
             Ok(checked) => shown(checked.verdict.as_ref()),
@@ -225,7 +230,8 @@ fn hooks(bundle: &Bundle, body: &dyn Body) -> Result<Vec<(Hook, i32)>, Diagnosti
     let Some(listed) = &bundle.manifest.hooks else {
         let hooks: Vec<_> = answered().map(|hook| (hook, PRIORITY_DEFAULT)).collect();
         if hooks.is_empty() {
-            let help = "export jackfield:plugin/route@1.0.0 or jackfield:plugin/route-on-failure@1.0.0";
+            let help =
+                "export jackfield:plugin/route@1.0.0 or jackfield:plugin/route-on-failure@1.0.0";
             return Err(Diagnostic::new(&bundle.code_file, "the plugin answers no hook", help));
         }
         return Ok(hooks);
@@ -247,7 +253,8 @@ fn hooks(bundle: &Bundle, body: &dyn Body) -> Result<Vec<(Hook, i32)>, Diagnosti
 
 /// Puts the place that a script's failure names into the diagnostic.
 fn place(diagnostic: Diagnostic, failure: &Failure, file: &str) -> Diagnostic {
-    let Some(rest) = failure.detail.strip_prefix(file).and_then(|rest| rest.strip_prefix(':')) else {
+    let Some(rest) = failure.detail.strip_prefix(file).and_then(|rest| rest.strip_prefix(':'))
+    else {
         return diagnostic;
     };
     let mut numbers = rest.split(':').map_while(|part| part.parse::<usize>().ok());

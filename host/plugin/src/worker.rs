@@ -7,9 +7,7 @@ use std::{
 
 use model::{
     Moment,
-    hook::{
-        Answer, Decision, Failure, FailureKind, Question, Reason, Step, StepOutcome, Verdict,
-    },
+    hook::{Answer, Decision, Failure, FailureKind, Question, Reason, Step, StepOutcome, Verdict},
 };
 
 use crate::{

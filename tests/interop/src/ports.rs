@@ -4,9 +4,9 @@ use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 
 /// The first port of the windows given out for media, below the range the kernel gives out by itself.
 const MEDIA_FIRST: u16 = 12_000;
-/// Ports of one window, and how many windows there are.
-const MEDIA_WINDOW: u16 = 200;
-const MEDIA_WINDOWS: u16 = 100;
+/// Ports of one window: 100 calls a second take four each and leave them to rest for 2 s.
+const MEDIA_WINDOW: u16 = 1200;
+const MEDIA_WINDOWS: u16 = 16;
 
 /// A UDP port of 127.0.0.1 that was free a moment ago.
 ///

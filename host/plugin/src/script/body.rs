@@ -45,7 +45,8 @@ impl Instance for Run {
             Ask::RouteOnFailure { attempts, remaining } => {
                 let attempts = attempts.iter().map(|a| Dynamic::from(AttemptValue::from(a)));
                 let remaining = remaining.iter().map(|t| Dynamic::from(TargetValue::from(t)));
-                let (attempts, remaining): (Array, Array) = (attempts.collect(), remaining.collect());
+                let (attempts, remaining): (Array, Array) =
+                    (attempts.collect(), remaining.collect());
                 self.call(hook, (call, attempts, remaining))
             }
         };
@@ -55,7 +56,10 @@ impl Instance for Run {
             Ok(verdict) => Ok(verdict.into_proposal()),
             Err(other) if other.is_unit() => Err(no_verdict(hook, "nothing")),
             Err(other) => {
-                let got = format!("a value of type {}", self.script.engine.map_type_name(other.type_name()));
+                let got = format!(
+                    "a value of type {}",
+                    self.script.engine.map_type_name(other.type_name())
+                );
                 Err(no_verdict(hook, &got))
             }
         }
@@ -76,7 +80,9 @@ impl Run {
     fn ended(&self, error: &mut EvalAltResult) -> Failure {
         let (kind, message) = match error.unwrap_inner() {
             EvalAltResult::ErrorTerminated(why, _) => match why.clone().into_immutable_string() {
-                Ok(why) if why == OVER_TIME => (FailureKind::Time, Some("used up its CPU time (cpu_limit)")),
+                Ok(why) if why == OVER_TIME => {
+                    (FailureKind::Time, Some("used up its CPU time (cpu_limit)"))
+                }
                 Ok(why) if why == OVER_MEMORY => {
                     (FailureKind::Memory, Some("holds more memory than memory_limit allows"))
                 }
@@ -88,9 +94,10 @@ impl Run {
             EvalAltResult::ErrorDataTooLarge(..) | EvalAltResult::ErrorTooManyVariables(_) => {
                 (FailureKind::Memory, None)
             }
-            EvalAltResult::ErrorStackOverflow(_) => {
-                (FailureKind::Trap, Some("calls nest deeper than call_levels_max; recursion without end?"))
-            }
+            EvalAltResult::ErrorStackOverflow(_) => (
+                FailureKind::Trap,
+                Some("calls nest deeper than call_levels_max; recursion without end?"),
+            ),
             // Rhai's errors, not ours: all others are mistakes of the script.
             _ => (FailureKind::Trap, None),
         };

@@ -89,7 +89,11 @@ fn register_call(engine: &mut Engine) {
             call.facts.headers.get(name).next().map_or_else(ImmutableString::new, string)
         })
         .register_fn("headers", |call: &mut CallValue, name: &str| {
-            call.facts.headers.get(name).map(|value| Dynamic::from(string(value))).collect::<Array>()
+            call.facts
+                .headers
+                .get(name)
+                .map(|value| Dynamic::from(string(value)))
+                .collect::<Array>()
         })
         .register_fn("has_header", |call: &mut CallValue, name: &str| {
             call.facts.headers.get(name).next().is_some()

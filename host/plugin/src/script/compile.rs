@@ -116,12 +116,15 @@ fn hooks(ast: &AST, text: &str, file: &str) -> Result<Vec<Hook>, Diagnostic> {
         if !found.any(|function| function.params.len() == arity) {
             let reason = format!("the function of hook {hook} takes {arity} parameter(s)");
             let (line, column) = place_of(text, &["fn ", name, "("]);
-            return Err(Diagnostic::new(file, reason, format!("write {signature}")).at(line, column));
+            return Err(
+                Diagnostic::new(file, reason, format!("write {signature}")).at(line, column)
+            );
         }
         hooks.push(hook);
     }
     if hooks.is_empty() {
-        let help = format!("write {} or {}", function(Hook::Route).2, function(Hook::RouteOnFailure).2);
+        let help =
+            format!("write {} or {}", function(Hook::Route).2, function(Hook::RouteOnFailure).2);
         return Err(Diagnostic::new(file, "the script answers no hook", help));
     }
     Ok(hooks)
@@ -148,8 +151,12 @@ fn place_of(text: &str, words: &[&str]) -> (usize, usize) {
 
 fn unparsable(error: &rhai::ParseError, file: &str) -> Diagnostic {
     let position = error.position();
-    Diagnostic::new(file, error.err_type().to_string(), "correct the line; scripts/README.md shows the language")
-        .at(position.line().unwrap_or(0), position.position().unwrap_or(0))
+    Diagnostic::new(
+        file,
+        error.err_type().to_string(),
+        "correct the line; scripts/README.md shows the language",
+    )
+    .at(position.line().unwrap_or(0), position.position().unwrap_or(0))
 }
 
 /// What an error says and where it arose, below the functions it went through.

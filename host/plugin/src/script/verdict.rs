@@ -72,10 +72,6 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_fn("to_string", |verdict: VerdictValue| format!("{:?}", verdict.0.verdict));
 }
 
-fn plan_of_text(text: ImmutableString) -> Result<VerdictValue, Box<EvalAltResult>> {
-    Ok(plan(vec![proposed(parse(&text)?)]))
-}
-
 fn register_targets(engine: &mut Engine) {
     engine
         .register_type_with_name::<TargetValue>("Target")
@@ -99,7 +95,11 @@ fn target(kind: &'static str, value: ImmutableString) -> TargetValue {
     TargetValue { kind, value, ring_ms: 0 }
 }
 
-fn ring(mut target: TargetValue, time: INT, unit_ms: u64) -> Result<TargetValue, Box<EvalAltResult>> {
+fn ring(
+    mut target: TargetValue,
+    time: INT,
+    unit_ms: u64,
+) -> Result<TargetValue, Box<EvalAltResult>> {
     let time = u64::try_from(time)
         .map_err(|_| error(format!("a target cannot ring for {time}; give a positive time")))?;
     target.ring_ms = time.saturating_mul(unit_ms);
@@ -107,14 +107,19 @@ fn ring(mut target: TargetValue, time: INT, unit_ms: u64) -> Result<TargetValue,
 }
 
 fn ring_float(mut target: TargetValue, seconds: FLOAT) -> Result<TargetValue, Box<EvalAltResult>> {
-    let time = std::time::Duration::try_from_secs_f64(seconds)
-        .map_err(|_| error(format!("a target cannot ring for {seconds} s; give a positive time")))?;
+    let time = std::time::Duration::try_from_secs_f64(seconds).map_err(|_| {
+        error(format!("a target cannot ring for {seconds} s; give a positive time"))
+    })?;
     target.ring_ms = nanos(time) / 1_000_000;
     Ok(target)
 }
 
 fn plan(targets: Vec<ProposedTarget>) -> VerdictValue {
     VerdictValue::new(Proposed::Plan { targets, media: None })
+}
+
+fn plan_of_text(text: ImmutableString) -> Result<VerdictValue, Box<EvalAltResult>> {
+    parse(&text).map(|target| plan(vec![proposed(target)]))
 }
 
 /// A list may hold targets, and URIs or AORs as text.
@@ -129,7 +134,9 @@ fn element(value: Dynamic) -> Result<ProposedTarget, Box<EvalAltResult>> {
     };
     match value.into_immutable_string() {
         Ok(text) => parse(&text).map(proposed),
-        Err(kind) => Err(error(format!("a plan is made of targets, not of {kind}; use aor(…) or uri(…)"))),
+        Err(kind) => {
+            Err(error(format!("a plan is made of targets, not of {kind}; use aor(…) or uri(…)")))
+        }
     }
 }
 

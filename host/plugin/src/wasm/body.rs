@@ -169,7 +169,9 @@ fn check_import(
         let help = "add log = true to [need] in plugin.toml, or leave [need] out";
         return Err((format!("imports {name}, which was not granted"), help.into()));
     }
-    if IMPORTS.contains(&name) || !matches!(item, ComponentItem::ComponentInstance(_)) && name.is_empty() {
+    if IMPORTS.contains(&name)
+        || !matches!(item, ComponentItem::ComponentInstance(_)) && name.is_empty()
+    {
         return Ok(());
     }
     let help = if name.starts_with("wasi:") {

@@ -44,7 +44,12 @@ pub(crate) struct WasmInstance {
 }
 
 impl WasmInstance {
-    pub(crate) fn new(store: Store<State>, guest: Guest, slot: Arc<Slot>, counted: Counted) -> Self {
+    pub(crate) fn new(
+        store: Store<State>,
+        guest: Guest,
+        slot: Arc<Slot>,
+        counted: Counted,
+    ) -> Self {
         let (conn_id, source) = (String::new(), String::new());
         Self { store, guest, slot, conn_id, source, _counted: counted }
     }
@@ -148,12 +153,7 @@ fn facts<'a>(
 }
 
 fn party(party: &Party) -> wit::Party<'_> {
-    wit::Party {
-        uri: &party.uri,
-        user: &party.user,
-        host: &party.host,
-        display: &party.display,
-    }
+    wit::Party { uri: &party.uri, user: &party.user, host: &party.host, display: &party.display }
 }
 
 fn attempt(attempt: &Attempt) -> wit::Attempt<'_> {
@@ -170,7 +170,12 @@ fn target(target: &Target) -> wit::TargetParam<'_> {
         Destination::Uri(uri) => ("uri", uri.as_str()),
     };
     let ring_ms = target.ring.map_or(0, |ring| ring.as_millis());
-    wit::TargetParam { kind, value, ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX), attrs: &[] }
+    wit::TargetParam {
+        kind,
+        value,
+        ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX),
+        attrs: &[],
+    }
 }
 
 fn from_route((verdict, reasons): (RouteVerdict, Vec<wit::Reason>)) -> Proposal {

@@ -4,8 +4,7 @@ use model::hook::CallFacts;
 use wasmtime::ResourceLimiter;
 
 use super::bindings::jackfield::plugin::{
-    logging,
-    snapshot,
+    logging, snapshot,
     types::{self, Level as GuestLevel},
 };
 use crate::settings::{Level, Settings};

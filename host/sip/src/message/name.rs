@@ -119,21 +119,41 @@ impl Name {
                 .find(|(_, _, compact)| *compact == Some(lower))
                 .map_or(Self::Other, |(name, _, _)| *name);
         }
-        let Some(first) = raw.first().map(u8::to_ascii_uppercase) else { return Self::Other };
-        // Length and first letter rule out nearly all of the table before any byte is compared.
-        TABLE
+        candidates(raw.len())
             .iter()
-            .find(|(_, long, _)| {
-                long.len() == raw.len()
-                    && long.as_bytes().first().is_some_and(|b| b.to_ascii_uppercase() == first)
-                    && long.as_bytes().eq_ignore_ascii_case(raw)
-            })
-            .map_or(Self::Other, |(name, _, _)| *name)
+            .copied()
+            .find(|name| name.as_str().as_bytes().eq_ignore_ascii_case(raw))
+            .unwrap_or(Self::Other)
     }
 
     /// The spelling of the RFC; empty for [`Name::Other`].
     pub fn as_str(self) -> &'static str {
         TABLE.get(self as usize).map_or("", |(_, long, _)| *long)
+    }
+}
+
+/// The names of one length, those that come most often first.
+const fn candidates(length: usize) -> &'static [Name] {
+    use Name::*;
+    match length {
+        2 => &[To],
+        3 => &[Via],
+        4 => &[From, CSeq, Date, Path, RAck, RSeq],
+        5 => &[Allow, Route, Event],
+        6 => &[Accept, Server, Reason, MinSe],
+        7 => &[CallId, Contact, Expires, Subject, Require, Privacy, Warning],
+        8 => &[ReferTo, Replaces],
+        9 => &[Supported, Timestamp, Diversion],
+        10 => &[UserAgent],
+        11 => &[MinExpires, RetryAfter, ReferredBy, Unsupported],
+        12 => &[MaxForwards, ContentType, RecordRoute, HistoryInfo],
+        13 => &[Authorization, ServiceRoute, ProxyRequire],
+        14 => &[ContentLength],
+        15 => &[SessionExpires],
+        16 => &[ContentEncoding, WwwAuthenticate],
+        18 => &[ProxyAuthenticate, SubscriptionState],
+        19 => &[PAssertedIdentity, ContentDisposition, ProxyAuthorization],
+        _ => &[],
     }
 }
 
