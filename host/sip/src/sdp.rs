@@ -1,17 +1,15 @@
 //! Session descriptions (RFC 8866), as far as a switch touches them: addresses, ports, directions. Every other byte passes.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    ops::Range,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
 /// A description, its lines found.
 #[derive(Clone, Debug)]
 pub struct Sdp<'a> {
-    lines: Vec<&'a str>,
-    session_connection: Option<IpAddr>,
+    /// Each with its end.
+    lines: Vec<&'a [u8]>,
+    session_connection: Option<Connection>,
     session_direction: Direction,
     media: Vec<Media<'a>>,
 }
@@ -27,11 +25,12 @@ pub struct Media<'a> {
     pub proto: &'a str,
     /// The formats, as they stand.
     pub formats: &'a str,
-    connection: Option<IpAddr>,
+    connection: Option<Connection>,
     direction: Direction,
     rtcp: Option<SocketAddrOrPort>,
     mux: bool,
-    lines: Range<usize>,
+    /// The place of its `m=` line.
+    begin: usize,
 }
 
 /// Which way a stream flows, from its sender's view (RFC 3264 section 5.1).
@@ -51,7 +50,7 @@ pub enum Direction {
 /// Why a description cannot be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum SdpError {
-    /// It is not UTF-8 text that begins with `v=0`.
+    /// It does not begin with `v=0`.
     #[error("the session description does not begin with v=0")]
     NotSdp,
     /// An `m=` line without its four parts, or with a port that is none.
@@ -76,7 +75,27 @@ pub const MEDIA_MAX: usize = 32;
 /// The most lines of a description that is read.
 pub const LINES_MAX: usize = 2000;
 
-const UNSPECIFIED: IpAddr = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+/// What a `c=` line names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Connection {
+    Address(IpAddr),
+    /// A host name. It is not resolved: where its media comes from is learned from the media.
+    Name,
+}
+
+impl Connection {
+    fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(ip) => Some(ip),
+            Self::Name => None,
+        }
+    }
+
+    /// The unspecified address: nothing shall be sent (RFC 3264 section 8.4, as RFC 2543 had it).
+    fn holds(self) -> bool {
+        self.address().is_some_and(|ip| ip.is_unspecified())
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum SocketAddrOrPort {
@@ -90,13 +109,12 @@ impl<'a> Sdp<'a> {
     /// # Errors
     /// Only for what must be read to relay the media; unknown lines pass.
     pub fn parse(body: &'a [u8]) -> Result<Self, SdpError> {
-        let text = std::str::from_utf8(body).map_err(|_| SdpError::NotSdp)?;
-        let lines: Vec<&str> =
-            text.lines().map(|l| l.trim_end_matches('\r')).take(LINES_MAX + 1).collect();
+        let lines: Vec<&[u8]> =
+            body.split_inclusive(|byte| *byte == b'\n').take(LINES_MAX + 1).collect();
         if lines.len() > LINES_MAX {
             return Err(SdpError::TooLong);
         }
-        if lines.first() != Some(&"v=0") {
+        if lines.first().map(|line| content(line)) != Some(b"v=0") {
             return Err(SdpError::NotSdp);
         }
         let mut sdp = Self {
@@ -106,32 +124,31 @@ impl<'a> Sdp<'a> {
             lines: Vec::new(),
         };
         for (at, line) in lines.iter().enumerate() {
-            sdp.take(at, line)?;
+            sdp.take(at, content(line))?;
         }
         sdp.lines = lines;
         Ok(sdp)
     }
 
-    fn take(&mut self, at: usize, line: &'a str) -> Result<(), SdpError> {
-        if let Some(rest) = line.strip_prefix("m=") {
+    fn take(&mut self, at: usize, line: &'a [u8]) -> Result<(), SdpError> {
+        if let Some(rest) = line.strip_prefix(b"m=") {
             if self.media.len() >= MEDIA_MAX {
                 return Err(SdpError::TooLong);
             }
-            let media = media_line(rest, at, self.session_direction);
+            let rest = std::str::from_utf8(rest).ok();
+            let media = rest.and_then(|rest| media_line(rest, at, self.session_direction));
             self.media.push(media.ok_or(SdpError::Media { line: at + 1 })?);
             return Ok(());
         }
-        if let Some(media) = self.media.last_mut() {
-            media.lines.end = at + 1;
-        }
-        if let Some(rest) = line.strip_prefix("c=") {
-            let address = connection(rest).ok_or(SdpError::Connection { line: at + 1 })?;
+        if let Some(rest) = line.strip_prefix(b"c=") {
+            let connection = std::str::from_utf8(rest).ok().and_then(connection);
+            let connection = connection.ok_or(SdpError::Connection { line: at + 1 })?;
             match self.media.last_mut() {
-                Some(media) => media.connection = Some(address),
-                None => self.session_connection = Some(address),
+                Some(media) => media.connection = Some(connection),
+                None => self.session_connection = Some(connection),
             }
-        } else if let Some(attribute) = line.strip_prefix("a=") {
-            self.attribute(attribute);
+        } else if let Some(attribute) = line.strip_prefix(b"a=") {
+            self.attribute(std::str::from_utf8(attribute).unwrap_or_default().trim_end());
         }
         Ok(())
     }
@@ -174,28 +191,37 @@ impl<'a> Sdp<'a> {
     /// every other byte stays.
     pub fn rewrite(&self, ours: &[Option<SocketAddr>]) -> Vec<u8> {
         let first = ours.iter().flatten().next().map(SocketAddr::ip);
-        let mut out =
-            String::with_capacity(self.lines.iter().map(|l| l.len() + 2).sum::<usize>() + 64);
+        let length: usize = self.lines.iter().map(|line| line.len()).sum();
+        let mut out = Vec::with_capacity(length + ROOM_FOR_LONGER_ADDRESSES);
+        let mut media = self.media.iter().enumerate().peekable();
+        let mut current = None;
         for (at, line) in self.lines.iter().enumerate() {
-            let section = self.media.iter().position(|media| media.lines.contains(&at));
-            let stream = section.and_then(|n| Some((n, self.media.get(n)?)));
-            match stream {
+            if let Some(entered) = media.next_if(|(_, media)| media.begin == at) {
+                current = Some(entered);
+            }
+            match current {
                 Some((n, media)) => {
                     let own = ours.get(n).copied().flatten().filter(|_| media.port != 0);
                     rewrite_media_line(&mut out, line, media, own, first);
                 }
-                None => rewrite_session_line(&mut out, line, first),
+                None => {
+                    let held = self.session_connection.is_some_and(Connection::holds);
+                    rewrite_session_line(&mut out, line, held, first);
+                }
             }
         }
-        out.into_bytes()
+        out
     }
 }
+
+/// More bytes than the description had, for which there is room at once.
+const ROOM_FOR_LONGER_ADDRESSES: usize = 64;
 
 /// An `m=` section within its description.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream<'s, 'a> {
     media: &'s Media<'a>,
-    session: Option<IpAddr>,
+    session: Option<Connection>,
 }
 
 impl<'a> std::ops::Deref for Stream<'_, 'a> {
@@ -209,7 +235,7 @@ impl<'a> std::ops::Deref for Stream<'_, 'a> {
 impl Stream<'_, '_> {
     /// Where the sender wants its RTP; `None` when the stream is refused or the address says that nothing shall be sent.
     pub fn rtp_addr(&self) -> Option<SocketAddr> {
-        let ip = self.media.connection.or(self.session)?;
+        let ip = self.media.connection.or(self.session)?.address()?;
         (self.media.port != 0 && !ip.is_unspecified()).then(|| SocketAddr::new(ip, self.media.port))
     }
 
@@ -235,8 +261,7 @@ impl Stream<'_, '_> {
     }
 
     fn holds(&self) -> bool {
-        let unspecified =
-            self.media.connection.or(self.session).is_some_and(|ip| ip.is_unspecified());
+        let unspecified = self.media.connection.or(self.session).is_some_and(Connection::holds);
         unspecified || matches!(self.media.direction, Direction::SendOnly | Direction::Inactive)
     }
 }
@@ -255,17 +280,19 @@ fn media_line(rest: &str, at: usize, direction: Direction) -> Option<Media<'_>> 
         direction,
         rtcp: None,
         mux: false,
-        lines: at..at + 1,
+        begin: at,
     })
 }
 
-/// `IN IP4 192.0.2.1` or `IN IP6 ::1`, a multicast suffix cut off. A name is not resolved: it counts as unspecified.
-fn connection(rest: &str) -> Option<IpAddr> {
+/// `IN IP4 192.0.2.1` or `IN IP6 ::1`, a multicast suffix cut off.
+fn connection(rest: &str) -> Option<Connection> {
     let mut parts = rest.split_ascii_whitespace();
     let (net, kind, address) = (parts.next()?, parts.next()?, parts.next()?);
     let address = address.split('/').next().unwrap_or_default();
     match (net, kind) {
-        ("IN", "IP4" | "IP6") => Some(address.parse().unwrap_or(UNSPECIFIED)),
+        ("IN", "IP4" | "IP6") => {
+            Some(address.parse().map_or(Connection::Name, Connection::Address))
+        }
         _ => None,
     }
 }
@@ -273,70 +300,80 @@ fn connection(rest: &str) -> Option<IpAddr> {
 fn rtcp(rest: &str) -> Option<SocketAddrOrPort> {
     let (port, address) = rest.split_once(' ').unwrap_or((rest, ""));
     let port = port.trim().parse().ok()?;
-    match connection(address) {
+    match connection(address).and_then(Connection::address) {
         Some(ip) if !ip.is_unspecified() => Some(SocketAddrOrPort::Addr(SocketAddr::new(ip, port))),
         Some(_) | None => Some(SocketAddrOrPort::Port(port)),
     }
 }
 
-fn put(out: &mut String, line: &str) {
-    out.push_str(line);
-    out.push_str("\r\n");
+/// A line without its end.
+fn content(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Writes `text` in the place of `line`, with the end that line has.
+fn replace(out: &mut Vec<u8>, line: &[u8], text: &str) {
+    let end = line.get(content(line).len()..).filter(|end| !end.is_empty());
+    out.extend_from_slice(text.as_bytes());
+    out.extend_from_slice(end.unwrap_or(b"\r\n"));
 }
 
 fn family(ip: IpAddr) -> &'static str {
     if ip.is_ipv4() { "IP4" } else { "IP6" }
 }
 
-fn rewrite_session_line(out: &mut String, line: &str, ours: Option<IpAddr>) {
-    let Some(ip) = ours else { return put(out, line) };
-    if line.starts_with("c=") {
-        put(out, &format!("c=IN {} {ip}", family(ip)));
-    } else if let Some(rest) = line.strip_prefix("o=") {
-        let parts: Vec<&str> = rest.splitn(4, ' ').collect();
-        match parts.as_slice() {
-            [user, id, version, _] => {
-                put(out, &format!("o={user} {id} {version} IN {} {ip}", family(ip)));
-            }
-            _ => put(out, line),
-        }
-    } else if !line.starts_with("a=ice-") {
-        put(out, line);
+fn rewrite_session_line(out: &mut Vec<u8>, line: &[u8], held: bool, ours: Option<IpAddr>) {
+    let Some(ip) = ours else { return out.extend_from_slice(line) };
+    if line.starts_with(b"c=") && !held {
+        replace(out, line, &format!("c=IN {} {ip}", family(ip)));
+    } else if let Some(origin) = line.strip_prefix(b"o=").and_then(address_of_origin) {
+        out.extend_from_slice(line.get(..line.len() - origin.len()).unwrap_or_default());
+        replace(out, line, &format!("IN {} {ip}", family(ip)));
+    } else if !line.starts_with(b"a=ice-") {
+        out.extend_from_slice(line);
     }
 }
 
+/// Network type, address type and address of an `o=` line: what follows user name, session id and version.
+fn address_of_origin(rest: &[u8]) -> Option<&[u8]> {
+    rest.splitn(4, |byte| *byte == b' ').nth(3)
+}
+
 fn rewrite_media_line(
-    out: &mut String,
-    line: &str,
+    out: &mut Vec<u8>,
+    line: &[u8],
     media: &Media<'_>,
     own: Option<SocketAddr>,
     session: Option<IpAddr>,
 ) {
-    let port = own.map_or(0, |addr| addr.port());
-    if line.starts_with("m=") {
-        return put(out, &format!("m={} {port} {} {}", media.kind, media.proto, media.formats));
+    if line.starts_with(b"m=") {
+        let port = own.map_or(0, |addr| addr.port());
+        let (kind, proto, formats) = (media.kind, media.proto, media.formats);
+        let space = if formats.is_empty() { "" } else { " " };
+        return replace(out, line, &format!("m={kind} {port} {proto}{space}{formats}"));
     }
-    if line.starts_with("c=") {
+    if line.starts_with(b"c=") {
         // Hold in the old way keeps its meaning: the unspecified address crosses as it is.
-        let held = media.connection.is_some_and(|ip| ip.is_unspecified());
+        let held = media.connection.is_some_and(Connection::holds);
         return match own.map(|addr| addr.ip()).or(session) {
-            Some(ip) if !held => put(out, &format!("c=IN {} {ip}", family(ip))),
-            Some(_) | None => put(out, line),
+            Some(ip) if !held => replace(out, line, &format!("c=IN {} {ip}", family(ip))),
+            Some(_) | None => out.extend_from_slice(line),
         };
     }
-    let Some(attribute) = line.strip_prefix("a=") else { return put(out, line) };
-    if attribute.starts_with("rtcp:") {
+    let attribute = line.strip_prefix(b"a=").unwrap_or_default();
+    if attribute.starts_with(b"rtcp:") {
         if let Some(addr) = own {
             let rtcp = if media.mux { addr.port() } else { addr.port().saturating_add(1) };
-            put(out, &format!("a=rtcp:{rtcp} IN {} {}", family(addr.ip()), addr.ip()));
+            replace(out, line, &format!("a=rtcp:{rtcp} IN {} {}", family(addr.ip()), addr.ip()));
         }
-    } else if !["candidate:", "end-of-candidates", "remote-candidates:", "ice-"]
-        .iter()
-        .any(|ice| attribute.starts_with(ice))
-    {
-        put(out, line);
+    } else if !ICE.iter().any(|ice| attribute.starts_with(ice)) {
+        out.extend_from_slice(line);
     }
 }
+
+/// How the attributes of ICE begin (RFC 8839): they name addresses of the sender, which the other side cannot reach here.
+const ICE: [&[u8]; 4] = [b"candidate:", b"end-of-candidates", b"remote-candidates:", b"ice-"];
 
 #[cfg(test)]
 #[path = "sdp_test.rs"]
