@@ -29,15 +29,10 @@ const INTRODUCTION: &str = "# Configuration\n\n\
     `--set sip.t1_ms=250`. A key that does not exist and a value that cannot be are errors that name the file, the line and what \
     to write instead; `jackfield check` reports them all without starting anything.\n";
 
-struct Field {
-    name: String,
-    doc: String,
-}
-
-/// The documented fields of structure `name` in `source`, and the structure's own doc comment.
-fn fields(source: &str, name: &str) -> (String, Vec<Field>) {
+/// The doc comment of structure `name` in `source`, and its fields, each with its own.
+pub(crate) fn documented_fields(source: &str, name: &str) -> (String, Vec<(String, String)>) {
     let mut doc = String::new();
-    let mut found: Option<(String, Vec<Field>)> = None;
+    let mut found: Option<(String, Vec<(String, String)>)> = None;
     for line in source.lines().map(str::trim) {
         if let Some(text) = line.strip_prefix("///") {
             if !doc.is_empty() {
@@ -53,7 +48,7 @@ fn fields(source: &str, name: &str) -> (String, Vec<Field>) {
             if let Some((field, _)) =
                 line.strip_prefix("pub ").and_then(|rest| rest.split_once(':'))
             {
-                fields.push(Field { name: field.to_owned(), doc: std::mem::take(&mut doc) });
+                fields.push((field.to_owned(), std::mem::take(&mut doc)));
             }
             found = Some((about, fields));
         } else if !line.starts_with("#[") {
@@ -88,18 +83,18 @@ fn default_text(value: Option<&toml::Value>) -> String {
 fn manual() -> String {
     let mut text = INTRODUCTION.to_owned();
     for (section, source, structure) in SECTIONS {
-        let (about, fields) = fields(source, structure);
+        let (about, fields) = documented_fields(source, structure);
         let (heading, about) = about.split_once(": ").expect("`[section]`: what it is about");
         let about = about[..1].to_uppercase() + &about[1..];
         write!(text, "\n## {heading}\n\n{about}\n\n| key | default | |\n|---|---|---|\n").unwrap();
         let defaults = defaults_of(section);
-        for field in fields {
-            let default = default_text(defaults.get(&field.name));
-            let path = format!("{section}.{}", field.name);
+        for (name, doc) in fields {
+            let default = default_text(defaults.get(&name));
+            let path = format!("{section}.{name}");
             let range = RANGES.iter().find(|(key, _, _)| *key == path);
             let range = range.map_or_else(String::new, |(_, min, max)| format!(" {min} to {max}."));
-            let doc = field.doc.replace('|', "\\|");
-            writeln!(text, "| `{}` | {default} | {doc}{range} |", field.name).unwrap();
+            let doc = doc.replace('|', "\\|");
+            writeln!(text, "| `{name}` | {default} | {doc}{range} |").unwrap();
         }
     }
     text
@@ -123,13 +118,13 @@ fn the_configuration_manual_is_current() {
 #[test]
 fn every_field_of_the_configuration_is_in_the_manual_with_a_doc_comment() {
     for (section, source, structure) in SECTIONS {
-        let (_, fields) = fields(source, structure);
-        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let (_, fields) = documented_fields(source, structure);
+        let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
         for key in defaults_of(section).keys() {
             assert!(names.contains(&key.as_str()), "[{section}] {key} is not documented");
         }
-        for field in &fields {
-            assert!(field.doc.ends_with('.'), "[{section}] {}: {:?}", field.name, field.doc);
+        for (name, doc) in &fields {
+            assert!(doc.ends_with('.'), "[{section}] {name}: {doc:?}");
         }
     }
 }

@@ -73,4 +73,7 @@ impl Config {
 }
 
 #[cfg(test)]
+pub(crate) use manual::documented_fields;
+
+#[cfg(test)]
 mod load_test;

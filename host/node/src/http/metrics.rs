@@ -1,4 +1,4 @@
-//! The counters as Prometheus reads them (text format 0.0.4). Each metric is declared once, in [`text`]'s tables.
+//! The counters as Prometheus reads them (text format 0.0.4). Each metric is declared once, in the tables.
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -17,6 +17,8 @@ pub(super) struct Sources<'a> {
 
 /// A metric of each worker: name, kind, help, value.
 type OfWorker = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
+/// A metric of the node.
+type OfNode = (&'static str, &'static str, &'static str, fn(&Sources<'_>) -> f64);
 /// A metric of the plugin host.
 type OfHost = (&'static str, &'static str, &'static str, fn(&HostStats) -> u64);
 /// A metric of each plugin at each hook.
@@ -120,6 +122,35 @@ const OF_HOST: &[OfHost] = &[
     ("jackfield_plugin_refused_total", COUNTER, "Versions refused.", |s| s.refused),
 ];
 
+const OF_NODE: &[OfNode] = &[
+    ("jackfield_registered_aors", GAUGE, "Addresses with contacts.", |s| s.registered as f64),
+    ("jackfield_decisions_total", COUNTER, "Decisions of plugins.", |s| s.decisions as f64),
+    ("jackfield_uptime_seconds", GAUGE, "Time since the start.", |s| s.uptime.as_secs_f64()),
+];
+
+/// By worker and status.
+const REFUSED: (&str, &str, &str) = (
+    "jackfield_sip_refused_total",
+    COUNTER,
+    "SIP requests refused before they made a call, by status.",
+);
+/// By plugin, hook and kind.
+const FAILED: (&str, &str, &str) =
+    ("jackfield_plugin_failed_total", COUNTER, "Questions the plugin failed, by kind.");
+
+/// Name, kind and help of every metric.
+#[cfg(test)]
+pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
+    let mut all: Vec<_> =
+        OF_WORKER.iter().map(|(name, kind, help, _)| (*name, *kind, *help)).collect();
+    all.push(REFUSED);
+    all.extend(OF_HOOK.iter().map(|(name, help, _)| (*name, COUNTER, *help)));
+    all.push(FAILED);
+    all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
+    all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
+    all
+}
+
 /// The whole text.
 pub(super) fn text(from: &Sources<'_>) -> String {
     let mut text = String::new();
@@ -129,8 +160,8 @@ pub(super) fn text(from: &Sources<'_>) -> String {
             line(&mut text, name, &format!("worker=\"{shard}\""), value(figures) as f64);
         }
     }
-    let refused = "jackfield_sip_refused_total";
-    head(&mut text, refused, COUNTER, "SIP requests refused before they made a call, by status.");
+    let (refused, kind, help) = REFUSED;
+    head(&mut text, refused, kind, help);
     for (shard, figures) in from.workers.iter().enumerate() {
         for (status, count) in &figures.sip.refused_by_status {
             let labels = format!("worker=\"{shard}\",status=\"{status}\"");
@@ -148,20 +179,16 @@ pub(super) fn text(from: &Sources<'_>) -> String {
         head(&mut text, name, kind, help);
         line(&mut text, name, "", value(from.plugins) as f64);
     }
-    for (name, kind, help, value) in [
-        ("jackfield_registered_aors", GAUGE, "Addresses with contacts.", from.registered as f64),
-        ("jackfield_decisions_total", COUNTER, "Decisions of plugins.", from.decisions as f64),
-        ("jackfield_uptime_seconds", GAUGE, "Time since the start.", from.uptime.as_secs_f64()),
-    ] {
+    for (name, kind, help, value) in OF_NODE {
         head(&mut text, name, kind, help);
-        line(&mut text, name, "", value);
+        line(&mut text, name, "", value(from));
     }
     text
 }
 
 fn failures(text: &mut String, hooks: &[HookStats]) {
-    let name = "jackfield_plugin_failed_total";
-    head(text, name, COUNTER, "Questions the plugin failed, by kind.");
+    let (name, kind, help) = FAILED;
+    head(text, name, kind, help);
     for hook in hooks {
         for (kind, count) in &hook.failures {
             let labels = format!("{},kind=\"{}\"", labels_of(hook), kind.name());
@@ -232,6 +259,7 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), declared, "a metric is declared twice");
+        assert_eq!(declared, super::declared().len(), "a metric is not in the manual");
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             assert!(line.starts_with("jackfield_"), "{line}");
         }

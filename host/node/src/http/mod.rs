@@ -5,6 +5,8 @@
 mod api;
 mod auth;
 mod convert;
+#[cfg(test)]
+mod manual;
 mod metrics;
 pub mod view;
 

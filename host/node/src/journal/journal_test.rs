@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    ConnId, HeaderBlock, Instant,
+    ConnId, HeaderBlock, Instant, LegId,
     hook::{CallFacts, Decision, Hook, Party, Reason},
 };
 use switch::{Cause, Fact};
@@ -98,4 +98,15 @@ fn the_scribe_takes_a_last_look_when_it_ends() {
     facts.send(Instant::ZERO, decided(1, "x"));
     drop(scribe);
     assert_eq!(journal.lock().entries.len(), 1);
+}
+
+#[test]
+fn what_only_a_finer_log_would_tell_takes_no_room() {
+    let (journal, facts) = journal(10, 1);
+    let alerting = Fact::LegAlerting { leg: LegId { conn: ConnId(1), number: 1 }, status: 180 };
+    for _ in 0..5 {
+        assert!(facts.send(Instant::ZERO, alerting.clone()));
+    }
+    assert!(facts.send(Instant::ZERO, decided(1, "x")));
+    assert_eq!(journal.entries(&all(10)).len(), 1);
 }

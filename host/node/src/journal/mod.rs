@@ -17,6 +17,7 @@ use std::{
 
 use model::{ConnId, Instant, hook::Decision};
 use switch::Fact;
+use tracing::level_filters::LevelFilter;
 
 use self::live::LiveCalls;
 use crate::{clock::Clock, config::JournalConfig};
@@ -51,9 +52,26 @@ pub struct Entry {
 pub struct FactSender(SyncSender<(Instant, Fact)>);
 
 impl FactSender {
-    /// Hands over `fact`, which happened at `at`; `false` when there was no room.
+    /// Hands over `fact`, which happened at `at`; `false` when there was no room. What nobody would read is not handed over.
     pub fn send(&self, at: Instant, fact: Fact) -> bool {
-        self.0.try_send((at, fact)).is_ok()
+        !is_read(&fact) || self.0.try_send((at, fact)).is_ok()
+    }
+}
+
+/// Whether anybody reads `fact`: some are for the log alone, and only at its finer levels.
+fn is_read(fact: &Fact) -> bool {
+    match fact {
+        Fact::CallOffered { .. }
+        | Fact::Decided { .. }
+        | Fact::Established { .. }
+        | Fact::Released { .. } => true,
+        Fact::LegOffered { .. }
+        | Fact::LegAlerting { .. }
+        | Fact::LegFailed { .. }
+        | Fact::Held { .. }
+        | Fact::Retrieved { .. }
+        | Fact::Registered { .. }
+        | Fact::Unregistered { .. } => LevelFilter::current() >= LevelFilter::DEBUG,
     }
 }
 

@@ -1,0 +1,75 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+//! Writes `docs/http-api.md` from the doc comments of what the API gives, and from the metrics' declarations.
+//!
+//! `JACKFIELD_UPDATE_DOCS=1 cargo test -p jackfield-node http_manual` rewrites the file.
+
+use std::{fmt::Write as _, path::Path};
+
+use super::metrics;
+
+const INTRODUCTION: &str = "# HTTP API\n\n\
+    <!-- Written by a test of host/node/src/http/manual.rs from the doc comments beside it; do not edit. -->\n\n\
+    The running switch answers on `http.bind` (`127.0.0.1:8080` by default) in JSON. With `http.token` set, every request carries \
+    `Authorization: Bearer TOKEN`; without it, only requests of programs on this machine are answered: a request with an `Origin` \
+    header, or with a host name other than `localhost`, is refused with 403. A request that is not granted is answered with \
+    `{\"error\": \"…\"}`.\n\n\
+    | request | answer |\n|---|---|\n\
+    | `GET /status` | [the node](#status) |\n\
+    | `GET /metrics` | [the counters](#metrics), for Prometheus |\n\
+    | `GET /api/calls?limit=N` | an array of [calls](#call), oldest first |\n\
+    | `POST /api/calls/CONN/hangup` | 202 when the call is being ended, 404 when there is none |\n\
+    | `GET /api/registrations?limit=N` | an array of [registrations](#registration) |\n\
+    | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
+    | `POST /api/plugins/reload?id=ID` | an array of [reloads](#reload), of one plugin or, without `id`, of all; status 422 when \
+    one was refused, 404 when there is no such plugin |\n\
+    | `GET /api/journal?limit=N&conn=CONN&call_id=ID` | an array of the newest [decisions](#decision), oldest first |\n";
+
+/// The structures in the manual's order.
+const STRUCTURES: [&str; 13] = [
+    "Status",
+    "Listener",
+    "Call",
+    "Leg",
+    "Registration",
+    "Contact",
+    "Plugin",
+    "HookFigures",
+    "Diagnostic",
+    "Reload",
+    "Decision",
+    "Step",
+    "Reason",
+];
+
+fn manual() -> String {
+    let source = include_str!("view.rs");
+    let mut text = INTRODUCTION.to_owned();
+    for structure in STRUCTURES {
+        let (about, fields) = crate::config::documented_fields(source, structure);
+        write!(text, "\n## {structure}\n\n{about}\n\n| field | |\n|---|---|\n").unwrap();
+        for (field, doc) in fields {
+            assert!(doc.ends_with('.'), "{structure}.{field}: {doc:?}");
+            writeln!(text, "| `{field}` | {doc} |").unwrap();
+        }
+    }
+    text.push_str("\n## Metrics\n\n| metric | kind | |\n|---|---|---|\n");
+    for (name, kind, help) in metrics::declared() {
+        writeln!(text, "| `{name}` | {kind} | {help} |").unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_http_manual_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/http-api.md");
+    let manual = manual();
+    if std::env::var_os("JACKFIELD_UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &manual).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == manual,
+        "docs/http-api.md is stale; run: \
+         JACKFIELD_UPDATE_DOCS=1 cargo test -p jackfield-node http_manual"
+    );
+}
