@@ -5,8 +5,6 @@
 mod api;
 mod auth;
 mod convert;
-#[cfg(test)]
-mod manual;
 mod metrics;
 pub mod view;
 
@@ -130,3 +128,6 @@ async fn serve(listener: TcpListener, router: axum::Router, limits: Limits) -> i
 #[cfg(test)]
 #[path = "http_test.rs"]
 mod tests;
+
+#[cfg(test)]
+mod manual;
