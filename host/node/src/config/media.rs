@@ -39,7 +39,7 @@ impl Default for MediaConfig {
             threads: 1,
             timeout_s: 60,
             dscp: 46,
-            relays_max: 5_000,
+            relays_max: 2_000,
         }
     }
 }
