@@ -53,12 +53,12 @@ def measure(kind, options):
             time.sleep(STATISTICS_SECONDS)
             repeated = result["retransmissions"] + int(callee.counters()["Retransmissions(C)"])
             subject.check_alive()
-            generations, unexplained = explain(caller.call_ids(), keep)
+            generations, changes, unexplained = explain(caller.call_ids(), keep)
             if result["errors"]:
                 print("\n".join(result["errors"]), file=sys.stderr)
             return {
                 "plugin": kind, "ok": result["calls_ok"], "failed": result["calls_failed"], "repeated": repeated,
-                "versions written": written, "generations that decided": generations, "unexplained": unexplained,
+                "versions written": written, "generations": generations, "changes of the one that decides": changes, "unexplained": unexplained,
             }
         finally:
             if callee:
@@ -79,15 +79,20 @@ def rewrite_while_running(plugin, caller, every):
 
 
 def explain(call_ids, limit):
-    """How many generations decided calls, and how many calls have not exactly one."""
+    """How many generations decided calls, how often the next call had another, and how many calls have not exactly one.
+
+    A version that comes back is the generation it was before: the same code and configuration have the same digest.
+    """
     generations_by_call = collections.defaultdict(list)
-    for entry in api.get(f"/api/journal?limit={limit}"):
+    entries = api.get(f"/api/journal?limit={limit}")
+    changes = sum(one["decided_by"] != next_["decided_by"] for one, next_ in zip(entries, entries[1:]))
+    for entry in entries:
         generations_by_call[entry["call_id"]].append(entry["decided_by"])
     deciding = {generation for generations in generations_by_call.values() for generation in generations if generation}
     unexplained = [call for call in call_ids if len(generations_by_call[call]) != 1 or not generations_by_call[call][0]]
     for call in unexplained[:3]:
         print(f"{call} was decided by {generations_by_call[call]}", file=sys.stderr)
-    return len(deciding), len(unexplained)
+    return len(deciding), changes, len(unexplained)
 
 
 if __name__ == "__main__":
