@@ -370,3 +370,7 @@ fn warn_if_open(config: &Config) {
         None => info!("no [[subscriber]] is configured: every user of our domains may register"),
     }
 }
+
+#[cfg(test)]
+#[path = "node_test.rs"]
+mod tests;

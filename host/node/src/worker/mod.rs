@@ -128,11 +128,12 @@ impl<D: Decide> Worker<D> {
             let _ = poll(&mut fds, self.wait().as_ref());
             self.figures.wakes += 1;
             self.on_time();
-            for (index, fd) in fds.iter().enumerate().skip(1) {
-                self.on_port(index - 1, fd.revents(), &mut buffer);
-            }
+            // Mail first: what an operator said before a datagram was sent holds for the datagram.
             if fds[0].revents().contains(PollFlags::IN) {
                 self.on_mail();
+            }
+            for (index, fd) in fds.iter().enumerate().skip(1) {
+                self.on_port(index - 1, fd.revents(), &mut buffer);
             }
             self.hand_over();
         }
