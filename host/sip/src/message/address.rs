@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    params::{Params, find_outside_quotes},
+    params::{Params, ends_outside_quotes, find_outside_quotes},
+    parse::breaks_a_word,
     uri::{Uri, UriError},
 };
 
@@ -31,10 +32,10 @@ impl<'a> NameAddr<'a> {
             let at = text.find(';').unwrap_or(text.len());
             let (uri, params) = text.split_at(at);
             let uri = uri.trim();
-            if uri.is_empty() || uri.contains(|c: char| c.is_whitespace() || c == '"' || c == ',') {
+            if uri.is_empty() || uri.contains(|c| breaks_a_word(c) || c == '"' || c == ',') {
                 return Err(BadAddress("neither a name-addr nor an addr-spec"));
             }
-            return Ok(Self { display: Cow::Borrowed(""), uri, params: Params::new(params) });
+            return Ok(Self { display: Cow::Borrowed(""), uri, params: closed(params)? });
         };
         let (before, rest) = text.split_at(open);
         let rest = rest.get(1..).unwrap_or_default();
@@ -43,8 +44,11 @@ impl<'a> NameAddr<'a> {
         if !params.is_empty() && !params.starts_with(';') {
             return Err(BadAddress("text after the closing angle bracket"));
         }
-        let display = display_name(before.trim())?;
-        Ok(Self { display, uri: uri.trim(), params: Params::new(params) })
+        let uri = uri.trim();
+        if uri.contains(breaks_a_word) {
+            return Err(BadAddress("white space in the URI"));
+        }
+        Ok(Self { display: display_name(before.trim())?, uri, params: closed(params)? })
     }
 
     /// Reads one address.
@@ -66,6 +70,15 @@ impl<'a> NameAddr<'a> {
     /// As [`Uri::parse`].
     pub fn parsed_uri(&self) -> Result<Uri<'a>, UriError> {
         Uri::parse(self.uri)
+    }
+}
+
+/// Parameters to which another can be added: each quoted string in them ends.
+fn closed(params: &str) -> Result<Params<'_>, BadAddress> {
+    if ends_outside_quotes(params) {
+        Ok(Params::new(params))
+    } else {
+        Err(BadAddress("a parameter with an unterminated quoted string"))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A look at a datagram, to hand it to its shard without reading it whole.
 
+use std::borrow::Cow;
+
 use model::Aor;
 
-use super::{Name, NameAddr};
+use super::{Name, NameAddr, parse::replace_invalid};
 
 /// What decides the shard of a datagram.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,12 +42,28 @@ pub fn shard_hint(datagram: &[u8]) -> Hint<'_> {
         if wanted == Name::CallId {
             return std::str::from_utf8(value).map_or(Hint::Unreadable, Hint::CallId);
         }
-        // Folds are white space to an address, and its display name may be in any character set.
-        let value = String::from_utf8_lossy(value);
+        let value = as_scanned(value);
         let aor = NameAddr::parse(&value).ok().and_then(|to| to.parsed_uri().ok()?.aor());
         return aor.map_or(Hint::Unreadable, Hint::RegisterAor);
     }
     Hint::Unreadable
+}
+
+/// The value as the scanner leaves it: folds are spaces, and what is not UTF-8 is question marks.
+fn as_scanned(value: &[u8]) -> Cow<'_, str> {
+    if memchr::memchr(b'\n', value).is_none()
+        && let Ok(text) = std::str::from_utf8(value)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut copy = value.to_vec();
+    for end in memchr::memchr_iter(b'\n', value) {
+        let begin =
+            if value.get(..end).is_some_and(|line| line.ends_with(b"\r")) { end - 1 } else { end };
+        copy.get_mut(begin..=end).unwrap_or_default().fill(b' ');
+    }
+    replace_invalid(&mut copy);
+    Cow::Owned(String::from_utf8(copy).unwrap_or_default())
 }
 
 /// What follows the first line and the lines folded into it (RFC 3261 section 7.3.1).

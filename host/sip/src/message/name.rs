@@ -132,6 +132,12 @@ impl Name {
     }
 }
 
+/// Whether the byte may stand in a token (RFC 3261 section 25.1).
+pub(super) const fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
+}
+
 /// The names of one length, those that come most often first.
 const fn candidates(length: usize) -> &'static [Name] {
     use Name::*;

@@ -59,24 +59,52 @@ pub(crate) fn split_outside_quotes(text: &str, separator: u8) -> impl Iterator<I
 
 /// Where `wanted` first stands neither in a quoted string nor between angle brackets. A bracket that is `wanted` is found.
 pub(crate) fn find_outside_quotes(text: &str, wanted: u8) -> Option<usize> {
-    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
-    for (at, byte) in text.bytes().enumerate() {
-        if escaped {
-            escaped = false;
-            continue;
-        }
-        if byte == wanted && !quoted && !bracketed {
-            return Some(at);
-        }
+    // Mostly there is none, or nothing that could hide it: no need to look at every byte.
+    let first = memchr::memchr(wanted, text.as_bytes())?;
+    if memchr::memchr2(b'"', b'<', text.as_bytes().get(..first)?).is_none() {
+        return Some(first);
+    }
+    let mut place = Place::default();
+    text.bytes().position(|byte| {
+        let found = byte == wanted && place.is_outside();
+        place.pass(byte);
+        found
+    })
+}
+
+/// Whether every quoted string and every angle bracket that is opened is closed.
+pub(crate) fn ends_outside_quotes(text: &str) -> bool {
+    if memchr::memchr2(b'"', b'<', text.as_bytes()).is_none() {
+        return true;
+    }
+    let mut place = Place::default();
+    text.bytes().for_each(|byte| place.pass(byte));
+    place.is_outside()
+}
+
+/// What stands around a place in a header value.
+#[derive(Default)]
+struct Place {
+    quoted: bool,
+    escaped: bool,
+    bracketed: bool,
+}
+
+impl Place {
+    const fn is_outside(&self) -> bool {
+        !self.quoted && !self.bracketed
+    }
+
+    const fn pass(&mut self, byte: u8) {
         match byte {
-            b'\\' if quoted => escaped = true,
-            b'"' if !bracketed => quoted = !quoted,
-            b'<' if !quoted => bracketed = true,
-            b'>' if !quoted => bracketed = false,
+            _ if self.escaped => self.escaped = false,
+            b'\\' if self.quoted => self.escaped = true,
+            b'"' if !self.bracketed => self.quoted = !self.quoted,
+            b'<' if !self.quoted => self.bracketed = true,
+            b'>' if !self.quoted => self.bracketed = false,
             _ => {}
         }
     }
-    None
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     CSeq, Message, Name, ParseError, Via,
+    name::is_token,
     params::split_outside_quotes,
     view::{FieldAt, Start},
 };
@@ -43,8 +44,7 @@ impl Message {
         if bytes.len() - skipped > limits.message_bytes_max {
             return Err(ParseError::NotSip("larger than message_bytes_max"));
         }
-        let bytes = unfolded(bytes.slice(skipped..));
-        let Scan { mut message, fault } = scan(bytes, limits)?;
+        let Scan { mut message, fault } = scan(bytes.slice(skipped..), limits)?;
         make_addresses_text(&mut message);
         match fault.or_else(|| fault_of(&message)) {
             None => Ok(message),
@@ -77,24 +77,34 @@ struct Scan {
     fault: Option<Fault>,
 }
 
-/// Replaces each fold (CRLF and white space, RFC 3261 section 7.3.1) by spaces of the same number. Copies only when there is one.
-fn unfolded(bytes: Bytes) -> Bytes {
-    let mut at = 0;
-    let mut copy: Option<Vec<u8>> = None;
-    while let Some((line, next)) = line(&bytes, at) {
+/// The line from `at` with what is folded into it (RFC 3261 section 7.3.1), as [`line`]. The first fold that is met has all of
+/// them replaced, in a copy; most messages have none and are not copied.
+fn unfolded_line(bytes: &mut Bytes, at: usize) -> Option<(Range<usize>, usize)> {
+    let (range, next) = line(bytes, at)?;
+    if range.is_empty() || !is_continued(bytes, next) {
+        return Some((range, next));
+    }
+    *bytes = unfolded(bytes, at);
+    line(bytes, at)
+}
+
+/// A copy in which each line end that a fold has, from line `at` on, is spaces of the same number.
+fn unfolded(bytes: &[u8], mut at: usize) -> Bytes {
+    let mut copy = bytes.to_vec();
+    while let Some((line, next)) = line(bytes, at) {
         if line.is_empty() {
             break;
         }
-        if matches!(bytes.get(next), Some(b' ' | b'\t')) {
-            copy.get_or_insert_with(|| bytes.to_vec())
-                .get_mut(line.end..next)
-                .into_iter()
-                .flatten()
-                .for_each(|byte| *byte = b' ');
+        if is_continued(bytes, next) {
+            copy.get_mut(line.end..next).unwrap_or_default().fill(b' ');
         }
         at = next;
     }
-    copy.map_or(bytes, Bytes::from)
+    Bytes::from(copy)
+}
+
+fn is_continued(bytes: &[u8], next: usize) -> bool {
+    matches!(bytes.get(next), Some(b' ' | b'\t'))
 }
 
 /// The next line from `at`: its range without its end, and where the following line begins.
@@ -105,12 +115,13 @@ fn line(bytes: &[u8], at: usize) -> Option<(Range<usize>, usize)> {
     Some((at..trimmed, end + 1))
 }
 
-fn scan(bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
-    let (first, mut at) = line(&bytes, 0).ok_or(ParseError::NotSip("no start line"))?;
+fn scan(mut bytes: Bytes, limits: &ParseLimits) -> Result<Scan, ParseError> {
+    let (first, mut at) =
+        unfolded_line(&mut bytes, 0).ok_or(ParseError::NotSip("no start line"))?;
     let (start, mut fault) = start_line(&bytes, first)?;
     let mut fields = Vec::with_capacity(FIELDS_USUAL);
     loop {
-        let Some((range, next)) = line(&bytes, at) else {
+        let Some((range, next)) = unfolded_line(&mut bytes, at) else {
             fault = fault.or(UNTERMINATED);
             at = bytes.len();
             break;
@@ -182,9 +193,7 @@ fn request_line(text: &[u8], begin: usize) -> Result<(Start, Option<Fault>), Par
     }
     let fault = if !is_version(version.as_bytes()) {
         Some(Fault { status: 505, what: "Version Not Supported" })
-    } else if uri.is_empty()
-        || uri.contains(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"'))
-    {
+    } else if uri.is_empty() || uri.contains(|c| breaks_a_word(c) || matches!(c, '<' | '>' | '"')) {
         Some(bad("Malformed Request-URI"))
     } else {
         None
@@ -219,12 +228,6 @@ fn field(bytes: &[u8], range: Range<usize>) -> Option<FieldAt> {
     })
 }
 
-/// RFC 3261 section 25.1, token.
-const fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'!' | b'%' | b'*' | b'_' | b'+' | b'`' | b'\'' | b'~')
-}
-
 fn body_length(message: &Message) -> Result<Option<u32>, &'static str> {
     let mut length = None;
     for text in message.headers(Name::ContentLength) {
@@ -256,7 +259,7 @@ fn fault_of(message: &Message) -> Option<Fault> {
             return Some(bad(twice));
         }
     }
-    if message.header(Name::CallId).is_none_or(|id| id.contains(char::is_whitespace)) {
+    if message.header(Name::CallId).is_none_or(|id| id.contains(breaks_a_word)) {
         return Some(bad("Malformed Call-ID"));
     }
     // Every value of the first field, since they share its grammar; the fields below it are only ever copied.
@@ -279,6 +282,11 @@ fn fault_of(message: &Message) -> Option<Fault> {
         return Some(bad("CSeq method is not the request's"));
     }
     None
+}
+
+/// White space and control characters: they could not be written back as they came.
+pub(super) fn breaks_a_word(c: char) -> bool {
+    c.is_whitespace() || c.is_control()
 }
 
 /// Replaces what is not UTF-8 in the fields that are read as addresses by question marks: some phones write display names in
@@ -317,7 +325,8 @@ const fn holds_address(name: Name) -> bool {
     )
 }
 
-fn replace_invalid(mut text: &mut [u8]) {
+/// Replaces what is not UTF-8 by question marks.
+pub(super) fn replace_invalid(mut text: &mut [u8]) {
     while let Err(error) = std::str::from_utf8(text) {
         let (_, rest) = text.split_at_mut(error.valid_up_to());
         let length = error.error_len().unwrap_or(rest.len());

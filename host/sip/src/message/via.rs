@@ -1,6 +1,6 @@
 //! Via (RFC 3261 section 20.42, RFC 3581).
 
-use super::{params::Params, uri::split_host_port};
+use super::{name::is_token, params::Params, uri::split_host_port};
 
 /// One Via value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +40,9 @@ impl<'a> Via<'a> {
         let rest = rest.trim_start();
         let end = rest.find(char::is_whitespace).ok_or("no sent-by")?;
         let (transport, rest) = rest.split_at(end);
+        if !transport.bytes().all(is_token) {
+            return Err("the transport is no token");
+        }
         let at = rest.find(';').unwrap_or(rest.len());
         let (sent_by, params) = rest.split_at(at);
         let (host, port) = split_host_port(sent_by).map_err(|_| "sent-by is no host")?;

@@ -7,6 +7,7 @@ use model::HeaderBlock;
 
 use super::{
     HeaderError, Method, Name, NameAddr, Via,
+    name::is_token,
     params::{find_outside_quotes, split_outside_quotes},
 };
 
@@ -227,7 +228,8 @@ impl<'a> CSeq<'a> {
         let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
         let number = number.parse().ok().filter(|n: &u32| digits && *n < 1 << 31)?;
         let method = method.trim();
-        (!method.is_empty()).then(|| Self { number, method: Method::from_token(method) })
+        let is_method = !method.is_empty() && method.bytes().all(is_token);
+        is_method.then(|| Self { number, method: Method::from_token(method) })
     }
 }
 
