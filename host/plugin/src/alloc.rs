@@ -4,8 +4,8 @@
 //!
 //! ```
 //! #[global_allocator]
-//! static ALLOCATOR: plugin::alloc::Counting<std::alloc::System> =
-//!     plugin::alloc::Counting(std::alloc::System);
+//! static ALLOCATOR: jackfield_plugin::alloc::Counting<std::alloc::System> =
+//!     jackfield_plugin::alloc::Counting(std::alloc::System);
 //! ```
 //!
 //! Without it the limits on strings, arrays and maps still hold, each for itself.

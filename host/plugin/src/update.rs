@@ -107,7 +107,7 @@ impl PluginHost {
             "jackfield generation 1".to_owned(),
             bundle.kind.to_string(),
             manifest.version.clone(),
-            format!("{:?} {:?}", manifest.grants, manifest.hooks),
+            format!("{:?} {:?} {:?}", manifest.grants, manifest.hooks, manifest.vectors),
             config.to_string(),
             format!("{:?} {}", limits.cpu_limit, limits.memory_limit),
             format!("{:?} {:?} {:?}", limits.answer, limits.wasm, limits.script),

@@ -10,7 +10,7 @@ use super::{
     Script,
     call::{AttemptValue, CallValue},
     compile::{described, function},
-    engine::{OVER_MEMORY, OVER_TIME, begin},
+    engine::{Over, begin, over},
     verdict::{TargetValue, VerdictValue},
 };
 use crate::{
@@ -52,6 +52,11 @@ impl Instance for Run {
         };
         self.scope.clear();
         let answer = answer.map_err(|mut error| self.ended(&mut error))?;
+        if let Some(over) = over() {
+            // It caught its own end.
+            let (kind, message) = limit_of(over);
+            return Err(failure(kind, message.unwrap_or_default()));
+        }
         match answer.try_cast_result::<VerdictValue>() {
             Ok(verdict) => Ok(verdict.into_proposal()),
             Err(other) if other.is_unit() => Err(no_verdict(hook, "nothing")),
@@ -78,28 +83,21 @@ impl Run {
     }
 
     fn ended(&self, error: &mut EvalAltResult) -> Failure {
-        let (kind, message) = match error.unwrap_inner() {
-            EvalAltResult::ErrorTerminated(why, _) => match why.clone().into_immutable_string() {
-                Ok(why) if why == OVER_TIME => {
-                    (FailureKind::Time, Some("used up its CPU time (cpu_limit)"))
-                }
-                Ok(why) if why == OVER_MEMORY => {
-                    (FailureKind::Memory, Some("holds more memory than memory_limit allows"))
-                }
-                Ok(_) | Err(_) => (FailureKind::Trap, None),
-            },
-            EvalAltResult::ErrorTooManyOperations(_) => {
+        let (kind, message) = match (over(), error.unwrap_inner()) {
+            (Some(over), _) => limit_of(over),
+            (None, EvalAltResult::ErrorTooManyOperations(_)) => {
                 (FailureKind::Time, Some("did more operations than operations_max allows"))
             }
-            EvalAltResult::ErrorDataTooLarge(..) | EvalAltResult::ErrorTooManyVariables(_) => {
-                (FailureKind::Memory, None)
-            }
-            EvalAltResult::ErrorStackOverflow(_) => (
+            (
+                None,
+                EvalAltResult::ErrorDataTooLarge(..) | EvalAltResult::ErrorTooManyVariables(_),
+            ) => (FailureKind::Memory, None),
+            (None, EvalAltResult::ErrorStackOverflow(_)) => (
                 FailureKind::Trap,
                 Some("calls nest deeper than call_levels_max; recursion without end?"),
             ),
             // Rhai's errors, not ours: all others are mistakes of the script.
-            _ => (FailureKind::Trap, None),
+            (None, _) => (FailureKind::Trap, None),
         };
         let (described, position) = described(error);
         let message = message.map_or(described, str::to_owned);
@@ -109,5 +107,13 @@ impl Run {
             (None, _) => self.script.file.to_string(),
         };
         failure(kind, format!("{place}: {message}"))
+    }
+}
+
+/// What breaking a limit is called.
+const fn limit_of(over: Over) -> (FailureKind, Option<&'static str>) {
+    match over {
+        Over::Time => (FailureKind::Time, Some("used up its CPU time (cpu_limit)")),
+        Over::Memory => (FailureKind::Memory, Some("held more memory than memory_limit allows")),
     }
 }

@@ -5,7 +5,7 @@ use rhai::{AST, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
 
 use super::{
     engine::{Packages, begin, define},
-    table,
+    names, table,
 };
 use crate::{Diagnostic, HostConfig, settings::Settings};
 
@@ -57,6 +57,7 @@ impl Script {
             .compile_with_scope(&constants, text)
             .map_err(|error| unparsable(&error, file))?
             .clone_functions_only();
+        names::check(&engine, &ast, text, file)?;
         let hooks = hooks(&ast, text, file)?;
         Ok(Self { engine, ast, hooks, file: file.into() })
     }

@@ -19,19 +19,30 @@ use crate::{
 /// The clock of a thread's CPU time is looked at once in so many operations.
 const OPERATIONS_A_LOOK: u64 = 64;
 
-/// What `on_progress` gives when it ends a script.
-pub(crate) const OVER_TIME: &str = "time";
-/// As [`OVER_TIME`].
-pub(crate) const OVER_MEMORY: &str = "memory";
+/// Which limit a run broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    Time,
+    Memory,
+}
 
 thread_local! {
     /// The thread's balance of heap bytes when the run began.
     static HEAP_BASE: Cell<isize> = const { Cell::new(0) };
+    /// Set when the run broke a limit, and then it stays: Rhai lets a script catch the end of a function it called, and only the
+    /// next operation's end gets past that.
+    static OVER: Cell<Option<Over>> = const { Cell::new(None) };
 }
 
-/// Begins to charge a run on this thread for its heap.
+/// Begins a run on this thread: from now on it is charged for its heap.
 pub(crate) fn begin() {
     HEAP_BASE.set(alloc::balance());
+    OVER.set(None);
+}
+
+/// The limit that the run on this thread broke.
+pub(crate) fn over() -> Option<Over> {
+    OVER.get()
 }
 
 /// Rhai's own functions, made once and shared by the engines of all generations: text, numbers, arrays and maps. Nothing that
@@ -99,11 +110,16 @@ fn limit(engine: &mut Engine, limits: &ScriptLimits) {
 fn watch(engine: &mut Engine, memory_limit: usize) {
     let memory_limit = isize::try_from(memory_limit).unwrap_or(isize::MAX);
     engine.on_progress(move |operations| {
-        if alloc::balance().wrapping_sub(HEAP_BASE.get()) > memory_limit {
-            return Some(OVER_MEMORY.into());
+        if OVER.get().is_none() {
+            if alloc::balance().wrapping_sub(HEAP_BASE.get()) > memory_limit {
+                OVER.set(Some(Over::Memory));
+            } else if operations % OPERATIONS_A_LOOK == 0 && cpu::is_over() {
+                OVER.set(Some(Over::Time));
+            } else {
+                return None;
+            }
         }
-        let is_look = operations % OPERATIONS_A_LOOK == 0;
-        (is_look && cpu::is_over()).then(|| OVER_TIME.into())
+        Some(Dynamic::UNIT)
     });
 }
 

@@ -4,6 +4,7 @@ mod body;
 mod call;
 mod compile;
 mod engine;
+mod names;
 mod table;
 mod verdict;
 

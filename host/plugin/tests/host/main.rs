@@ -1,0 +1,23 @@
+//! The plugin host from outside: what it promises to the switch, to operators and to authors of plugins.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::alloc::System;
+
+use jackfield_plugin::alloc::Counting;
+
+mod common;
+mod containment;
+mod five_steps;
+mod guest;
+mod leak;
+mod parity;
+mod pinning;
+mod quarantine;
+mod reload;
+mod script;
+mod wasm;
+
+/// As the program installs it: without it a script's memory is not charged.
+#[global_allocator]
+static ALLOCATOR: Counting<System> = Counting(System);
