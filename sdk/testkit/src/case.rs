@@ -1,0 +1,211 @@
+//! One question and what must come of it.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use model::{
+    Aor, ConnId, HeaderBlock, Moment,
+    hook::{
+        Answer, Ask, Attempt, CallFacts, Destination, MediaMode, Party, Question, QuestionId,
+        Target, Verdict,
+    },
+};
+use serde::Deserialize;
+
+use crate::time;
+
+/// A case of a scenario file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// What is shown when it fails.
+    pub name: String,
+    /// `route` or `route-on-failure`.
+    #[serde(default = "route")]
+    pub hook: String,
+    /// The civil time, as `2026-11-18T09:15:00`.
+    #[serde(default = "noon")]
+    pub now: String,
+    /// The caller's URI.
+    #[serde(default = "caller")]
+    pub caller: String,
+    /// The URI that is called.
+    pub callee: String,
+    /// Header fields of the INVITE.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// What was tried, for `route-on-failure`.
+    #[serde(default)]
+    pub attempts: Vec<Tried>,
+    /// What was not tried yet: `aor:user@host` or `uri:sip:…`.
+    #[serde(default)]
+    pub remaining: Vec<String>,
+    /// What must come out.
+    pub expect: Expectation,
+}
+
+/// A target that was tried.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tried {
+    /// `aor:user@host` or `uri:sip:…`.
+    pub target: String,
+    /// The status it ended with.
+    pub status: u16,
+    /// Milliseconds it was tried for.
+    #[serde(default)]
+    pub lasted_ms: u64,
+}
+
+/// What must come out; name exactly one of `targets`, `refuse`, `pass` and `proceed`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Expectation {
+    /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given.
+    pub targets: Option<Vec<String>>,
+    /// The plan's media: `anchor` or `bypass`.
+    pub media: Option<String>,
+    /// A refusal with this status.
+    pub refuse: Option<u16>,
+    /// The next plugin is asked.
+    pub pass: bool,
+    /// The remaining targets are tried.
+    pub proceed: bool,
+    /// The code of one of the reasons.
+    pub reason: Option<String>,
+}
+
+fn route() -> String {
+    "route".to_owned()
+}
+
+fn noon() -> String {
+    "2026-11-18T12:00:00".to_owned()
+}
+
+fn caller() -> String {
+    "sip:1000@home.test".to_owned()
+}
+
+impl Case {
+    /// The question this case asks, and when.
+    ///
+    /// # Errors
+    ///
+    /// What in the case cannot be read.
+    pub(crate) fn question(&self) -> Result<(Question, Moment), String> {
+        let moment = time::parse(&self.now)
+            .ok_or_else(|| format!("{}: now = \"{}\" is no time", self.name, self.now))?;
+        let call = CallFacts {
+            conn_id: ConnId(1),
+            call_id: "scenario".to_owned(),
+            tenant: "default".to_owned(),
+            ingress: "udp".to_owned(),
+            source: ([192, 0, 2, 1], 5060).into(),
+            caller: party(&self.caller),
+            callee: party(&self.callee),
+            headers: HeaderBlock::from_pairs(
+                self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+            ),
+        };
+        let ask = match self.hook.as_str() {
+            "route" => Ask::Route,
+            "route-on-failure" => Ask::RouteOnFailure {
+                attempts: self.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+                remaining: self.remaining.iter().map(|t| target(t)).collect::<Result<_, _>>()?,
+            },
+            other => return Err(format!("{}: hook = \"{other}\" is not known", self.name)),
+        };
+        Ok((Question { id: QuestionId(1), call: Arc::new(call), ask, pin: None }, moment))
+    }
+
+    /// Compares an answer with what must come out.
+    ///
+    /// # Errors
+    ///
+    /// What was expected and what came.
+    pub(crate) fn check(&self, answer: &Answer) -> Result<(), String> {
+        let (came, expected) = (came(&answer.verdict), self.expect.text());
+        if came != expected {
+            let steps = &answer.decision.steps;
+            return Err(format!("expected {expected}, came {came}; {steps:?}"));
+        }
+        if let Some(code) = &self.expect.reason
+            && !answer.decision.reasons.iter().any(|reason| reason.code == *code)
+        {
+            let reasons = &answer.decision.reasons;
+            return Err(format!("expected the reason {code}, came {reasons:?}"));
+        }
+        Ok(())
+    }
+}
+
+impl Expectation {
+    fn text(&self) -> String {
+        let media = self.media.as_ref().map_or_else(String::new, |media| format!(" {media}"));
+        match (&self.targets, self.refuse) {
+            (Some(targets), _) => format!("plan [{}]{media}", targets.join(", ")),
+            (None, Some(status)) => format!("refuse {status}"),
+            (None, None) if self.proceed => "proceed".to_owned(),
+            (None, None) => "pass".to_owned(),
+        }
+    }
+}
+
+fn came(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::BuiltIn => "pass".to_owned(),
+        Verdict::Continue => "proceed".to_owned(),
+        Verdict::Refuse(status) => format!("refuse {status}"),
+        Verdict::Plan(plan) => {
+            let media = match plan.media {
+                MediaMode::Default => "",
+                MediaMode::Anchor => " anchor",
+                MediaMode::Bypass => " bypass",
+            };
+            let targets: Vec<String> = plan.targets.iter().map(shown).collect();
+            format!("plan [{}]{media}", targets.join(", "))
+        }
+    }
+}
+
+fn shown(target: &Target) -> String {
+    let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
+    match &target.to {
+        Destination::Aor(aor) => format!("aor:{aor}{ring}"),
+        Destination::Uri(uri) => format!("uri:{uri}{ring}"),
+    }
+}
+
+fn attempt(tried: &Tried) -> Result<Attempt, String> {
+    let lasted = Duration::from_millis(tried.lasted_ms);
+    Ok(Attempt { target: target(&tried.target)?, status: tried.status, lasted })
+}
+
+fn target(text: &str) -> Result<Target, String> {
+    let to = match text.split_once(':') {
+        Some(("aor", aor)) => {
+            let (user, host) =
+                aor.split_once('@').ok_or_else(|| format!("`{text}` is not aor:user@host"))?;
+            Destination::Aor(Aor::new(user, host))
+        }
+        Some(("uri", uri)) => Destination::Uri(uri.to_owned()),
+        Some(_) | None => return Err(format!("`{text}` is neither aor:user@host nor uri:sip:…")),
+    };
+    Ok(Target { to, ring: None })
+}
+
+/// The parts of a plain `sip:user@host` or `tel:number`.
+fn party(uri: &str) -> Party {
+    let rest = uri.split_once(':').map_or(uri, |(_, rest)| rest);
+    let (user, host) = match rest.split_once('@') {
+        Some((user, host)) => (user, host),
+        None if uri.starts_with("tel:") => (rest, ""),
+        None => ("", rest),
+    };
+    Party {
+        uri: uri.to_owned(),
+        user: user.to_owned(),
+        host: host.to_owned(),
+        display: String::new(),
+    }
+}
