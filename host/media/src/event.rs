@@ -70,6 +70,8 @@ pub enum Refusal {
     TooManyRelays,
     /// More commands wait than the relay takes.
     TooManyCommands,
+    /// The relay has stopped; its log says why.
+    Stopped,
 }
 
 /// What one stream carried.

@@ -47,6 +47,9 @@ impl Default for LearnerConfig {
 /// between. Its earlier packets are dropped: forty milliseconds of the beginning are cheaper than a stranger's voice in a call. A
 /// private or otherwise odd signalled address is treated as any other, because it may be right.
 ///
+/// When a party moves or another takes its place, packets of the old address may still come: they are no part of a row, for
+/// `relearn_after` from the first of them when the party moved (it may send from there still), for good when it is gone.
+///
 /// The signalled address may take a lock that a row gave away, because a gateway may play its announcements from elsewhere first;
 /// nobody else may, save the source that was locked, known by its SSRC (a random 32-bit number that a stranger does not see).
 #[derive(Clone, Debug, Default)]
@@ -56,6 +59,7 @@ pub struct Learner {
     held: bool,
     locked: Option<Lock>,
     candidate: Option<Candidate>,
+    former: Option<Former>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +76,24 @@ struct Candidate {
     ssrc: u32,
     began_at: Instant,
     seen: u8,
+}
+
+/// Where the side's media came from before.
+#[derive(Clone, Copy, Debug)]
+struct Former {
+    from: SocketAddr,
+    stays: Stays,
+}
+
+/// How long a former address is not believed.
+#[derive(Clone, Copy, Debug)]
+enum Stays {
+    /// The party is gone.
+    ForGood,
+    /// The party moved, and has not been heard from its old address since.
+    Unheard,
+    /// The party moved, and was heard from its old address at this time first.
+    Since(Instant),
 }
 
 /// What to do with a packet.
@@ -93,7 +115,10 @@ impl Learner {
     pub fn signal(&mut self, address: Option<SocketAddr>) {
         match address {
             Some(_) if self.signalled == address => self.held = false,
-            Some(_) => *self = Self { signalled: address, ..Self::default() },
+            Some(_) => {
+                let former = self.former_now(Stays::Unheard);
+                *self = Self { signalled: address, former, ..Self::default() };
+            }
             None => self.held = true,
         }
     }
@@ -105,7 +130,7 @@ impl Learner {
 
     /// Forgets everything: another party takes this side.
     pub fn forget(&mut self) {
-        *self = Self::default();
+        *self = Self { former: self.former_now(Stays::ForGood), ..Self::default() };
     }
 
     /// Where to send to this party; `None` when nothing shall or can be sent.
@@ -161,12 +186,32 @@ impl Learner {
             None => {
                 is_signalled
                     || self.vouched == Some(from.ip())
-                    || self.ends_row(now, from, ssrc, config)
+                    || (!self.is_former(now, from, config)
+                        && self.ends_row(now, from, ssrc, config))
             }
             Some(_) if is_signalled => self.ends_row(now, from, ssrc, config),
             Some(lock) => {
                 lock.ssrc == ssrc && now.saturating_since(lock.heard_at) >= config.relearn_after
             }
+        }
+    }
+
+    /// What is former once the present party has left its address. One that was never heard leaves nothing behind.
+    fn former_now(&self, stays: Stays) -> Option<Former> {
+        self.locked().map(|from| Former { from, stays }).or(self.former)
+    }
+
+    fn is_former(&mut self, now: Instant, from: SocketAddr, config: &LearnerConfig) -> bool {
+        let Some(former) = self.former.as_mut().filter(|former| former.from == from) else {
+            return false;
+        };
+        match former.stays {
+            Stays::ForGood => true,
+            Stays::Unheard => {
+                former.stays = Stays::Since(now);
+                true
+            }
+            Stays::Since(heard_at) => now.saturating_since(heard_at) < config.relearn_after,
         }
     }
 

@@ -227,6 +227,51 @@ fn the_same_address_signalled_again_opens_no_gap_and_another_begins_anew() {
 }
 
 #[test]
+fn the_last_packets_of_a_party_that_is_gone_take_nobodys_place() {
+    for last in [SIGNALLED, NAT] {
+        let mut lab = Lab::locked(last);
+        lab.learner.forget();
+        lab.learner.signal(Some(at("192.0.2.7:4000")));
+        for _ in 0..10 {
+            assert_eq!(lab.rtp(NAT_LATER, 9), Verdict::Stranger);
+            assert_eq!(lab.rtp(last, 7), Verdict::Stranger);
+            lab = lab.pass(CONFIG.relearn_after);
+        }
+        assert_eq!(three(lab, NAT_LATER, &rtp(9)), "xxL", "the next one behind a NAT");
+    }
+}
+
+#[test]
+fn a_party_that_moved_is_believed_at_its_old_address_only_when_it_goes_on_there() {
+    let mut lab = Lab::locked(NAT);
+    lab.learner.signal(Some(at("192.0.2.7:4000")));
+    let mut heard = 0;
+    while lab.rtp(NAT, 7) == Verdict::Stranger {
+        heard += 1;
+    }
+    let before = u32::try_from(CONFIG.relearn_after.as_millis() / 20).unwrap();
+    assert_eq!(heard, before + 2, "packets, 20 ms apart, and a row after them");
+    lab.learner.signal(Some(at(SIGNALLED)));
+    assert_eq!(lab.rtp(SIGNALLED, 7), Verdict::Learned(at(SIGNALLED)));
+    lab.learner.signal(Some(at(NAT)));
+    lab.learner.signal(Some(at(SIGNALLED)));
+    assert_eq!(lab.rtp(SIGNALLED, 7), Verdict::Learned(at(SIGNALLED)), "signalled again");
+}
+
+#[test]
+fn rows_of_others_are_not_broken_by_a_former_party() {
+    let mut lab = Lab::locked(NAT);
+    lab.learner.forget();
+    lab.learner.signal(Some(at(SIGNALLED)));
+    let mut verdicts = Vec::new();
+    for _ in 0..3 {
+        lab.rtp(NAT, 7);
+        verdicts.push(lab.rtp(NAT_LATER, 9));
+    }
+    assert_eq!(verdicts, [Verdict::Stranger, Verdict::Stranger, Verdict::Learned(at(NAT_LATER))]);
+}
+
+#[test]
 fn a_party_on_hold_is_sent_nothing_and_is_where_it_was_afterwards() {
     let mut lab = Lab::held(NAT);
     assert_eq!(lab.learner.destination(), None);

@@ -12,11 +12,11 @@ pub struct RelayConfig {
     pub bind: IpAddr,
     /// The address that is written into session descriptions.
     pub advertise: IpAddr,
-    /// The lowest port; made even.
+    /// The lowest port; the next even one is the first that is used.
     pub port_min: u16,
-    /// The highest port.
+    /// The highest port. A stream takes four.
     pub port_max: u16,
-    /// Threads.
+    /// Threads, from 1.
     pub threads: usize,
     /// Calls relayed at once, on all threads.
     pub relays_max: usize,
@@ -26,10 +26,15 @@ pub struct RelayConfig {
     pub tos: u8,
     /// A released port rests this long, so that late packets of one call do not reach the next.
     pub port_rest: Duration,
-    /// Silence of both parties after which the call engine is told.
+    /// Silence of both parties after which the call engine is told, to a quarter of this time or a second.
     pub media_timeout: Duration,
     /// Packets read from one socket before the next socket has its turn.
     pub burst_max: usize,
+    /// Packets a second of one stream, both ways, RTP and RTCP; the rest is dropped. It also ends what two calls that were made
+    /// to send to each other's ports would send in circles.
+    pub packets_per_s_max: u32,
+    /// Calls that may wait to be opened or extended, on each thread; more are refused.
+    pub commands_max: usize,
     /// How addresses are learned.
     pub learner: LearnerConfig,
 }
@@ -48,6 +53,8 @@ impl Default for RelayConfig {
             port_rest: Duration::from_secs(2),
             media_timeout: Duration::from_secs(60),
             burst_max: 16,
+            packets_per_s_max: 5_000,
+            commands_max: 1_024,
             learner: LearnerConfig::default(),
         }
     }

@@ -2,89 +2,135 @@
 
 use std::{
     collections::VecDeque,
+    hash::{BuildHasher, RandomState},
     io,
     net::{SocketAddr, UdpSocket},
-    time::{Duration, Instant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
 };
 
-use socket2::SockRef;
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::RelayConfig;
 
 /// Receive buffer asked of the system, in bytes: a quarter of a second of one stream is far less, a burst after a pause is not.
 const RECEIVE_BUFFER: usize = 256 << 10;
+/// Ports that other programs have, and that are passed over for one pair, before the relay gives up.
+const PASSED_OVER_MAX: usize = 256;
 
 /// Two bound sockets on neighbouring ports.
 pub(crate) struct Pair {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    // Below the sockets, so that they are closed before the port goes back.
+    lease: Lease,
+}
+
+impl Pair {
     /// The RTP port.
-    pub(crate) port: u16,
+    pub(crate) const fn port(&self) -> u16 {
+        self.lease.port
+    }
 }
 
-/// The ports that are free, those that rest longest since first.
-pub(crate) struct Ports {
-    free: VecDeque<u16>,
-    resting: VecDeque<(Instant, u16)>,
-    rest: Duration,
+/// A port in use; goes back to the pool when it is dropped.
+struct Lease {
+    port: u16,
+    pool: Arc<PortPool>,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.pool.lock().resting.push_back((Instant::now(), self.port));
+    }
+}
+
+/// The ports of every relay thread. It is locked when a call's media opens or closes, never for a packet.
+pub(crate) struct PortPool {
     config: RelayConfig,
+    ports: Mutex<Ports>,
 }
 
-impl Ports {
-    pub(crate) fn new(config: &RelayConfig) -> Self {
+struct Ports {
+    /// Taken from the front.
+    free: VecDeque<u16>,
+    /// Released, the longest ago first.
+    resting: VecDeque<(Instant, u16)>,
+}
+
+impl PortPool {
+    /// Free ports are in random order, so that nobody can tell the next call's from the last one's.
+    pub(crate) fn new(config: &RelayConfig) -> Arc<Self> {
         let first = config.port_min.saturating_add(config.port_min % 2);
-        let free = (first..config.port_max).step_by(2).collect();
-        Self { free, resting: VecDeque::new(), rest: config.port_rest, config: config.clone() }
+        let mut free: Vec<u16> = (first..config.port_max).step_by(2).collect();
+        let random = RandomState::new();
+        free.sort_by_cached_key(|port| random.hash_one(port));
+        let ports = Ports { free: free.into(), resting: VecDeque::new() };
+        Arc::new(Self { config: config.clone(), ports: Mutex::new(ports) })
     }
 
-    /// Binds the next free pair. A port that another program has is put to the end of the line. `None` when none can be had.
-    pub(crate) fn take(&mut self, now: Instant) -> Option<Pair> {
-        while self.resting.front().is_some_and(|(at, _)| now.duration_since(*at) >= self.rest) {
-            self.free.extend(self.resting.pop_front().map(|(_, port)| port));
+    /// Binds the next free pair. A port that another program has is put to the end of the line.
+    ///
+    /// # Errors
+    /// `AddrInUse` when every port is taken or rests; what the system says when it has no sockets left.
+    pub(crate) fn take(self: &Arc<Self>) -> io::Result<Pair> {
+        let mut ports = self.lock();
+        let now = Instant::now();
+        let rest = self.config.port_rest;
+        while ports.resting.front().is_some_and(|(at, _)| now.duration_since(*at) >= rest) {
+            let rested = ports.resting.pop_front();
+            ports.free.extend(rested.map(|(_, port)| port));
         }
-        for _ in 0..self.free.len() {
-            let port = self.free.pop_front()?;
+        for _ in 0..ports.free.len().min(PASSED_OVER_MAX) {
+            let Some(port) = ports.free.pop_front() else { break };
             match self.bind(port) {
-                Ok(pair) => return Some(pair),
+                Ok((rtp, rtcp)) => {
+                    return Ok(Pair { rtp, rtcp, lease: Lease { port, pool: self.clone() } });
+                }
                 Err(error) => {
-                    tracing::debug!(port, %error, "media port cannot be bound");
-                    self.free.push_back(port);
-                    if is_exhausted(&error) {
-                        return None;
+                    ports.free.push_back(port);
+                    if !belongs_to_another(&error) {
+                        return Err(error);
                     }
+                    tracing::debug!(port, %error, "media port cannot be bound");
                 }
             }
         }
-        None
+        Err(io::ErrorKind::AddrInUse.into())
     }
 
-    /// Takes a port back; it rests before it is used again.
-    pub(crate) fn give_back(&mut self, now: Instant, port: u16) {
-        self.resting.push_back((now, port));
-    }
-
-    fn bind(&self, port: u16) -> io::Result<Pair> {
-        let rtp = self.socket(port)?;
-        let rtcp = self.socket(port + 1)?;
-        Ok(Pair { rtp, rtcp, port })
+    fn bind(&self, port: u16) -> io::Result<(UdpSocket, UdpSocket)> {
+        Ok((self.socket(port)?, self.socket(port.saturating_add(1))?))
     }
 
     fn socket(&self, port: u16) -> io::Result<UdpSocket> {
-        let socket = UdpSocket::bind(SocketAddr::new(self.config.bind, port))?;
+        let address = SocketAddr::new(self.config.bind, port);
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
-        let reference = SockRef::from(&socket);
         // Without the right to a larger buffer, or to a TOS, media still flows.
-        let _ = reference.set_recv_buffer_size(RECEIVE_BUFFER);
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let tos = u32::from(self.config.tos);
-        let _ = match self.config.bind.is_ipv4() {
-            true => reference.set_tos_v4(tos),
-            false => reference.set_tclass_v6(tos),
-        };
-        Ok(socket)
+        if address.is_ipv4() {
+            let _ = socket.set_tos_v4(tos);
+        } else {
+            // IPv4 has sockets of its own: its addresses would look different through this one.
+            socket.set_only_v6(true)?;
+            let _ = socket.set_tclass_v6(tos);
+        }
+        socket.bind(&address.into())?;
+        Ok(socket.into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ports> {
+        self.ports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Out of file handles or buffers: other ports will not do better.
-fn is_exhausted(error: &io::Error) -> bool {
-    !matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
+/// Whether another port may do better; not so when the system is out of file handles or buffers.
+fn belongs_to_another(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied)
 }
+
+#[cfg(test)]
+#[path = "ports_test.rs"]
+mod tests;

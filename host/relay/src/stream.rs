@@ -1,78 +1,64 @@
 //! One media stream of a call: two parties, two port pairs.
 
-use std::{
-    io,
-    net::{SocketAddr, UdpSocket},
-};
+use std::{io, net::SocketAddr, time::Duration};
 
-use media::{Learner, LearnerConfig, Side, StreamStats, Verdict, is_rtcp};
+use media::{LearnerConfig, Side, StreamStats};
 use model::Instant;
 
-use crate::ports::Pair;
-
-/// One of the four sockets of a stream.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Port {
-    /// The party it faces.
-    pub(crate) side: Side,
-    /// Whether it is the odd one.
-    pub(crate) rtcp: bool,
-}
-
-impl Port {
-    pub(crate) const ALL: [Self; 4] = [
-        Self { side: Side::A, rtcp: false },
-        Self { side: Side::A, rtcp: true },
-        Self { side: Side::B, rtcp: false },
-        Self { side: Side::B, rtcp: true },
-    ];
-}
-
-/// One party of a stream.
-pub(crate) struct Party {
-    pub(crate) pair: Pair,
-    rtp: Learner,
-    rtcp: Learner,
-    mux: bool,
-}
-
-impl Party {
-    pub(crate) fn new(pair: Pair) -> Self {
-        Self { pair, rtp: Learner::default(), rtcp: Learner::default(), mux: false }
-    }
-
-    pub(crate) fn remote(&mut self, rtp: Option<SocketAddr>, rtcp: Option<SocketAddr>, mux: bool) {
-        self.rtp.signal(rtp);
-        self.rtcp.signal(if mux { None } else { rtcp });
-        self.mux = mux;
-    }
-
-    pub(crate) fn forget(&mut self) {
-        self.rtp.forget();
-        self.rtcp.forget();
-        self.mux = false;
-    }
-
-    pub(crate) fn socket(&self, rtcp: bool) -> &UdpSocket {
-        if rtcp { &self.pair.rtcp } else { &self.pair.rtp }
-    }
-
-    /// Where RTP, or RTCP, goes to this party, and through which of our sockets.
-    fn way(&self, rtcp: bool) -> Option<(&UdpSocket, SocketAddr)> {
-        let separate = rtcp && !self.mux;
-        let learner = if separate { &self.rtcp } else { &self.rtp };
-        learner.destination().map(|to| (self.socket(separate), to))
-    }
-}
+use crate::{
+    RelayConfig,
+    party::{Heard, Party},
+    ports::Pair,
+    token::Port,
+};
 
 /// A stream.
 pub(crate) struct Stream {
-    pub(crate) a: Party,
-    pub(crate) b: Party,
+    a: Party,
+    b: Party,
     pub(crate) stats: StreamStats,
+    meter: Meter,
+    /// The last round in which each port had something, in the order of [`Port::ALL`].
+    rounds: [u32; 4],
+}
+
+/// What every socket of one round is read with.
+pub(crate) struct Round {
+    pub(crate) now: Instant,
+    /// Counts the rounds; may wrap.
+    pub(crate) number: u32,
+    pub(crate) burst_max: usize,
+    pub(crate) packets_per_s_max: u32,
+    pub(crate) learner: LearnerConfig,
+}
+
+impl Round {
+    pub(crate) const fn new(now: Instant, number: u32, config: &RelayConfig) -> Self {
+        let RelayConfig { burst_max, packets_per_s_max, learner, .. } = *config;
+        Self { now, number, burst_max, packets_per_s_max, learner }
+    }
+}
+
+/// What came of reading a socket.
+#[derive(Default)]
+pub(crate) struct Pumped {
+    /// The address that was learned.
+    pub(crate) learned: Option<SocketAddr>,
+    /// Whether the party was heard at all.
+    pub(crate) heard: bool,
 }
 
 impl Stream {
+    pub(crate) fn new(a: Pair, b: Pair) -> Self {
+        Self {
+            a: Party::new(a),
+            b: Party::new(b),
+            stats: StreamStats::default(),
+            meter: Meter::default(),
+            rounds: [0; 4],
+        }
+    }
+
     pub(crate) const fn party_mut(&mut self, side: Side) -> &mut Party {
         match side {
             Side::A => &mut self.a,
@@ -87,18 +73,13 @@ impl Stream {
         }
     }
 
-    /// Receives up to `burst` packets from one socket and sends them on. Gives the address that was learned, and whether any
-    /// packet was let through.
-    pub(crate) fn pump(
-        &mut self,
-        now: Instant,
-        port: Port,
-        buffer: &mut [u8],
-        burst: usize,
-        config: &LearnerConfig,
-    ) -> (Option<SocketAddr>, bool) {
-        let (mut learned, mut heard) = (None, false);
-        for _ in 0..burst {
+    /// Receives from one socket and sends on.
+    ///
+    /// One packet, as a rule: a stream has one each 20 ms, and asking for another is a system call for nothing. A socket that had
+    /// something in the last round too is behind, and is read up to `burst_max`. What is left keeps it ready.
+    pub(crate) fn pump(&mut self, round: &Round, port: Port, buffer: &mut [u8]) -> Pumped {
+        let mut pumped = Pumped::default();
+        for _ in 0..self.burst(round, port) {
             let (length, from) = match self.party(port.side).socket(port.rtcp).recv_from(buffer) {
                 Ok(received) => received,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -107,34 +88,61 @@ impl Stream {
             };
             let Some(packet) = buffer.get(..length) else { break };
             let party = self.party_mut(port.side);
-            let learner = if port.rtcp { &mut party.rtcp } else { &mut party.rtp };
-            match learner.on_packet(now, from, packet, config) {
-                Verdict::Stranger => {
-                    self.stats.strangers += 1;
-                    continue;
+            match party.hear(round.now, port.rtcp, from, packet, &round.learner) {
+                None => self.stats.strangers += 1,
+                Some(heard) => {
+                    pumped.heard = true;
+                    pumped.learned = heard.learned.or(pumped.learned);
+                    self.forward(round, port.side, &heard, packet);
                 }
-                Verdict::Learned(from) if !port.rtcp => learned = Some(from),
-                Verdict::Learned(_) | Verdict::Forward => {}
             }
-            heard = true;
-            self.forward(port, packet);
         }
-        (learned, heard)
+        pumped
     }
 
-    fn forward(&mut self, port: Port, packet: &[u8]) {
-        let rtcp = port.rtcp || (self.party(port.side).mux && is_rtcp(packet));
-        let Some((socket, to)) = self.party(port.side.other()).way(rtcp) else {
+    fn burst(&mut self, round: &Round, port: Port) -> usize {
+        let at = Port::ALL.iter().position(|one| *one == port);
+        let Some(last) = at.and_then(|at| self.rounds.get_mut(at)) else { return 1 };
+        let previous = std::mem::replace(last, round.number);
+        if previous == round.number.wrapping_sub(1) { round.burst_max.max(1) } else { 1 }
+    }
+
+    fn forward(&mut self, round: &Round, side: Side, heard: &Heard, packet: &[u8]) {
+        if !self.meter.admits(round.now, round.packets_per_s_max) {
+            self.stats.excess += 1;
+            return;
+        }
+        let way = self.party(side.other()).way(heard.is_rtcp, self.party(side));
+        let Some((socket, to)) = way else {
             self.stats.homeless += 1;
             return;
         };
-        // A full socket or a closed port at the far end loses this packet, as the network might have.
-        if socket.send_to(packet, to).is_ok() {
-            self.stats.bytes += packet.len() as u64;
-            match port.side {
-                Side::A => self.stats.from_a += 1,
-                Side::B => self.stats.from_b += 1,
-            }
+        // A full socket or a far end that is gone loses this packet, as the network might have.
+        if socket.send_to(packet, to).is_err() {
+            self.stats.unsent += 1;
+            return;
         }
+        self.stats.bytes += packet.len() as u64;
+        match side {
+            Side::A => self.stats.from_a += 1,
+            Side::B => self.stats.from_b += 1,
+        }
+    }
+}
+
+/// Counts the packets of a second.
+#[derive(Default)]
+struct Meter {
+    began_at: Instant,
+    count: u32,
+}
+
+impl Meter {
+    fn admits(&mut self, now: Instant, per_s_max: u32) -> bool {
+        if now.saturating_since(self.began_at) >= Duration::from_secs(1) {
+            *self = Self { began_at: now, count: 0 };
+        }
+        self.count = self.count.saturating_add(1);
+        self.count <= per_s_max
     }
 }
