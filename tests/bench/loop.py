@@ -2,8 +2,8 @@
 """What other calls feel of a plugin that loops.
 
 A plugin that never answers for one user stands before the one that routes. Set-up times of ordinary calls are taken
-under load, first alone, then while calls to that user come in. Each of those costs its 2 ms of CPU time until the
-plugin is quarantined, and is then decided by the next.
+under load: alone; while calls to that user come in, each of which costs its 2 ms of CPU time until the plugin is
+quarantined and the next one is asked at once; and the same with the quarantine switched off.
 """
 
 import argparse
@@ -16,6 +16,12 @@ from lab.process import Failed
 from lab.subjects import CALLEE_PORT, JACKFIELD_PORT, jackfield
 
 PROBES_PER_SECOND = 50
+# What becomes of the looping plugin, with the settings for it.
+CASES = {
+    "alone": (),
+    "looping": (),
+    "looping, no quarantine": ("--set", "plugins.quarantine_strikes=0"),
+}
 
 
 def main():
@@ -30,14 +36,14 @@ def main():
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as tools:
         options.probe = probe.build(tools)
         runs = [(kind, looping, measure(kind, looping, options))
-                for _ in range(options.rounds) for kind in kinds for looping in (False, True)]
+                for _ in range(options.rounds) for kind in kinds for looping in CASES]
     print(f"{options.rate} ordinary calls a second, {options.loops} a second into the loop, {options.rounds} rounds of {options.seconds} s\n")
     rows = []
     for kind in kinds:
-        for looping in (False, True):
+        for looping in CASES:
             results = [result for k, l, result in runs if (k, l) == (kind, looping)]
             of = lambda key: [result[key] for result in results]
-            rows.append([kind, "looping" if looping else "alone", table.spread(of("setup_ms_p50"), 2), table.spread(of("setup_ms_p99"), 2),
+            rows.append([kind, looping, table.spread(of("setup_ms_p50"), 2), table.spread(of("setup_ms_p99"), 2),
                          table.spread(of("setup_ms_max"), 2), sum(of("calls_failed")) + sum(of("probe_failed")), sum(of("retransmissions")),
                          sum(of("cut_off"))])
     table.show(["plugin", "", "set-up p50 ms", "p99 ms", "longest ms", "failed", "repeated", "decisions cut off"], rows)
@@ -47,7 +53,7 @@ def main():
 def measure(kind, looping, options):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
         looper = Looper(work, kind)
-        subject = jackfield(kind, looper.configuration, "--plugin", looper.path).start(work)
+        subject = jackfield(kind, looper.configuration, "--plugin", looper.path, *CASES[looping]).start(work)
         callee = None
         try:
             api.wait_until_serving()
@@ -55,7 +61,7 @@ def measure(kind, looping, options):
             for user in ("2000", "probe"):
                 sipp.register(JACKFIELD_PORT, user, CALLEE_PORT, work)
             callers = [sipp.Caller(JACKFIELD_PORT, "2000", work, options.rate * options.seconds, options.rate)]
-            if looping:
+            if looping != "alone":
                 callers.append(sipp.Caller(JACKFIELD_PORT, "probe", work, options.loops * options.seconds, options.loops,
                                            name="looped", local_port=5094))
             prober = probe.Probe(options.probe, JACKFIELD_PORT, "2000", PROBES_PER_SECOND * options.seconds, PROBES_PER_SECOND)

@@ -72,7 +72,7 @@ def rewrite_while_running(plugin, caller, every):
     while caller.running():
         if time.monotonic() >= due:
             versions += 1
-            plugin.write(versions)
+            plugin.write(versions % 2)
             due += every
         time.sleep(0.01)
     return versions

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Resident memory over a thousand reloads under load.
 
-Each reload is a new version on disk and a request to the HTTP API, one after the other as fast as they are answered.
-Memory is flat when the mean of the last quarter lies at most --grows MiB above that of the second quarter; the first
+Each reload is a version that was never there before, compiled anew, and a request to the HTTP API, one after the other.
+The journal is kept short, so that it is full before memory is compared. Memory is flat when the mean of the last quarter lies at most --grows MiB above that of the second quarter; the first
 quarter warms caches up.
 """
 
@@ -18,6 +18,7 @@ from lab.process import Failed
 from lab.subjects import CALLEE_PORT, JACKFIELD_PORT, jackfield
 
 KINDS = {"wasm": Component, "rhai": Script}
+JOURNAL_ENTRIES = 500
 
 
 def main():
@@ -38,7 +39,8 @@ def main():
 def measure(kind, options):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
         plugin = KINDS[kind](work)
-        description = jackfield(kind, plugin.configuration, "--plugin", plugin.path, "--set", "plugins.watch=false")
+        description = jackfield(kind, plugin.configuration, "--plugin", plugin.path, "--set", "plugins.watch=false",
+                                "--set", f"journal.entries_max={JOURNAL_ENTRIES}")
         subject = description.start(work)
         callee = caller = None
         try:
