@@ -146,3 +146,7 @@ impl Meter {
         self.count <= per_s_max
     }
 }
+
+#[cfg(test)]
+#[path = "stream_test.rs"]
+mod tests;
