@@ -53,7 +53,7 @@ def main():
 def measure(kind, looping, options):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
         looper = Looper(work, kind)
-        subject = jackfield(kind, looper.configuration, "--plugin", looper.path, *CASES[looping]).start(work)
+        subject = jackfield(kind, looper.configuration, *looper.options, *CASES[looping]).start(work)
         callee = None
         try:
             api.wait_until_serving()

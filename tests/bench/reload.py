@@ -40,7 +40,7 @@ def measure(kind, options):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
         plugin = KINDS[kind](work)
         keep = options.calls * 2 + 1000
-        description = jackfield(kind, plugin.configuration, "--plugin", plugin.path, "--set", f"journal.entries_max={keep}")
+        description = jackfield(kind, plugin.configuration, *plugin.options, "--set", f"journal.entries_max={keep}")
         subject = description.start(work)
         callee = None
         try:

@@ -39,7 +39,7 @@ def main():
 def measure(kind, options):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
         plugin = KINDS[kind](work)
-        description = jackfield(kind, plugin.configuration, "--plugin", plugin.path, "--set", "plugins.watch=false",
+        description = jackfield(kind, plugin.configuration, *plugin.options, "--set", "plugins.watch=false",
                                 "--set", f"journal.entries_max={JOURNAL_ENTRIES}")
         subject = description.start(work)
         callee = caller = None

@@ -4,6 +4,9 @@ import os
 import shutil
 
 from .process import Failed
+from .subjects import BENCH
+
+STOCK_SCRIPT = os.path.abspath(os.path.join(BENCH, "..", "..", "scripts", "route.rhai"))
 
 def note(version):
     """A custom section with a number in it: modules that end in another differ in their digest and in nothing else."""
@@ -25,21 +28,26 @@ def built(variable):
     return folder
 
 
+def only(*paths):
+    """Options that load these instead of what the configuration names."""
+    return ("--set", "plugins.load=[%s]" % ", ".join(f'"{path}"' for path in paths))
+
+
 class Script:
-    """A Rhai script that sends every call to its user's contacts; each version gives another reason."""
+    """The script of lab-rhai.toml, in its place; each version ends in another comment."""
 
     kind = "rhai"
     configuration = "lab-rhai.toml"
 
     def __init__(self, work):
         self.path = os.path.join(work, "rewritten.rhai")
+        with open(STOCK_SCRIPT, "rb") as file:
+            self.text = file.read()
+        self.options = only(self.path)
         self.write(0)
 
     def write(self, version):
-        text = ("fn route(call) {\n"
-                "    plan([aor(call.callee.user + \"@\" + call.callee.host)]).because(\"v%d\", \"rewritten\")\n"
-                "}\n") % version
-        save(self.path, text.encode())
+        save(self.path, self.text + b"\n// version %d\n" % version)
 
 
 class Component:
@@ -58,6 +66,7 @@ class Component:
             file.write(text.replace("stock.route", "rewritten"))
         with open(os.path.join(self.path, "plugin.wasm"), "rb") as file:
             self.code = file.read()
+        self.options = ("--plugin", self.path)
 
     def write(self, version):
         save(os.path.join(self.path, "plugin.wasm"), self.code + note(version))
@@ -72,7 +81,9 @@ class Looper:
         if kind == "rhai":
             self.path = os.path.join(work, "looper.rhai")
             save(self.path, b"fn route(call) {\n    if call.callee.user == \"probe\" { while true { } }\n    pass()\n}\n")
+            self.options = only(self.path, STOCK_SCRIPT)
             return
         self.path = os.path.join(work, "looper")
         shutil.copytree(built("JACKFIELD_STEPS"), self.path)
         save(os.path.join(self.path, "plugin.toml"), b"id = \"looper\"\nkind = \"wasm\"\n\n[config]\nbehaviour = \"loop\"\n")
+        self.options = ("--plugin", self.path)
