@@ -36,7 +36,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
 const PLUGIN: &[&str] = &["guest"];
 
 /// What any crate but a sans-IO one may use in its tests besides its own arrows.
-const FOR_TESTS: &[&str] = &["testkit", "plugin", "stock", "plugin-build"];
+const FOR_TESTS: &[&str] = &["model", "testkit", "plugin", "stock", "plugin-build"];
 
 /// Third-party crates that do I/O, read a clock or a random source, or run plugins: no sans-IO crate reaches one, at
 /// any depth.
