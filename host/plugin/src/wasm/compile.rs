@@ -1,10 +1,11 @@
 use std::{
     borrow::Cow,
+    panic::catch_unwind,
     sync::{Mutex, PoisonError},
 };
 
 use model::Digest;
-use wasmtime::{Engine, component::Component};
+use wasmtime::{Engine, Module, component::Component};
 use wit_component::ComponentEncoder;
 
 /// Compiled components by the digest of their code, the least recently used first.
@@ -67,6 +68,8 @@ fn compile(engine: &Engine, code: &[u8]) -> Result<Component, String> {
     /// The magic number and version of a core module; a component has another version.
     const CORE_MODULE: &[u8] = b"\0asm\x01\0\0\0";
     let component = if code.starts_with(CORE_MODULE) {
+        // Half a file is no rare thing to find on a disk, and what makes the component takes a whole one for granted.
+        Module::validate(engine, code).map_err(|error| format!("is damaged: {error:#}"))?;
         Cow::Owned(componentize(code).map_err(|error| format!("is no plugin: {error}"))?)
     } else if code.starts_with(b"\0asm") {
         Cow::Borrowed(code)
@@ -79,7 +82,13 @@ fn compile(engine: &Engine, code: &[u8]) -> Result<Component, String> {
 
 /// Makes a component of a core module that carries its interface types, as `wit-bindgen` leaves it.
 fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
-    let encoder = ComponentEncoder::default().module(module);
-    let encoded = encoder.and_then(|encoder| encoder.validate(true).encode());
-    encoded.map_err(|error| format!("{error:#}"))
+    let encode = || {
+        let encoder = ComponentEncoder::default().module(module);
+        encoder.and_then(|encoder| encoder.validate(true).encode())
+    };
+    // It reads sections that validation passes over, and a damaged one makes it panic: no reason to stop reloading.
+    match catch_unwind(encode) {
+        Ok(encoded) => encoded.map_err(|error| format!("{error:#}")),
+        Err(_) => Err("its interface types are damaged; build it again".to_owned()),
+    }
 }
