@@ -330,7 +330,7 @@ fn rewrite_session_line(out: &mut Vec<u8>, line: &[u8], held: bool, ours: Option
     } else if let Some(origin) = line.strip_prefix(b"o=").and_then(address_of_origin) {
         out.extend_from_slice(line.get(..line.len() - origin.len()).unwrap_or_default());
         replace(out, line, &format!("IN {} {ip}", family(ip)));
-    } else if !line.starts_with(b"a=ice-") {
+    } else if !is_ice(line.strip_prefix(b"a=").unwrap_or_default()) {
         out.extend_from_slice(line);
     }
 }
@@ -367,13 +367,16 @@ fn rewrite_media_line(
             let rtcp = if media.mux { addr.port() } else { addr.port().saturating_add(1) };
             replace(out, line, &format!("a=rtcp:{rtcp} IN {} {}", family(addr.ip()), addr.ip()));
         }
-    } else if !ICE.iter().any(|ice| attribute.starts_with(ice)) {
+    } else if !is_ice(attribute) {
         out.extend_from_slice(line);
     }
 }
 
-/// How the attributes of ICE begin (RFC 8839): they name addresses of the sender, which the other side cannot reach here.
-const ICE: [&[u8]; 4] = [b"candidate:", b"end-of-candidates", b"remote-candidates:", b"ice-"];
+/// Whether an attribute is of ICE (RFC 8839): it is about addresses of the sender, which the other side does not reach.
+fn is_ice(attribute: &[u8]) -> bool {
+    let names: [&[u8]; 4] = [b"candidate:", b"end-of-candidates", b"remote-candidates:", b"ice-"];
+    names.iter().any(|name| attribute.starts_with(name))
+}
 
 #[cfg(test)]
 #[path = "sdp_test.rs"]

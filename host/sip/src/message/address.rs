@@ -59,9 +59,10 @@ impl<'a> NameAddr<'a> {
         Self::read(text).map_err(|BadAddress(what)| what)
     }
 
-    /// The tag parameter, when it is there and not empty.
+    /// The tag parameter, when there is one that is not empty.
     pub fn tag(&self) -> Option<&'a str> {
-        self.params.get("tag").flatten().filter(|tag| !tag.is_empty())
+        let mut tags = self.params.iter().filter(|(name, _)| name.eq_ignore_ascii_case("tag"));
+        tags.find_map(|(_, tag)| tag.filter(|tag| !tag.is_empty()))
     }
 
     /// The URI taken apart.
@@ -73,12 +74,14 @@ impl<'a> NameAddr<'a> {
     }
 }
 
-/// Parameters to which another can be added: each quoted string in them ends.
+/// Parameters that can be written back, and another be added to them: each quoted string ends, and nothing breaks the line.
 fn closed(params: &str) -> Result<Params<'_>, BadAddress> {
-    if ends_outside_quotes(params) {
-        Ok(Params::new(params))
-    } else {
+    if params.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        Err(BadAddress("a control character in a parameter"))
+    } else if !ends_outside_quotes(params) {
         Err(BadAddress("a parameter with an unterminated quoted string"))
+    } else {
+        Ok(Params::new(params))
     }
 }
 
