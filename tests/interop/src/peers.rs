@@ -4,10 +4,12 @@
 //! asked, so that what is tested is always built from the tree as it is.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use plugin_build::{Request, plugins_dir};
 
 /// The `jackfield` program.
 pub fn jackfield() -> PathBuf {
@@ -17,6 +19,19 @@ pub fn jackfield() -> PathBuf {
 /// The folder of the pjsua2 Python package, with the Python it is for as `python`.
 pub fn pjsua2() -> PathBuf {
     named_or_asked("JACKFIELD_PJSUA2", "pjsua2")
+}
+
+/// The code of a plugin of this tree, compiled from source.
+///
+/// # Panics
+///
+/// When it does not compile.
+pub fn plugin(package: &str) -> Vec<u8> {
+    // A test's program lies in the target folder.
+    let target = plugins_dir(&env::current_exe().expect("the test's own path"));
+    let request = Request::new(here().join("../../Cargo.toml"), target).package(package).locked();
+    let modules = request.build().unwrap_or_else(|error| panic!("{package}: {error}"));
+    fs::read(&modules[0].path).expect("the module that was built")
 }
 
 /// The folder of this crate.

@@ -49,13 +49,9 @@ fn no_call_fails_while_a_script_is_rewritten() {
 #[test]
 fn no_call_fails_while_a_component_is_rewritten() {
     let folder = tempfile::tempdir().unwrap();
-    let root = peers::here().join("../..");
-    let plugins = plugin_build::plugins_dir(Path::new(env!("CARGO_TARGET_TMPDIR")));
-    let request = plugin_build::Request::new(root.join("Cargo.toml"), plugins)
-        .package("jackfield-route")
-        .locked();
-    let component = fs::read(&request.build().unwrap()[0].path).unwrap();
-    fs::copy(root.join("plugins/route/plugin.toml"), folder.path().join("plugin.toml")).unwrap();
+    let component = peers::plugin("jackfield-route");
+    let manifest = peers::here().join("../../plugins/route/plugin.toml");
+    fs::copy(manifest, folder.path().join("plugin.toml")).unwrap();
     let code = folder.path().join("plugin.wasm");
     let write = |version: usize| save(&code, with_note(&component, version.is_multiple_of(2)));
     write(0);
