@@ -1,127 +1,57 @@
-//! The stock plugins in the host that embeds them.
+//! The stock plugins in the host that embeds them: their scenarios, and what an operator may get wrong.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, path::Path};
 
-use jackfield_stock::plugins;
-use model::{
-    Aor, ConnId, HeaderBlock, LocalTime, Moment,
-    hook::{
-        Answer, Ask, Attempt, CallFacts, Destination, MediaMode, Party, Plan, Question, QuestionId,
-        StepOutcome, Target, Verdict,
-    },
-};
-use plugin::{HostConfig, Kind, PluginHost, ReloadError, Source};
+use jackfield_stock::{Stock, plugins};
+use plugin::{HostConfig, Kind, PluginHost, Source};
 
+/// What `plugins/route/tests/routes.toml` says it is configured with.
 const ROUTES: &str = r#"
-domains = ["example.com"]
+domains = ["home.test"]
 ring_secs = 15
-[routes]
+[config.routes]
 "49" = ["sip:192.0.2.1", "sip:192.0.2.2:5070"]
 "4930" = "sip:192.0.2.3"
+"+" = "sip:192.0.2.4;transport=tcp"
 "#;
 
-fn install(config: &str) -> Result<Arc<PluginHost>, ReloadError> {
-    let host = PluginHost::new(HostConfig::default()).expect("a host");
-    host.set_overrides(BTreeMap::from([("stock.route".to_owned(), config.parse().unwrap())]));
-    let sources = plugins().iter().map(|stock| Source::Embedded {
+fn route() -> &'static Stock {
+    plugins().iter().find(|stock| stock.id == "stock.route").expect("stock.route")
+}
+
+/// The plugin with its manifest's own configuration, or with another.
+fn source(stock: &Stock, config: Option<&str>) -> Source {
+    let manifest = config.map_or_else(
+        || stock.manifest.to_owned(),
+        |config| {
+            let (head, _) = stock.manifest.split_once("[config]\n").expect("a [config]");
+            format!("{head}[config]\n{config}")
+        },
+    );
+    Source::Embedded {
         id: stock.id.to_owned(),
-        manifest: stock.manifest.into(),
+        manifest: manifest.into(),
         code: stock.module.into(),
         kind: Kind::Wasm,
-    });
-    host.install(sources.collect())?;
-    Ok(host)
-}
-
-fn party(user: &str, host: &str) -> Party {
-    Party {
-        uri: format!("sip:{user}@{host}"),
-        user: user.into(),
-        host: host.into(),
-        display: String::new(),
     }
 }
 
-fn question(callee: Party, ask: Ask) -> Question {
-    let facts = CallFacts {
-        conn_id: ConnId(1),
-        call_id: "1@192.0.2.10".into(),
-        tenant: "default".into(),
-        ingress: "lan".into(),
-        source: ([192, 0, 2, 10], 5060).into(),
-        caller: party("1000", "example.com"),
-        callee,
-        headers: HeaderBlock::from_pairs([("Subject", "test")]),
-    };
-    Question { id: QuestionId(7), call: Arc::new(facts), ask, pin: None }
-}
-
-fn ask(host: &Arc<PluginHost>, callee: Party, ask: Ask) -> Answer {
-    let moment = Moment { at_ms: 1_767_268_800_000, local: LocalTime::default() };
-    host.worker().answer(&question(callee, ask), moment)
-}
-
-fn route(config: &str, callee: Party) -> Answer {
-    ask(&install(config).expect("installed"), callee, Ask::Route)
-}
-
-fn uri(uri: &str, ring_secs: Option<u64>) -> Target {
-    Target { to: Destination::Uri(uri.into()), ring: ring_secs.map(Duration::from_secs) }
-}
-
-fn plan(targets: Vec<Target>) -> Verdict {
-    Verdict::Plan(Plan { targets, media: MediaMode::Default })
+fn scenario(name: &str, config: Option<&str>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../route/tests").join(name);
+    let cases = testkit::run(source(route(), config), &path);
+    assert!(cases.unwrap_or_else(|wrong| panic!("{wrong}")) > 0);
 }
 
 #[test]
-fn a_user_of_ours_is_called_where_it_is_registered() {
-    let answer = route("", party("2000", "example.com"));
-    let target = Target { to: Destination::Aor(Aor::new("2000", "example.com")), ring: None };
-    assert_eq!(answer.verdict, plan(vec![target]), "{answer:?}");
-    assert_eq!(answer.decision.reasons[0].code, "registered");
-    let decided_by = answer.decision.decided_by.expect("decided");
-    assert_eq!(&*decided_by.plugin, "stock.route");
+fn users_are_called_without_any_configuration() {
+    scenario("users.toml", None);
 }
 
 #[test]
-fn the_operators_routes_replace_the_manifests() {
-    let answer = route(ROUTES, party("4989", "example.com"));
-    let targets =
-        vec![uri("sip:4989@192.0.2.1", Some(15)), uri("sip:4989@192.0.2.2:5070", Some(15))];
-    assert_eq!(answer.verdict, plan(targets), "{answer:?}");
-    let answer = route(ROUTES, party("493012", "example.com"));
-    assert_eq!(answer.verdict, plan(vec![uri("sip:493012@192.0.2.3", Some(15))]));
-}
-
-#[test]
-fn what_it_does_not_know_is_left_to_the_switch() {
-    let answer = route(ROUTES, party("alice", "example.org"));
-    assert_eq!(answer.verdict, Verdict::BuiltIn);
-    assert_eq!(answer.decision.steps[0].outcome, StepOutcome::Passed, "{answer:?}");
-}
-
-#[test]
-fn a_failure_goes_on_unless_the_callee_said_no() {
-    let host = install(ROUTES).expect("installed");
-    let failed = |status| Ask::RouteOnFailure {
-        attempts: vec![Attempt {
-            target: uri("sip:4989@192.0.2.1", None),
-            status,
-            lasted: Duration::from_millis(80),
-        }],
-        remaining: vec![uri("sip:4989@192.0.2.2:5070", None)],
-    };
-    for (status, expected) in [
-        (503, Verdict::Continue),
-        (408, Verdict::Continue),
-        (486, Verdict::Refuse(486)),
-        (603, Verdict::Refuse(603)),
-    ] {
-        let answer = ask(&host, party("4989", "example.com"), failed(status));
-        assert_eq!(answer.verdict, expected, "{status}: {answer:?}");
-    }
+fn numbers_follow_the_operators_routes() {
+    scenario("routes.toml", Some(ROUTES));
 }
 
 #[test]
@@ -131,7 +61,20 @@ fn a_configuration_it_cannot_follow_is_refused_at_installation() {
         ("domains = [1]", "domains"),
         ("[routes]\nnorth = \"sip:192.0.2.1\"", "routes.\"north\""),
     ] {
-        let error = install(config).err().expect(config).to_string();
-        assert!(error.contains(&format!("config key {key}: ")), "{error}");
+        let host = PluginHost::new(HostConfig::default()).expect("a host");
+        let overrides = [("stock.route".to_owned(), config.parse().expect("TOML"))];
+        host.set_overrides(BTreeMap::from(overrides));
+        let refused = host.install(vec![source(route(), None)]).expect_err(config);
+        let text = refused.to_string();
+        assert!(text.contains(&format!("config key {key}: ")), "{text}");
     }
+}
+
+#[test]
+fn the_operators_values_take_the_place_of_the_manifests() {
+    let host = PluginHost::new(HostConfig::default()).expect("a host");
+    let overrides = [("stock.route".to_owned(), "ring_secs = 20".parse().expect("TOML"))];
+    host.set_overrides(BTreeMap::from(overrides));
+    // With the operator's value in place, the one of the manifest does not matter, however wrong.
+    host.install(vec![source(route(), Some("ring_secs = \"soon\""))]).expect("installed");
 }
