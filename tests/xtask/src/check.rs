@@ -46,9 +46,9 @@ pub(crate) fn interop(name: Option<&str>) -> Result<(), Error> {
 
 fn tests(arguments: &[&str]) -> Command {
     let runner: &[&str] = if run::succeeds(&mut run::cargo(&["nextest", "--version"])) {
-        &["nextest", "run", "--locked"]
+        &["nextest", "run", "--locked", "--no-fail-fast"]
     } else {
-        &["test", "--locked", "--tests"]
+        &["test", "--locked", "--no-fail-fast", "--tests"]
     };
     run::cargo(&[runner, arguments].concat())
 }
