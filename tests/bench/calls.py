@@ -2,7 +2,8 @@
 """What a call costs: INVITE, 180, 200, ACK, BYE, 200, by Jackfield, by Kamailio and by a bare forwarder.
 
 Every subject is run once in each round, so that a machine that grows slower in between is slower for all. The cost is
-the CPU time of all processes of the subject, user and system, divided by the calls.
+the CPU time of all processes of the subject, user and system, divided by the calls. Fails when a call failed that went
+through Jackfield.
 """
 
 import argparse
@@ -55,7 +56,8 @@ def main():
                     file.write(json.dumps(run) + "\n")
     print(f"{options.calls} calls at {options.rate} a second, {options.rounds} rounds, median (range)\n")
     report(names, runs)
-    return 1 if any(run["calls_failed"] + run["probe_failed"] for run in runs) else 0
+    ours = [run for run in runs if run["subject"].startswith(("wasm", "rhai"))]
+    return 1 if any(run["calls_failed"] + run["probe_failed"] for run in ours) else 0
 
 
 def measure(description, options):
