@@ -271,7 +271,9 @@ fn media_line(rest: &str, at: usize, direction: Direction) -> Option<Media<'_>> 
     let (kind, port, proto) = (parts.next()?, parts.next()?, parts.next()?);
     let formats = parts.next().unwrap_or_default();
     let port = port.split('/').next()?.parse().ok()?;
-    Some(Media {
+    // Anything else could not be told from white space or a line end once it is written back.
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
+    (is_word(kind) && is_word(proto)).then_some(Media {
         kind,
         port,
         proto,

@@ -68,6 +68,9 @@ fn what_is_no_description_is_refused_with_its_line() {
         ("hello", SdpError::NotSdp),
         ("v=0\r\nm=audio", SdpError::Media { line: 2 }),
         ("v=0\r\nm=audio x RTP/AVP 0", SdpError::Media { line: 2 }),
+        ("v=0\r\nm=audio 4000 ", SdpError::Media { line: 2 }),
+        ("v=0\r\nm=audio 4000 \r \n", SdpError::Media { line: 2 }),
+        ("v=0\r\nm= 4000 RTP/AVP 0", SdpError::Media { line: 2 }),
         ("v=0\r\nc=IN", SdpError::Connection { line: 2 }),
     ] {
         assert_eq!(Sdp::parse(text.as_bytes()).unwrap_err(), why, "{text}");
