@@ -18,12 +18,13 @@ pub(crate) fn contained<T>(
 ) -> Result<T, Failure> {
     cpu::begin(now, cpu_limit);
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = text(&*panic);
+        let text = panic_text(&*panic);
         Err(failure(FailureKind::Trap, format!("the host panicked on its behalf: {text}")))
     })
 }
 
-fn text(panic: &(dyn Any + Send)) -> String {
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "no message".to_owned())

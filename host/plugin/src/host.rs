@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
@@ -13,6 +14,7 @@ use model::{GenerationToken, hook::Hook};
 use crate::{
     Diagnostic, HookStats, HostConfig, HostError, HostStats, PluginStatus, ReloadError,
     ReloadReport, Reloaded, Report, Source, Worker,
+    contain::panic_text,
     generation::Generation,
     metrics::{Metrics, nanos},
     script::Packages,
@@ -126,7 +128,7 @@ impl PluginHost {
         }
         for source in sources {
             let began = Instant::now();
-            match self.build(&mut installed, &source, None) {
+            match self.build_contained(&mut installed, &source, None) {
                 Ok(built) => {
                     let generation = built.generation();
                     let id = generation.reference.plugin.to_string();
@@ -202,7 +204,7 @@ impl PluginHost {
     ) -> ReloadReport {
         let started = Instant::now();
         let source = installed.plugins[at].source.clone();
-        let built = self.build(installed, &source, Some(current));
+        let built = self.build_contained(installed, &source, Some(current));
         let id = &current.reference.plugin;
         let mut still_serving = current.reference.clone();
         let outcome = match built {
@@ -231,6 +233,22 @@ impl PluginHost {
         };
         installed.plugins[at].last = report.clone();
         report
+    }
+
+    /// Builds a generation. What a file makes the engines do, a panic included, must not end the thread that loads the others.
+    fn build_contained(
+        &self,
+        installed: &mut Installed,
+        source: &Source,
+        current: Option<&Arc<Generation>>,
+    ) -> Result<Built, Diagnostic> {
+        let build = AssertUnwindSafe(|| self.build(installed, source, current));
+        catch_unwind(build).unwrap_or_else(|panic| {
+            let id = current.map_or_else(|| source.guess_id(), |g| g.reference.plugin.to_string());
+            let reason = format!("loading it made the host panic: {}", panic_text(&*panic));
+            let help = "the file is damaged, or this is a bug of the host: report it with the file";
+            Err(Diagnostic::new(source.to_string(), reason, help).of(&id))
+        })
     }
 
     /// Gives the operator's settings for plugins anew (see [`HostConfig::overrides`]); the next reload takes them.

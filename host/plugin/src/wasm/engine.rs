@@ -33,6 +33,8 @@ impl Wasm {
             .epoch_interruption(true)
             .max_wasm_stack(config.wasm.stack_bytes)
             .wasm_relaxed_simd(false)
+            // A memory's whole address range is reserved, so it grows in place and its address can be a constant of the code.
+            .memory_may_move(false)
             .cranelift_opt_level(OptLevel::Speed);
         let engine = Engine::new(&tunables).map_err(engine_error)?;
         // A guest in its first period is never looked at twice, so it is ended after one to two periods of CPU time.

@@ -70,7 +70,11 @@ fn an_endless_loop_is_cut() {
     let caught = rhai_with("loop { try { spin() } catch { } }", "fn spin() { loop { } }");
     contains(caught, FailureKind::Time, "cpu_limit");
     contains(rhai("try { loop { } } catch { pass() }"), FailureKind::Time, "cpu_limit");
-    contains(rhai("let n = 0; for i in 0..9_000_000_000 { n += i; } pass()"), FailureKind::Time, "cpu_limit");
+    contains(
+        rhai("let n = 0; for i in 0..9_000_000_000 { n += i; } pass()"),
+        FailureKind::Time,
+        "cpu_limit",
+    );
 }
 
 #[test]

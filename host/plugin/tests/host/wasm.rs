@@ -26,7 +26,25 @@ fn what_is_no_plugin_is_refused_with_what_to_do() {
     assert!(refused(*b"\0asm\x01\0\0\0").contains("answers no hook"));
     let truncated = &guest::refusing(486)[..100];
     let error = refused(truncated);
-    assert!(error.contains("is no plugin") && error.contains("sdk/wit/v1"), "{error}");
+    assert!(error.contains("is damaged") && error.contains("build it"), "{error}");
+}
+
+#[test]
+fn a_module_that_is_damaged_anywhere_is_refused_and_loading_goes_on() {
+    let whole = guest::refusing(486);
+    let host = PluginHost::new(patient()).unwrap();
+    for length in (8..whole.len()).step_by(17) {
+        let source = source("guest", Kind::Wasm, &whole[..length]);
+        assert!(host.install(vec![source]).is_err(), "the first {length} bytes");
+    }
+    for at in (8..whole.len()).step_by(5) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xff;
+        // Some bytes do not matter; what matters is that the host is there afterwards.
+        drop(host.install(vec![source("guest", Kind::Wasm, damaged)]));
+    }
+    host.install(vec![source("guest", Kind::Wasm, whole)]).unwrap();
+    assert_eq!(answer(&host, &route("2000")).verdict, Verdict::Refuse(486));
 }
 
 #[test]
