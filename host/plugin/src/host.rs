@@ -324,14 +324,15 @@ impl PluginHost {
     }
 
     fn sweep_locked(&self, installed: &mut Installed) {
-        // A worker that reads a former set may pin a call to the table that was current in it; only when the set is gone is the
-        // number of pins final.
+        // A worker that still reads a replaced set may pin a call to the table that was current in it. Of all other tables the
+        // number of pins can only fall.
         installed.replaced.retain(|tables| tables.strong_count() > 0);
-        if !installed.replaced.is_empty() {
-            return;
-        }
+        let read = installed.replaced.iter().filter_map(Weak::upgrade);
+        let read: Vec<u64> = read.map(|tables| tables.current.token.table()).collect();
         let tables = self.tables.load_full();
-        let former: Vec<_> = tables.former.iter().filter(|t| t.is_pinned()).cloned().collect();
+        let is_needed =
+            |table: &&Arc<HookTable>| read.contains(&table.token.table()) || table.is_pinned();
+        let former: Vec<_> = tables.former.iter().filter(is_needed).cloned().collect();
         if former.len() < tables.former.len() {
             let current = Arc::clone(&tables.current);
             drop(tables);

@@ -16,6 +16,7 @@ mod pinning;
 mod quarantine;
 mod reload;
 mod script;
+mod threads;
 mod wasm;
 
 /// As the program installs it: without it a script's memory is not charged.

@@ -170,3 +170,28 @@ fn closures_and_methods_of_their_own_are_no_unknown_functions() {
         }"#;
     assert_eq!(says(script, &route("2000")), Verdict::Refuse(486));
 }
+
+#[test]
+fn a_script_that_is_damaged_anywhere_is_refused_or_runs_but_never_ends_the_host() {
+    let whole = include_str!("../../../../scripts/time-of-day.rhai").as_bytes();
+    let host = PluginHost::new(patient()).unwrap();
+    for at in (0..whole.len()).step_by(3) {
+        let mut damaged = whole.to_vec();
+        damaged[at] ^= 0x15;
+        drop(host.install(vec![source("script", Kind::Rhai, damaged)]));
+        drop(host.install(vec![source("script", Kind::Rhai, &whole[..at])]));
+    }
+    host.install(vec![source("script", Kind::Rhai, whole)]).unwrap();
+    assert_eq!(answer(&host, &route("2000")).verdict, Verdict::BuiltIn);
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    for (open, close) in [("(", ")"), ("[", "]"), ("{", "}"), ("-", ""), ("if true {", "}")] {
+        let nested = format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
+        let script = format!("fn route(call) {{ let x = {nested}; pass() }}");
+        let host = PluginHost::new(patient()).unwrap();
+        let error = host.install(vec![source("script", Kind::Rhai, script)]).expect_err("refused");
+        assert_eq!(error.diagnostics[0].line, Some(1), "{error}");
+    }
+}
