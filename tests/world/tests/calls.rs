@@ -205,6 +205,20 @@ fn a_held_party_is_told_and_taken_back() {
 }
 
 #[test]
+fn a_reinvite_that_overtakes_the_other_sides_ack_waits_for_it() {
+    at_one_and_three_shards(|options| {
+        let mut world = two_phones(options);
+        world.plan(secs(0), 0, Manner::Call("2000".into()));
+        assert!(world.run_until(secs(5), |world| world.facts_of(1).contains(&PhoneFact::Up)));
+        world.plan(secs(0), 1, Manner::Hold(true));
+        world.plan(secs(5), 0, Manner::HangUp);
+        settle(&mut world);
+        assert!(world.facts_of(1).contains(&PhoneFact::Answered(200)));
+        assert!(world.facts_of(0).contains(&PhoneFact::Held(true)));
+    });
+}
+
+#[test]
 fn an_invite_without_an_offer_gets_its_answer_across_in_the_ack() {
     let mut world = two_phones(Options::default());
     world.plan(secs(0), 0, Manner::CallWithoutOffer("2000".into()));

@@ -131,6 +131,7 @@ impl Call {
         if self.pending_ack.as_ref().is_some_and(|pending| pending.from == side) {
             self.pass_ack(tables, now, ack);
         }
+        self.reinvite_after_ack(tables, now, side);
         self.send_awaited_bye(tables, now, side);
     }
 

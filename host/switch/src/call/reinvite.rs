@@ -22,7 +22,9 @@ pub(crate) struct Reinvite {
     from: Side,
     server: ServerTx,
     request: Message,
-    /// `None` while the relay is asked for more streams.
+    /// The other side has not acknowledged our 2xx yet; until then no INVITE may be sent to it (RFC 3261 section 14.1).
+    waits_for_ack: bool,
+    /// `None` until it is sent on: it may wait for an ACK, or for the relay.
     client: Option<ClientTx>,
 }
 
@@ -57,12 +59,29 @@ impl Call {
             Some(_) => return refuse(tables, now, server, &request, 491, ""),
             None => {}
         }
-        if self.pending_ack.is_some() || self.awaits_ack_of(side.other()) {
+        if self.pending_ack.is_some() {
             return refuse(tables, now, server, &request, 491, "");
         }
-        let wanted = streams_of(&request).min(tables.config.limits.streams_max);
+        let waits_for_ack = self.awaits_ack_of(side.other());
+        self.reinvite = Some(Reinvite { from: side, server, request, waits_for_ack, client: None });
+        if !waits_for_ack {
+            self.begin_reinvite(tables, now);
+        }
+    }
+
+    /// `side` has acknowledged our 2xx: a re-INVITE of the other side that waited for that goes on.
+    pub(super) fn reinvite_after_ack(&mut self, tables: &mut Tables, now: Instant, side: Side) {
+        let waited = |open: &&mut Reinvite| open.waits_for_ack && open.from == side.other();
+        if let Some(open) = self.reinvite.as_mut().filter(waited) {
+            open.waits_for_ack = false;
+            self.begin_reinvite(tables, now);
+        }
+    }
+
+    fn begin_reinvite(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(open) = &self.reinvite else { return };
+        let wanted = streams_of(&open.request).min(tables.config.limits.streams_max);
         let extend = self.media.is_anchored() && usize::from(wanted) > self.media.streams();
-        self.reinvite = Some(Reinvite { from: side, server, request, client: None });
         if extend {
             let relay = RelayId(self.conn);
             tables.relay(RelayCommand::Extend { relay, streams: wanted });
@@ -75,7 +94,7 @@ impl Call {
 
     /// The relay has answered (or will not): the re-INVITE that waited for it goes on with the streams there are.
     pub(crate) fn on_relay_extended(&mut self, tables: &mut Tables, now: Instant) {
-        if self.reinvite.as_ref().is_some_and(|open| open.client.is_none()) {
+        if self.reinvite.as_ref().is_some_and(|open| open.client.is_none() && !open.waits_for_ack) {
             self.stop_timer(tables, crate::Reason::Relay);
             self.send_reinvite(tables, now);
         }
