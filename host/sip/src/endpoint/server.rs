@@ -370,5 +370,7 @@ impl Endpoint {
 
 /// The branch of a request that was made by somebody who knows RFC 3261 (section 8.1.1.7).
 fn magic_branch(via: Via<'_>) -> Option<&str> {
-    via.branch().filter(|branch| branch.starts_with(MAGIC_COOKIE))
+    let has_more =
+        |branch: &&str| branch.strip_prefix(MAGIC_COOKIE).is_some_and(|id| !id.is_empty());
+    via.branch().filter(has_more)
 }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    params::{Params, ends_outside_quotes, find_outside_quotes},
+    name::is_token,
+    params::{Params, ends_outside_quotes, find_outside_quotes, split_outside_quotes},
     parse::breaks_a_word,
     uri::{Uri, UriError},
 };
@@ -65,6 +66,40 @@ impl<'a> NameAddr<'a> {
         tags.find_map(|(_, tag)| tag.filter(|tag| !tag.is_empty()))
     }
 
+    /// The address less its tag, for a header field of another dialog: the URI in angle brackets, the other parameters as they
+    /// stood, the display name as a quoted string where it is more than one token (RFC 3261 section 25.1).
+    ///
+    /// White space and commas that a peer left unquoted are thus understood by the next one as they were here.
+    pub fn without_tag(&self) -> String {
+        let mut text = String::with_capacity(self.display.len() + self.uri.len() + 8);
+        if !self.display.is_empty() {
+            if self.display.bytes().all(is_token) {
+                text.push_str(&self.display);
+            } else {
+                text.push('"');
+                for c in self.display.chars() {
+                    if matches!(c, '"' | '\\') {
+                        text.push('\\');
+                    }
+                    text.push(c);
+                }
+                text.push('"');
+            }
+            text.push(' ');
+        }
+        text.push('<');
+        text.push_str(self.uri);
+        text.push('>');
+        for param in split_outside_quotes(self.params.as_str(), b';').map(str::trim) {
+            let name = param.split('=').next().unwrap_or_default().trim_end();
+            if !param.is_empty() && !name.eq_ignore_ascii_case("tag") {
+                text.push(';');
+                text.push_str(param);
+            }
+        }
+        text
+    }
+
     /// The URI taken apart.
     ///
     /// # Errors
@@ -118,6 +153,21 @@ mod tests {
         assert_eq!((b.uri, b.tag()), ("sip:a@b", Some("2")));
         let c = NameAddr::parse("Bob Smith <sip:a@b>").unwrap();
         assert_eq!((c.display.as_ref(), c.tag()), ("Bob Smith", None));
+    }
+
+    #[test]
+    fn an_address_is_written_for_another_dialog() {
+        for (stood, written) in [
+            ("<sip:a@b;tag=x>;q=1;tag=9;z", "<sip:a@b;tag=x>;q=1;z"),
+            ("sip:a@b;tag=9", "<sip:a@b>"),
+            ("Ann <sip:a@b>;tag=9", "Ann <sip:a@b>"),
+            (r#""A \"B\" \\" <sip:a@b>"#, r#""A \"B\" \\" <sip:a@b>"#),
+            // RFC 4475 section 3.1.2.15: a comma that should have been quoted.
+            ("Bell, Alexander <sip:a.g.bell@b>;tag=43", r#""Bell, Alexander" <sip:a.g.bell@b>"#),
+            (r#"<sip:a@b>;x="1;tag=2";tag=3"#, r#"<sip:a@b>;x="1;tag=2""#),
+        ] {
+            assert_eq!(NameAddr::parse(stood).unwrap().without_tag(), written);
+        }
     }
 
     #[test]

@@ -112,6 +112,17 @@ impl<'a> Uri<'a> {
         (!user.is_empty() && !self.host.is_empty()).then(|| Aor::new(&user, self.host))
     }
 
+    /// `text`, the URI this was parsed from, as it may stand in a Request-URI: without the header fields, which RFC 3261 section
+    /// 19.1.1 (table 1) allows in a Contact and not there.
+    pub fn for_request<'t>(&self, text: &'t str) -> &'t str {
+        let text = text.trim();
+        if self.headers.is_empty() {
+            return text.strip_suffix('?').unwrap_or(text);
+        }
+        let end = text.len() - self.headers.len() - 1;
+        text.get(..end).unwrap_or(text)
+    }
+
     /// The host as an address, where it is one.
     pub fn host_ip(&self) -> Option<IpAddr> {
         self.host.parse().ok()
@@ -232,6 +243,19 @@ mod tests {
         let tel = Uri::parse("tel:+49-30-1;phone-context=x").unwrap();
         assert_eq!((tel.scheme, tel.user, tel.host), (Scheme::Tel, Some("+49-30-1"), ""));
         assert!(tel.aor().is_none());
+    }
+
+    #[test]
+    fn header_fields_do_not_reach_a_request_uri() {
+        for (stood, written) in [
+            ("sip:a@b;lr?Replaces=x&y=z", "sip:a@b;lr"),
+            (" sip:a@b ", "sip:a@b"),
+            ("sip:a?b@c", "sip:a?b@c"),
+            ("sip:a@b?", "sip:a@b"),
+            ("tel:+43?x", "tel:+43?x"),
+        ] {
+            assert_eq!(Uri::parse(stood).unwrap().for_request(stood), written);
+        }
     }
 
     #[test]

@@ -94,6 +94,17 @@ fn a_response_matches_by_branch_and_method_and_any_other_is_dropped() {
     assert_eq!(lines(&world.receive(udp(), &ringing)), ["response: 180 Ringing (INVITE)"]);
 }
 
+/// A peer that sends the cookie and nothing behind it has no unique branch, and is matched as one that knows only RFC 2543.
+#[test]
+fn a_branch_that_is_only_the_cookie_does_not_identify_a_request() {
+    let mut world = World::new();
+    let text = from_alice("OPTIONS", "z9hG4bK", 1, "ours", "");
+    world.receive_request(udp(), &text);
+    world.receive_request(udp(), &text.replace("CSeq: 1 ", "CSeq: 2 "));
+    assert_eq!(world.receive(udp(), &text), []);
+    assert_eq!(world.endpoint.stats().non_invite_servers_now, 2);
+}
+
 //= RFC 3261 section 17.2.3 type=test
 //# the sent-by value in the top Via of the request is equal to the one in the request that created the transaction, and
 #[test]

@@ -208,6 +208,9 @@ proptest! {
         net.run(Some(seconds(40)));
         if let Some(dialog) = &mut net.dialog {
             let bye = dialog.request(Method::Bye, "");
+            // A BYE goes out eleven times. The network heals before that many of them and of their answers can be lost, so
+            // the BYE of a call that was set up always comes through.
+            net.fates.truncate(usize::try_from(net.sent).unwrap() + 5);
             net.endpoints[0].send_request(net.now, Net::flow_to(1), bye).unwrap();
             net.drain();
         }
@@ -217,7 +220,6 @@ proptest! {
         prop_assert!(count("called") <= 1, "{:?}", net.log);
         prop_assert_eq!(count("answered") + count("timed out").min(1), 1, "{:?}", net.log);
         prop_assert_eq!(count("acknowledged") + count("ack missing"), count("called"), "{:?}", net.log);
-        // The network heals after forty datagrams, so that the BYE of a call that was set up always comes through.
         prop_assert_eq!(count("bye answered"), count("answered"), "{:?}", net.log);
     }
 }

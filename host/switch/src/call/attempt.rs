@@ -149,10 +149,11 @@ impl Call {
 
     /// A URI is called directly: its host is an address, over the caller's listener.
     fn groups_of_uri(&self, tables: &Tables, uri: &str) -> Result<Vec<Vec<Hop>>, u16> {
-        let peer = Uri::parse(uri).ok().and_then(|uri| uri.socket_addr()).ok_or(503_u16)?;
+        let parsed = Uri::parse(uri).map_err(|_| 503_u16)?;
+        let peer = parsed.socket_addr().ok_or(503_u16)?;
         let listener = listener_for(tables, self.caller.flow, peer).ok_or(503_u16)?;
         let flow = Flow { transport: Transport::Udp, listener, peer };
-        Ok(vec![vec![Hop { uri: uri.to_owned(), flow }]])
+        Ok(vec![vec![Hop { uri: parsed.for_request(uri).to_owned(), flow }]])
     }
 }
 
@@ -179,7 +180,8 @@ fn groups_of_aor(dir: &dyn Directory, now: Instant, aor: &Aor) -> Result<Vec<Vec
     let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
     for Binding { contact, flow, q_milli, .. } in live {
-        let hop = Hop { uri: contact.to_string(), flow: *flow };
+        let uri = Uri::parse(contact).map_or(&**contact, |uri| uri.for_request(contact));
+        let hop = Hop { uri: uri.to_owned(), flow: *flow };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

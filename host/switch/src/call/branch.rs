@@ -49,8 +49,8 @@ impl Call {
         let seed = sip::DialogSeed {
             call_id,
             local_tag: tag.to_string(),
-            local_uri: without_tag(invite.header(Name::From).unwrap_or_default()),
-            remote_uri: without_tag(invite.header(Name::To).unwrap_or_default()),
+            local_uri: invite.from().map_err(|_| 400_u16)?.without_tag(),
+            remote_uri: invite.to().map_err(|_| 400_u16)?.without_tag(),
             cseq: 1,
             flow: hop.flow,
         };
@@ -225,34 +225,4 @@ fn invite_draft(
     });
     tables.sign_request(&mut writer);
     writer.draft(offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref())))
-}
-
-/// A From or To value less its tag: the rest, parameters included, is carried as it stood.
-fn without_tag(value: &str) -> String {
-    let after = value.rfind('>').map_or(0, |at| at + 1);
-    let (address, params) = value.split_at(after);
-    let mut text = address.to_owned();
-    for (n, param) in params.split(';').enumerate() {
-        let name = param.split('=').next().unwrap_or_default().trim();
-        if name.eq_ignore_ascii_case("tag") {
-            continue;
-        }
-        if n > 0 {
-            text.push(';');
-        }
-        text.push_str(param);
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_tag;
-
-    #[test]
-    fn only_the_tag_is_taken_from_an_address() {
-        assert_eq!(without_tag("<sip:a@b;tag=x>;q=1;tag=9;z"), "<sip:a@b;tag=x>;q=1;z");
-        assert_eq!(without_tag("sip:a@b;tag=9"), "sip:a@b");
-        assert_eq!(without_tag("\"A\" <sip:a@b>"), "\"A\" <sip:a@b>");
-    }
 }
