@@ -3,6 +3,7 @@
 
 pub mod dialog;
 pub mod endpoint;
+pub mod locate;
 pub mod message;
 pub mod offer_answer;
 pub mod sdp;
