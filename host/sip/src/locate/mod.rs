@@ -313,7 +313,8 @@ impl Locate {
     }
 
     fn want_host(&mut self, transport: Transport, name: String, port: Option<u16>) {
-        let port = port.unwrap_or(if is_secure(transport) { 5061 } else { 5060 });
+        let usual = if is_secure(transport) { 5061 } else { 5060 };
+        let port = port.unwrap_or(usual);
         let numeric = name.parse::<IpAddr>().ok().map(|ip| vec![ip]);
         let known = self.hosts.iter().any(|host| host.name == name);
         let asks = numeric.is_none() && !known;
