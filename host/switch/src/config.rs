@@ -25,6 +25,11 @@ pub struct Config {
     pub ring_timeout: Duration,
     /// How long a plugin's answer is waited for before the built-in default decides.
     pub question_timeout: Duration,
+    /// How long a look-up in the DNS is waited for before the target counts as unreachable.
+    pub locate_timeout: Duration,
+    /// How long a place of a target may say nothing at all before the next place of the same target is tried (RFC 3263 section
+    /// 4.3); Timer B still ends the first.
+    pub failover_after: Duration,
     /// How long the relay's answer is waited for before the call is refused with 503.
     pub relay_timeout: Duration,
     /// What happens to media when the plan does not say.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use media::{RelayCommand, RelayEvent};
 use model::{Aor, Binding, ConnId, Flow, hook};
+use sip::locate::{LocateError, Place};
 
 use crate::Fact;
 
@@ -25,6 +26,13 @@ pub enum Input {
     },
     /// The plugins' answer to an [`Output::Ask`]. Late and unknown answers are dropped.
     Answer(hook::Answer),
+    /// What came of an [`Output::Locate`]. Late and unknown ones are dropped.
+    Located {
+        /// Of the request.
+        id: LocateId,
+        /// Where the URI leads, in the order to try (RFC 3263).
+        places: Result<Vec<Place>, LocateError>,
+    },
     /// From the media relay.
     Relay(RelayEvent),
     /// From the operator.
@@ -55,12 +63,28 @@ pub enum Output {
     },
     /// Put this question to the plugins and bring the answer as [`Input::Answer`].
     Ask(hook::Question),
+    /// Find where this URI leads with a [`sip::locate::Locate`] and bring what comes of it as [`Input::Located`].
+    Locate {
+        /// Comes back with the places.
+        id: LocateId,
+        /// A SIP URI with a host name.
+        uri: String,
+    },
     /// Tell the media relay.
     Relay(RelayCommand),
     /// Make this the state of an address-of-record in the [`model::Directory`], before the next input.
     Publish(Publish),
     /// Something worth telling: logs, metrics, the journal, later T-Library events.
     Emit(Fact),
+}
+
+/// Names a look-up in flight: one of the look-ups of a call.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LocateId {
+    /// The call it is for.
+    pub conn: ConnId,
+    /// Counts the look-ups of a call.
+    pub number: u16,
 }
 
 /// The bindings of one address-of-record, whole.
@@ -81,6 +105,10 @@ pub enum Reason {
     Ring,
     /// The plugins have not answered.
     Question,
+    /// The DNS has not answered.
+    Locate,
+    /// The place being tried has not said anything yet, and there is another.
+    Failover,
     /// The relay has not answered.
     Relay,
     /// A registration lapses.

@@ -22,7 +22,7 @@ mod view;
 
 pub use config::{Config, Limits, Listener, RegistrarConfig};
 pub use fact::{Cause, Fact, Party as ReleasedBy};
-pub use io::{Command, Input, Output, Publish, Reason};
+pub use io::{Command, Input, LocateId, Output, Publish, Reason};
 pub use shard::shard_of;
 pub use stats::Stats;
 pub use switch::Switch;

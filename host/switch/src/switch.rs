@@ -64,6 +64,9 @@ impl Switch {
                 self.tables.endpoint.handle_input(now, sip::Input::TransportError { flow });
             }
             Input::Answer(answer) => self.on_answer(now, dir, answer),
+            Input::Located { id, places } => self.with_call(id.conn, |call, tables| {
+                call.on_located(tables, now, dir, id, places);
+            }),
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Command(command) => self.on_command(now, command),
         }
@@ -319,6 +322,8 @@ impl Switch {
     fn on_timer(&mut self, now: Instant, dir: &dyn Directory, conn: ConnId, reason: Reason) {
         self.with_call(conn, |call, tables| match reason {
             Reason::Ring => call.on_ring_timeout(tables, now, dir),
+            Reason::Locate => call.on_locate_timeout(tables, now, dir),
+            Reason::Failover => call.on_failover(tables, now, dir),
             Reason::Question => call.on_question_timeout(tables, now, dir),
             Reason::Relay => {
                 call.on_media_refused(tables, now);

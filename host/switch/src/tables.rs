@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use media::{RelayCommand, Side};
-use model::{ConnId, Instant, LegId, RelayId, hook::QuestionId};
+use model::{ConnId, Instant, LegId, RelayId, Transport, hook::QuestionId};
 use sip::{ClientTx, Endpoint, Message, ServerTx};
 
 use crate::{Config, Fact, Output, Reason, Stats};
@@ -12,6 +12,8 @@ use crate::{Config, Fact, Output, Reason, Stats};
 pub(crate) struct Tables {
     pub(crate) config: Config,
     pub(crate) endpoint: Endpoint,
+    /// What the listeners speak, in the order of the configuration.
+    pub(crate) transports: Vec<Transport>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
     /// INVITE server transactions whose fate is still open (no final response, or a 2xx without its ACK).
@@ -48,9 +50,16 @@ pub(crate) enum ClientUse {
 
 impl Tables {
     pub(crate) fn new(config: Config, endpoint: Endpoint) -> Self {
+        let mut transports: Vec<Transport> = Vec::new();
+        for listener in &config.listeners {
+            if !transports.contains(&listener.transport) {
+                transports.push(listener.transport);
+            }
+        }
         Self {
             config,
             endpoint,
+            transports,
             outputs: VecDeque::new(),
             stats: Stats::default(),
             invites_by_server_tx: HashMap::new(),

@@ -7,6 +7,7 @@
 
 mod decider;
 mod directory;
+mod dns;
 mod invariants;
 mod network;
 mod node;
@@ -17,6 +18,7 @@ mod trace;
 mod world;
 
 pub use decider::{Decider, Reply, built_in};
+pub use dns::SimDns;
 pub use invariants::{Violation, check};
 pub use network::{Faults, Network};
 pub use node::{HOST, Node};

@@ -8,7 +8,9 @@ use model::{
     Flow, Instant, ListenerId, Shard, Shards, Transport,
     hook::{MediaMode, Question},
 };
-use switch::{Config, Fact, Input, Limits, Listener, Output, RegistrarConfig, Switch, shard_of};
+use switch::{
+    Config, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch, shard_of,
+};
 
 use crate::{Random, directory::SimDirectory, relay::SimRelay};
 
@@ -31,6 +33,7 @@ pub(crate) enum Effect {
     Send { to: SocketAddr, bytes: Bytes },
     Ask { shard: Shard, question: Question },
     Relay { shard: Shard, event: RelayEvent },
+    Locate { shard: Shard, id: LocateId, uri: String },
 }
 
 impl Node {
@@ -111,6 +114,7 @@ impl Node {
                     effects.push(Effect::Send { to: flow.peer, bytes });
                 }
                 Output::Ask(question) => effects.push(Effect::Ask { shard, question }),
+                Output::Locate { id, uri } => effects.push(Effect::Locate { shard, id, uri }),
                 Output::Relay(command) => effects.extend(
                     self.relay.command(&command).map(|event| Effect::Relay { shard, event }),
                 ),
@@ -137,6 +141,8 @@ fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Con
         limits: Limits::default(),
         ring_timeout: Duration::from_secs(30),
         question_timeout: Duration::from_secs(2),
+        locate_timeout: Duration::from_secs(5),
+        failover_after: Duration::from_secs(4),
         relay_timeout: Duration::from_secs(2),
         media: MediaMode::Anchor,
         registrar: RegistrarConfig::default(),

@@ -98,6 +98,11 @@ enum Call {
 }
 
 impl Phone {
+    /// Where it is.
+    pub const fn address(&self) -> SocketAddr {
+        self.addr
+    }
+
     pub(crate) fn new(user: &str, addr: SocketAddr, node: SocketAddr, seed: [u8; 32]) -> Self {
         let endpoint = Endpoint::new(EndpointConfig {
             listeners: vec![ListenerConfig {

@@ -8,10 +8,11 @@ use model::{
     Instant, Shard,
     hook::{Answer, Question},
 };
-use switch::{Command, Input};
+use sip::locate::{LocateError, Place};
+use switch::{Command, Input, LocateId};
 
 use crate::{
-    Decider, Faults, Manner, Network, Node, Phone, PhoneFact, Random, Trace, built_in,
+    Decider, Faults, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace, built_in,
     network::Datagram, node::Effect,
 };
 
@@ -42,6 +43,8 @@ pub struct World {
     next: u64,
     /// The network between them.
     pub network: Network,
+    /// The names the node can look up.
+    pub dns: SimDns,
     /// The node under test.
     pub node: Node,
     /// The phones, in the order they were added.
@@ -56,6 +59,7 @@ enum Happening {
     Arrival(Datagram),
     Answer { shard: Shard, answer: Answer },
     Relay { shard: Shard, event: RelayEvent },
+    Located { shard: Shard, id: LocateId, places: Result<Vec<Place>, LocateError> },
     Do { phone: usize, manner: Manner },
 }
 
@@ -71,6 +75,7 @@ impl World {
             queue: BTreeMap::new(),
             next: 0,
             network: Network::new(options.faults),
+            dns: SimDns::default(),
             phones: Vec::new(),
             decider: built_in(),
             trace: Trace::default(),
@@ -176,6 +181,10 @@ impl World {
                 let effects = self.node.input(now, shard, Input::Relay(event));
                 self.apply(effects);
             }
+            Happening::Located { shard, id, places } => {
+                let effects = self.node.input(now, shard, Input::Located { id, places });
+                self.apply(effects);
+            }
             Happening::Do { phone, manner } => {
                 self.trace.line(now, format_args!("phone {phone} {manner:?}"));
                 self.with_phone(phone, |phone, now| phone.act(now, manner));
@@ -214,6 +223,12 @@ impl World {
                     self.send(Datagram { from, to, bytes });
                 }
                 Effect::Ask { shard, question } => self.ask(shard, &question),
+                Effect::Locate { shard, id, uri } => {
+                    if let Some(places) = self.dns.places(&uri) {
+                        let located = Happening::Located { shard, id, places };
+                        self.push(Duration::from_millis(20), located);
+                    }
+                }
                 Effect::Relay { shard, event } => {
                     self.push(Duration::from_micros(50), Happening::Relay { shard, event });
                 }

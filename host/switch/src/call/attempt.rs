@@ -1,7 +1,9 @@
 //! One target after another.
 
+use std::collections::VecDeque;
+
 use model::{
-    Aor, Binding, Directory, Flow, Instant, LegId, ListenerId, Transport,
+    Aor, Binding, Directory, Flow, Instant, LegId,
     hook::{Attempt, Destination, Target},
 };
 use sip::Uri;
@@ -14,6 +16,16 @@ pub(crate) struct Hop {
     /// The Request-URI.
     pub(crate) uri: String,
     pub(crate) flow: Flow,
+    /// Other places of the same host, tried in order when this one is dead (RFC 3263 section 4.3).
+    pub(crate) others: VecDeque<Flow>,
+}
+
+/// What became of the question where a target is.
+pub(super) enum Places {
+    /// It is known.
+    Known(Hop),
+    /// The DNS has been asked.
+    Asked,
 }
 
 /// The target being tried.
@@ -29,7 +41,7 @@ pub(crate) struct Trying {
 impl Call {
     /// Tries the next group of contacts, or the next target, or ends the call with the last failure.
     pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
-        while self.branches_live() == 0 {
+        while self.branches_live() == 0 && !matches!(self.state, State::Locating(_)) {
             if let Some(group) = self.groups.pop_front() {
                 self.try_group(tables, now, group);
                 continue;
@@ -52,20 +64,57 @@ impl Call {
         dir: &dyn Directory,
         target: Target,
     ) {
+        self.media.forget_callee(tables, self.conn);
+        self.state = State::Trying { alerting: false };
         let resolved = match &target.to {
             Destination::Aor(aor) => groups_of_aor(dir, now, aor),
-            Destination::Uri(uri) => self.groups_of_uri(tables, uri),
+            Destination::Uri(uri) => match self.locate(tables, now, uri) {
+                Ok(Places::Known(hop)) => Ok(vec![vec![hop]]),
+                Ok(Places::Asked) => Ok(Vec::new()),
+                Err(status) => Err(status),
+            },
         };
         let (groups, best) = match resolved {
             Ok(groups) => (groups, 0),
             Err(status) => (Vec::new(), status),
         };
-        let ring = target.ring.unwrap_or(tables.config.ring_timeout).min(RING_MAX);
         self.groups = groups.into();
         self.trying = Some(Trying { target, since: now, best, redirect: Vec::new() });
-        self.media.forget_callee(tables, self.conn);
-        self.state = State::Trying { alerting: false };
+        if let State::Trying { .. } = self.state {
+            self.start_ringing(tables, now);
+        }
+    }
+
+    /// The target may ring from now on for as long as its plan says.
+    fn start_ringing(&mut self, tables: &mut Tables, now: Instant) {
+        let planned = self.trying.as_ref().and_then(|trying| trying.target.ring);
+        let ring = planned.unwrap_or(tables.config.ring_timeout).min(RING_MAX);
         self.start_timer(tables, now + ring, Reason::Ring);
+    }
+
+    /// The URI of the target being tried, if it is one.
+    pub(super) fn target_uri(&self) -> Option<String> {
+        match &self.trying.as_ref()?.target.to {
+            Destination::Uri(uri) => Some(uri.clone()),
+            Destination::Aor(_) => None,
+        }
+    }
+
+    /// It is known where the target is, or that it is nowhere.
+    pub(super) fn place_found(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        hop: Result<Hop, u16>,
+    ) {
+        self.state = State::Trying { alerting: false };
+        self.start_ringing(tables, now);
+        match hop {
+            Ok(hop) => self.groups.push_back(vec![hop]),
+            Err(status) => self.note_failure(status, Vec::new()),
+        }
+        self.try_next(tables, now, dir);
     }
 
     fn try_group(&mut self, tables: &mut Tables, now: Instant, group: Vec<Hop>) {
@@ -146,32 +195,6 @@ impl Call {
         self.respond_to_caller(tables, now, status, "", &contacts);
         self.release(tables, now, crate::Cause::Refused(status), None);
     }
-
-    /// A URI is called directly: its host is an address, over the caller's listener.
-    fn groups_of_uri(&self, tables: &Tables, uri: &str) -> Result<Vec<Vec<Hop>>, u16> {
-        let parsed = Uri::parse(uri).map_err(|_| 503_u16)?;
-        let peer = parsed.socket_addr().ok_or(503_u16)?;
-        let listener = listener_for(tables, self.caller.flow, peer).ok_or(503_u16)?;
-        let flow = Flow { transport: Transport::Udp, listener, peer };
-        Ok(vec![vec![Hop { uri: parsed.for_request(uri).to_owned(), flow }]])
-    }
-}
-
-/// The caller's listener where it can reach `peer`, else the first that can.
-fn listener_for(tables: &Tables, caller: Flow, peer: std::net::SocketAddr) -> Option<ListenerId> {
-    let reaches = |id: ListenerId| {
-        tables
-            .config
-            .listeners
-            .get(usize::from(id.0))
-            .is_some_and(|l| l.advertised.is_ipv4() == peer.is_ipv4())
-    };
-    if reaches(caller.listener) {
-        return Some(caller.listener);
-    }
-    (0..tables.config.listeners.len())
-        .filter_map(|n| u16::try_from(n).ok().map(ListenerId))
-        .find(|id| reaches(*id))
 }
 
 /// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18).
@@ -181,7 +204,7 @@ fn groups_of_aor(dir: &dyn Directory, now: Instant, aor: &Aor) -> Result<Vec<Vec
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
     for Binding { contact, flow, q_milli, .. } in live {
         let uri = Uri::parse(contact).map_or(&**contact, |uri| uri.for_request(contact));
-        let hop = Hop { uri: uri.to_owned(), flow: *flow };
+        let hop = Hop { uri: uri.to_owned(), flow: *flow, others: VecDeque::new() };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

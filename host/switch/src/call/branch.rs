@@ -1,12 +1,14 @@
 //! A branch: an INVITE of ours to one contact, until its final response.
 
+use std::collections::VecDeque;
+
 use media::Side;
-use model::{Directory, Instant, LegId};
+use model::{Directory, Flow, Instant, LegId};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
 
 use super::{Call, State, attempt::Hop, copy_headers, our_contact};
 use crate::{
-    Fact,
+    Fact, Reason,
     tables::{ClientUse, Tables},
 };
 
@@ -20,6 +22,10 @@ pub(crate) struct Branch {
     tx: ClientTx,
     /// What was sent, less its Via and body: the dialog is made from it and from the response.
     facts: sip::DialogSeed,
+    /// Where else its target is, if it is dead where it was sent.
+    others: VecDeque<Flow>,
+    /// Something came back, if only a 100.
+    heard: bool,
     /// A CANCEL went out, or will; a 2xx that still comes is acknowledged and ended.
     cancelled: bool,
 }
@@ -57,6 +63,7 @@ impl Call {
         let draft = invite_draft(tables, &invite, &hop.uri, &seed, &contact, offer);
         let tx = tables.endpoint.send_request(now, hop.flow, draft).map_err(|_| 503_u16)?;
         tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
+        let has_others = !hop.others.is_empty();
         tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
         self.branches.push(Branch {
             leg,
@@ -65,8 +72,13 @@ impl Call {
             contact,
             tx,
             facts: seed,
+            heard: false,
             cancelled: false,
+            others: hop.others,
         });
+        if has_others {
+            self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
+        }
         Ok(())
     }
 
@@ -79,7 +91,15 @@ impl Call {
         leg: LegId,
         response: &Message,
     ) {
+        if let Some(branch) = self.branches.iter_mut().find(|branch| branch.leg == leg) {
+            branch.heard = true;
+        }
         match response.status() {
+            // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
+            503 if self.has_another_place(leg) => {
+                self.next_place(tables, now, leg, 503, false);
+                self.try_next(tables, now, dir);
+            }
             ..=100 => {}
             status @ 101..=199 => self.on_branch_provisional(tables, now, leg, status, response),
             200..=299 => self.on_branch_answer(tables, now, dir, leg, response),
@@ -102,7 +122,47 @@ impl Call {
         leg: LegId,
         status: u16,
     ) {
+        if self.has_another_place(leg) {
+            self.next_place(tables, now, leg, status, false);
+            return self.try_next(tables, now, dir);
+        }
         self.end_branch(tables, now, dir, leg, status, Vec::new());
+    }
+
+    fn has_another_place(&self, leg: LegId) -> bool {
+        let branch = self.branches.iter().find(|branch| branch.leg == leg);
+        branch.is_some_and(|branch| !branch.cancelled && branch.has_another_place())
+    }
+
+    /// A place is dead: its target is tried at the next one that takes the request. `running` says that its INVITE is still
+    /// under way and is to be cancelled.
+    pub(super) fn next_place(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        leg: LegId,
+        status: u16,
+        running: bool,
+    ) {
+        let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
+        let branch = &mut self.branches[at];
+        let mut others = std::mem::take(&mut branch.others);
+        let uri = branch.uri.clone();
+        if running {
+            branch.cancelled = true;
+            tables.endpoint.cancel(now, branch.tx);
+        } else {
+            let branch = self.branches.swap_remove(at);
+            tables.uses_by_client_tx.remove(&branch.tx);
+            tables.emit(Fact::LegFailed { leg, status });
+        }
+        while let Some(flow) = others.pop_front() {
+            let hop = Hop { uri: uri.clone(), flow, others: others.clone() };
+            match self.open_branch(tables, now, hop) {
+                Ok(()) => return,
+                Err(status) => self.note_failure(status, Vec::new()),
+            }
+        }
     }
 
     fn end_branch(
@@ -187,6 +247,16 @@ impl Call {
 impl Branch {
     pub(super) const fn tx(&self) -> ClientTx {
         self.tx
+    }
+
+    /// Whether nothing has come back, not even a 100.
+    pub(super) const fn is_silent(&self) -> bool {
+        !self.heard && !self.cancelled
+    }
+
+    /// Whether its target has a place that was not tried.
+    pub(super) fn has_another_place(&self) -> bool {
+        !self.others.is_empty()
     }
 }
 

@@ -5,6 +5,7 @@ mod attempt;
 mod branch;
 mod headers;
 mod leg;
+mod locate;
 mod media;
 mod offer;
 mod question;
@@ -27,7 +28,7 @@ pub(crate) use self::{
     offer::refuse,
     reinvite::{PendingAck, Reinvite},
 };
-use crate::{CallPhase, CallView, LegView, Reason, tables::Tables};
+use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables};
 
 /// A call: the caller's leg, and either the branches being tried or the leg that answered.
 pub(crate) struct Call {
@@ -42,6 +43,8 @@ pub(crate) struct Call {
     pub(crate) callee: Option<Leg>,
     pub(crate) branches: Vec<Branch>,
     next_leg: u16,
+    /// Look-ups in the DNS so far.
+    lookups: u16,
     plan: VecDeque<Target>,
     /// The contacts of the target being tried that were not tried yet, in groups of equal q.
     groups: VecDeque<Vec<attempt::Hop>>,
@@ -63,6 +66,8 @@ pub(crate) enum State {
     Asking(QuestionId),
     /// Waiting for the relay.
     OpeningMedia,
+    /// Waiting for the DNS to say where the target is.
+    Locating(LocateId),
     /// Trying targets; `alerting` once one of them rings.
     Trying {
         /// Whether the caller has been told that it rings.
@@ -129,7 +134,7 @@ impl Call {
         let (phase, since) = match self.state {
             State::Asking(_) => (CallPhase::Routing, None),
             State::OpeningMedia => (CallPhase::OpeningMedia, None),
-            State::Trying { alerting: false } => (CallPhase::Trying, None),
+            State::Locating(_) | State::Trying { alerting: false } => (CallPhase::Trying, None),
             State::Trying { alerting: true } => (CallPhase::Alerting, None),
             State::Established { since } => (CallPhase::Established, Some(since)),
             State::Ending => (CallPhase::Ending, None),

@@ -59,6 +59,7 @@ impl Call {
             callee: None,
             branches: Vec::new(),
             next_leg: 0,
+            lookups: 0,
             plan: std::collections::VecDeque::new(),
             groups: std::collections::VecDeque::new(),
             trying: None,

@@ -1,0 +1,117 @@
+//! Where a target with a host name leads, and on to its next place when one is dead (RFC 3263 sections 4.2 and 4.3).
+
+use model::{Directory, Flow, Instant, LegId, ListenerId, Transport};
+use sip::locate::{Locate, LocateError, Place};
+
+use super::{
+    Call, State,
+    attempt::{Hop, Places},
+};
+use crate::{LocateId, Output, Reason, tables::Tables};
+
+impl Call {
+    /// The places of a URI, or a request to find them.
+    pub(super) fn locate(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        uri: &str,
+    ) -> Result<Places, u16> {
+        // Which of several SRV records comes first differs from call to call; the driver of the look-up rolls the dice.
+        let found = Locate::new(uri, &tables.transports, 0).map(|locate| locate.places());
+        match found {
+            Ok(Some(places)) => self.hop_to(tables, uri, places).map(Places::Known),
+            Ok(None) => {
+                self.lookups += 1;
+                let id = LocateId { conn: self.conn, number: self.lookups };
+                self.state = State::Locating(id);
+                self.start_timer(tables, now + tables.config.locate_timeout, Reason::Locate);
+                tables.outputs.push_back(Output::Locate { id, uri: uri.to_owned() });
+                Ok(Places::Asked)
+            }
+            Err(_) => Err(NOWHERE),
+        }
+    }
+
+    /// The look-up is back.
+    pub(crate) fn on_located(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        id: LocateId,
+        places: Result<Vec<Place>, LocateError>,
+    ) {
+        if self.state != State::Locating(id) {
+            return;
+        }
+        self.stop_timer(tables, Reason::Locate);
+        let uri = self.target_uri().unwrap_or_default();
+        let hop = self.hop_to(tables, &uri, places);
+        self.place_found(tables, now, dir, hop);
+    }
+
+    /// The look-up takes too long.
+    pub(crate) fn on_locate_timeout(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+    ) {
+        if let State::Locating(_) = self.state {
+            self.place_found(tables, now, dir, Err(NOWHERE));
+        }
+    }
+
+    /// One hop over all the places that our listeners reach.
+    fn hop_to(
+        &self,
+        tables: &Tables,
+        uri: &str,
+        places: Result<Vec<Place>, LocateError>,
+    ) -> Result<Hop, u16> {
+        let reached = places.map_err(|_| NOWHERE)?.into_iter().filter_map(|place| {
+            let Place { transport, address: peer } = place;
+            let listener = listener_for(tables, self.caller.flow, transport, peer)?;
+            Some(Flow { transport, listener, peer })
+        });
+        let mut flows: std::collections::VecDeque<Flow> = reached.collect();
+        let flow = flows.pop_front().ok_or(NOWHERE)?;
+        let uri = sip::Uri::parse(uri).map_or(uri, |parsed| parsed.for_request(uri)).to_owned();
+        Ok(Hop { uri, flow, others: flows })
+    }
+
+    /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
+    pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+        let State::Trying { .. } = self.state else { return };
+        let waits = |branch: &&super::Branch| branch.is_silent() && branch.has_another_place();
+        let silent: Vec<LegId> = self.branches.iter().filter(waits).map(|b| b.leg).collect();
+        for leg in silent {
+            self.next_place(tables, now, leg, 408, true);
+        }
+        self.try_next(tables, now, dir);
+    }
+}
+
+/// The status of a target that leads nowhere: a route that cannot be reached.
+const NOWHERE: u16 = 503;
+
+/// The caller's listener where it can reach `peer` by `transport`, else the first that can.
+fn listener_for(
+    tables: &Tables,
+    caller: Flow,
+    transport: Transport,
+    peer: std::net::SocketAddr,
+) -> Option<ListenerId> {
+    let reaches = |id: ListenerId| {
+        tables.config.listeners.get(usize::from(id.0)).is_some_and(|listener| {
+            listener.transport == transport && listener.advertised.is_ipv4() == peer.is_ipv4()
+        })
+    };
+    if reaches(caller.listener) {
+        return Some(caller.listener);
+    }
+    (0..tables.config.listeners.len())
+        .filter_map(|n| u16::try_from(n).ok().map(ListenerId))
+        .find(|id| reaches(*id))
+}
