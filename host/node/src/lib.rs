@@ -11,6 +11,7 @@ pub mod mailbox;
 pub mod node;
 pub mod plugins;
 pub mod reload;
+pub mod resolver;
 pub mod telemetry;
 pub mod udp;
 pub mod watch;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod dns;
 pub mod http;
 pub mod peers;
 pub mod phone;
@@ -14,6 +15,7 @@ pub mod switch;
 pub mod tone;
 pub mod wait;
 
+pub use dns::Dns;
 pub use phone::Phone;
 pub use sipp::Sipp;
 pub use switch::Switch;

@@ -15,8 +15,13 @@ struct Need {
 }
 
 /// What `cargo xtask test` needs.
-const TESTS: [Need; 2] = [
+const TESTS: [Need; 3] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
+    Need {
+        program: "dnsmasq",
+        package: "dnsmasq-base",
+        purpose: "is the name server in tests/interop",
+    },
     Need {
         program: "python3",
         package: "python3",

@@ -3,6 +3,7 @@
 //! The doc comment of each field is its entry in `docs/configuration.md`, which a test of this module writes.
 
 mod check;
+mod dns;
 mod http;
 mod journal;
 mod limits;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use dns::{DnsConfig, NameServer};
 pub use http::HttpConfig;
 pub use journal::JournalConfig;
 pub use limits::LimitsConfig;
@@ -44,6 +46,8 @@ pub struct Config {
     pub node: NodeConfig,
     /// SIP: listeners, timers, what a message may measure.
     pub sip: SipConfig,
+    /// How host names in routes are looked up (RFC 3263).
+    pub dns: DnsConfig,
     /// Status, metrics and the API for operators.
     pub http: HttpConfig,
     /// The RTP relay.

@@ -20,6 +20,8 @@ pub struct SipConfig {
     pub t4_ms: u64,
     /// How long a target rings when the plan of its call does not say, in seconds.
     pub ring_timeout_s: u64,
+    /// How long one place of a target with several (RFC 3263) may say nothing at all before the next is tried, in milliseconds.
+    pub failover_ms: u64,
     /// How long a plugin's answer is waited for before the built-in default decides, in milliseconds.
     pub question_timeout_ms: u64,
     /// The largest SIP message, in bytes.
@@ -48,6 +50,7 @@ impl Default for SipConfig {
             t2_ms: 4000,
             t4_ms: 5000,
             ring_timeout_s: 120,
+            failover_ms: 4000,
             question_timeout_ms: 2000,
             message_bytes_max: 65_535,
             headers_max: 256,

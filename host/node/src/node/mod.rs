@@ -31,6 +31,7 @@ use crate::{
     mailbox::{Mailbox, Postbox, mailbox},
     plugins,
     reload::Reloader,
+    resolver::{Reach, Resolver, ResolverHandle},
     udp,
     worker::{Mail, Parts, Worker},
 };
@@ -45,6 +46,7 @@ pub struct Node {
     journal: Arc<Journal>,
     plugins: Arc<PluginHost>,
     http: HttpServer,
+    _resolver: Resolver,
     _reloader: Reloader,
     _relay: relay::RelayHandle,
     // Last, so that it takes in what the workers told until their end.
@@ -76,6 +78,8 @@ impl Node {
         let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
         let reloader = Reloader::start(host.clone(), watched, postboxes.clone())
             .map_err(StartError::os("the plugin watch"))?;
+        let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
+            .map_err(StartError::os("the resolver"))?;
         let draining = Arc::new(AtomicBool::new(false));
         let api = Api {
             node: config.node.name.clone(),
@@ -93,8 +97,15 @@ impl Node {
         let http = HttpServer::start(&config.http, api)
             .map_err(StartError::bind("the HTTP API", config.http.bind))?;
         let sip = listeners.advertised.clone();
-        let common =
-            Common { config, clock, directory, facts, relay: relay.clone(), host: host.clone() };
+        let common = Common {
+            config,
+            clock,
+            directory,
+            facts,
+            relay: relay.clone(),
+            resolver: resolver.handle(),
+            host: host.clone(),
+        };
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip,
@@ -105,6 +116,7 @@ impl Node {
             journal,
             plugins: host.clone(),
             http,
+            _resolver: resolver,
             _reloader: reloader,
             _relay: relay,
             _scribe: scribe,
@@ -231,6 +243,22 @@ impl Listeners {
             .collect()
     }
 
+    /// What can be reached from here.
+    fn reach(&self, config: &Config) -> Reach {
+        let mut transports: Vec<Transport> = Vec::new();
+        for listen in &config.sip.listen {
+            let transport = Transport::from(listen.transport);
+            if !transports.contains(&transport) {
+                transports.push(transport);
+            }
+        }
+        Reach {
+            transports,
+            ipv4: self.bound.iter().any(SocketAddr::is_ipv4),
+            ipv6: self.bound.iter().any(SocketAddr::is_ipv6),
+        }
+    }
+
     /// Each worker's sockets, in the order of the listeners.
     fn into_shards(self) -> Vec<Vec<UdpSocket>> {
         let workers = self.sockets.first().map_or(0, Vec::len);
@@ -251,6 +279,7 @@ struct Common<'a> {
     directory: Arc<NodeDirectory>,
     facts: FactSender,
     relay: relay::RelayHandle,
+    resolver: ResolverHandle,
     host: Arc<PluginHost>,
 }
 
@@ -264,7 +293,7 @@ impl Common<'_> {
         postboxes: &[Postbox<Mail>],
     ) -> Result<Parts, StartError> {
         let switch = shards::config(self.config, shard, advertised)?;
-        let (relay, shard) = (self.relay.clone(), switch.shard);
+        let (relay, resolver, shard) = (self.relay.clone(), self.resolver.clone(), switch.shard);
         Ok(Parts {
             switch,
             sockets,
@@ -273,6 +302,7 @@ impl Common<'_> {
             mailbox,
             postboxes: postboxes.to_vec(),
             directory: self.directory.clone(),
+            locate: Box::new(move |id, uri| resolver.locate(shard, id, uri)),
             relay: Box::new(move |command| relay.command(shard, command)),
             facts: self.facts.clone(),
             clock: self.clock,

@@ -10,6 +10,9 @@ use crate::config::Config;
 /// How long the relay's answer is waited for. It is a thread of this process: what takes longer is a fault.
 const RELAY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What a look-up may take beyond its own limit.
+const LOCATE_GRACE: Duration = Duration::from_secs(1);
+
 /// The configuration of shard `shard`, whose listeners are reached at `advertised`.
 pub(super) fn config(
     config: &Config,
@@ -44,6 +47,9 @@ pub(super) fn config(
         limits: limits(config),
         ring_timeout: Duration::from_secs(sip.ring_timeout_s),
         question_timeout: ms(sip.question_timeout_ms),
+        // The resolver gives up first; this is for an answer that found no room.
+        locate_timeout: ms(config.dns.timeout_ms) + LOCATE_GRACE,
+        failover_after: ms(sip.failover_ms),
         relay_timeout: RELAY_TIMEOUT,
         media: config.media.mode.into(),
         registrar: registrar(config),

@@ -1,7 +1,8 @@
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{ConnId, Flow};
-use switch::CallView;
+use sip::locate::{LocateError, Place};
+use switch::{CallView, LocateId};
 use tokio::sync::oneshot;
 
 use super::Figures;
@@ -11,6 +12,13 @@ use super::Figures;
 pub enum Mail {
     /// Datagrams of this worker's calls that another worker received.
     Datagrams(Vec<(Flow, Bytes)>),
+    /// Where a target leads.
+    Located {
+        /// Of the request.
+        id: LocateId,
+        /// In the order to try.
+        places: Result<Vec<Place>, LocateError>,
+    },
     /// From the media relay.
     Relay(RelayEvent),
     /// Plugins were replaced: give back what is left of the old ones.

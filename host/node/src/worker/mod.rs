@@ -15,7 +15,7 @@ use model::{
     hook::{Answer, Question},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use switch::{Command, Input, Output, Switch};
+use switch::{Command, Input, LocateId, Output, Switch};
 
 use crate::{
     clock::{Calendar, Clock},
@@ -63,6 +63,8 @@ pub struct Parts {
     pub postboxes: Vec<Postbox<Mail>>,
     /// Registrations and subscribers.
     pub directory: Arc<NodeDirectory>,
+    /// Has a URI looked up; what comes of it arrives as [`Mail::Located`].
+    pub locate: Box<dyn Fn(LocateId, String) + Send>,
     /// Takes the switch's commands to the media relay.
     pub relay: Box<dyn Fn(RelayCommand) + Send>,
     /// Takes what happened to the journal.
@@ -214,6 +216,7 @@ impl<D: Decide> Worker<D> {
                         self.input(Input::Datagram { flow, bytes });
                     }
                 }
+                Mail::Located { id, places } => self.input(Input::Located { id, places }),
                 Mail::Relay(event) => {
                     self.figures.media.count(&event);
                     self.input(Input::Relay(event));
@@ -272,6 +275,7 @@ impl<D: Decide> Worker<D> {
                 let answer = self.decide.answer(&question, moment);
                 self.followups.push_back(Input::Answer(answer));
             }
+            Output::Locate { id, uri } => (self.parts.locate)(id, uri),
             Output::Relay(command) => (self.parts.relay)(command),
             Output::Publish(publish) => {
                 self.parts.directory.publish(publish.aor, publish.bindings);
