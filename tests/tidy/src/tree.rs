@@ -2,7 +2,7 @@
 
 use std::{fs, io, path::Path};
 
-/// Folders that are never part of the source.
+/// What is never part of the source; in a work tree of its own `.git` is a file.
 const SKIPPED: [&str; 4] = [".git", "target", "__pycache__", "node_modules"];
 
 /// Files read at most; a tree that grows past it has something in it that does not belong.
@@ -49,10 +49,11 @@ pub fn files(root: &Path) -> io::Result<Vec<File>> {
             let entry = entry?;
             let kind = entry.file_type()?;
             let path = entry.path();
+            if SKIPPED.contains(&entry.file_name().to_string_lossy().as_ref()) {
+                continue;
+            }
             if kind.is_dir() {
-                if !SKIPPED.contains(&entry.file_name().to_string_lossy().as_ref()) {
-                    folders.push(path);
-                }
+                folders.push(path);
             } else if kind.is_file()
                 && let Ok(text) = fs::read_to_string(&path)
             {

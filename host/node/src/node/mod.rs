@@ -68,12 +68,7 @@ impl Node {
         let calls_max = config.limits.calls_max.saturating_mul(workers);
         let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
         let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
-        let (postboxes, mailboxes): (Vec<_>, Vec<_>) = (0..workers)
-            .map(|_| mailbox(config.sip.mailbox_max))
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(StartError::os("a mailbox"))?
-            .into_iter()
-            .unzip();
+        let (postboxes, mailboxes) = mailboxes(config).map_err(StartError::os("a mailbox"))?;
         let relay = start_relay(config, &postboxes)?;
         let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
         let reloader = Reloader::start(host.clone(), watched, postboxes.clone())
@@ -201,6 +196,12 @@ impl Drop for Node {
             }
         }
     }
+}
+
+/// A mailbox for each worker.
+fn mailboxes(config: &Config) -> io::Result<(Vec<Postbox<Mail>>, Vec<Mailbox<Mail>>)> {
+    let pairs = (0..config.node.workers).map(|_| mailbox(config.sip.mailbox_max));
+    Ok(pairs.collect::<io::Result<Vec<_>>>()?.into_iter().unzip())
 }
 
 /// The SIP sockets of every listener, one a worker.
