@@ -198,8 +198,11 @@ impl Drop for Node {
     }
 }
 
+/// The two ends of every mailbox, by shard.
+type MailboxEnds = (Vec<Postbox<Mail>>, Vec<Mailbox<Mail>>);
+
 /// A mailbox for each worker.
-fn mailboxes(config: &Config) -> io::Result<(Vec<Postbox<Mail>>, Vec<Mailbox<Mail>>)> {
+fn mailboxes(config: &Config) -> io::Result<MailboxEnds> {
     let pairs = (0..config.node.workers).map(|_| mailbox(config.sip.mailbox_max));
     Ok(pairs.collect::<io::Result<Vec<_>>>()?.into_iter().unzip())
 }
