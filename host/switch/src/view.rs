@@ -34,6 +34,8 @@ pub struct LegView {
     pub number: u16,
     /// The Request-URI of the leg, or the caller's URI.
     pub uri: String,
+    /// The Call-ID of its dialog.
+    pub call_id: String,
     /// Whether this party holds the other.
     pub holding: bool,
 }

@@ -21,9 +21,28 @@ pub(super) enum Command {
     /// Show two calls through a switch of its own on loopback, its script edited in between.
     Demo,
     /// List the calls of the running switch.
-    Calls(ApiArgs),
+    Calls {
+        /// Only calls from, to or through this: a user, a host, a phase, a plugin; whatever a line of the list has in it.
+        filter: Option<String>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
     /// List the registrations of the running switch.
-    Registrations(ApiArgs),
+    Registrations {
+        /// Only registrations of or from this: a user, a host, a phone; whatever a line of the list has in it.
+        filter: Option<String>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// End a call of the running switch, both sides with BYE.
+    Hangup {
+        /// Its CONN in the list of calls.
+        conn: String,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Show SIP as it passes through the running switch, as a ladder, until interrupted.
+    Trace(TraceArgs),
     /// List and reload the plugins of the running switch.
     Plugin {
         #[command(subcommand)]
@@ -42,6 +61,21 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         api: ApiArgs,
     },
+}
+
+/// What is traced.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub(super) struct TraceArgs {
+    /// A user (`2000`), a Call-ID, the CONN of a call that is up, or an address (`192.0.2.1`); everything when absent.
+    pub(super) what: Option<String>,
+    /// Show whole messages, credentials and media keys hidden.
+    #[arg(long)]
+    pub(super) full: bool,
+    /// End after so many messages.
+    #[arg(long, value_name = "N")]
+    pub(super) count: Option<usize>,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
 }
 
 /// What a switch is told.

@@ -67,7 +67,7 @@ fn who_asks_a_switch_that_is_not_there_is_told_so() {
     // A port that was free a moment ago.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let api = ApiArgs { api: Some(format!("127.0.0.1:{port}")), ..ApiArgs::default() };
-    let error = told(&list::calls(&api).unwrap_err());
+    let error = told(&list::calls(&api, None).unwrap_err());
     let expected =
         format!("jackfield: no switch answers at http://127.0.0.1:{port}; is `jackfield run`");
     assert!(error.starts_with(&expected), "{error}");

@@ -1,10 +1,14 @@
 //! Asks the running switch.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    net::IpAddr,
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use serde::de::DeserializeOwned;
-use ureq::{Agent, http::Response};
+use ureq::{Agent, RequestBuilder, http::Response};
 
 use super::args::ApiArgs;
 use crate::{
@@ -47,10 +51,7 @@ impl Client {
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let request = self.agent.get(format!("{}{path}", self.base));
-        let request = match &self.token {
-            Some(token) => request.header("Authorization", format!("Bearer {token}")),
-            None => request,
-        };
+        let request = self.authorised(request);
         self.answer(request.call(), &[200])
     }
 
@@ -61,11 +62,29 @@ impl Client {
         expected: &[u16],
     ) -> anyhow::Result<T> {
         let request = self.agent.post(format!("{}{path}", self.base));
-        let request = match &self.token {
+        let request = self.authorised(request);
+        self.answer(request.send_empty(), expected)
+    }
+
+    /// Posts what has no answer but its status.
+    pub(super) fn order(&self, path: &str, expected: &[u16]) -> anyhow::Result<()> {
+        let request = self.authorised(self.agent.post(format!("{}{path}", self.base)));
+        self.expected(request.send_empty(), expected).map(|_| ())
+    }
+
+    /// An answer that goes on for as long as it is read, line by line.
+    pub(super) fn lines(&self, path: &str) -> anyhow::Result<impl BufRead + use<>> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let request = self.authorised(request).config().timeout_global(None).build();
+        let answer = self.expected(request.call(), &[200])?;
+        Ok(BufReader::new(answer.into_body().into_reader()))
+    }
+
+    fn authorised<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
             Some(token) => request.header("Authorization", format!("Bearer {token}")),
             None => request,
-        };
-        self.answer(request.send_empty(), expected)
+        }
     }
 
     fn answer<T: DeserializeOwned>(
@@ -74,15 +93,26 @@ impl Client {
         expected: &[u16],
     ) -> anyhow::Result<T> {
         let base = &self.base;
+        let mut answer = self.expected(answer, expected)?;
+        let body = answer.body_mut().with_config().limit(ANSWER_MAX);
+        body.read_json().with_context(|| format!("{base} does not answer as a switch"))
+    }
+
+    /// The answer, if it has one of the `expected` statuses; else the error it tells of.
+    fn expected(
+        &self,
+        answer: Result<Response<ureq::Body>, ureq::Error>,
+        expected: &[u16],
+    ) -> anyhow::Result<Response<ureq::Body>> {
+        let base = &self.base;
         let mut answer = answer.with_context(|| {
             format!("no switch answers at {base}; is `jackfield run` running? --api names another")
         })?;
         let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(ANSWER_MAX);
         if expected.contains(&status) {
-            return body.read_json().with_context(|| format!("{base} does not answer as a switch"));
+            return Ok(answer);
         }
-        match body.read_json::<Failure>() {
+        match answer.body_mut().with_config().limit(ANSWER_MAX).read_json::<Failure>() {
             Ok(failure) => bail!("{} (HTTP status {status})", failure.error),
             Err(_) => bail!("{base} answers with HTTP status {status}"),
         }

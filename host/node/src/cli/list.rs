@@ -1,4 +1,4 @@
-//! `jackfield calls`, `registrations` and `plugin`.
+//! `jackfield calls`, `registrations`, `hangup` and `plugin`.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -8,12 +8,11 @@ use crate::http::view;
 
 /// Statuses of a reload's answer: done, and refused.
 const RELOADED: [u16; 2] = [200, 422];
+/// Status of a hang-up's answer.
+const ACCEPTED: [u16; 1] = [202];
 
-pub(super) fn calls(args: &ApiArgs) -> anyhow::Result<()> {
-    let calls: Vec<view::Call> = Client::new(args)?.get("/api/calls")?;
-    if args.json {
-        return print_json(&calls);
-    }
+pub(super) fn calls(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {
+    let mut calls: Vec<view::Call> = Client::new(args)?.get("/api/calls")?;
     let row = |call: &view::Call| {
         vec![
             call.conn.clone(),
@@ -25,32 +24,53 @@ pub(super) fn calls(args: &ApiArgs) -> anyhow::Result<()> {
             call.routed_by.clone().unwrap_or_else(|| "built-in".to_owned()),
         ]
     };
+    calls.retain(|call| has(&row(call), filter));
+    if args.json {
+        return print_json(&calls);
+    }
     let headings = ["CONN", "PHASE", "FOR", "CALLER", "CALLEE", "TARGET", "ROUTED BY"];
     print(&table(&headings, &calls.iter().map(row).collect::<Vec<_>>()));
     Ok(())
 }
 
-pub(super) fn registrations(args: &ApiArgs) -> anyhow::Result<()> {
-    let registrations: Vec<view::Registration> = Client::new(args)?.get("/api/registrations")?;
-    if args.json {
-        return print_json(&registrations);
+pub(super) fn registrations(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {
+    let mut all: Vec<view::Registration> = Client::new(args)?.get("/api/registrations")?;
+    let row = |aor: &str, contact: &view::Contact| {
+        vec![
+            aor.to_owned(),
+            contact.uri.clone(),
+            contact.peer.clone(),
+            format!("{:.3}", contact.q),
+            seconds(contact.expires_s as f64),
+            contact.user_agent.clone(),
+        ]
+    };
+    for registration in &mut all {
+        let aor = &registration.aor;
+        registration.contacts.retain(|contact| has(&row(aor, contact), filter));
     }
-    let rows: Vec<Vec<String>> = registrations
-        .iter()
-        .flat_map(|registration| {
-            registration.contacts.iter().map(|contact| {
-                vec![
-                    registration.aor.clone(),
-                    contact.uri.clone(),
-                    contact.peer.clone(),
-                    format!("{:.3}", contact.q),
-                    seconds(contact.expires_s as f64),
-                    contact.user_agent.clone(),
-                ]
-            })
-        })
-        .collect();
+    all.retain(|registration| !registration.contacts.is_empty());
+    if args.json {
+        return print_json(&all);
+    }
+    let rows: Vec<Vec<String>> =
+        all.iter().flat_map(|of| of.contacts.iter().map(|contact| row(&of.aor, contact))).collect();
     print(&table(&["ADDRESS", "CONTACT", "FROM", "Q", "EXPIRES", "PHONE"], &rows));
+    Ok(())
+}
+
+/// Whether a line of a list has the text in it, any case.
+fn has(row: &[String], filter: Option<&str>) -> bool {
+    filter.is_none_or(|filter| {
+        let filter = filter.to_lowercase();
+        row.iter().any(|cell| cell.to_lowercase().contains(&filter))
+    })
+}
+
+pub(super) fn hang_up(args: &ApiArgs, conn: &str) -> anyhow::Result<()> {
+    let path = format!("/api/calls/{}/hangup", escaped(conn));
+    Client::new(args)?.order(&path, &ACCEPTED)?;
+    print(&format!("{conn} is being ended\n"));
     Ok(())
 }
 
@@ -126,7 +146,7 @@ fn seconds(seconds: f64) -> String {
 }
 
 /// Percent-encodes what is not unreserved (RFC 3986 section 2.3).
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
@@ -144,6 +164,13 @@ mod tests {
     #[test]
     fn times_are_short() {
         assert_eq!([5.9, 125.0, 10_800.0].map(seconds), ["5s", "2m05s", "3h00m"]);
+    }
+
+    #[test]
+    fn a_filter_is_looked_for_in_every_cell() {
+        let row = ["sip:2000@example.com".to_owned(), "Snom".to_owned()];
+        let hits = [None, Some("2000"), Some("snom"), Some("2001")].map(|filter| has(&row, filter));
+        assert_eq!(hits, [true, true, true, false]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod client;
 mod list;
 mod run;
 mod table;
+mod trace;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -20,8 +21,10 @@ pub fn main() -> ExitCode {
         Command::Run(settings) => run::run(&settings),
         Command::Check(settings) => check::check(&settings),
         Command::Demo => demo::run(&mut std::io::stdout().lock()).map_err(Into::into),
-        Command::Calls(api) => list::calls(&api),
-        Command::Registrations(api) => list::registrations(&api),
+        Command::Calls { filter, api } => list::calls(&api, filter.as_deref()),
+        Command::Registrations { filter, api } => list::registrations(&api, filter.as_deref()),
+        Command::Hangup { conn, api } => list::hang_up(&api, &conn),
+        Command::Trace(args) => trace::trace(&args),
         Command::Plugin { command: PluginCommand::List(api) } => list::plugins(&api),
         Command::Plugin { command: PluginCommand::Reload { id, api } } => {
             list::reload(&api, id.as_deref())

@@ -26,6 +26,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("dns.ttl_max_s", 0, 604_800),
     ("dns.negative_ttl_max_s", 0, 86_400),
     ("http.connections_max", 1, 10_000),
+    ("http.traces_max", 0, 1000),
+    ("http.trace_queue_max", 1, 1_000_000),
     ("http.timeout_ms", 10, 600_000),
     ("media.port_min", 1024, 65_534),
     ("media.port_max", 1025, 65_535),

@@ -15,6 +15,10 @@ pub struct HttpConfig {
     pub token: Option<String>,
     /// Connections at once; more wait to be accepted.
     pub connections_max: usize,
+    /// Traces of `GET /api/trace` at once; more are refused with 429.
+    pub traces_max: usize,
+    /// Messages that wait for the reader of a trace; more are left out and counted.
+    pub trace_queue_max: usize,
     /// How long a client may take for its request, and a worker for its part of the answer, in milliseconds.
     pub timeout_ms: u64,
 }
@@ -25,6 +29,8 @@ impl Default for HttpConfig {
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             token: None,
             connections_max: 64,
+            traces_max: 8,
+            trace_queue_max: 4096,
             timeout_ms: 5000,
         }
     }

@@ -1,11 +1,9 @@
 //! `jackfield demo`: a switch on loopback, two phones, and a script that is edited between two calls.
 
 pub mod exchange;
-pub mod ladder;
 pub mod phone;
 mod script;
 pub mod tone;
-pub mod trace;
 
 use std::{
     io::{self, Write},
@@ -19,11 +17,11 @@ use thiserror::Error;
 use self::{
     exchange::run_until,
     phone::{Phone, State},
-    trace::{Column, Entry, Step},
 };
 use crate::{
     config::Config,
     journal::{self, Query},
+    ladder::{self, Column, Entry, Step},
     node::{Node, StartError},
 };
 

@@ -10,6 +10,7 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::Body,
     extract::{DefaultBodyLimit, Path, Query, State},
     http::{StatusCode, header},
     middleware,
@@ -19,7 +20,7 @@ use axum::{
 use model::{ConnId, Instant};
 use plugin::PluginHost;
 use serde::Deserialize;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{auth, convert, metrics, view};
 use crate::{
@@ -28,6 +29,7 @@ use crate::{
     journal::{self, Journal},
     mailbox::Postbox,
     reload::ReloadHandle,
+    trace::{Lines, Tap, What},
     worker::{Figures, Mail},
 };
 
@@ -60,6 +62,10 @@ pub struct Api {
     pub started_at: Instant,
     /// Whether the node is about to stop.
     pub draining: Arc<AtomicBool>,
+    /// Places for traces.
+    pub traces: Arc<Semaphore>,
+    /// Messages that wait for the reader of a trace.
+    pub trace_queue_max: usize,
     /// How long a worker may take for its answer.
     pub timeout: Duration,
 }
@@ -76,6 +82,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/reload", post(reload))
         .route("/api/journal", get(decisions))
+        .route("/api/trace", get(trace))
         .layer(middleware::from_fn_with_state(guard, auth::check))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(api)
@@ -98,6 +105,12 @@ struct JournalQuery {
     limit: Option<usize>,
     conn: Option<String>,
     call_id: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct TraceQuery {
+    what: Option<String>,
+    full: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -202,7 +215,50 @@ async fn decisions(
     Ok(Json(api.journal.entries(&query).into_iter().map(convert::decision).collect()))
 }
 
+async fn trace(State(api): Shared, Query(query): Query<TraceQuery>) -> Result<Response, Refusal> {
+    let permit = api.traces.clone().try_acquire_owned().map_err(|_| {
+        let what = "as many traces as http.traces_max allows are running";
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, what.to_owned())
+    })?;
+    let text = query.what.unwrap_or_default();
+    // A connection id is written with all its digits; what is shorter is a user.
+    let what = match text.parse::<ConnId>() {
+        Ok(conn) if conn.to_string() == text => What::new("", api.call_ids(conn).await?),
+        Ok(_) | Err(_) => What::new(&text, []),
+    };
+    let (taps, receiver) = Tap::new(api.postboxes.len(), api.trace_queue_max);
+    for (shard, (postbox, tap)) in api.postboxes.iter().zip(taps).enumerate() {
+        postbox.post(Mail::Watch(tap)).map_err(|_| busy(shard))?;
+    }
+    let lines = Lines {
+        receiver,
+        what,
+        full: query.full.unwrap_or(false),
+        clock: api.clock,
+        listeners: api.listeners.iter().map(|listener| listener.name.clone()).collect(),
+        permit,
+    };
+    let kind = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    Ok((kind, Body::from_stream(lines)).into_response())
+}
+
+fn busy(shard: usize) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, format!("worker {shard} does not answer"))
+}
+
 impl Api {
+    /// The Call-IDs of a call's legs.
+    async fn call_ids(&self, conn: ConnId) -> Result<Vec<String>, Refusal> {
+        let shard = usize::from(conn.shard().0);
+        let unknown = || Refusal::new(StatusCode::NOT_FOUND, format!("there is no call {conn}"));
+        if shard >= self.postboxes.len() {
+            return Err(unknown());
+        }
+        let calls = self.ask(shard, |reply| Mail::Calls { limit: usize::MAX, reply }).await?;
+        let call = calls.into_iter().find(|call| call.conn == conn).ok_or_else(unknown)?;
+        Ok(call.legs.into_iter().map(|leg| leg.call_id).collect())
+    }
+
     async fn figures(&self) -> Result<Vec<Figures>, Refusal> {
         let mut all = Vec::new();
         for shard in 0..self.postboxes.len() {
@@ -227,10 +283,7 @@ impl Api {
         let posted = self.postboxes[shard].post(mail(reply)).is_ok();
         match tokio::time::timeout(self.timeout, answer).await {
             Ok(Ok(answer)) if posted => Ok(answer),
-            Ok(_) | Err(_) => Err(Refusal::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                format!("worker {shard} does not answer"),
-            )),
+            Ok(_) | Err(_) => Err(busy(shard)),
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{clock::format_wall, journal::Entry};
 
 pub(super) fn call(call: CallView, now: Instant) -> view::Call {
     let legs = call.legs.into_iter().map(|leg| view::Leg {
+        call_id: leg.call_id,
         number: leg.number,
         uri: leg.uri,
         holding: leg.holding,

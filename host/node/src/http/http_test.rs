@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use super::view;
 use crate::{
     config::Config,
-    demo::{exchange::run_until, phone::Phone, trace::Column},
+    demo::{exchange::run_until, phone::Phone},
+    ladder::Column,
     node::Node,
 };
 

@@ -78,6 +78,9 @@ pub struct Leg {
     pub number: u16,
     /// The Request-URI of the leg, or the caller's URI.
     pub uri: String,
+    /// The Call-ID of its dialog.
+    #[serde(default)]
+    pub call_id: String,
     /// Whether this party holds the other.
     pub holding: bool,
 }
@@ -230,4 +233,29 @@ pub struct Reason {
 pub struct Failure {
     /// What is wrong.
     pub error: String,
+}
+
+/// A line of `GET /api/trace`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TraceLine {
+    /// When the message passed: RFC 3339, UTC, with milliseconds.
+    pub at: String,
+    /// `in` or `out`.
+    pub direction: String,
+    /// `udp`, `tcp`, `tls`.
+    pub transport: String,
+    /// The listener it came in on or left from.
+    pub listener: String,
+    /// The address it came from or went to.
+    pub peer: String,
+    /// Method and Request-URI, or status and reason.
+    pub label: String,
+    /// Call-ID.
+    pub call_id: String,
+    /// CSeq.
+    pub cseq: String,
+    /// Messages before this one that were left out because the reader was too slow.
+    pub missed: u64,
+    /// The whole message where `full` asks for it, without credentials and media keys; else absent.
+    pub text: Option<String>,
 }

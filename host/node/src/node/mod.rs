@@ -17,7 +17,7 @@ use std::{
 use media::RelayEvent;
 use model::{Shard, Transport};
 use plugin::PluginHost;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, info, warn};
 
 pub use error::{StartError, WorkerPanicked};
@@ -87,6 +87,8 @@ impl Node {
             clock,
             started_at: clock.now(),
             draining: draining.clone(),
+            traces: Arc::new(Semaphore::new(config.http.traces_max)),
+            trace_queue_max: config.http.trace_queue_max,
             timeout: Duration::from_millis(config.http.timeout_ms),
         };
         let http = HttpServer::start(&config.http, api)

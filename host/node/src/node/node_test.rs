@@ -12,9 +12,9 @@ use crate::{
     demo::{
         exchange::run_until,
         phone::{Phone, State},
-        trace::Column,
     },
     journal::Query,
+    ladder::Column,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -6,6 +6,7 @@ use switch::{CallView, LocateId};
 use tokio::sync::oneshot;
 
 use super::Figures;
+use crate::trace::Tap;
 
 /// What others say to a worker.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub enum Mail {
         /// In no order.
         reply: oneshot::Sender<Vec<CallView>>,
     },
+    /// Show every message from now on to this tap.
+    Watch(Tap),
     /// Tell the counters.
     Figures {
         /// As of now.

@@ -22,6 +22,7 @@ use crate::{
     directory::NodeDirectory,
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
+    trace::Tap,
     udp::{Sent, UdpPort},
 };
 
@@ -88,6 +89,8 @@ pub struct Worker<D> {
     /// Datagrams for other shards, by shard.
     handovers: Vec<Vec<(Flow, Bytes)>>,
     figures: Figures,
+    /// Who watches the messages.
+    taps: Vec<Tap>,
     /// When to look whether the last call has ended, while draining.
     drain_look_at: Option<Instant>,
     stopped: bool,
@@ -106,6 +109,7 @@ impl<D: Decide> Worker<D> {
             followups: VecDeque::new(),
             handovers: parts.postboxes.iter().map(|_| Vec::new()).collect(),
             figures: Figures::default(),
+            taps: Vec::new(),
             drain_look_at: None,
             stopped: false,
             parts,
@@ -180,6 +184,7 @@ impl<D: Decide> Worker<D> {
     fn on_datagram(&mut self, flow: Flow, datagram: &[u8]) {
         // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
         let bytes = Bytes::copy_from_slice(datagram);
+        self.show(true, flow, &bytes);
         if self.handovers.len() > 1 {
             let shard = switch::shard_of(datagram, self.parts.switch.shards)
                 .map_or(self.shard, |shard| usize::from(shard.0));
@@ -191,6 +196,14 @@ impl<D: Decide> Worker<D> {
             }
         }
         self.input(Input::Datagram { flow, bytes });
+    }
+
+    /// Shows a message to those who watch, if anybody does.
+    fn show(&mut self, incoming: bool, flow: Flow, bytes: &Bytes) {
+        if !self.taps.is_empty() {
+            let now = self.parts.clock.now();
+            self.taps.retain_mut(|tap| tap.pass(now, incoming, flow, bytes));
+        }
     }
 
     /// Gives the other workers what is theirs, a batch each.
@@ -240,6 +253,7 @@ impl<D: Decide> Worker<D> {
                     let now = self.parts.clock.now();
                     let _ = reply.send(self.switch.calls(now).take(limit).collect());
                 }
+                Mail::Watch(tap) => self.taps.push(tap),
                 Mail::Figures { reply } => {
                     self.figures.switch = self.switch.stats();
                     self.figures.sip = self.switch.sip_stats().clone();
@@ -268,7 +282,10 @@ impl<D: Decide> Worker<D> {
 
     fn on_output(&mut self, now: Instant, output: Output) {
         match output {
-            Output::Transmit { flow, bytes } => self.transmit(flow, &bytes),
+            Output::Transmit { flow, bytes } => {
+                self.show(false, flow, &bytes);
+                self.transmit(flow, &bytes);
+            }
             Output::Ask(question) => {
                 self.figures.questions += 1;
                 let moment = self.parts.calendar.moment();

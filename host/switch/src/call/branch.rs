@@ -249,6 +249,11 @@ impl Branch {
         self.tx
     }
 
+    /// The Call-ID of its INVITE.
+    pub(super) fn call_id(&self) -> &str {
+        &self.facts.call_id
+    }
+
     /// Whether nothing has come back, not even a 100.
     pub(super) const fn is_silent(&self) -> bool {
         !self.heard && !self.cancelled

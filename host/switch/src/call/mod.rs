@@ -142,16 +142,19 @@ impl Call {
         let mut legs = vec![LegView {
             number: 0,
             uri: self.facts.caller.uri.clone(),
+            call_id: self.facts.call_id.clone(),
             holding: self.caller.holding,
         }];
         legs.extend(self.branches.iter().map(|b| LegView {
             number: b.leg.number,
             uri: b.uri.clone(),
+            call_id: b.call_id().to_owned(),
             holding: false,
         }));
         legs.extend(self.callee.iter().map(|leg| LegView {
             number: leg.id.number,
             uri: leg.uri.clone(),
+            call_id: leg.dialog.id.call_id.clone(),
             holding: leg.holding,
         }));
         CallView {

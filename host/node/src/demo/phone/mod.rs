@@ -24,7 +24,7 @@ use self::{
     message::{Draft, from_with_tag, response_to, uri_at},
     rtp::Stream,
 };
-use super::trace::{Column, Entry, Sender, Step};
+use crate::ladder::{Column, Entry, Sender, Step};
 
 pub use call::CallState as State;
 

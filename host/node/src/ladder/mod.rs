@@ -1,8 +1,10 @@
 //! Draws a call as a ladder: phone A, the switch, phone B.
 
+mod entry;
+
 use std::fmt::Write as _;
 
-use super::trace::{Column, Entry, Sender, Step};
+pub use entry::{Column, Entry, Sender, Step};
 
 /// Characters between two posts.
 const SPAN: usize = 30;
@@ -36,7 +38,8 @@ fn heading(left: &str, right: &str) -> String {
     line
 }
 
-fn row(step: &Step) -> String {
+/// One line of a ladder, without its time.
+pub fn row(step: &Step) -> String {
     match step {
         Step::Message { phone, sender, label } => {
             let rightwards = (*phone == Column::Left) == (*sender == Sender::Phone);
