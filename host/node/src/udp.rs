@@ -4,12 +4,13 @@ use std::{
     collections::VecDeque,
     io,
     net::{SocketAddr, UdpSocket},
-    os::fd::AsFd,
-    sync::Arc,
 };
 
 use bytes::Bytes;
+use model::ListenerId;
 use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::poller::{EventFlags, Poller, Token};
 
 /// Binds one socket for each of `workers` threads to the same address, so that the kernel spreads peers over them.
 ///
@@ -49,9 +50,11 @@ fn bind_one(address: SocketAddr, shared: bool, receive_buffer: usize) -> io::Res
 
 /// One worker's socket of one listener, with what could not be sent yet.
 pub struct UdpPort {
-    socket: Arc<UdpSocket>,
+    socket: UdpSocket,
     pending: VecDeque<(SocketAddr, Bytes)>,
     pending_max: usize,
+    /// Whether the poller is told to say when it can be written.
+    armed: bool,
 }
 
 /// What became of a datagram.
@@ -68,12 +71,29 @@ pub enum Sent {
 impl UdpPort {
     /// Takes the socket and the length of the queue behind its send buffer.
     pub fn new(socket: UdpSocket, pending_max: usize) -> Self {
-        Self { socket: Arc::new(socket), pending: VecDeque::new(), pending_max }
+        Self { socket, pending: VecDeque::new(), pending_max, armed: false }
     }
 
-    /// What to wait on with `poll`.
-    pub fn descriptor(&self) -> Arc<impl AsFd + use<>> {
-        self.socket.clone()
+    /// Has the worker woken for this socket from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel has no room.
+    pub fn register(&self, poller: &Poller, listener: ListenerId) -> io::Result<()> {
+        poller.add(&self.socket, Token::Listener(listener.0), EventFlags::IN)
+    }
+
+    /// Has the worker woken when the socket can be written, if and as long as something waits.
+    pub fn arm(&mut self, poller: &Poller, listener: ListenerId) {
+        let wants = !self.pending.is_empty();
+        if wants == self.armed {
+            return;
+        }
+        let flags = if wants { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+        // It fails for a socket that was not registered only.
+        if poller.change(&self.socket, Token::Listener(listener.0), flags).is_ok() {
+            self.armed = wants;
+        }
     }
 
     /// Receives one datagram into `buffer`; `None` when there is none.
@@ -103,11 +123,6 @@ impl UdpPort {
         }
         self.pending.push_back((peer, bytes.clone()));
         Sent::Yes
-    }
-
-    /// Whether something waits for the socket to become writable.
-    pub fn wants_write(&self) -> bool {
-        !self.pending.is_empty()
     }
 
     /// Sends what waits, until the buffer is full again.

@@ -226,9 +226,12 @@ fn binding(
     }
 }
 
-/// Where requests to a contact go: to its address when the phone is where it says it is, back along the REGISTER's path when
+/// Where requests to a contact go: over the connection it registered over, or over UDP to its address when the phone is where it says it is, back along the REGISTER's path when
 /// its Via differs from its source (a phone behind NAT) or the contact is a name.
 fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
+    if flow.transport.is_reliable() {
+        return flow.peer;
+    }
     let via_is_source = request.top_via().is_ok_and(|via| {
         via.host.parse() == Ok(flow.peer.ip()) && via.port.unwrap_or(5060) == flow.peer.port()
     });

@@ -28,6 +28,20 @@ pub fn tcp() -> u16 {
     listener.local_addr().expect("the address of a bound socket").port()
 }
 
+/// A port of 127.0.0.1 that was free a moment ago for datagrams and for connections.
+///
+/// # Panics
+///
+/// When the machine has none.
+pub fn both() -> u16 {
+    loop {
+        let port = udp();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 /// A range of ports for media; switches with different SIP ports rarely share one, and may.
 pub fn media_window(sip_port: u16) -> (u16, u16) {
     let first = MEDIA_FIRST + (sip_port % MEDIA_WINDOWS) * MEDIA_WINDOW;

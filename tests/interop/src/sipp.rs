@@ -29,6 +29,8 @@ pub struct Scenario<'a> {
     values: Vec<(&'a str, String)>,
     arguments: Vec<String>,
     port: u16,
+    address: &'a str,
+    transport: &'a str,
     calls: u32,
     patience: Duration,
 }
@@ -42,7 +44,9 @@ impl<'a> Scenario<'a> {
             folder,
             values: Vec::new(),
             arguments: Vec::new(),
-            port: ports::udp(),
+            port: ports::both(),
+            address: "127.0.0.1",
+            transport: "u1",
             calls: 1,
             patience,
         }
@@ -52,6 +56,20 @@ impl<'a> Scenario<'a> {
     #[must_use]
     pub fn value(mut self, key: &'a str, value: impl ToString) -> Self {
         self.values.push((key, value.to_string()));
+        self
+    }
+
+    /// Speaks over another transport, as SIPp calls it: `t1` is TCP over one connection, `tn` TCP with one for each call.
+    #[must_use]
+    pub const fn over(mut self, transport: &'a str) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Speaks from, and to, another address than 127.0.0.1, which SIPp wants without brackets.
+    #[must_use]
+    pub const fn at(mut self, address: &'a str) -> Self {
+        self.address = address;
         self
     }
 
@@ -74,9 +92,12 @@ impl<'a> Scenario<'a> {
     /// When SIPp is not there; `cargo xtask test` installs it.
     pub fn listen(self) -> Sipp {
         let port = self.port;
+        let at: std::net::IpAddr = self.address.parse().expect("an address");
+        let is_udp = self.transport.starts_with('u');
         let sipp = self.start(&[]);
-        wait::until("SIPp to listen", || {
-            std::net::UdpSocket::bind(("127.0.0.1", port)).is_err().then_some(())
+        wait::until("SIPp to listen", || match is_udp {
+            true => std::net::UdpSocket::bind((at, port)).is_err().then_some(()),
+            false => std::net::TcpListener::bind((at, port)).is_err().then_some(()),
         });
         sipp
     }
@@ -87,7 +108,8 @@ impl<'a> Scenario<'a> {
     ///
     /// When SIPp is not there; `cargo xtask test` installs it.
     pub fn call(self, sip_port: u16, user: &str) -> Sipp {
-        let remote = format!("127.0.0.1:{sip_port}");
+        let at: std::net::IpAddr = self.address.parse().expect("an address");
+        let remote = std::net::SocketAddr::new(at, sip_port).to_string();
         self.start(&[&remote, "-s", user])
     }
 
@@ -108,7 +130,11 @@ impl<'a> Scenario<'a> {
                 "-sf",
                 "scenario.xml",
                 "-i",
-                "127.0.0.1",
+                self.address,
+                "-t",
+                self.transport,
+                "-max_socket",
+                "1000",
                 "-nostdin",
                 "-trace_err",
                 "-error_file",

@@ -33,13 +33,24 @@ impl Switch {
     ///
     /// When it does not come up; with its log.
     pub fn start(settings: &[&str], plugins: &[&Path]) -> Self {
+        Self::listening(&["name=\"udp\",bind=\"127.0.0.1:@PORT@\""], settings, plugins)
+    }
+
+    /// As [`Self::start`], with these listeners; `@PORT@` stands for the port, which is free for datagrams and connections.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn listening(listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (sip_port, http_port) = (ports::udp(), ports::tcp());
+        let (sip_port, http_port) = (ports::both(), ports::tcp());
         let (media_first, media_last) = ports::media_window(sip_port);
         let mut command = Command::new(peers::jackfield());
         command.arg("run");
+        let listeners: Vec<_> = listeners.iter().map(|one| format!("{{{one}}}")).collect();
+        let listeners = listeners.join(",");
         let ours = [
-            format!("sip.listen=[{{name=\"udp\",bind=\"127.0.0.1:{sip_port}\"}}]"),
+            format!("sip.listen=[{}]", listeners.replace("@PORT@", &sip_port.to_string())),
             format!("http.bind=127.0.0.1:{http_port}"),
             format!("media.port_min={media_first}"),
             format!("media.port_max={media_last}"),

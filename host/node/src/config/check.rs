@@ -25,6 +25,15 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("dns.cache_entries", 0, 1_000_000),
     ("dns.ttl_max_s", 0, 604_800),
     ("dns.negative_ttl_max_s", 0, 86_400),
+    ("streams.connections_max", 1, 1_000_000),
+    ("streams.connections_per_ip_max", 1, 1_000_000),
+    ("streams.write_queue_kib", 64, 65_536),
+    ("streams.read_batch_kib", 1, 1024),
+    ("streams.accept_batch_max", 1, 4096),
+    ("streams.idle_timeout_s", 1, 604_800),
+    ("streams.first_message_timeout_s", 1, 3600),
+    ("streams.message_timeout_s", 1, 3600),
+    ("streams.connect_timeout_ms", 10, 60_000),
     ("http.connections_max", 1, 10_000),
     ("http.traces_max", 0, 1000),
     ("http.trace_queue_max", 1, 1_000_000),
@@ -117,7 +126,7 @@ fn listeners(listen: &[ListenConfig]) -> Vec<Violation> {
             let help = "give each listener a name of its own";
             violations.push(Violation::new(&format!("sip.listen.{index}.name"), what, help));
         }
-        if listener.bind.port() != 0 && earlier.iter().any(|other| other.bind == listener.bind) {
+        if listener.bind.port() != 0 && earlier.iter().any(|other| other.clashes_with(listener)) {
             let what = format!("`bind` {} is taken by another listener", listener.bind);
             let help = "give each listener an address or port of its own";
             violations.push(Violation::new(&format!("sip.listen.{index}.bind"), what, help));

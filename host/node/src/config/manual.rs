@@ -12,6 +12,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("node", include_str!("node.rs"), "NodeConfig"),
     ("sip", include_str!("sip.rs"), "SipConfig"),
     ("sip.listen", include_str!("sip.rs"), "ListenConfig"),
+    ("streams", include_str!("streams.rs"), "StreamsConfig"),
     ("http", include_str!("http.rs"), "HttpConfig"),
     ("media", include_str!("media.rs"), "MediaConfig"),
     ("registrar", include_str!("registrar.rs"), "RegistrarSection"),

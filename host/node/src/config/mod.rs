@@ -18,6 +18,7 @@ mod problem;
 mod registrar;
 mod sip;
 mod source;
+mod streams;
 mod subscriber;
 
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
 pub use registrar::RegistrarSection;
 pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
+pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
 
 /// Everything `jackfield run` is told. [`Config::default`] is what it does without a file.
@@ -48,6 +50,8 @@ pub struct Config {
     pub sip: SipConfig,
     /// How host names in routes are looked up (RFC 3263).
     pub dns: DnsConfig,
+    /// What connections may use.
+    pub streams: StreamsConfig,
     /// Status, metrics and the API for operators.
     pub http: HttpConfig,
     /// The RTP relay.

@@ -70,7 +70,7 @@ impl Default for SipConfig {
 pub struct ListenConfig {
     /// The listener's name: plugins see it as the ingress of a call.
     pub name: String,
-    /// The transport: `"udp"`.
+    /// The transport: `"udp"` or `"tcp"`.
     pub transport: SipTransport,
     /// The address and port to listen on. Port 0 takes a free one.
     pub bind: SocketAddr,
@@ -90,18 +90,29 @@ impl Default for ListenConfig {
     }
 }
 
+impl ListenConfig {
+    /// Whether both want the same socket: one address and port serves datagrams and connections side by side.
+    pub(crate) fn clashes_with(&self, other: &Self) -> bool {
+        let streams = |listen: &Self| listen.transport != SipTransport::Udp;
+        self.bind == other.bind && streams(self) == streams(other)
+    }
+}
+
 /// The transports a listener can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SipTransport {
-    /// RFC 3261 section 18.
+    /// Datagrams (RFC 3261 section 18).
     Udp,
+    /// Connections (RFC 3261 section 18).
+    Tcp,
 }
 
 impl From<SipTransport> for model::Transport {
     fn from(transport: SipTransport) -> Self {
         match transport {
             SipTransport::Udp => Self::Udp,
+            SipTransport::Tcp => Self::Tcp,
         }
     }
 }

@@ -45,6 +45,43 @@ const OF_WORKER: &[OfWorker] = &[
     }),
     ("jackfield_datagrams_received_total", COUNTER, "SIP datagrams received.", |f| f.datagrams_in),
     ("jackfield_datagrams_sent_total", COUNTER, "SIP datagrams sent.", |f| f.datagrams_out),
+    ("jackfield_connections", GAUGE, "SIP connections.", |f| f.streams.connections_now as u64),
+    ("jackfield_connections_accepted_total", COUNTER, "SIP connections accepted.", |f| {
+        f.streams.accepted
+    }),
+    ("jackfield_connections_made_total", COUNTER, "SIP connections made to peers.", |f| {
+        f.streams.connected
+    }),
+    (
+        "jackfield_connections_turned_away_total",
+        COUNTER,
+        "SIP connections not taken or made for a limit.",
+        |f| f.streams.turned_away,
+    ),
+    (
+        "jackfield_connections_not_reading_total",
+        COUNTER,
+        "SIP connections closed since the peer did not read.",
+        |f| f.streams.not_reading,
+    ),
+    (
+        "jackfield_connections_too_slow_total",
+        COUNTER,
+        "SIP connections closed since a message took too long.",
+        |f| f.streams.too_slow,
+    ),
+    (
+        "jackfield_connections_not_sip_total",
+        COUNTER,
+        "SIP connections closed since what came was no SIP.",
+        |f| f.streams.not_sip,
+    ),
+    ("jackfield_stream_messages_received_total", COUNTER, "SIP messages over connections.", |f| {
+        f.streams.messages_in
+    }),
+    ("jackfield_stream_messages_sent_total", COUNTER, "SIP messages sent over connections.", |f| {
+        f.streams.messages_out
+    }),
     ("jackfield_sends_dropped_total", COUNTER, "SIP datagrams dropped for want of room.", |f| {
         f.sends_dropped
     }),

@@ -5,7 +5,7 @@ mod shards;
 
 use std::{
     io,
-    net::{SocketAddr, UdpSocket},
+    net::{SocketAddr, TcpListener, UdpSocket},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -24,7 +24,7 @@ pub use error::{StartError, WorkerPanicked};
 
 use crate::{
     clock::{Calendar, Clock},
-    config::Config,
+    config::{Config, ListenConfig, SipTransport},
     directory::{Everyone, Listed, NodeDirectory, SubscriberStore},
     http::{Api, HttpServer, view},
     journal::{FactSender, Journal, Scribe},
@@ -32,8 +32,9 @@ use crate::{
     plugins,
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
+    stream::{self, Owners},
     udp,
-    worker::{Mail, Parts, Worker},
+    worker::{ListenSocket, Mail, Parts, Worker},
 };
 
 /// A running node. Dropping it stops it.
@@ -102,6 +103,7 @@ impl Node {
             relay: relay.clone(),
             resolver: resolver.handle(),
             host: host.clone(),
+            owners: Owners::default(),
         };
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
@@ -211,7 +213,7 @@ fn mailboxes(config: &Config) -> io::Result<MailboxEnds> {
 
 /// The SIP sockets of every listener, one a worker.
 struct Listeners {
-    sockets: Vec<Vec<UdpSocket>>,
+    sockets: Vec<Vec<ListenSocket>>,
     bound: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
 }
@@ -222,12 +224,8 @@ impl Listeners {
         for listen in &config.sip.listen {
             let buffer = config.sip.receive_buffer_kib << 10;
             let failed = || StartError::bind("SIP", listen.bind);
-            let sockets = udp::bind(listen.bind, config.node.workers, buffer)
-                .map_err(|error| failed()(error))?;
-            let bound = sockets
-                .first()
-                .map_or(Ok(listen.bind), UdpSocket::local_addr)
-                .map_err(|error| failed()(error))?;
+            let (sockets, bound) =
+                open(listen, config.node.workers, buffer).map_err(|error| failed()(error))?;
             let advertise = listen.advertise;
             listeners.advertised.push(advertise.map_or(bound, |a| a.resolve(bound)));
             listeners.bound.push(bound);
@@ -266,15 +264,35 @@ impl Listeners {
     }
 
     /// Each worker's sockets, in the order of the listeners.
-    fn into_shards(self) -> Vec<Vec<UdpSocket>> {
+    fn into_shards(self) -> Vec<Vec<ListenSocket>> {
         let workers = self.sockets.first().map_or(0, Vec::len);
-        let mut shards: Vec<Vec<UdpSocket>> = (0..workers).map(|_| Vec::new()).collect();
+        let mut shards: Vec<Vec<ListenSocket>> = (0..workers).map(|_| Vec::new()).collect();
         for sockets in self.sockets {
             for (shard, socket) in shards.iter_mut().zip(sockets) {
                 shard.push(socket);
             }
         }
         shards
+    }
+}
+
+/// The sockets of one listener, one a worker, and the address they are bound to.
+fn open(
+    listen: &ListenConfig,
+    workers: u16,
+    receive_buffer: usize,
+) -> io::Result<(Vec<ListenSocket>, SocketAddr)> {
+    match listen.transport {
+        SipTransport::Udp => {
+            let sockets = udp::bind(listen.bind, workers, receive_buffer)?;
+            let bound = sockets.first().map_or(Ok(listen.bind), UdpSocket::local_addr)?;
+            Ok((sockets.into_iter().map(ListenSocket::Udp).collect(), bound))
+        }
+        SipTransport::Tcp => {
+            let sockets = stream::listen(listen.bind, workers)?;
+            let bound = sockets.first().map_or(Ok(listen.bind), TcpListener::local_addr)?;
+            Ok((sockets.into_iter().map(ListenSocket::Stream).collect(), bound))
+        }
     }
 }
 
@@ -287,6 +305,7 @@ struct Common<'a> {
     relay: relay::RelayHandle,
     resolver: ResolverHandle,
     host: Arc<PluginHost>,
+    owners: Owners,
 }
 
 impl Common<'_> {
@@ -294,7 +313,7 @@ impl Common<'_> {
         &self,
         shard: usize,
         advertised: &[SocketAddr],
-        sockets: Vec<UdpSocket>,
+        sockets: Vec<ListenSocket>,
         mailbox: Mailbox<Mail>,
         postboxes: &[Postbox<Mail>],
     ) -> Result<Parts, StartError> {
@@ -303,6 +322,8 @@ impl Common<'_> {
         Ok(Parts {
             switch,
             sockets,
+            streams: shards::streams(&self.config.streams),
+            owners: self.owners.clone(),
             send_queue_max: self.config.sip.send_queue_max,
             receive_batch_max: self.config.sip.receive_batch_max,
             mailbox,
@@ -326,7 +347,10 @@ impl Common<'_> {
         let thread = std::thread::Builder::new().name(format!("worker-{shard}"));
         let run = move || {
             let _ended = TellsItsEnd { shard, ended };
-            Worker::new(parts, host.worker()).run();
+            match Worker::new(parts, host.worker()) {
+                Ok(worker) => worker.run(),
+                Err(error) => tracing::error!(%error, "a worker cannot wait for its sockets"),
+            }
         };
         thread.spawn(run).map_err(StartError::os("a worker"))
     }

@@ -5,7 +5,10 @@ use std::{net::SocketAddr, num::NonZeroU16, time::Duration};
 use model::{Shard, Shards};
 
 use super::StartError;
-use crate::config::Config;
+use crate::{
+    config::{Config, StreamsConfig},
+    stream::StreamLimits,
+};
 
 /// How long the relay's answer is waited for. It is a thread of this process: what takes longer is a fault.
 const RELAY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -66,6 +69,21 @@ fn limits(config: &Config) -> switch::Limits {
         branches_max: limits.branches_max,
         streams_max: limits.streams_max,
         retry_after_s: limits.retry_after_s,
+    }
+}
+
+/// What the connections of a worker may use.
+pub(super) fn streams(config: &StreamsConfig) -> StreamLimits {
+    StreamLimits {
+        connections_max: config.connections_max,
+        connections_per_ip_max: config.connections_per_ip_max,
+        write_queue_max: config.write_queue_kib << 10,
+        read_batch_max: config.read_batch_kib << 10,
+        accept_batch_max: config.accept_batch_max,
+        idle_timeout: Duration::from_secs(config.idle_timeout_s),
+        first_message_timeout: Duration::from_secs(config.first_message_timeout_s),
+        message_timeout: Duration::from_secs(config.message_timeout_s),
+        connect_timeout: Duration::from_millis(config.connect_timeout_ms),
     }
 }
 

@@ -1,6 +1,8 @@
 use media::RelayEvent;
 use tracing::{debug, warn};
 
+use crate::stream::StreamFigures;
+
 /// What a worker has counted since it began.
 #[derive(Clone, Default, Debug)]
 pub struct Figures {
@@ -16,6 +18,10 @@ pub struct Figures {
     pub handed_over: u64,
     /// Datagrams for other workers whose mailbox was full.
     pub handovers_dropped: u64,
+    /// Messages for other workers' connections, and ends of connections, that found no room in their mailbox.
+    pub passes_dropped: u64,
+    /// Connections.
+    pub streams: StreamFigures,
     /// Questions put to the plugins.
     pub questions: u64,
     /// Facts the journal had no room for.

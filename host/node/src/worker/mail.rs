@@ -20,6 +20,15 @@ pub enum Mail {
         /// In the order to try.
         places: Result<Vec<Place>, LocateError>,
     },
+    /// A message for a connection of this worker, from another.
+    Send {
+        /// The connection.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// A connection of another worker is gone.
+    Closed(Flow),
     /// From the media relay.
     Relay(RelayEvent),
     /// Plugins were replaced: give back what is left of the old ones.

@@ -1,20 +1,26 @@
 //! One thread, one shard of the calls: its sockets, its [`Switch`], its plugins.
 //!
-//! The loop waits in `poll`, hands what came to the switch, and does what the switch says, draining it to the end before the
+//! The loop waits in `epoll`, hands what came to the switch, and does what the switch says, draining it to the end before the
 //! next input. No lock is taken on the way of a packet.
 
 mod figures;
+mod io;
 mod mail;
 
-use std::{collections::VecDeque, net::UdpSocket, os::fd::AsFd, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::{TcpListener, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use media::RelayCommand;
 use model::{
-    Flow, Instant, ListenerId, Moment, Transport,
+    Flow, Instant, Moment, Transport,
     hook::{Answer, Question},
 };
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::Timespec;
 use switch::{Command, Input, LocateId, Output, Switch};
 
 use crate::{
@@ -22,8 +28,10 @@ use crate::{
     directory::NodeDirectory,
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
+    poller::{EventFlags, Poller, Ready, Token},
+    stream::{Owners, StreamLimits, Streams},
     trace::Tap,
-    udp::{Sent, UdpPort},
+    udp::UdpPort,
 };
 
 pub use figures::{Figures, MediaFigures};
@@ -53,7 +61,11 @@ pub struct Parts {
     /// The shard's configuration.
     pub switch: switch::Config,
     /// One socket a listener, in the order of the configuration.
-    pub sockets: Vec<UdpSocket>,
+    pub sockets: Vec<ListenSocket>,
+    /// What connections may use.
+    pub streams: StreamLimits,
+    /// Which worker has which connection.
+    pub owners: Owners,
     /// Datagrams kept behind each socket's send buffer.
     pub send_queue_max: usize,
     /// Datagrams taken from one socket at a time.
@@ -76,14 +88,30 @@ pub struct Parts {
     pub calendar: Calendar,
 }
 
+/// The socket of a listener.
+pub enum ListenSocket {
+    /// Datagrams.
+    Udp(UdpSocket),
+    /// Connections.
+    Stream(TcpListener),
+}
+
+/// One worker's part of a listener.
+enum Port {
+    Udp(UdpPort),
+    Stream,
+}
+
 /// A running shard.
 pub struct Worker<D> {
     switch: Switch,
     shard: usize,
     parts: Parts,
     decide: D,
-    ports: Vec<UdpPort>,
+    poller: Arc<Poller>,
+    ports: Vec<Port>,
     transports: Vec<Transport>,
+    streams: Streams,
     /// Answers and transport errors that wait for the switch to be drained.
     followups: VecDeque<Input>,
     /// Datagrams for other shards, by shard.
@@ -98,14 +126,29 @@ pub struct Worker<D> {
 
 impl<D: Decide> Worker<D> {
     /// Puts a worker together on the thread that will run it.
-    pub fn new(mut parts: Parts, decide: D) -> Self {
-        let sockets = std::mem::take(&mut parts.sockets);
-        let pending_max = parts.send_queue_max;
-        Self {
-            shard: usize::from(parts.switch.shard.0),
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not wait for its sockets.
+    pub fn new(mut parts: Parts, decide: D) -> std::io::Result<Self> {
+        let poller = Arc::new(Poller::new()?);
+        poller.add(&*parts.mailbox.bell(), Token::Bell, EventFlags::IN)?;
+        let shard = usize::from(parts.switch.shard.0);
+        let mut streams = Streams::new(
+            poller.clone(),
+            shard,
+            parts.owners.clone(),
+            parts.streams,
+            parts.switch.sip_limits.clone(),
+        );
+        let ports = io::register(&poller, &mut streams, &mut parts)?;
+        Ok(Self {
+            poller,
+            streams,
+            ports,
+            shard,
             transports: parts.switch.listeners.iter().map(|l| l.transport).collect(),
             switch: Switch::new(parts.switch.clone()),
-            ports: sockets.into_iter().map(|s| UdpPort::new(s, pending_max)).collect(),
             followups: VecDeque::new(),
             handovers: parts.postboxes.iter().map(|_| Vec::new()).collect(),
             figures: Figures::default(),
@@ -114,32 +157,25 @@ impl<D: Decide> Worker<D> {
             stopped: false,
             parts,
             decide,
-        }
+        })
     }
 
     /// Runs until it is told to stop, or until it drained and its last call has ended.
     pub fn run(mut self) {
-        let descriptors: Vec<_> = self.ports.iter().map(UdpPort::descriptor).collect();
-        let bell = self.parts.mailbox.bell();
         let mut buffer = vec![0; DATAGRAM_MAX];
-        let mut fds = Vec::with_capacity(descriptors.len() + 1);
+        let mut ready = Ready::new();
         while !self.stopped {
-            fds.clear();
-            fds.push(PollFd::new(&bell, PollFlags::IN));
-            for (port, descriptor) in self.ports.iter().zip(&descriptors) {
-                let out = if port.wants_write() { PollFlags::OUT } else { PollFlags::empty() };
-                fds.push(PollFd::from_borrowed_fd(descriptor.as_fd(), PollFlags::IN | out));
-            }
-            // An interrupted wait is a wake-up without a cause.
-            let _ = poll(&mut fds, self.wait().as_ref());
+            self.arm();
+            let timeout = self.wait();
+            self.poller.wait(&mut ready, timeout.as_ref());
             self.figures.wakes += 1;
             self.on_time();
             // Mail first: what an operator said before a datagram was sent holds for the datagram.
-            if fds[0].revents().contains(PollFlags::IN) {
+            if (0..ready.len()).any(|at| matches!(ready.at(at), Some((Token::Bell, _)))) {
                 self.on_mail();
             }
-            for (index, fd) in fds.iter().enumerate().skip(1) {
-                self.on_port(index - 1, fd.revents(), &mut buffer);
+            for (token, flags) in (0..ready.len()).filter_map(|at| ready.at(at)) {
+                self.on_ready(token, flags, &mut buffer);
             }
             self.hand_over();
         }
@@ -148,7 +184,8 @@ impl<D: Decide> Worker<D> {
     /// How long to wait at most; `None` for as long as it takes.
     fn wait(&self) -> Option<Timespec> {
         let timer = self.switch.poll_timeout().map(|(at, _)| round_up(at));
-        let at = [timer, self.drain_look_at].into_iter().flatten().min()?;
+        let at =
+            [timer, self.drain_look_at, self.streams.next_sweep()].into_iter().flatten().min()?;
         // A wait that does not fit is longer than any timer.
         Timespec::try_from(at.saturating_since(self.parts.clock.now())).ok()
     }
@@ -159,34 +196,18 @@ impl<D: Decide> Worker<D> {
             self.switch.handle_timeout(now, &*self.parts.directory);
             self.drain(now);
         }
+        self.sweep(now);
         if self.drain_look_at.is_some_and(|at| at <= now) {
             self.drain_look_at = Some(now + DRAIN_LOOK);
             self.stopped = self.switch.stats().calls_now == 0;
         }
     }
 
-    fn on_port(&mut self, index: usize, ready: PollFlags, buffer: &mut [u8]) {
-        if ready.contains(PollFlags::OUT) {
-            self.ports[index].flush();
-        }
-        if !ready.intersects(PollFlags::IN | PollFlags::ERR) {
-            return;
-        }
-        for _ in 0..self.parts.receive_batch_max {
-            let Some((length, peer)) = self.ports[index].receive(buffer) else { return };
-            self.figures.datagrams_in += 1;
-            let transport = self.transports[index];
-            let listener = ListenerId(u16::try_from(index).unwrap_or(u16::MAX));
-            self.on_datagram(Flow { transport, listener, peer }, &buffer[..length]);
-        }
-    }
-
-    fn on_datagram(&mut self, flow: Flow, datagram: &[u8]) {
-        // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
-        let bytes = Bytes::copy_from_slice(datagram);
+    /// A message came in: it is this shard's, or another's.
+    fn on_message(&mut self, flow: Flow, bytes: Bytes) {
         self.show(true, flow, &bytes);
         if self.handovers.len() > 1 {
-            let shard = switch::shard_of(datagram, self.parts.switch.shards)
+            let shard = switch::shard_of(&bytes, self.parts.switch.shards)
                 .map_or(self.shard, |shard| usize::from(shard.0));
             if shard != self.shard
                 && let Some(batch) = self.handovers.get_mut(shard)
@@ -230,6 +251,8 @@ impl<D: Decide> Worker<D> {
                     }
                 }
                 Mail::Located { id, places } => self.input(Input::Located { id, places }),
+                Mail::Send { flow, bytes } => self.send_for_another(flow, &bytes),
+                Mail::Closed(flow) => self.input(Input::TransportError { flow }),
                 Mail::Relay(event) => {
                     self.figures.media.count(&event);
                     self.input(Input::Relay(event));
@@ -256,6 +279,7 @@ impl<D: Decide> Worker<D> {
                 Mail::Watch(tap) => self.taps.push(tap),
                 Mail::Figures { reply } => {
                     self.figures.switch = self.switch.stats();
+                    self.figures.streams = self.streams.figures();
                     self.figures.sip = self.switch.sip_stats().clone();
                     let _ = reply.send(Box::new(self.figures.clone()));
                 }
@@ -284,7 +308,7 @@ impl<D: Decide> Worker<D> {
         match output {
             Output::Transmit { flow, bytes } => {
                 self.show(false, flow, &bytes);
-                self.transmit(flow, &bytes);
+                self.transmit(now, flow, &bytes);
             }
             Output::Ask(question) => {
                 self.figures.questions += 1;
@@ -301,21 +325,6 @@ impl<D: Decide> Worker<D> {
                 if !self.parts.facts.send(now, fact) {
                     self.figures.facts_dropped += 1;
                 }
-            }
-        }
-    }
-
-    fn transmit(&mut self, flow: Flow, bytes: &Bytes) {
-        let Some(port) = self.ports.get_mut(usize::from(flow.listener.0)) else {
-            self.figures.unreachable += 1;
-            return self.followups.push_back(Input::TransportError { flow });
-        };
-        match port.send(flow.peer, bytes) {
-            Sent::Yes => self.figures.datagrams_out += 1,
-            Sent::Dropped => self.figures.sends_dropped += 1,
-            Sent::Unreachable => {
-                self.figures.unreachable += 1;
-                self.followups.push_back(Input::TransportError { flow });
             }
         }
     }

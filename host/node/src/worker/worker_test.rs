@@ -53,6 +53,7 @@ impl Bench {
         let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536).unwrap();
         let address = sockets[0].local_addr().unwrap();
         let clock = Clock::start();
+        let owners = Owners::default();
         let directory = Arc::new(NodeDirectory::new(["127.0.0.1".to_owned()], Box::new(Everyone)));
         let config = JournalConfig { entries_max: 100, queue_max: 100 };
         let (journal, facts) = Journal::new(&config, 100, clock);
@@ -64,7 +65,9 @@ impl Bench {
             .map(|((shard, socket), mailbox)| {
                 let parts = Parts {
                     switch: shard_config(Shard(shard), workers, address),
-                    sockets: vec![socket],
+                    sockets: vec![ListenSocket::Udp(socket)],
+                    streams: StreamLimits::default(),
+                    owners: owners.clone(),
                     send_queue_max: 16,
                     receive_batch_max: 16,
                     mailbox,
@@ -76,7 +79,7 @@ impl Bench {
                     clock,
                     calendar: Calendar::new(Some("UTC")),
                 };
-                std::thread::spawn(move || Worker::new(parts, BuiltIn).run())
+                std::thread::spawn(move || Worker::new(parts, BuiltIn).unwrap().run())
             })
             .collect();
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();

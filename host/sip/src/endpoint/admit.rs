@@ -79,7 +79,7 @@ impl Endpoint {
     //= RFC 3261 section 18.2.1
     //# If the host portion of the "sent-by" parameter contains a domain name, or if it contains an IP address that differs
     //# from the packet source address, the server MUST add a "received" parameter to that Via header field value.
-    pub(super) fn stamp_for(flow: Flow, via: Option<Via<'_>>) -> Stamp {
+    pub(crate) fn stamp_for(flow: Flow, via: Option<Via<'_>>) -> Stamp {
         let Some(via) = via else { return Stamp::Nothing };
         if via.rport().is_some() {
             return Stamp::ReceivedAndPort;

@@ -30,6 +30,12 @@ pub(crate) fn field<'a>(message: &'a [u8], long: &str, compact: &str) -> Option<
     std::str::from_utf8(message.get(range)?).ok()
 }
 
+/// The first Via value of a message.
+pub(crate) fn top_via(message: &[u8]) -> Option<&str> {
+    let value = field(message, "Via", "v")?;
+    value.get(..first_value_len(value))
+}
+
 /// The tag of a From or To value, or an empty string.
 pub(crate) fn tag_of(value: &str) -> &str {
     let params = value.rfind('>').map_or(value, |at| value.split_at(at).1);

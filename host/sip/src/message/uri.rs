@@ -128,11 +128,13 @@ impl<'a> Uri<'a> {
         self.host.parse().ok()
     }
 
-    /// Where to send, when the host is an address: `maddr` first, port 5060 (5061 for sips) unless another stands.
+    /// Where to send, when the host is an address: `maddr` first, port 5060 (5061 for sips and TLS) unless another stands.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let maddr = self.param("maddr").flatten().and_then(|maddr| maddr.parse().ok());
         let ip = maddr.or_else(|| self.host_ip())?;
-        let default = if self.scheme == Scheme::Sips { 5061 } else { 5060 };
+        let transport = self.param("transport").flatten().unwrap_or_default();
+        let is_tls = self.scheme == Scheme::Sips || transport.eq_ignore_ascii_case("tls");
+        let default = if is_tls { 5061 } else { 5060 };
         Some(SocketAddr::new(ip, self.port.filter(|p| *p != 0).unwrap_or(default)))
     }
 }

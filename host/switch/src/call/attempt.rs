@@ -8,7 +8,7 @@ use model::{
 };
 use sip::Uri;
 
-use super::{Call, State, question::RING_MAX};
+use super::{Call, State, question::RING_MAX, route};
 use crate::{Fact, Reason, tables::Tables};
 
 /// One contact of a target.
@@ -67,7 +67,7 @@ impl Call {
         self.media.forget_callee(tables, self.conn);
         self.state = State::Trying { alerting: false };
         let resolved = match &target.to {
-            Destination::Aor(aor) => groups_of_aor(dir, now, aor),
+            Destination::Aor(aor) => groups_of_aor(tables, dir, now, aor),
             Destination::Uri(uri) => match self.locate(tables, now, uri) {
                 Ok(Places::Known(hop)) => Ok(vec![vec![hop]]),
                 Ok(Places::Asked) => Ok(Vec::new()),
@@ -198,13 +198,21 @@ impl Call {
 }
 
 /// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18).
-fn groups_of_aor(dir: &dyn Directory, now: Instant, aor: &Aor) -> Result<Vec<Vec<Hop>>, u16> {
+fn groups_of_aor(
+    tables: &Tables,
+    dir: &dyn Directory,
+    now: Instant,
+    aor: &Aor,
+) -> Result<Vec<Vec<Hop>>, u16> {
     let bindings = dir.bindings(aor);
     let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
     for Binding { contact, flow, q_milli, .. } in live {
-        let uri = Uri::parse(contact).map_or(&**contact, |uri| uri.for_request(contact));
-        let hop = Hop { uri: uri.to_owned(), flow: *flow, others: VecDeque::new() };
+        let parsed = Uri::parse(contact);
+        let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
+        let listeners = &tables.config.listeners;
+        let flow = parsed.as_ref().map_or(*flow, |uri| route::flow_of(listeners, *flow, uri));
+        let hop = Hop { uri: uri.to_owned(), flow, others: VecDeque::new() };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

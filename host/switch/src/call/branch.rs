@@ -6,7 +6,7 @@ use media::Side;
 use model::{Directory, Flow, Instant, LegId};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
 
-use super::{Call, State, attempt::Hop, copy_headers, our_contact};
+use super::{Call, State, attempt::Hop, copy_headers, is_sips, our_contact};
 use crate::{
     Fact, Reason,
     tables::{ClientUse, Tables},
@@ -51,7 +51,13 @@ impl Call {
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let call_id = tables.endpoint.mint_call_id();
         let user = Uri::parse(&self.facts.caller.uri).ok().and_then(|uri| uri.user);
-        let contact: Box<str> = our_contact(user, tables.advertised(hop.flow.listener)).into();
+        let contact: Box<str> = our_contact(
+            user,
+            tables.advertised(hop.flow.listener),
+            hop.flow.transport,
+            is_sips(&hop.uri),
+        )
+        .into();
         let seed = sip::DialogSeed {
             call_id,
             local_tag: tag.to_string(),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use model::Transport;
 use sip::{Message, Name};
 
 /// Whether a header field belongs to one leg: to its route, its dialog, its capabilities or its credentials. Everything else,
@@ -52,12 +53,31 @@ pub(crate) fn copy_headers(message: &Message, mut write: impl FnMut(&str, &[u8])
 }
 
 /// The Contact URI of ours that a leg is shown, in angle brackets: the other party's user at our own address, so that the
-/// party's address is hidden. A user part is written as it stood on the wire.
-pub(crate) fn our_contact(user: Option<&str>, advertised: SocketAddr) -> String {
-    match user {
-        Some(user) if !user.is_empty() => format!("<sip:{user}@{advertised}>"),
-        Some(_) | None => format!("<sip:{advertised}>"),
-    }
+/// party's address is hidden. A user part is written as it stood on the wire. `secure` is for a leg whose Request-URI was of
+/// the scheme sips (RFC 3261 section 8.1.1.8).
+pub(crate) fn our_contact(
+    user: Option<&str>,
+    advertised: SocketAddr,
+    transport: Transport,
+    secure: bool,
+) -> String {
+    let scheme = if secure { "sips" } else { "sip" };
+    let user = user.filter(|user| !user.is_empty()).map(|user| format!("{user}@"));
+    let user = user.unwrap_or_default();
+    let transport = match transport {
+        Transport::Udp => "",
+        Transport::Tcp => ";transport=tcp",
+        // Of a sips URI the transport parameter names what lies below TLS (RFC 3261 section 26.2.2).
+        Transport::Tls if secure => "",
+        Transport::Tls => ";transport=tls",
+        Transport::Ws | Transport::Wss => ";transport=ws",
+    };
+    format!("<{scheme}:{user}{advertised}{transport}>")
+}
+
+/// Whether a Request-URI wants every hop secured (RFC 3261 section 26.2.2).
+pub(crate) fn is_sips(uri: &str) -> bool {
+    uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
 }
 
 /// The methods of the Allow header.

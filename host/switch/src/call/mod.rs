@@ -11,6 +11,7 @@ mod offer;
 mod question;
 mod reinvite;
 mod release;
+mod route;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -22,7 +23,7 @@ use model::{
 
 pub(crate) use self::{
     branch::Branch,
-    headers::{copy_headers, our_contact},
+    headers::{copy_headers, is_sips, our_contact},
     leg::{CallerLeg, Leg},
     media::CallMedia,
     offer::refuse,

@@ -8,7 +8,7 @@ use model::{
 };
 use sip::{HeaderError, Message, Name, NameAddr, ServerTx, Uri, response_to};
 
-use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, our_contact};
+use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, is_sips, our_contact};
 use crate::{Fact, tables::Tables};
 
 impl Call {
@@ -34,7 +34,13 @@ impl Call {
         };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let user = Uri::parse(&facts.callee.uri).ok().and_then(|uri| uri.user);
-        let contact = our_contact(user, advertised(tables, flow)).into();
+        let contact = our_contact(
+            user,
+            advertised(tables, flow),
+            flow.transport,
+            is_sips(invite.request_uri()),
+        )
+        .into();
         tables.legs_by_tag.insert(tag.clone(), LegId { conn, number: 0 });
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;

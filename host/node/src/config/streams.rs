@@ -1,0 +1,42 @@
+use serde::{Deserialize, Serialize};
+
+/// `[streams]`: what connections (TCP) may use. The numbers of connections hold for each worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StreamsConfig {
+    /// Connections at once; more are closed as they come. The limit of open files must allow them.
+    pub connections_max: usize,
+    /// Connections from one address at once; more are closed as they come.
+    pub connections_per_ip_max: usize,
+    /// What may wait for one peer to read it, in KiB; a peer that leaves more unread is closed.
+    pub write_queue_kib: usize,
+    /// What is read from one connection before the others get their turn, in KiB.
+    pub read_batch_kib: usize,
+    /// Connections accepted at one listener before the others get their turn.
+    pub accept_batch_max: usize,
+    /// Silence after which a connection is closed, in seconds. Longer than a registration, so that a phone that keeps silent
+    /// between two is still called over its connection.
+    pub idle_timeout_s: u64,
+    /// How long the first message of a connection may take, in seconds.
+    pub first_message_timeout_s: u64,
+    /// How long a message may take from its first byte to its last, in seconds.
+    pub message_timeout_s: u64,
+    /// How long a connection to a peer may take to be made, in milliseconds.
+    pub connect_timeout_ms: u64,
+}
+
+impl Default for StreamsConfig {
+    fn default() -> Self {
+        Self {
+            connections_max: 10_000,
+            connections_per_ip_max: 5_000,
+            write_queue_kib: 1024,
+            read_batch_kib: 64,
+            accept_batch_max: 64,
+            idle_timeout_s: 7500,
+            first_message_timeout_s: 30,
+            message_timeout_s: 10,
+            connect_timeout_ms: 4000,
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! One connection: its socket, what has come of a message, what waits to be sent.
+
+use std::{
+    collections::VecDeque,
+    io::{self, Read, Write},
+    net::TcpStream,
+};
+
+use bytes::Bytes;
+use model::{Flow, Instant};
+use sip::{
+    ParseLimits,
+    stream::{Framed, Framer},
+};
+
+use super::StreamLimits;
+
+/// The answer to a keep-alive (RFC 5626 section 4.4.1).
+const PONG: &[u8] = b"\r\n";
+/// Flows that are served by one connection although they name another; more are not told of its end.
+const ALIASES_MAX: usize = 64;
+
+/// Why a connection was closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// The peer closed it.
+    Peer,
+    /// It broke.
+    Broken,
+    /// It could not be made.
+    Refused,
+    /// It was not made in time.
+    ConnectTimeout,
+    /// Nothing came for too long.
+    Idle,
+    /// No whole message came in the time a new connection has for it.
+    NoMessage,
+    /// A message was begun and not ended in time.
+    SlowMessage,
+    /// What the peer does not read has grown too large.
+    NotReading,
+    /// What came is no SIP, or its end cannot be known.
+    NotSip(&'static str),
+}
+
+impl Why {
+    /// In words, for the log.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Peer => "the peer closed it",
+            Self::Broken => "it broke",
+            Self::Refused => "the peer refused it",
+            Self::ConnectTimeout => "it was not made within connect_timeout_ms",
+            Self::Idle => "nothing came within idle_timeout_s",
+            Self::NoMessage => "no whole message came within first_message_timeout_s",
+            Self::SlowMessage => "a message was not ended within message_timeout_s",
+            Self::NotReading => "the peer leaves more than write_queue_kib unread",
+            Self::NotSip(what) => what,
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stage {
+    Connecting,
+    Open,
+    /// Nothing is read any more; it is closed when what waits is sent.
+    Closing(Why),
+}
+
+/// A connection.
+pub(super) struct Connection {
+    pub(super) flow: Flow,
+    pub(super) socket: TcpStream,
+    /// Counted against its address.
+    pub(super) accepted: bool,
+    /// Flows whose messages took this connection since their own is gone.
+    pub(super) aliases: Vec<Flow>,
+    /// Whether the poller is told to say when it can be written.
+    pub(super) armed: bool,
+    framer: Framer,
+    stage: Stage,
+    queue: VecDeque<Bytes>,
+    /// Bytes of the first in the queue that are sent.
+    sent: usize,
+    queued: usize,
+    began_at: Instant,
+    heard_at: Instant,
+    /// When the message that is not whole yet began.
+    within_since: Option<Instant>,
+    has_spoken: bool,
+}
+
+impl Connection {
+    pub(super) fn accepted(
+        socket: TcpStream,
+        flow: Flow,
+        limits: &ParseLimits,
+        now: Instant,
+    ) -> Self {
+        Self::new(socket, flow, limits, now, Stage::Open)
+    }
+
+    pub(super) fn connecting(
+        socket: TcpStream,
+        flow: Flow,
+        limits: &ParseLimits,
+        now: Instant,
+    ) -> Self {
+        Self::new(socket, flow, limits, now, Stage::Connecting)
+    }
+
+    fn new(
+        socket: TcpStream,
+        flow: Flow,
+        limits: &ParseLimits,
+        now: Instant,
+        stage: Stage,
+    ) -> Self {
+        Self {
+            flow,
+            socket,
+            accepted: stage == Stage::Open,
+            aliases: Vec::new(),
+            armed: false,
+            framer: Framer::new(limits.clone()),
+            stage,
+            queue: VecDeque::new(),
+            sent: 0,
+            queued: 0,
+            began_at: now,
+            heard_at: now,
+            within_since: None,
+            has_spoken: false,
+        }
+    }
+
+    /// Lets `flow`, whose own connection is gone, be served by this one.
+    pub(super) fn serve(&mut self, flow: Flow) {
+        if flow != self.flow && !self.aliases.contains(&flow) && self.aliases.len() < ALIASES_MAX {
+            self.aliases.push(flow);
+        }
+    }
+
+    /// Sends, or keeps what the peer has no room for yet.
+    pub(super) fn send(&mut self, bytes: &Bytes, limits: &StreamLimits) -> Result<(), Why> {
+        if self.queued.saturating_add(bytes.len()) > limits.write_queue_max {
+            return Err(Why::NotReading);
+        }
+        self.queue.push_back(bytes.clone());
+        self.queued += bytes.len();
+        if self.queue.len() == 1 { self.flush() } else { Ok(()) }
+    }
+
+    /// Whether something waits for the socket to become writable.
+    pub(super) fn wants_write(&self) -> bool {
+        self.stage == Stage::Connecting || !self.queue.is_empty()
+    }
+
+    /// Writes what waits, until the peer has no more room.
+    pub(super) fn flush(&mut self) -> Result<(), Why> {
+        if self.stage == Stage::Connecting {
+            return Ok(());
+        }
+        while let Some(first) = self.queue.front() {
+            match self.socket.write(first.get(self.sent..).unwrap_or_default()) {
+                Ok(written) => {
+                    self.sent += written;
+                    self.queued = self.queued.saturating_sub(written);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Err(Why::Broken),
+            }
+            if self.queue.front().is_some_and(|first| self.sent >= first.len()) {
+                self.queue.pop_front();
+                self.sent = 0;
+            }
+        }
+        match self.stage {
+            Stage::Closing(why) => Err(why),
+            Stage::Connecting | Stage::Open => Ok(()),
+        }
+    }
+
+    /// The socket can be written: a connection that was being made is decided.
+    pub(super) fn on_writable(&mut self, now: Instant) -> Result<(), Why> {
+        if self.stage == Stage::Connecting {
+            if !matches!(self.socket.take_error(), Ok(None)) {
+                return Err(Why::Refused);
+            }
+            self.stage = Stage::Open;
+            self.heard_at = now;
+        }
+        self.flush()
+    }
+
+    /// Reads what has come, up to the limit, and gives each whole message to `take`.
+    pub(super) fn on_readable(
+        &mut self,
+        now: Instant,
+        limits: &StreamLimits,
+        parse: &ParseLimits,
+        buffer: &mut [u8],
+        mut take: impl FnMut(Bytes),
+    ) -> Result<(), Why> {
+        let mut read = 0;
+        while self.stage == Stage::Open && read < limits.read_batch_max {
+            let length = match self.socket.read(buffer) {
+                Ok(0) => return Err(Why::Peer),
+                Ok(length) => length,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Err(Why::Broken),
+            };
+            read += length;
+            self.heard_at = now;
+            self.framer.push(buffer.get(..length).unwrap_or_default());
+            self.take_messages(now, limits, parse, &mut take)?;
+            if length < buffer.len() {
+                break;
+            }
+        }
+        self.drop_what_comes_after_the_end(buffer)
+    }
+
+    fn take_messages(
+        &mut self,
+        now: Instant,
+        limits: &StreamLimits,
+        parse: &ParseLimits,
+        take: &mut impl FnMut(Bytes),
+    ) -> Result<(), Why> {
+        loop {
+            match self.framer.take() {
+                Ok(Some(Framed::Message(bytes))) => {
+                    self.has_spoken = true;
+                    self.within_since = None;
+                    take(bytes);
+                }
+                Ok(Some(Framed::Ping)) => self.send(&Bytes::from_static(PONG), limits)?,
+                Ok(None) => break,
+                Err(error) => {
+                    self.stage = Stage::Closing(Why::NotSip(error.what));
+                    if let Some(answer) = error.answer(self.flow, parse) {
+                        self.send(&answer, limits)?;
+                    }
+                    return self.flush();
+                }
+            }
+        }
+        self.within_since =
+            self.framer.is_within_message().then(|| self.within_since.unwrap_or(now));
+        Ok(())
+    }
+
+    /// While the last answer waits, a peer that goes on talking must not keep the loop awake.
+    fn drop_what_comes_after_the_end(&mut self, buffer: &mut [u8]) -> Result<(), Why> {
+        let Stage::Closing(why) = self.stage else { return Ok(()) };
+        match self.socket.read(buffer) {
+            Ok(0) => Err(why),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(_) => Err(why),
+        }
+    }
+
+    /// Why its time is over, if it is.
+    pub(super) fn overdue(&self, now: Instant, limits: &StreamLimits) -> Option<Why> {
+        let since = |at: Instant| now.saturating_since(at);
+        if self.stage == Stage::Connecting {
+            return (since(self.began_at) >= limits.connect_timeout).then_some(Why::ConnectTimeout);
+        }
+        if let Stage::Closing(why) = self.stage {
+            return (since(self.heard_at) >= limits.message_timeout).then_some(why);
+        }
+        if self.within_since.is_some_and(|at| since(at) >= limits.message_timeout) {
+            return Some(Why::SlowMessage);
+        }
+        let silent = self.accepted && !self.has_spoken;
+        if silent && since(self.began_at) >= limits.first_message_timeout {
+            return Some(Why::NoMessage);
+        }
+        (since(self.heard_at) >= limits.idle_timeout).then_some(Why::Idle)
+    }
+}

@@ -1,0 +1,438 @@
+//! TCP for SIP: the listeners and connections of one worker, in its own loop.
+//!
+//! A connection belongs to the worker that accepted or made it. Nothing here waits: a peer that does not read has its messages
+//! kept up to a limit and is then closed, and the others go on.
+
+mod connection;
+mod limits;
+mod socket;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use model::{Flow, Instant, ListenerId, Transport};
+use sip::{ParseLimits, stream::connect_address};
+use tracing::{debug, info, warn};
+
+use self::connection::Connection;
+pub use self::{connection::Why, limits::StreamLimits, socket::listen};
+use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
+
+/// How often connections are looked at for their time being over.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// Which worker has the connection of a flow: read by all of them without a lock.
+pub type Owners = Arc<papaya::HashMap<(ListenerId, SocketAddr), usize>>;
+
+/// What came of the connections.
+#[derive(Debug)]
+pub enum Happened {
+    /// A whole message.
+    Message {
+        /// Its connection.
+        flow: Flow,
+        /// As it came.
+        bytes: Bytes,
+    },
+    /// A connection is gone.
+    Closed {
+        /// Its flow, or one that it served.
+        flow: Flow,
+    },
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// It is on its way, or waits for its peer.
+    Taken,
+    /// Another worker has the connection.
+    Elsewhere(usize),
+    /// It cannot be sent; a [`Happened::Closed`] of a connection may follow.
+    Failed,
+}
+
+/// What the streams of a worker have counted.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct StreamFigures {
+    /// Connections now.
+    pub connections_now: usize,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections of our own.
+    pub connected: u64,
+    /// Connections closed at once for a limit.
+    pub turned_away: u64,
+    /// Peers closed because they did not read.
+    pub not_reading: u64,
+    /// Connections closed because they were too slow with a message, or never sent one.
+    pub too_slow: u64,
+    /// Connections closed because what came was no SIP.
+    pub not_sip: u64,
+    /// Whole messages received.
+    pub messages_in: u64,
+    /// Messages sent, or waiting to be.
+    pub messages_out: u64,
+}
+
+struct Listening {
+    socket: TcpListener,
+    transport: Transport,
+    /// Where our own connections begin.
+    from: IpAddr,
+    /// Not accepting for want of file handles.
+    paused: bool,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    connection: Option<Connection>,
+}
+
+/// The listeners and connections of one worker.
+pub struct Streams {
+    poller: Arc<Poller>,
+    worker: usize,
+    owners: Owners,
+    limits: StreamLimits,
+    parse: ParseLimits,
+    listeners: HashMap<ListenerId, Listening>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    slots_by_flow: HashMap<(ListenerId, SocketAddr), u32>,
+    count_by_ip: HashMap<IpAddr, usize>,
+    happened: Vec<Happened>,
+    figures: StreamFigures,
+    sweep_at: Option<Instant>,
+}
+
+impl Streams {
+    /// Without listeners and connections. `worker` is this worker's number among those that share `owners`.
+    pub fn new(
+        poller: Arc<Poller>,
+        worker: usize,
+        owners: Owners,
+        limits: StreamLimits,
+        parse: ParseLimits,
+    ) -> Self {
+        Self {
+            poller,
+            worker,
+            owners,
+            limits,
+            parse,
+            listeners: HashMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            slots_by_flow: HashMap::new(),
+            count_by_ip: HashMap::new(),
+            happened: Vec::new(),
+            figures: StreamFigures::default(),
+            sweep_at: None,
+        }
+    }
+
+    /// Accepts connections at `socket` from now on.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not wait for it.
+    pub fn listen(
+        &mut self,
+        id: ListenerId,
+        transport: Transport,
+        socket: TcpListener,
+    ) -> io::Result<()> {
+        let from = socket.local_addr()?.ip();
+        self.poller.add(&socket, Token::Listener(id.0), EventFlags::IN)?;
+        self.listeners.insert(id, Listening { socket, transport, from, paused: false });
+        Ok(())
+    }
+
+    /// What has been counted.
+    pub fn figures(&self) -> StreamFigures {
+        StreamFigures { connections_now: self.slots_by_flow.len(), ..self.figures }
+    }
+
+    /// Takes what has happened since the last time.
+    pub fn take_happened(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.happened)
+    }
+
+    /// When [`Self::sweep`] wants to be called.
+    pub const fn next_sweep(&self) -> Option<Instant> {
+        self.sweep_at
+    }
+
+    /// Connections wait to be accepted.
+    pub fn on_listener(&mut self, now: Instant, id: ListenerId) {
+        for _ in 0..self.limits.accept_batch_max {
+            let Some(listening) = self.listeners.get_mut(&id) else { return };
+            match listening.socket.accept() {
+                Ok((socket, peer)) => {
+                    let transport = listening.transport;
+                    self.accept(now, Flow { transport, listener: id, peer }, socket);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                // The peer has gone while it waited.
+                Err(error) if is_of_one_peer(&error) => {}
+                Err(error) => {
+                    warn!(%error, "no connection can be accepted for a moment");
+                    listening.paused = true;
+                    let token = Token::Listener(id.0);
+                    let _ = self.poller.change(&listening.socket, token, EventFlags::empty());
+                    self.plan_sweep(now);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant, flow: Flow, socket: TcpStream) {
+        let of_peer = self.count_by_ip.get(&flow.peer.ip()).copied().unwrap_or(0);
+        let full = self.slots_by_flow.len() >= self.limits.connections_max;
+        if full || of_peer >= self.limits.connections_per_ip_max {
+            self.figures.turned_away += 1;
+            let limit = if full { "connections_max" } else { "connections_per_ip_max" };
+            debug!(peer = %flow.peer, limit, "a connection was turned away");
+            return;
+        }
+        if socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true)).is_err() {
+            return;
+        }
+        *self.count_by_ip.entry(flow.peer.ip()).or_default() += 1;
+        self.figures.accepted += 1;
+        self.insert(now, Connection::accepted(socket, flow, &self.parse, now));
+    }
+
+    /// Puts a connection in its place; `None` when the kernel does not wait for it.
+    fn insert(&mut self, now: Instant, mut connection: Connection) -> Option<u32> {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
+        });
+        let place = self.slots.get_mut(slot as usize)?;
+        connection.armed = connection.wants_write();
+        let token = Token::Connection { slot, generation: place.generation };
+        let key = (connection.flow.listener, connection.flow.peer);
+        let waits = self.poller.add(&connection.socket, token, flags(connection.armed)).is_ok();
+        place.connection = Some(connection);
+        self.slots_by_flow.insert(key, slot);
+        self.owners.pin().insert(key, self.worker);
+        self.plan_sweep(now);
+        if waits {
+            return Some(slot);
+        }
+        self.close(slot, Why::Broken);
+        None
+    }
+
+    fn plan_sweep(&mut self, now: Instant) {
+        self.sweep_at = self.sweep_at.or(Some(now + SWEEP));
+    }
+
+    /// A connection can be read or written.
+    pub fn on_connection(
+        &mut self,
+        now: Instant,
+        slot: u32,
+        generation: u32,
+        ready: EventFlags,
+        buffer: &mut [u8],
+    ) {
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        // An event of a connection that had this place before.
+        let Some(connection) = place.connection.as_mut().filter(|_| place.generation == generation)
+        else {
+            return;
+        };
+        let mut result = Ok(());
+        if ready.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
+            result = connection.on_writable(now);
+        }
+        if result.is_ok() && ready.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
+            let flow = connection.flow;
+            let (happened, figures) = (&mut self.happened, &mut self.figures);
+            result = connection.on_readable(now, &self.limits, &self.parse, buffer, |bytes| {
+                figures.messages_in += 1;
+                happened.push(Happened::Message { flow, bytes });
+            });
+        }
+        self.settle(slot, result);
+    }
+
+    /// Closes a connection that failed; waits for room where something waits to be sent.
+    fn settle(&mut self, slot: u32, result: Result<(), Why>) -> bool {
+        if let Err(why) = result {
+            self.close(slot, why);
+            return false;
+        }
+        let Some(place) = self.slots.get_mut(slot as usize) else { return false };
+        let Some(connection) = &mut place.connection else { return false };
+        let wants = connection.wants_write();
+        if wants != connection.armed {
+            connection.armed = wants;
+            let token = Token::Connection { slot, generation: place.generation };
+            if self.poller.change(&connection.socket, token, flags(wants)).is_err() {
+                self.close(slot, Why::Broken);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Sends a message over the connection of its flow or, when that is gone, to where the message says (RFC 3261 sections
+    /// 18.1.1 and 18.2.2), over a connection that is there or a new one. `may_pass` says whether another worker's connection
+    /// will do.
+    pub fn send(&mut self, now: Instant, flow: Flow, bytes: &Bytes, may_pass: bool) -> Delivery {
+        let slot = match self.find(flow.listener, flow.peer, may_pass) {
+            Found::Here(slot) => slot,
+            Found::Elsewhere(worker) => return Delivery::Elsewhere(worker),
+            Found::Nowhere => {
+                let peer = connect_address(bytes, flow);
+                match self.find(flow.listener, peer, may_pass) {
+                    Found::Here(slot) => slot,
+                    Found::Elsewhere(worker) => return Delivery::Elsewhere(worker),
+                    Found::Nowhere => match self.connect(now, Flow { peer, ..flow }) {
+                        Some(slot) => slot,
+                        None => return Delivery::Failed,
+                    },
+                }
+            }
+        };
+        let place = self.slots.get_mut(slot as usize);
+        let Some(connection) = place.and_then(|place| place.connection.as_mut()) else {
+            return Delivery::Failed;
+        };
+        connection.serve(flow);
+        let result = connection.send(bytes, &self.limits);
+        self.figures.messages_out += 1;
+        // The end of the connection is told as what happened, for every flow it served.
+        self.settle(slot, result);
+        Delivery::Taken
+    }
+
+    fn find(&self, listener: ListenerId, peer: SocketAddr, may_pass: bool) -> Found {
+        let key = (listener, peer);
+        if let Some(slot) = self.slots_by_flow.get(&key) {
+            return Found::Here(*slot);
+        }
+        let owner = if may_pass { self.owners.pin().get(&key).copied() } else { None };
+        match owner {
+            Some(worker) if worker != self.worker => Found::Elsewhere(worker),
+            Some(_) | None => Found::Nowhere,
+        }
+    }
+
+    fn connect(&mut self, now: Instant, flow: Flow) -> Option<u32> {
+        let listening = self.listeners.get(&flow.listener)?;
+        if self.slots_by_flow.len() >= self.limits.connections_max {
+            self.figures.turned_away += 1;
+            info!(peer = %flow.peer, limit = "connections_max", "no connection was made");
+            return None;
+        }
+        match socket::connect(listening.from, flow.peer) {
+            Ok(socket) => {
+                self.figures.connected += 1;
+                self.insert(now, Connection::connecting(socket, flow, &self.parse, now))
+            }
+            Err(error) => {
+                debug!(peer = %flow.peer, %error, "no connection can be made");
+                None
+            }
+        }
+    }
+
+    fn close(&mut self, slot: u32, why: Why) {
+        let Some(place) = self.slots.get_mut(slot as usize) else { return };
+        let Some(connection) = place.connection.take() else { return };
+        place.generation = (place.generation + 1) & GENERATION_MASK;
+        self.free.push(slot);
+        let flow = connection.flow;
+        let key = (flow.listener, flow.peer);
+        self.slots_by_flow.remove(&key);
+        let owners = self.owners.pin();
+        if owners.get(&key) == Some(&self.worker) {
+            owners.remove(&key);
+        }
+        drop(owners);
+        if connection.accepted
+            && let Some(count) = self.count_by_ip.get_mut(&flow.peer.ip())
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.count_by_ip.remove(&flow.peer.ip());
+            }
+        }
+        self.count(flow, why);
+        for flow in connection.aliases.iter().copied().chain([flow]) {
+            self.happened.push(Happened::Closed { flow });
+        }
+    }
+
+    fn count(&mut self, flow: Flow, why: Why) {
+        let Flow { transport, peer, .. } = flow;
+        match why {
+            Why::NotReading => self.figures.not_reading += 1,
+            Why::SlowMessage | Why::NoMessage => self.figures.too_slow += 1,
+            Why::NotSip(_) => self.figures.not_sip += 1,
+            Why::Peer | Why::Idle | Why::Broken | Why::Refused | Why::ConnectTimeout => {
+                return debug!(%transport, %peer, why = why.text(), "a connection ended");
+            }
+        }
+        info!(%transport, %peer, why = why.text(), "a connection was closed");
+    }
+
+    /// Closes the connections whose time is over, and accepts again where file handles were missing.
+    pub fn sweep(&mut self, now: Instant) {
+        if self.sweep_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.sweep_at = None;
+        let overdue: Vec<(u32, Why)> = (0..)
+            .zip(&self.slots)
+            .filter_map(|(slot, place)| {
+                Some((slot, place.connection.as_ref()?.overdue(now, &self.limits)?))
+            })
+            .collect();
+        for (slot, why) in overdue {
+            self.close(slot, why);
+        }
+        for (id, listening) in self.listeners.iter_mut().filter(|(_, one)| one.paused) {
+            listening.paused = false;
+            let token = Token::Listener(id.0);
+            let _ = self.poller.change(&listening.socket, token, EventFlags::IN);
+        }
+        if !self.slots_by_flow.is_empty() {
+            self.plan_sweep(now);
+        }
+    }
+}
+
+/// Where a connection is.
+enum Found {
+    Here(u32),
+    Elsewhere(usize),
+    Nowhere,
+}
+
+fn flags(wants_write: bool) -> EventFlags {
+    if wants_write { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN }
+}
+
+/// Whether accepting failed for the connection alone, so that the next may be accepted.
+fn is_of_one_peer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

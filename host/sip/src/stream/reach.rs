@@ -1,0 +1,88 @@
+//! Where a message goes whose connection is gone.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{Flow, Transport};
+
+use crate::{Uri, Via, endpoint::wire};
+
+/// The port of a transport when none is named (RFC 3261 section 19.1.2).
+const fn default_port(transport: Transport) -> u16 {
+    match transport {
+        Transport::Tls | Transport::Wss => 5061,
+        Transport::Udp | Transport::Tcp | Transport::Ws => 5060,
+    }
+}
+
+/// The address to connect to for a message of ours whose connection `flow` is gone or was never made: of a request that of its
+/// next hop, the first Route or the Request-URI; of a response that of its top Via, the address it came from with the port of
+/// sent-by (RFC 3261 section 18.2.2). The flow's own peer where these name a host and no address.
+pub fn connect_address(message: &[u8], flow: Flow) -> SocketAddr {
+    let told = match wire::status_of(message) {
+        Some(_) => of_response(message, flow.transport),
+        None => of_request(message),
+    };
+    told.filter(|address| address.is_ipv4() == flow.peer.is_ipv4()).unwrap_or(flow.peer)
+}
+
+fn of_response(message: &[u8], transport: Transport) -> Option<SocketAddr> {
+    let via = Via::parse(wire::top_via(message)?).ok()?;
+    let received = via.received().and_then(|text| text.parse::<IpAddr>().ok());
+    let ip = received.or_else(|| via.host.parse().ok())?;
+    Some(SocketAddr::new(ip, via.port.unwrap_or_else(|| default_port(transport))))
+}
+
+fn of_request(message: &[u8]) -> Option<SocketAddr> {
+    let route = wire::field(message, "Route", "Route").map(|route| {
+        let inner = route.split_once('<').map_or(route, |(_, rest)| rest);
+        inner.split_once('>').map_or(inner, |(uri, _)| uri)
+    });
+    let line = message.split(|byte| *byte == b'\r').next()?;
+    let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
+    Uri::parse(route.unwrap_or(target)).ok()?.socket_addr()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use model::ListenerId;
+
+    use super::*;
+
+    fn flow(peer: &str) -> Flow {
+        let transport = Transport::Tcp;
+        Flow { transport, listener: ListenerId(0), peer: peer.parse().unwrap() }
+    }
+
+    fn reached(head: &str) -> String {
+        let message = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
+        connect_address(message.as_bytes(), flow("192.0.2.9:40000")).to_string()
+    }
+
+    #[test]
+    fn a_request_goes_to_its_next_hop() {
+        assert_eq!(reached("BYE sip:a@192.0.2.1:5070 SIP/2.0\nVia: x"), "192.0.2.1:5070");
+        assert_eq!(reached("BYE sip:a@192.0.2.1;transport=tls SIP/2.0\nVia: x"), "192.0.2.1:5061");
+        let routed = "BYE sip:a@192.0.2.1 SIP/2.0\nRoute: <sip:192.0.2.2:5;lr>, <sip:192.0.2.3;lr>";
+        assert_eq!(reached(routed), "192.0.2.2:5");
+    }
+
+    #[test]
+    fn a_response_goes_to_where_its_request_came_from_at_the_port_of_sent_by() {
+        let head = |via: &str| format!("SIP/2.0 200 OK\nVia: SIP/2.0/TCP {via}");
+        assert_eq!(reached(&head("192.0.2.4:5070;branch=z")), "192.0.2.4:5070");
+        assert_eq!(reached(&head("phone;received=192.0.2.5;rport=40000")), "192.0.2.5:5060");
+        assert_eq!(
+            reached(&head("10.0.0.1:7;received=192.0.2.5, SIP/2.0/TCP 9.9.9.9")),
+            "192.0.2.5:7"
+        );
+    }
+
+    #[test]
+    fn names_and_another_family_leave_the_peer() {
+        assert_eq!(reached("BYE sip:a@phone.example SIP/2.0\nVia: x"), "192.0.2.9:40000");
+        assert_eq!(reached("BYE sip:a@[2001:db8::1] SIP/2.0\nVia: x"), "192.0.2.9:40000");
+        assert_eq!(reached("SIP/2.0 200 OK\nVia: SIP/2.0/TCP phone"), "192.0.2.9:40000");
+        assert_eq!(reached("nothing"), "192.0.2.9:40000");
+    }
+}
