@@ -1,4 +1,5 @@
 //! Connections whose peers are broken, slow, silent or many: they end, with a reason, and nobody else notices.
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::Write;
 

@@ -20,11 +20,7 @@ fn transport_of(uri: &Uri<'_>) -> Option<Transport> {
 
 /// The flow to a URI whose host is an address: over the listener `preferred` where it fits, else over the first that does. A URI
 /// that names no transport goes over UDP, or over what there is. `None` when no listener fits or the host is a name.
-fn flow_to(
-    listeners: &[Listener],
-    preferred: ListenerId,
-    uri: &Uri<'_>,
-) -> Option<Flow> {
+fn flow_to(listeners: &[Listener], preferred: ListenerId, uri: &Uri<'_>) -> Option<Flow> {
     let peer = uri.socket_addr()?;
     let wanted = transport_of(uri);
     let fits = |id: ListenerId, transport: Option<Transport>| {
