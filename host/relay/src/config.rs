@@ -12,6 +12,9 @@ pub struct RelayConfig {
     pub bind: IpAddr,
     /// The address that is written into session descriptions.
     pub advertise: IpAddr,
+    /// Parties of both families are relayed: ports are opened on every address of the machine, and `bind` does not count. The
+    /// call engine writes the other family's address itself.
+    pub both_families: bool,
     /// The lowest port; the next even one is the first that is used.
     pub port_min: u16,
     /// The highest port. A stream takes four.
@@ -44,6 +47,7 @@ impl Default for RelayConfig {
         Self {
             bind: IpAddr::from([127, 0, 0, 1]),
             advertise: IpAddr::from([127, 0, 0, 1]),
+            both_families: false,
             port_min: 30_000,
             port_max: 40_000,
             threads: 1,

@@ -90,7 +90,7 @@ impl Party {
         let muxed = self.offers_mux && self.muxes.unwrap_or(other.offers_mux);
         let separate = rtcp && !muxed;
         let learner = if separate { &self.rtcp } else { &self.rtp };
-        learner.destination().map(|to| (self.socket(separate), to))
+        learner.destination().map(|to| (self.socket(separate), self.pair.reach(to)))
     }
 
     /// RTCP comes from where RTP comes from.

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     hash::{BuildHasher, RandomState},
     io,
-    net::{SocketAddr, UdpSocket},
+    net::{IpAddr, Ipv6Addr, SocketAddr, UdpSocket},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -22,11 +22,20 @@ const PASSED_OVER_MAX: usize = 256;
 pub(crate) struct Pair {
     pub(crate) rtp: UdpSocket,
     pub(crate) rtcp: UdpSocket,
+    both_families: bool,
     // Below the sockets, so that they are closed before the port goes back.
     lease: Lease,
 }
 
 impl Pair {
+    /// How the sockets call an address: those of both families have IPv4 mapped into IPv6 (RFC 4291 section 2.5.5.2).
+    pub(crate) fn reach(&self, to: SocketAddr) -> SocketAddr {
+        match to.ip() {
+            IpAddr::V4(ip) if self.both_families => (ip.to_ipv6_mapped(), to.port()).into(),
+            _ => to,
+        }
+    }
+
     /// The RTP port.
     pub(crate) const fn port(&self) -> u16 {
         self.lease.port
@@ -85,7 +94,9 @@ impl PortPool {
             let Some(port) = ports.free.pop_front() else { break };
             match self.bind(port) {
                 Ok((rtp, rtcp)) => {
-                    return Ok(Pair { rtp, rtcp, lease: Lease { port, pool: self.clone() } });
+                    let lease = Lease { port, pool: self.clone() };
+                    let both_families = self.config.both_families;
+                    return Ok(Pair { rtp, rtcp, both_families, lease });
                 }
                 Err(error) => {
                     ports.free.push_back(port);
@@ -104,17 +115,19 @@ impl PortPool {
     }
 
     fn socket(&self, port: u16) -> io::Result<UdpSocket> {
-        let address = SocketAddr::new(self.config.bind, port);
+        let both = self.config.both_families;
+        let ip = if both { IpAddr::from(Ipv6Addr::UNSPECIFIED) } else { self.config.bind };
+        let address = SocketAddr::new(ip, port);
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         socket.set_nonblocking(true)?;
         // Without the right to a larger buffer, or to a TOS, media still flows.
         let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
         let tos = u32::from(self.config.tos);
-        if address.is_ipv4() {
+        if address.is_ipv4() || both {
             let _ = socket.set_tos_v4(tos);
-        } else {
-            // IPv4 has sockets of its own: its addresses would look different through this one.
-            socket.set_only_v6(true)?;
+        }
+        if address.is_ipv6() {
+            socket.set_only_v6(!both)?;
             let _ = socket.set_tclass_v6(tos);
         }
         socket.bind(&address.into())?;

@@ -87,6 +87,7 @@ impl Stream {
                 Err(_) => continue,
             };
             let Some(packet) = buffer.get(..length) else { break };
+            let from = SocketAddr::new(from.ip().to_canonical(), from.port());
             let party = self.party_mut(port.side);
             match party.hear(round.now, port.rtcp, from, packet, &round.learner) {
                 None => self.stats.strangers += 1,

@@ -1,6 +1,9 @@
 //! What a shard is told when it is made.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
@@ -34,6 +37,8 @@ pub struct Config {
     pub relay_timeout: Duration,
     /// What happens to media when the plan does not say.
     pub media: MediaMode,
+    /// The relay's IPv6 address, when it serves both families; the ports it opens are the same for both.
+    pub media_address6: Option<Ipv6Addr>,
     /// The registrar's rules.
     pub registrar: RegistrarConfig,
     /// The Server and User-Agent header; empty for none.

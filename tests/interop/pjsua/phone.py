@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """One pjsua2 phone, told what to do by lines on standard input and telling what happens by lines on standard output.
 
-  phone.py USER SIP_PORT TONE_HZ
+  phone.py USER SIP_PORT TONE_HZ [TRANSPORT]
 
-It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT, plays a tone of TONE_HZ into every call and records what it
+It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp), as sip:USER@localhost over
+it; it plays a tone of TONE_HZ into every call and records what it
 hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "answer", "refuse" with "code",
 "hold", "resume", "hangup", "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
 """
@@ -84,7 +85,8 @@ class Account(pj.Account):
 
 
 class Phone:
-    def __init__(self, user, port, tone_hz):
+    def __init__(self, user, port, tone_hz, transport_name=None):
+        self.domain = "localhost" if transport_name else f"127.0.0.1:{port}"
         self.port, self.call, self.audio, self.recorder = port, None, None, None
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
@@ -100,7 +102,8 @@ class Phone:
         self.endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
-        self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        kind = getattr(pj, f"PJSIP_TRANSPORT_{(transport_name or 'udp').upper()}")
+        transport_id = self.endpoint.transportCreate(kind, transport)
         self.endpoint.audDevManager().setNullDev()
         self.endpoint.libStart()
         for codec in self.endpoint.codecEnum2():
@@ -115,6 +118,11 @@ class Phone:
         account = pj.AccountConfig()
         account.idUri = f"sip:{user}@127.0.0.1"
         account.regConfig.registrarUri = f"sip:127.0.0.1:{port}"
+        if transport_name:
+            account.idUri = f"sip:{user}@localhost"
+            account.regConfig.registrarUri = "sip:localhost"
+            account.sipConfig.proxies.append(f"sip:127.0.0.1:{port};transport={transport_name};lr")
+            account.sipConfig.transportId = transport_id
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
         self.account = Account(self)
         self.account.create(account)
@@ -135,7 +143,7 @@ class Phone:
 
     def do_call(self, command):
         self.call = Call(self, self.account)
-        self.call.makeCall(f"sip:{command['to']}@127.0.0.1:{self.port}", pj.CallOpParam(True))
+        self.call.makeCall(f"sip:{command['to']}@{self.domain}", pj.CallOpParam(True))
 
     def _answer(self, code):
         prm = pj.CallOpParam()
@@ -202,7 +210,7 @@ class Phone:
 
 def main():
     user, port, tone_hz = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    phone = Phone(user, port, tone_hz)
+    phone = Phone(user, port, tone_hz, *sys.argv[4:5])
     phone.run()
     phone.close()
     # The library's own threads must not hold the process.

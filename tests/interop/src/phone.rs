@@ -30,9 +30,25 @@ impl Phone {
     /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
     #[track_caller]
     pub fn register(switch: &Switch, user: &str, tone_hz: u32) -> Self {
+        Self::register_over(switch, user, tone_hz, &[])
+    }
+
+    /// As [`Self::register`], over a transport (`udp`, `tcp`), as `user` of `localhost`.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
+    #[track_caller]
+    pub fn register_by(switch: &Switch, user: &str, tone_hz: u32, transport: &str) -> Self {
+        Self::register_over(switch, user, tone_hz, &[transport])
+    }
+
+    #[track_caller]
+    fn register_over(switch: &Switch, user: &str, tone_hz: u32, place: &[&str]) -> Self {
         let mut process = Command::new(peers::pjsua2().join("python"))
             .arg(peers::here().join("pjsua/phone.py"))
             .args([user, &switch.sip_port.to_string(), &tone_hz.to_string()])
+            .args(place)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("PHONE_LOG", switch.folder().join(format!("phone-{user}.log")))
             .stdin(Stdio::piped())

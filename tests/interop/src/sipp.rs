@@ -73,6 +73,13 @@ impl<'a> Scenario<'a> {
         self
     }
 
+    /// Keeps the messages, for [`Sipp::succeed_with_trace`].
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.arguments.extend(["-trace_msg", "-message_file", "messages"].map(str::to_owned));
+        self
+    }
+
     /// Runs so many calls, at so many a second, with the Call-IDs `<name>-1` onwards.
     #[must_use]
     pub fn calls(mut self, calls: u32, per_second: u32) -> Self {
@@ -120,6 +127,7 @@ impl<'a> Scenario<'a> {
         for (key, value) in &self.values {
             text = text.replace(&format!("@{key}@"), value);
         }
+        text = text.replace("@DOMAIN@", "[remote_ip]");
         let folder = self.folder.join(format!("{}-{}", self.name, self.port));
         fs::create_dir_all(&folder).expect("a folder for SIPp");
         fs::write(folder.join("scenario.xml"), text).expect("a scenario file");
@@ -130,6 +138,8 @@ impl<'a> Scenario<'a> {
                 "-sf",
                 "scenario.xml",
                 "-i",
+                self.address,
+                "-mi",
                 self.address,
                 "-t",
                 self.transport,
@@ -169,6 +179,18 @@ impl Sipp {
         // SIPp ends by itself after its own timeout.
         let status = self.process.wait().expect("the state of a child");
         assert!(status.success(), "SIPp's {} failed, {status}:\n{}", self.name, self.account());
+    }
+
+    /// As [`Self::succeed`], and gives the messages of a scenario that is traced.
+    ///
+    /// # Panics
+    ///
+    /// When a call did not go as written.
+    #[track_caller]
+    pub fn succeed_with_trace(self) -> String {
+        let messages = self.folder.join("messages");
+        self.succeed();
+        fs::read_to_string(messages).expect("the scenario is traced")
     }
 
     /// Waits for the end, whatever it is.

@@ -107,6 +107,24 @@ impl Switch {
         (answer.status, value)
     }
 
+    /// A counter of `/metrics`, summed over the workers.
+    ///
+    /// # Panics
+    ///
+    /// When there is none of that name.
+    #[track_caller]
+    pub fn counter(&self, name: &str) -> u64 {
+        let answer =
+            http::request(self.http_port, "GET", "/metrics", "").expect("the HTTP API answers");
+        let values: Vec<u64> = answer
+            .body
+            .lines()
+            .filter_map(|line| line.strip_prefix(name)?.split(' ').next_back()?.parse().ok())
+            .collect();
+        assert!(!values.is_empty(), "no counter {name}");
+        values.iter().sum()
+    }
+
     /// True while the process lives.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))

@@ -5,10 +5,14 @@ use jackfield_interop::{Sipp, Switch, sipp::Scenario};
 const UDP: &str = "name=\"udp\",bind=\"127.0.0.1:@PORT@\"";
 const TCP: &str = "name=\"tcp\",transport=\"tcp\",bind=\"127.0.0.1:@PORT@\"";
 
+const UDP6: &str = "name=\"udp6\",bind=\"[::1]:@PORT@\"";
+const TCP6: &str = "name=\"tcp6\",transport=\"tcp\",bind=\"[::1]:@PORT@\"";
+
 /// Registers 2000 at the callee's port, over the callee's transport.
 #[track_caller]
-fn register(switch: &Switch, callee: &Sipp, transport: &str) {
+fn register(switch: &Switch, callee: &Sipp, address: &str, transport: &str) {
     Scenario::new("register", switch.folder())
+        .at(address)
         .over(transport)
         .value("USER", "2000")
         .value("CONTACT", callee.port)
@@ -19,13 +23,20 @@ fn register(switch: &Switch, callee: &Sipp, transport: &str) {
 
 #[track_caller]
 fn calls(switch: &Switch, from: &str, to: &str, count: u32) {
+    calls_at(switch, "127.0.0.1", from, to, count);
+}
+
+#[track_caller]
+fn calls_at(switch: &Switch, address: &str, from: &str, to: &str, count: u32) {
     let callee = Scenario::new("callee", switch.folder())
+        .at(address)
         .value("RING", 20)
         .over(to)
         .calls(count, 50)
         .listen();
-    register(switch, &callee, to);
+    register(switch, &callee, address, to);
     Scenario::new("caller", switch.folder())
+        .at(address)
         .value("TALK", 50)
         .over(from)
         .calls(count, 50)
@@ -34,22 +45,14 @@ fn calls(switch: &Switch, from: &str, to: &str, count: u32) {
     callee.succeed();
 }
 
-fn counter(switch: &Switch, name: &str) -> u64 {
-    let text = jackfield_interop::http::request(switch.http_port, "GET", "/metrics", "")
-        .expect("the HTTP API answers")
-        .body;
-    let of_worker = |line: &str| Some(line.strip_prefix(name)?.split(' ').next_back()?.to_owned());
-    text.lines().filter_map(of_worker).filter_map(|value| value.parse::<u64>().ok()).sum()
-}
-
 #[test]
 fn a_call_over_tcp_uses_one_connection_a_side() {
     let switch = Switch::listening(&[TCP], &[], &[]);
     calls(&switch, "t1", "t1", 20);
     // The callee's connection is ours, since the one it registered over is gone.
-    assert_eq!(counter(&switch, "jackfield_connections_made_total"), 1);
-    assert_eq!(counter(&switch, "jackfield_connections_accepted_total"), 2);
-    assert_eq!(counter(&switch, "jackfield_retransmissions_sent_total"), 0);
+    assert_eq!(switch.counter("jackfield_connections_made_total"), 1);
+    assert_eq!(switch.counter("jackfield_connections_accepted_total"), 2);
+    assert_eq!(switch.counter("jackfield_sip_retransmissions_sent_total"), 0);
 }
 
 #[test]
@@ -57,7 +60,7 @@ fn every_call_may_come_over_a_connection_of_its_own() {
     let switch = Switch::listening(&[TCP], &[], &[]);
     calls(&switch, "tn", "t1", 20);
     // One for each call and one of the registration.
-    assert_eq!(counter(&switch, "jackfield_connections_accepted_total"), 21);
+    assert_eq!(switch.counter("jackfield_connections_accepted_total"), 21);
 }
 
 #[test]
@@ -72,5 +75,61 @@ fn calls_cross_between_tcp_and_udp() {
 fn several_workers_share_connections_and_calls() {
     let switch = Switch::listening(&[UDP, TCP], &["node.workers=3"], &[]);
     calls(&switch, "tn", "t1", 60);
-    assert!(counter(&switch, "jackfield_handed_over_total") > 0);
+    assert!(switch.counter("jackfield_handed_over_total") > 0);
+}
+
+#[test]
+fn calls_are_made_over_ipv6_by_udp_and_tcp() {
+    for (listener, transport) in [(UDP6, "u1"), (TCP6, "t1")] {
+        let switch = Switch::listening(&[UDP, listener], &["media.bind=::1"], &[]);
+        calls_at(&switch, "::1", transport, transport, 5);
+    }
+}
+
+#[test]
+fn a_call_crosses_between_ipv4_and_ipv6_and_each_is_told_an_address_of_its_own_family() {
+    let switch = Switch::listening(&[UDP, UDP6], &["media.advertise6=::1"], &[]);
+    let callee = Scenario::new("callee", switch.folder())
+        .at("::1")
+        .value("RING", 20)
+        .value("DOMAIN", "localhost")
+        .traced()
+        .listen();
+    Scenario::new("register", switch.folder())
+        .at("::1")
+        .value("USER", "2000")
+        .value("CONTACT", callee.port)
+        .value("EXPIRES", 3600)
+        .value("DOMAIN", "localhost")
+        .call(switch.sip_port, "2000")
+        .succeed();
+    let caller = Scenario::new("caller", switch.folder())
+        .value("TALK", 50)
+        .value("DOMAIN", "localhost")
+        .traced()
+        .call(switch.sip_port, "2000");
+    let (told_caller, told_callee) = (caller.succeed_with_trace(), callee.succeed_with_trace());
+    assert!(told_callee.contains("c=IN IP6 ::1"), "{told_callee}");
+    assert!(!told_callee.contains("IP4"), "{told_callee}");
+    assert!(told_caller.contains("c=IN IP4 127.0.0.1"), "{told_caller}");
+    assert!(!told_caller.contains("IP6"), "{told_caller}");
+}
+
+#[test]
+fn media_that_is_not_relayed_does_not_cross_between_families() {
+    let settings = ["media.mode=bypass"];
+    let switch = Switch::listening(&[UDP, UDP6], &settings, &[]);
+    Scenario::new("register", switch.folder())
+        .at("::1")
+        .value("USER", "2000")
+        .value("CONTACT", 9)
+        .value("EXPIRES", 3600)
+        .value("DOMAIN", "localhost")
+        .call(switch.sip_port, "2000")
+        .succeed();
+    Scenario::new("caller_is_refused", switch.folder())
+        .value("STATUS", 488)
+        .value("DOMAIN", "localhost")
+        .call(switch.sip_port, "2000")
+        .succeed();
 }

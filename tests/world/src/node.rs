@@ -145,6 +145,7 @@ fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Con
         failover_after: Duration::from_secs(4),
         relay_timeout: Duration::from_secs(2),
         media: MediaMode::Anchor,
+        media_address6: None,
         registrar: RegistrarConfig::default(),
         server_header: String::new(),
     }

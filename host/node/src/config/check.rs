@@ -164,6 +164,17 @@ fn addresses(config: &Config) -> Vec<Violation> {
         let help = "set `advertise` to the address they send RTP to";
         violations.push(Violation::new("media.bind", what, help));
     }
+    let advertised = media.advertise.unwrap_or(media.bind);
+    if media.advertise6.is_some() && !advertised.is_ipv4() {
+        let help = "set `bind` or `advertise` to an IPv4 address, or leave `advertise6` out";
+        let what = "`advertise6` is beside an address that is no IPv4 one";
+        violations.push(Violation::new("media.advertise6", what, help));
+    }
+    if media.advertise6.is_some_and(|ip| ip.is_unspecified()) {
+        let help = "give the address they send RTP to";
+        let what = "`advertise6` is no address peers can send to";
+        violations.push(Violation::new("media.advertise6", what, help));
+    }
     if let Some(zone) = &config.node.zone
         && jiff::tz::TimeZone::get(zone).is_err()
     {

@@ -1,4 +1,4 @@
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use model::hook::MediaMode;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,10 @@ pub struct MediaConfig {
     pub bind: IpAddr,
     /// The address that peers send RTP to; the SDP carries it. Absent takes `bind`; required when `bind` is unspecified.
     pub advertise: Option<IpAddr>,
+    /// The IPv6 address that peers with IPv6 send RTP to, where `bind` is of IPv4. With it, parties of both families are
+    /// relayed, also to each other, and media ports are opened on every address of the machine. Absent relays the family of
+    /// `bind` alone.
+    pub advertise6: Option<Ipv6Addr>,
     /// The first port of the relay's range. RTP takes even ports, RTCP the odd ones above them.
     pub port_min: u16,
     /// The last port of the relay's range.
@@ -33,6 +37,7 @@ impl Default for MediaConfig {
         Self {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             advertise: None,
+            advertise6: None,
             port_min: 30_000,
             port_max: 40_000,
             mode: MediaModeConfig::Anchor,

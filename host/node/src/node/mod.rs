@@ -384,6 +384,7 @@ fn start_relay(
     let relay_config = relay::RelayConfig {
         bind: media.bind,
         advertise: media.advertise.unwrap_or(media.bind),
+        both_families: media.advertise6.is_some(),
         port_min: media.port_min,
         port_max: media.port_max,
         threads: media.threads,

@@ -55,6 +55,7 @@ pub(super) fn config(
         failover_after: ms(sip.failover_ms),
         relay_timeout: RELAY_TIMEOUT,
         media: config.media.mode.into(),
+        media_address6: config.media.advertise6,
         registrar: registrar(config),
         server_header: sip.server_header.clone(),
     })

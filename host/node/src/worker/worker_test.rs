@@ -145,6 +145,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         failover_after: Duration::from_secs(1),
         relay_timeout: Duration::from_secs(1),
         media: MediaMode::Bypass,
+        media_address6: None,
         registrar: switch::RegistrarConfig::default(),
         server_header: String::new(),
     }

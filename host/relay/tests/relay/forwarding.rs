@@ -123,6 +123,21 @@ fn ipv6_is_relayed_as_ipv4_is() {
 }
 
 #[test]
+fn parties_of_both_families_are_relayed_to_each_other() {
+    let lab = Lab::with(16, |config| config.both_families = true);
+    let (ports, a, b) = (lab.open(CALL), Phone::new(), Phone::on(Ipv6Addr::LOCALHOST.into()));
+    lab.remote(Side::A, &a);
+    lab.remote(Side::B, &b);
+    let b_port: std::net::SocketAddr = (Ipv6Addr::LOCALHOST, ports.b.port()).into();
+    a.send(&rtp("four"), ports.a);
+    assert_eq!(b.receive(), (rtp("four"), b_port));
+    assert_eq!(lab.learned(), a.at());
+    b.send(&rtp("six"), b_port);
+    assert_eq!(a.receive(), (rtp("six"), ports.a));
+    assert_eq!(lab.learned(), b.at());
+}
+
+#[test]
 fn a_far_end_that_cannot_be_sent_to_is_counted() {
     let call = Call::new();
     call.a_is_heard("by udp over ipv4");

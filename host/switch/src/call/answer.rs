@@ -25,6 +25,7 @@ impl Call {
         response: &Message,
     ) -> Result<(), Box<Stray>> {
         let tx = branch.tx();
+        self.media.note_path(Side::B, dialog.flow);
         let Ok(body) = self.body_across(tables, Side::B, response) else {
             return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
         };

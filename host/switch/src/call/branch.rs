@@ -45,6 +45,8 @@ impl Call {
     ) -> Result<(), u16> {
         let Some((_, invite)) = &self.caller.invite else { return Err(487) };
         let invite = invite.clone();
+        self.media.note_path(Side::A, self.caller.flow);
+        self.media.note_path(Side::B, hop.flow);
         let offer = self.offer_for_callee(tables, &invite)?;
         self.next_leg += 1;
         let leg = LegId { conn: self.conn, number: self.next_leg };

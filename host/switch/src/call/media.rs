@@ -1,8 +1,10 @@
 //! The call's media: whether it is relayed, and the session descriptions on their way across.
 
+use std::net::{Ipv6Addr, SocketAddr};
+
 use bytes::Bytes;
 use media::{RelayCommand, Side, StreamNo, StreamPorts};
-use model::{ConnId, Instant, RelayId, hook::MediaMode};
+use model::{ConnId, Flow, Instant, RelayId, hook::MediaMode};
 use sip::{Message, Name, sdp::Sdp};
 
 use super::Call;
@@ -22,6 +24,9 @@ pub(crate) struct CallMedia {
     requested: bool,
     /// Our ports, one entry a stream, once the relay is open.
     ports: Vec<StreamPorts>,
+    /// Whether the path of each party is IPv6.
+    caller_is_v6: bool,
+    callee_is_v6: bool,
     /// The called side has been told to the relay, so another target must first be forgotten.
     callee_known: bool,
 }
@@ -29,6 +34,27 @@ pub(crate) struct CallMedia {
 impl CallMedia {
     pub(crate) const fn is_anchored(&self) -> bool {
         self.anchored
+    }
+
+    /// Says over which path a party is spoken to: its address's family is that of its media too.
+    pub(crate) const fn note_path(&mut self, side: Side, flow: Flow) {
+        let is_v6 = flow.peer.is_ipv6();
+        match side {
+            Side::A => self.caller_is_v6 = is_v6,
+            Side::B => self.callee_is_v6 = is_v6,
+        }
+    }
+
+    /// Our address towards `side`, instead of one of `ports`, in the family of its path where the relay serves both.
+    fn towards(&self, side: Side, ports: &StreamPorts, address6: Option<Ipv6Addr>) -> SocketAddr {
+        let (own, is_v6) = match side {
+            Side::A => (ports.a, self.caller_is_v6),
+            Side::B => (ports.b, self.callee_is_v6),
+        };
+        match address6 {
+            Some(ip) if is_v6 => (ip, own.port()).into(),
+            Some(_) | None => own,
+        }
     }
 
     /// The relay is open, or has more streams now.
@@ -56,7 +82,8 @@ impl CallMedia {
 /// A body for the other leg: its content type and its bytes.
 pub(super) type Body = Option<(String, Bytes)>;
 
-/// A session description that cannot be read, and must be to be relayed.
+/// A session description that cannot be read, and must be to be relayed, or that is of another family than the other party's
+/// and is not relayed.
 #[derive(Debug)]
 pub(super) struct Unreadable;
 
@@ -103,6 +130,13 @@ impl Call {
             return Ok(None);
         }
         let kind = message.header(Name::ContentType).unwrap_or(SDP_TYPE);
+        if !self.media.anchored
+            && is_sdp(kind)
+            && self.media.caller_is_v6 != self.media.callee_is_v6
+        {
+            // What one says of its address the other cannot reach.
+            return Err(Unreadable);
+        }
         if !self.media.anchored || !is_sdp(kind) {
             return Ok(Some((kind.to_owned(), body)));
         }
@@ -112,9 +146,8 @@ impl Call {
             .media
             .ports
             .iter()
-            .map(|ports| match side {
-                Side::A => Some(ports.b),
-                Side::B => Some(ports.a),
+            .map(|ports| {
+                Some(self.media.towards(side.other(), ports, tables.config.media_address6))
             })
             .collect();
         Ok(Some((kind.to_owned(), sdp.rewrite(&ours).into())))
