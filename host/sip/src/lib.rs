@@ -1,6 +1,7 @@
 //! SIP (RFC 3261 family), sans-IO: messages, transactions, dialogs, session descriptions.
 #![forbid(unsafe_code)]
 
+pub mod auth;
 pub mod dialog;
 pub mod endpoint;
 pub mod locate;

@@ -1,0 +1,137 @@
+//! The side that is asked who it is.
+
+use super::{
+    hash::{Algorithm, Ha1, Salt, response},
+    header::{BadHeader, Fields, quoted},
+};
+
+/// A challenge that can be answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Challenge {
+    /// Where the user and the password are valid.
+    pub realm: String,
+    /// To be given back.
+    pub nonce: String,
+    /// To be given back, if there is one.
+    pub opaque: Option<String>,
+    /// The hash.
+    pub algorithm: Algorithm,
+    /// Whether only the nonce was too old: the password need not be asked for again.
+    pub stale: bool,
+}
+
+/// Who answers, and what.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The user's name.
+    pub user: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The method of the request.
+    pub method: &'a str,
+    /// Its Request-URI.
+    pub uri: &'a str,
+    /// Unpredictable, chosen anew for each answer.
+    pub cnonce: &'a str,
+    /// How many requests carried this nonce, this one included.
+    pub count: u32,
+}
+
+impl Challenge {
+    /// Reads the value of a WWW-Authenticate or Proxy-Authenticate.
+    ///
+    /// # Errors
+    /// When it cannot be read, wants an algorithm that is not known here, or has no `qop` of `auth`.
+    pub fn parse(value: &str) -> Result<Self, BadHeader> {
+        let fields = Fields::parse(value)?;
+        let algorithm = Algorithm::of_token(fields.get("algorithm").unwrap_or("MD5"))
+            .ok_or(BadHeader::Value("algorithm"))?;
+        let offered = fields.need("qop")?;
+        if !offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) {
+            return Err(BadHeader::Value("qop"));
+        }
+        Ok(Self {
+            realm: fields.need("realm")?.to_owned(),
+            nonce: fields.need("nonce")?.to_owned(),
+            opaque: fields.get("opaque").map(str::to_owned),
+            algorithm,
+            stale: fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
+        })
+    }
+
+    /// The one to answer among the challenges of a response: that with the strongest hash, the first of equals (RFC 8760
+    /// section 2.4). Those that cannot be answered are passed over.
+    pub fn strongest<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for challenge in values.into_iter().filter_map(|value| Self::parse(value).ok()) {
+            if best.as_ref().is_none_or(|best| best.algorithm < challenge.algorithm) {
+                best = Some(challenge);
+            }
+        }
+        best
+    }
+
+    /// The value of the Authorization or Proxy-Authorization that answers.
+    pub fn answer(&self, answer: &Answer<'_>) -> String {
+        let nc = format!("{:08x}", answer.count);
+        let ha1 = Ha1::new(self.algorithm, answer.user, &self.realm, answer.password);
+        let salt = Salt { nonce: &self.nonce, nc: &nc, cnonce: answer.cnonce };
+        let hash = response(self.algorithm, &ha1, &salt, answer.method, answer.uri);
+        let mut text = format!(
+            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{hash}\", algorithm={}, cnonce={}, qop=auth, nc={nc}",
+            quoted(answer.user),
+            quoted(&self.realm),
+            quoted(&self.nonce),
+            quoted(answer.uri),
+            self.algorithm.token(),
+            quoted(answer.cnonce),
+        );
+        if let Some(opaque) = &self.opaque {
+            text.push_str(", opaque=");
+            text.push_str(&quoted(opaque));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_strongest_challenge_that_can_be_answered_is_taken() {
+        let values = [
+            "Basic realm=\"r\"",
+            "Digest realm=\"r\", nonce=\"m\", algorithm=MD5, qop=\"auth,auth-int\"",
+            "Digest realm=\"r\", nonce=\"5\", algorithm=SHA-512-256, qop=\"auth\"",
+            "Digest realm=\"r\", nonce=\"s\", algorithm=SHA-256, qop=\"auth\", stale=TRUE",
+            "Digest realm=\"r\", nonce=\"i\", algorithm=SHA-256, qop=\"auth-int\"",
+            "Digest realm=\"r\", nonce=\"o\"",
+        ];
+        let best = Challenge::strongest(values).unwrap();
+        assert_eq!(
+            (best.nonce.as_str(), best.algorithm, best.stale),
+            ("s", Algorithm::Sha256, true)
+        );
+        assert_eq!(Challenge::strongest(["Basic realm=\"r\""]), None);
+    }
+
+    #[test]
+    fn an_answer_has_everything_in_it_and_keeps_quotes_apart() {
+        let value = "Digest realm=\"http-auth@example.org\", nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", \
+                     qop=\"auth\", algorithm=MD5, opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\"";
+        let answer = Challenge::parse(value).unwrap().answer(&Answer {
+            user: "Mufasa",
+            password: "Circle of Life",
+            method: "GET",
+            uri: "/dir/index.html",
+            cnonce: "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+            count: 1,
+        });
+        let fields = Fields::parse(&answer).unwrap();
+        assert_eq!(fields.get("response"), Some("8ca523f5e9506fed4657c9700eebdbec"));
+        assert_eq!(fields.get("nc"), Some("00000001"));
+        assert_eq!(fields.get("opaque"), Some("FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS"));
+    }
+}
