@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{Aor, Flow, Instant};
+use crate::{Aor, Flow, Instant, Secret};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -44,4 +44,7 @@ pub trait Directory {
 
     /// Whether `aor` is a subscriber of this node.
     fn membership(&self, aor: &Aor) -> Membership;
+
+    /// What `aor` logs in with; `None` when it is no subscriber or cannot log in.
+    fn secret(&self, aor: &Aor) -> Option<Arc<Secret>>;
 }

@@ -11,6 +11,7 @@ mod generation;
 mod headers;
 pub mod hook;
 mod id;
+mod secret;
 mod time;
 
 pub use aor::Aor;
@@ -19,4 +20,5 @@ pub use flow::{Flow, ListenerId, Transport};
 pub use generation::{Digest, GenerationRef, GenerationToken};
 pub use headers::HeaderBlock;
 pub use id::{ConnId, LegId, RelayId, Shard, Shards};
+pub use secret::{Ha1, Secret};
 pub use time::{Instant, LocalTime, Moment};

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
 /// Everything a [`crate::Switch`] is told when it is made.
@@ -41,6 +42,8 @@ pub struct Config {
     pub media_address6: Option<Ipv6Addr>,
     /// The registrar's rules.
     pub registrar: RegistrarConfig,
+    /// How requests are authenticated; `None` takes everyone for who it says it is.
+    pub auth: Option<AuthConfig>,
     /// The Server and User-Agent header; empty for none.
     pub server_header: String,
 }

@@ -1,11 +1,12 @@
 //! The closed list of things that can happen to a call or a registration.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use model::{
     Aor, ConnId, LegId,
     hook::{CallFacts, Decision},
 };
+use sip::auth::Trouble;
 
 /// Something that happened. Facts are neutral: T-Library events, call records, logs and metrics are made from them elsewhere.
 #[derive(Clone, PartialEq, Debug)]
@@ -66,6 +67,17 @@ pub enum Fact {
         conn: ConnId,
         /// Why, and who ended it.
         cause: Cause,
+    },
+    /// Somebody gave credentials that did not count.
+    NotAuthenticated {
+        /// From where.
+        source: SocketAddr,
+        /// Who it said it was.
+        claimed: String,
+        /// `REGISTER` or `INVITE`.
+        method: &'static str,
+        /// What was wrong; `None` when it had tried too often.
+        trouble: Option<Trouble>,
     },
     /// Contacts of an address-of-record changed.
     Registered {

@@ -8,6 +8,7 @@
 //! One `Switch` is one shard of calls. A call never spans two shards.
 #![forbid(unsafe_code)]
 
+mod authenticate;
 mod call;
 mod config;
 mod fact;
@@ -20,6 +21,7 @@ mod switch;
 mod tables;
 mod view;
 
+pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{Config, Limits, Listener, RegistrarConfig};
 pub use fact::{Cause, Fact, Party as ReleasedBy};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason};

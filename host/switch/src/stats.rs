@@ -19,6 +19,12 @@ pub struct Stats {
     pub answers_late: u64,
     /// Questions that got no answer in time.
     pub questions_timed_out: u64,
+    /// Requests asked to prove who they are from.
+    pub challenged: u64,
+    /// Credentials that were wrong.
+    pub not_authenticated: u64,
+    /// Requests refused because wrong credentials had come too often.
+    pub blocked: u64,
     /// Datagrams from peers that were not SIP at all.
     pub unreadable: u64,
 }

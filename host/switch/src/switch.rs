@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{ConnId, Directory, Flow, Instant, ListenerId, hook::Answer};
+use model::{Aor, ConnId, Directory, Flow, Instant, ListenerId, hook::Answer};
 use sip::{
     ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
     Writer,
@@ -11,6 +11,7 @@ use sip::{
 
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Output, Publish, Reason, Stats,
+    authenticate::{Authenticator, Standing},
     call::{Call, State, refuse},
     in_dialog::pass_back,
     registrar::Registrar,
@@ -22,6 +23,7 @@ pub struct Switch {
     pub(crate) calls: BTreeMap<ConnId, Box<Call>>,
     pub(crate) tables: Tables,
     registrar: Registrar,
+    authenticator: Option<Authenticator>,
     draining: bool,
 }
 
@@ -46,10 +48,17 @@ impl Switch {
             ..EndpointConfig::default()
         });
         let registrar = Registrar::new(config.registrar);
+        let authenticator = config.auth.as_ref().map(|auth| {
+            // Half of the seed, which nobody else has and which a restart changes.
+            let mut key = [0; 16];
+            key.iter_mut().zip(config.seed).for_each(|(key, seed)| *key = seed);
+            Authenticator::new(auth, key)
+        });
         Self {
             calls: BTreeMap::new(),
             tables: Tables::new(config, endpoint),
             registrar,
+            authenticator,
             draining: false,
         }
     }
@@ -165,8 +174,16 @@ impl Switch {
             return self.on_in_dialog(now, flow, tx, request, &tag);
         }
         match request.method() {
-            Method::Invite => self.on_invite(now, tx, flow, request),
-            Method::Register => self.on_register(now, dir, flow, tx, &request),
+            Method::Invite => {
+                if self.authenticate(now, dir, flow, tx, &request).is_some() {
+                    self.on_invite(now, tx, flow, request);
+                }
+            }
+            Method::Register => {
+                if let Some(identity) = self.authenticate(now, dir, flow, tx, &request) {
+                    self.on_register(now, dir, flow, tx, &request, identity.as_ref());
+                }
+            }
             Method::Options => self.on_options(now, tx, &request),
             Method::Bye | Method::Cancel | Method::Ack => {
                 refuse(&mut self.tables, now, tx, &request, 481, "");
@@ -200,7 +217,13 @@ impl Switch {
         flow: Flow,
         tx: ServerTx,
         request: &Message,
+        identity: Option<&Aor>,
     ) {
+        let registered = request.to().ok().and_then(|to| to.parsed_uri().ok()?.aor());
+        if identity.is_some() && identity != registered.as_ref() {
+            // RFC 3261 section 10.3 step 4: authenticated is not authorised.
+            return refuse(&mut self.tables, now, tx, request, 403, "Register yourself only");
+        }
         let tag = self.tables.endpoint.mint_tag();
         let outcome = self.registrar.register(now, dir, flow, request, &tag);
         if let Some((publish, fact)) = outcome.change {
@@ -218,6 +241,52 @@ impl Switch {
         response.header(Name::Accept, "application/sdp");
         self.tables.sign_response(&mut response);
         self.tables.endpoint.respond(now, tx, response.finish(None));
+    }
+
+    /// Who a request is from, as far as it must say; `None` when it has been answered because it did not prove it.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it goes on, and whether it is known who it is from"
+    )]
+    fn authenticate(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        tx: ServerTx,
+        request: &Message,
+    ) -> Option<Option<Aor>> {
+        let Some(authenticator) = &mut self.authenticator else { return Some(None) };
+        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref());
+        let trouble = match standing {
+            Standing::Allowed(identity) => return Some(identity),
+            Standing::Unreadable(why) => {
+                refuse(&mut self.tables, now, tx, request, 400, &why);
+                return None;
+            }
+            Standing::Blocked => {
+                self.tables.stats.blocked += 1;
+                refuse(&mut self.tables, now, tx, request, 403, "Too many failed attempts");
+                None
+            }
+            Standing::Challenged { stale, failed } => {
+                self.tables.stats.challenged += 1;
+                self.tables.challenge(now, tx, request, |tables| {
+                    authenticator.challenges(now, tables.endpoint.mint_number(), stale)
+                });
+                // Nothing was wrong with one that has not been asked yet.
+                Some(failed?)
+            }
+        };
+        self.tables.stats.not_authenticated += u64::from(trouble.is_some());
+        self.tables.emit(Fact::NotAuthenticated {
+            source: flow.peer,
+            claimed: claimed.map_or_else(String::new, |aor| aor.to_string()),
+            method: if request.method() == Method::Invite { "INVITE" } else { "REGISTER" },
+            trouble,
+        });
+        None
     }
 
     fn publish(&mut self, publish: Publish, fact: Fact) {
@@ -352,6 +421,24 @@ impl Tables {
     pub(crate) fn advertised(&self, listener: ListenerId) -> std::net::SocketAddr {
         let at = self.config.listeners.get(usize::from(listener.0));
         at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
+    }
+
+    /// Asks the sender of a request to prove who it is (RFC 3261 section 22.2).
+    fn challenge(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        request: &Message,
+        values: impl FnOnce(&mut Self) -> Vec<String>,
+    ) {
+        let values = values(self);
+        let tag = self.endpoint.mint_tag();
+        let mut response = sip::response_to(request, 401, "", Some(&tag));
+        for value in values {
+            response.header(Name::WwwAuthenticate, value);
+        }
+        self.sign_response(&mut response);
+        self.endpoint.respond(now, tx, response.finish(None));
     }
 
     pub(crate) fn sign_response(&self, response: &mut Writer) {

@@ -1,9 +1,15 @@
 //! What must hold of any bytes whatever. The fuzz targets call these, and so do the tests of `jackfield-sip`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use model::Instant;
 use sip::{
-    Hint, Message, Name, NameAddr, ParseError, ParseLimits, Uri, Via, Writer, response_to,
-    sdp::Sdp, shard_hint,
+    Hint, Message, Name, NameAddr, ParseError, ParseLimits, Uri, Via, Writer,
+    auth::{Algorithm, Answer, Challenge, Fields, Guard, GuardConfig, Outcome},
+    response_to,
+    sdp::Sdp,
+    shard_hint,
 };
 
 /// What we write may be somewhat longer than what we read.
@@ -183,4 +189,29 @@ fn clean(value: &[u8]) -> Vec<u8> {
 
 fn text_of(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The value of a header field of digest authentication: it is read or refused, nothing proves a user who is not there, and a
+/// challenge that can be read is answered with what can be read.
+pub fn digest(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut guard = Guard::new(GuardConfig {
+        realm: "r".to_owned(),
+        algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+        nonce_life: Duration::from_secs(1),
+        nonces_max: 4,
+        key: [0; 16],
+    });
+    let judged = guard.judge(Instant::ZERO, "REGISTER", "sip:r", [&*text], |_| None);
+    assert_ne!(judged, Outcome::Proved, "nobody proved who it is");
+    let Ok(challenge) = Challenge::parse(&text) else { return };
+    let (user, uri) = (&*challenge.realm, "sip:r");
+    let answer =
+        Answer { user, password: "p", method: "INVITE", uri, cnonce: &challenge.nonce, count: 7 };
+    let written = challenge.answer(&answer);
+    let fields = Fields::parse(&written).unwrap_or_else(|error| panic!("{written:?}: {error}"));
+    assert_eq!(fields.get("realm"), Some(challenge.realm.as_str()));
+    assert_eq!(fields.get("nonce"), Some(challenge.nonce.as_str()));
+    assert_eq!(fields.get("username"), Some(user));
+    assert_eq!(fields.get("opaque"), challenge.opaque.as_deref());
 }

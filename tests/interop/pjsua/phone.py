@@ -124,6 +124,9 @@ class Phone:
             account.sipConfig.proxies.append(f"sip:127.0.0.1:{port};transport={transport_name};lr")
             account.sipConfig.transportId = transport_id
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        password = os.environ.get("PHONE_PASSWORD")
+        if password is not None:
+            account.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))
         self.account = Account(self)
         self.account.create(account)
 

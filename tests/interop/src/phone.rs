@@ -30,7 +30,7 @@ impl Phone {
     /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
     #[track_caller]
     pub fn register(switch: &Switch, user: &str, tone_hz: u32) -> Self {
-        Self::register_over(switch, user, tone_hz, &[])
+        Self::start(switch, user, tone_hz, &[], None).registered()
     }
 
     /// As [`Self::register`], over a transport (`udp`, `tcp`), as `user` of `localhost`.
@@ -40,12 +40,34 @@ impl Phone {
     /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
     #[track_caller]
     pub fn register_by(switch: &Switch, user: &str, tone_hz: u32, transport: &str) -> Self {
-        Self::register_over(switch, user, tone_hz, &[transport])
+        Self::start(switch, user, tone_hz, &[transport], None).registered()
+    }
+
+    /// Starts a phone that has a password to register and to call with; whether the switch takes it is an event of its own.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it).
+    #[track_caller]
+    pub fn with_password(switch: &Switch, user: &str, password: &str) -> Self {
+        Self::start(switch, user, 440, &[], Some(password))
     }
 
     #[track_caller]
-    fn register_over(switch: &Switch, user: &str, tone_hz: u32, place: &[&str]) -> Self {
+    fn registered(mut self) -> Self {
+        self.expect(&json!({ "event": "registration", "code": 200, "active": true }));
+        self
+    }
+
+    fn start(
+        switch: &Switch,
+        user: &str,
+        tone_hz: u32,
+        place: &[&str],
+        password: Option<&str>,
+    ) -> Self {
         let mut process = Command::new(peers::pjsua2().join("python"))
+            .envs(password.map(|password| ("PHONE_PASSWORD", password)))
             .arg(peers::here().join("pjsua/phone.py"))
             .args([user, &switch.sip_port.to_string(), &tone_hz.to_string()])
             .args(place)
@@ -70,9 +92,7 @@ impl Phone {
                 }
             }
         });
-        let mut phone = Self { user: user.to_owned(), process, commands, events, seen: Vec::new() };
-        phone.expect(&json!({ "event": "registration", "code": 200, "active": true }));
-        phone
+        Self { user: user.to_owned(), process, commands, events, seen: Vec::new() }
     }
 
     /// Tells the phone to do something that needs no more words: `ring`, `answer`, `hold`, `resume`, `hangup`.

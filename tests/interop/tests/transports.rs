@@ -1,4 +1,5 @@
 //! Calls over TCP, alone and mixed with UDP, between SIPp and SIPp.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use jackfield_interop::{Sipp, Switch, sipp::Scenario};
 

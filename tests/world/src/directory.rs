@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership};
+use model::{Aor, Binding, Directory, Membership, Secret};
 use switch::Publish;
 
 /// A directory in which every user of one host is a subscriber.
@@ -33,5 +33,9 @@ impl Directory for SimDirectory {
 
     fn membership(&self, aor: &Aor) -> Membership {
         if aor.host() == self.host { Membership::Subscriber } else { Membership::ForeignHost }
+    }
+
+    fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
+        None
     }
 }

@@ -73,6 +73,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             | Fact::LegFailed { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }
+            | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Unregistered { .. } => {}
         }

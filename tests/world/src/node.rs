@@ -147,6 +147,7 @@ fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Con
         media: MediaMode::Anchor,
         media_address6: None,
         registrar: RegistrarConfig::default(),
+        auth: None,
         server_header: String::new(),
     }
 }

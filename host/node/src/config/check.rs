@@ -49,6 +49,11 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("registrar.expires_default_s", 1, 31_536_000),
     ("registrar.contacts_max", 1, 1000),
     ("registrar.aors_max", 1, 100_000_000),
+    ("auth.nonce_life_s", 10, 86_400),
+    ("auth.nonces_max", 1, 100_000_000),
+    ("auth.failures_max", 1, 1_000_000),
+    ("auth.failures_window_s", 1, 86_400),
+    ("auth.sources_max", 2, 100_000_000),
     ("plugins.cpu_limit_ms", 1, 1000),
     ("plugins.memory_limit_mib", 1, 4096),
     ("plugins.targets_max", 1, 1000),
@@ -96,6 +101,7 @@ pub(crate) fn check(config: &Config) -> Vec<Violation> {
     violations.extend(addresses(config));
     violations.extend(orders(config));
     violations.extend(subscribers(config));
+    violations.extend(credentials(config));
     violations
 }
 
@@ -214,6 +220,39 @@ fn orders(config: &Config) -> Vec<Violation> {
     if config.sip.t1_ms > config.sip.t2_ms {
         let help = "set `t2_ms` at least as long as `t1_ms`";
         violations.push(Violation::new("sip.t2_ms", "`t2_ms` is shorter than `t1_ms`", help));
+    }
+    violations
+}
+
+/// What is asked for must be there to be given.
+fn credentials(config: &Config) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    if config.auth.algorithms.is_empty() {
+        let help = "name \"SHA-256\", \"MD5\" or both; mode = \"off\" asks for no credentials";
+        violations.push(Violation::new("auth.algorithms", "no algorithm to offer", help));
+    }
+    if config.auth.realm.is_empty() || config.auth.realm.chars().any(char::is_control) {
+        let what = "`realm` is empty or has control characters";
+        violations.push(Violation::new("auth.realm", what, "give a name phones can show"));
+    }
+    for (index, subscriber) in config.subscriber.iter().enumerate() {
+        let hashes = [
+            ("ha1_md5", &subscriber.ha1_md5, sip::auth::Algorithm::Md5),
+            ("ha1_sha256", &subscriber.ha1_sha256, sip::auth::Algorithm::Sha256),
+        ];
+        for (key, text, algorithm) in hashes {
+            let digits = algorithm.hex_length();
+            if text.as_deref().is_some_and(|text| model::Ha1::from_hex(text, digits).is_none()) {
+                let what = format!("`{key}` is no hash of {digits} hexadecimal digits");
+                let help = "docs/configuration.md shows the command that makes it";
+                violations.push(Violation::new(&format!("subscriber.{index}.{key}"), what, help));
+            }
+        }
+        if config.asks_for_credentials() && !subscriber.has_secret() {
+            let what = format!("\"{}\" has no password, and could never log in", subscriber.user);
+            let help = "give it `password`, `ha1_md5` or `ha1_sha256`, or set auth.mode = \"off\"";
+            violations.push(Violation::new(&format!("subscriber.{index}.user"), what, help));
+        }
     }
     violations
 }

@@ -2,6 +2,7 @@
 //!
 //! The doc comment of each field is its entry in `docs/configuration.md`, which a test of this module writes.
 
+mod auth;
 mod check;
 mod dns;
 mod http;
@@ -25,6 +26,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use auth::{AlgorithmName, AuthMode, AuthSection};
 pub use dns::{DnsConfig, NameServer};
 pub use http::HttpConfig;
 pub use journal::JournalConfig;
@@ -58,6 +60,8 @@ pub struct Config {
     pub media: MediaConfig,
     /// The rules of the registrar (RFC 3261 section 10.3).
     pub registrar: RegistrarSection,
+    /// Who must prove who it is, and how (RFC 7616, RFC 8760).
+    pub auth: AuthSection,
     /// One block `[[subscriber]]` for each user that may register. Without any, every user of our domains may.
     pub subscriber: Vec<SubscriberConfig>,
     /// Which plugins are loaded, in order, and what they may use.
@@ -74,6 +78,15 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether registrations and calls are asked for credentials.
+    pub fn asks_for_credentials(&self) -> bool {
+        match self.auth.mode {
+            AuthMode::Digest => true,
+            AuthMode::Off => false,
+            AuthMode::Auto => self.subscriber.iter().any(SubscriberConfig::has_secret),
+        }
+    }
+
     /// The paths of the plugins to load, in order, relative ones resolved against the configuration's folder.
     pub fn plugin_paths(&self) -> Vec<PathBuf> {
         self.plugins.load.iter().map(|path| self.folder.join(path)).collect()

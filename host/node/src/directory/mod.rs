@@ -4,7 +4,7 @@ mod subscribers;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership};
+use model::{Aor, Binding, Directory, Membership, Secret};
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
 
@@ -72,6 +72,10 @@ impl Directory for NodeDirectory {
             Membership::UnknownUser
         }
     }
+
+    fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
+        self.domains.contains(aor.host()).then(|| self.subscribers.secret(aor)).flatten()
+    }
 }
 
 #[cfg(test)]
@@ -112,7 +116,7 @@ mod tests {
 
     #[test]
     fn membership_looks_at_the_host_before_the_user() {
-        let listed = Listed::new([("2000".to_owned(), None)]);
+        let listed = Listed::default().with("2000", None, Secret::default());
         let directory = NodeDirectory::new(["example.org".to_owned()], Box::new(listed));
         let of = |user: &str, host: &str| directory.membership(&Aor::new(user, host));
         assert_eq!(of("2000", "EXAMPLE.org"), Membership::Subscriber);

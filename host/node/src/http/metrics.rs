@@ -39,6 +39,18 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_calls_shed_total", COUNTER, "Calls refused because a table was full.", |f| {
         f.switch.calls_shed
     }),
+    ("jackfield_challenged_total", COUNTER, "Requests asked for credentials.", |f| {
+        f.switch.challenged
+    }),
+    ("jackfield_not_authenticated_total", COUNTER, "Wrong credentials.", |f| {
+        f.switch.not_authenticated
+    }),
+    (
+        "jackfield_blocked_total",
+        COUNTER,
+        "Requests refused after too many wrong credentials.",
+        |f| f.switch.blocked,
+    ),
     ("jackfield_questions_total", COUNTER, "Questions put to the plugins.", |f| f.questions),
     ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
         f.switch.questions_timed_out

@@ -6,6 +6,7 @@ use model::{
     ConnId, GenerationRef, Instant,
     hook::{CallFacts, Decision, FailureKind, StepOutcome},
 };
+use sip::auth::Trouble;
 use switch::{Cause, Fact};
 use tracing::{debug, info, warn};
 
@@ -54,6 +55,15 @@ impl LiveCalls {
             Fact::Held { leg } => debug!(conn = %leg.conn, leg = leg.number, "held"),
             Fact::Retrieved { leg } => debug!(conn = %leg.conn, leg = leg.number, "retrieved"),
             Fact::Released { conn, cause } => self.on_released(*conn, *cause, at),
+            Fact::NotAuthenticated { source, claimed, method, trouble } => {
+                let trouble = match trouble {
+                    Some(Trouble::User) => "no such user",
+                    Some(Trouble::Password) => "wrong password",
+                    Some(Trouble::Uri) => "credentials for another URI",
+                    None => "too many failed attempts",
+                };
+                warn!(%source, claimed, method, trouble, "not authenticated");
+            }
             Fact::Registered { aor, contacts } => debug!(%aor, contacts, "registered"),
             Fact::Unregistered { aor, lapsed } => debug!(%aor, lapsed, "unregistered"),
         }

@@ -64,6 +64,7 @@ fn is_read(fact: &Fact) -> bool {
         Fact::CallOffered { .. }
         | Fact::Decided { .. }
         | Fact::Established { .. }
+        | Fact::NotAuthenticated { .. }
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }
         | Fact::LegAlerting { .. }

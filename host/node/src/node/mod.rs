@@ -409,26 +409,29 @@ fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
     let subscribers: Box<dyn SubscriberStore> = if config.subscriber.is_empty() {
         Box::new(Everyone)
     } else {
-        let users = config.subscriber.iter();
-        Box::new(Listed::new(
-            users.map(|subscriber| (subscriber.user.clone(), subscriber.host.clone())),
-        ))
+        let realm = &config.auth.realm;
+        Box::new(config.subscriber.iter().fold(Listed::default(), |listed, subscriber| {
+            let secret = subscriber.secret(realm);
+            listed.with(&subscriber.user, subscriber.host.as_deref(), secret)
+        }))
     };
     NodeDirectory::new(domains, subscribers)
 }
 
-/// An open registrar on loopback is a workbench; off it, an invitation.
+/// An open switch on loopback is a workbench; off it, an invitation.
 fn warn_if_open(config: &Config) {
-    if !config.subscriber.is_empty() {
+    if config.asks_for_credentials() {
         return;
     }
     let exposed = config.sip.listen.iter().find(|listen| !listen.bind.ip().is_loopback());
     match exposed {
         Some(listen) => warn!(
             listener = listen.name, bind = %listen.bind,
-            "no [[subscriber]] is configured: every user of our domains may register, from anywhere this listener is reached"
+            "no credentials are asked for: anyone who reaches this listener may register and call as any user; give each [[subscriber]] a password"
         ),
-        None => info!("no [[subscriber]] is configured: every user of our domains may register"),
+        None => info!(
+            "no credentials are asked for: every program on this machine may register and call as any user"
+        ),
     }
 }
 

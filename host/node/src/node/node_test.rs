@@ -87,7 +87,7 @@ fn a_draining_node_refuses_new_calls_and_ends_with_its_last_one() {
 #[test]
 fn only_listed_subscribers_register() {
     let mut config = config();
-    config.subscriber = vec![SubscriberConfig { user: "2000".to_owned(), host: None }];
+    config.subscriber = vec![SubscriberConfig { user: "2000".to_owned(), ..Default::default() }];
     let node = Node::start(&config).unwrap();
     let mut phones = phones(&node);
     phones[0].register("1000");

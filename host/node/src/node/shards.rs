@@ -57,8 +57,23 @@ pub(super) fn config(
         media: config.media.mode.into(),
         media_address6: config.media.advertise6,
         registrar: registrar(config),
+        auth: config.asks_for_credentials().then(|| auth(config)),
         server_header: sip.server_header.clone(),
     })
+}
+
+fn auth(config: &Config) -> switch::AuthConfig {
+    let auth = &config.auth;
+    switch::AuthConfig {
+        realm: auth.realm.clone(),
+        algorithms: auth.algorithms.iter().map(|name| (*name).into()).collect(),
+        nonce_life: Duration::from_secs(auth.nonce_life_s),
+        nonces_max: auth.nonces_max,
+        anonymous_calls: auth.anonymous_calls,
+        failures_max: auth.failures_max,
+        failures_window: Duration::from_secs(auth.failures_window_s),
+        sources_max: auth.sources_max,
+    }
 }
 
 fn limits(config: &Config) -> switch::Limits {

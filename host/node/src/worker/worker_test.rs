@@ -147,6 +147,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         media: MediaMode::Bypass,
         media_address6: None,
         registrar: switch::RegistrarConfig::default(),
+        auth: None,
         server_header: String::new(),
     }
 }

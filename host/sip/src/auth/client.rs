@@ -1,7 +1,7 @@
 //! The side that is asked who it is.
 
 use super::{
-    hash::{Algorithm, Ha1, Salt, response},
+    hash::{Algorithm, Salt, ha1, response},
     header::{BadHeader, Fields, quoted},
 };
 
@@ -74,7 +74,7 @@ impl Challenge {
     /// The value of the Authorization or Proxy-Authorization that answers.
     pub fn answer(&self, answer: &Answer<'_>) -> String {
         let nc = format!("{:08x}", answer.count);
-        let ha1 = Ha1::new(self.algorithm, answer.user, &self.realm, answer.password);
+        let ha1 = ha1(self.algorithm, answer.user, &self.realm, answer.password);
         let salt = Salt { nonce: &self.nonce, nc: &nc, cnonce: answer.cnonce };
         let hash = response(self.algorithm, &ha1, &salt, answer.method, answer.uri);
         let mut text = format!(

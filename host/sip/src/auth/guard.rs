@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use model::Instant;
+use model::{Ha1, Instant, Secret};
 
 use super::{
-    hash::{Algorithm, Ha1, Salt, Secret, response},
+    hash::{Algorithm, Salt, of_secret, response, secret_of_password},
     header::{BadHeader, Fields, quoted},
     nonce::{Known, Nonces, equal},
 };
@@ -66,7 +66,7 @@ impl Guard {
     /// Makes a guard.
     pub fn new(config: GuardConfig) -> Self {
         let nonces = Nonces::new(config.key, config.nonce_life, config.nonces_max);
-        let nobody = Secret::of_password("", &config.realm, "");
+        let nobody = secret_of_password("", &config.realm, "");
         Self { config, nonces, nobody }
     }
 
@@ -129,11 +129,12 @@ impl Guard {
         let (uri, given) = (fields.need("uri")?, fields.need("response")?);
         let salt = Salt { nonce, nc, cnonce: fields.need("cnonce")? };
         let secret = user(fields.need("username")?);
-        let known = secret.as_deref().and_then(|secret| secret.ha1(algorithm));
+        let known = secret.as_deref().and_then(|secret| of_secret(secret, algorithm));
         let is_known = known.is_some();
         // Somebody must be there to be compared with, or the answer to a user who is not would come sooner.
-        let ha1: &Ha1 =
-            known.or_else(|| self.nobody.ha1(algorithm)).ok_or(BadHeader::Value("algorithm"))?;
+        let ha1: &Ha1 = known
+            .or_else(|| of_secret(&self.nobody, algorithm))
+            .ok_or(BadHeader::Value("algorithm"))?;
         let is_right =
             equal(&response(algorithm, ha1, &salt, method, uri), &given.to_ascii_lowercase());
         if !is_known || !is_right {

@@ -19,7 +19,7 @@ fn guard() -> Guard {
 }
 
 fn users(name: &str) -> Option<Arc<Secret>> {
-    (name == "ann").then(|| Arc::new(Secret::of_password("ann", "example.com", "secret")))
+    (name == "ann").then(|| Arc::new(secret_of_password("ann", "example.com", "secret")))
 }
 
 const URI: &str = "sip:example.com";

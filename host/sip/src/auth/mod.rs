@@ -11,5 +11,5 @@ mod nonce;
 
 pub use client::{Answer, Challenge};
 pub use guard::{Guard, GuardConfig, Outcome, Trouble};
-pub use hash::{Algorithm, Ha1, Secret};
+pub use hash::{Algorithm, ha1, secret_of_password};
 pub use header::{BadHeader, Fields};

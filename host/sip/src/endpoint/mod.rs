@@ -152,6 +152,11 @@ impl Endpoint {
         self.mint.tag()
     }
 
+    /// 64 random bits, for a nonce.
+    pub fn mint_number(&mut self) -> u64 {
+        self.mint.number()
+    }
+
     /// Mints a Call-ID that names this shard; [`shard_of_call_id`] reads it back.
     pub fn mint_call_id(&mut self) -> String {
         let host = self.config.listeners.first().map_or("", |listener| &listener.sent_by);

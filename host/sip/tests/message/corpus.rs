@@ -23,6 +23,11 @@ fn the_corpus_of_session_descriptions_holds() {
 }
 
 #[test]
+fn the_corpus_of_credentials_holds() {
+    assert!(replay("digest", checks::digest) >= 8);
+}
+
+#[test]
 fn the_corpus_of_addresses_holds() {
     assert!(replay("uri", checks::uri) >= 20);
 }

@@ -155,6 +155,7 @@ proptest! {
         checks::message(&data);
         checks::sdp(&data);
         checks::uri(&data);
+        checks::digest(&data);
     }
 
     #[test]
@@ -164,6 +165,8 @@ proptest! {
         checks::message(format!("{}{text}\r\n\r\n", crate::support::options("").trim_end()).as_bytes());
         checks::sdp(format!("v=0\r\n{text}").as_bytes());
         checks::uri(text.as_bytes());
+        checks::digest(format!("Digest realm=r,nonce=n,qop=auth,{text}").as_bytes());
+        checks::digest(format!("Digest qop=auth,nonce=n,realm=\"{text}").as_bytes());
         checks::uri(format!("sip:{text}").as_bytes());
         checks::uri(format!("SIP/2.0/UDP {text}").as_bytes());
     }
