@@ -1,6 +1,6 @@
 //! What must hold of a configuration beyond its types.
 
-use super::{Config, ListenConfig};
+use super::{Config, ListenConfig, SipTransport};
 
 /// The least and the greatest value of every whole number in the configuration, `*` standing for each element of an array.
 pub(crate) const RANGES: &[(&str, i64, i64)] = &[
@@ -34,6 +34,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("streams.first_message_timeout_s", 1, 3600),
     ("streams.message_timeout_s", 1, 3600),
     ("streams.connect_timeout_ms", 10, 60_000),
+    ("streams.handshake_timeout_ms", 10, 60_000),
     ("http.connections_max", 1, 10_000),
     ("http.traces_max", 0, 1000),
     ("http.trace_queue_max", 1, 1_000_000),
@@ -136,6 +137,19 @@ fn listeners(listen: &[ListenConfig]) -> Vec<Violation> {
             let what = format!("`bind` {} is taken by another listener", listener.bind);
             let help = "give each listener an address or port of its own";
             violations.push(Violation::new(&format!("sip.listen.{index}.bind"), what, help));
+        }
+        let is_tls = listener.transport == SipTransport::Tls;
+        let given = [&listener.certificate, &listener.key].map(Option::is_some);
+        if is_tls && given != [true, true] {
+            let help = "set `certificate` and `key` to PEM files";
+            let path = format!("sip.listen.{index}.transport");
+            violations.push(Violation::new(&path, "TLS without certificate and key", help));
+        }
+        let others = [&listener.client_ca, &listener.ca].map(Option::is_some);
+        if !is_tls && (given != [false, false] || others != [false, false]) {
+            let help = "set `transport` to \"tls\", or leave the files out";
+            let path = format!("sip.listen.{index}.transport");
+            violations.push(Violation::new(&path, "certificate files without TLS", help));
         }
         if listener.bind.ip().is_unspecified() && listener.advertise.is_none() {
             let what =

@@ -1,10 +1,13 @@
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::stream::TlsFiles;
 
 /// `[sip]`: listeners, timers, what a message may measure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,13 +73,23 @@ impl Default for SipConfig {
 pub struct ListenConfig {
     /// The listener's name: plugins see it as the ingress of a call.
     pub name: String,
-    /// The transport: `"udp"` or `"tcp"`.
+    /// The transport: `"udp"`, `"tcp"` or `"tls"`.
     pub transport: SipTransport,
     /// The address and port to listen on. Port 0 takes a free one.
     pub bind: SocketAddr,
     /// The address (`"192.0.2.1"`, or with a port `"192.0.2.1:5060"`) that peers reach this listener at; Via and Contact carry
     /// it. Absent takes `bind`; required when `bind` is unspecified (`0.0.0.0` or `::`).
     pub advertise: Option<Advertised>,
+    /// The PEM file of a TLS listener's certificate, those between it and its authority after it. A file that changes is taken
+    /// in within a second or two, for new connections.
+    pub certificate: Option<PathBuf>,
+    /// The PEM file of the certificate's private key.
+    pub key: Option<PathBuf>,
+    /// A PEM file of authorities: who connects by TLS must have a certificate of one of them. Absent asks for none.
+    pub client_ca: Option<PathBuf>,
+    /// A PEM file of authorities: a peer we connect to by TLS must have a certificate of one of them, for the address we connect
+    /// to. Absent connects to nobody; phones are then reached over the connections they make.
+    pub ca: Option<PathBuf>,
 }
 
 impl Default for ListenConfig {
@@ -86,11 +99,26 @@ impl Default for ListenConfig {
             transport: SipTransport::Udp,
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)),
             advertise: None,
+            certificate: None,
+            key: None,
+            client_ca: None,
+            ca: None,
         }
     }
 }
 
 impl ListenConfig {
+    /// The files of a TLS listener, relative ones from `folder`.
+    pub fn tls_files(&self, folder: &Path) -> Option<TlsFiles> {
+        let at = |path: &PathBuf| folder.join(path);
+        Some(TlsFiles {
+            certificate: self.certificate.as_ref().map(at)?,
+            key: self.key.as_ref().map(at)?,
+            client_ca: self.client_ca.as_ref().map(at),
+            ca: self.ca.as_ref().map(at),
+        })
+    }
+
     /// Whether both want the same socket: one address and port serves datagrams and connections side by side.
     pub(crate) fn clashes_with(&self, other: &Self) -> bool {
         let streams = |listen: &Self| listen.transport != SipTransport::Udp;
@@ -106,6 +134,8 @@ pub enum SipTransport {
     Udp,
     /// Connections (RFC 3261 section 18).
     Tcp,
+    /// Encrypted connections (RFC 3261 section 26.3.1).
+    Tls,
 }
 
 impl From<SipTransport> for model::Transport {
@@ -113,6 +143,7 @@ impl From<SipTransport> for model::Transport {
         match transport {
             SipTransport::Udp => Self::Udp,
             SipTransport::Tcp => Self::Tcp,
+            SipTransport::Tls => Self::Tls,
         }
     }
 }

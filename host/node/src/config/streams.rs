@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// `[streams]`: what connections (TCP) may use. The numbers of connections hold for each worker.
+/// `[streams]`: what connections (TCP, TLS) may use. The numbers of connections hold for each worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StreamsConfig {
@@ -23,6 +23,8 @@ pub struct StreamsConfig {
     pub message_timeout_s: u64,
     /// How long a connection to a peer may take to be made, in milliseconds.
     pub connect_timeout_ms: u64,
+    /// How long a TLS handshake may take, with the making of a connection of ours, in milliseconds.
+    pub handshake_timeout_ms: u64,
 }
 
 impl Default for StreamsConfig {
@@ -37,6 +39,7 @@ impl Default for StreamsConfig {
             first_message_timeout_s: 30,
             message_timeout_s: 10,
             connect_timeout_ms: 4000,
+            handshake_timeout_ms: 10_000,
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// The certificate of a listener: which file, and why it will not do.
+    Tls(String),
     /// The media relay.
     Media(relay::RelayError),
     /// The system gave no thread, descriptor or random numbers.
@@ -41,6 +43,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plugins(error) => write!(f, "the plugins do not load:\n{error}"),
+            Self::Tls(reason) => write!(f, "a TLS listener cannot start: {reason}"),
             Self::Bind { what, address, error } => {
                 write!(f, "cannot listen on {address} for {what}: {error}")?;
                 if error.kind() == io::ErrorKind::AddrInUse {

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use arc_swap::ArcSwap;
 use media::RelayEvent;
 use model::{Shard, Transport};
 use plugin::PluginHost;
@@ -32,7 +33,7 @@ use crate::{
     plugins,
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
-    stream::{self, Owners},
+    stream::{self, Owners, Tls, TlsFiles, TlsWatch},
     udp,
     worker::{ListenSocket, Mail, Parts, Worker},
 };
@@ -49,6 +50,7 @@ pub struct Node {
     http: HttpServer,
     _resolver: Resolver,
     _reloader: Reloader,
+    _tls_watch: TlsWatch,
     _relay: relay::RelayHandle,
     // Last, so that it takes in what the workers told until their end.
     _scribe: Scribe,
@@ -117,6 +119,7 @@ impl Node {
             http,
             _resolver: resolver,
             _reloader: reloader,
+            _tls_watch: listeners.watch()?,
             _relay: relay,
             _scribe: scribe,
         };
@@ -216,16 +219,30 @@ struct Listeners {
     sockets: Vec<Vec<ListenSocket>>,
     bound: Vec<SocketAddr>,
     advertised: Vec<SocketAddr>,
+    /// Those with certificates.
+    watched: Vec<(String, TlsFiles, Tls)>,
 }
 
 impl Listeners {
     fn bind(config: &Config) -> Result<Self, StartError> {
-        let mut listeners = Self { sockets: Vec::new(), bound: Vec::new(), advertised: Vec::new() };
+        let mut listeners = Self {
+            sockets: Vec::new(),
+            bound: Vec::new(),
+            advertised: Vec::new(),
+            watched: Vec::new(),
+        };
         for listen in &config.sip.listen {
             let buffer = config.sip.receive_buffer_kib << 10;
+            let mut tls = None;
+            if let Some(files) = listen.tls_files(&config.folder) {
+                let material = files.load().map_err(StartError::Tls)?;
+                let shared = Tls::new(ArcSwap::from_pointee(material));
+                listeners.watched.push((listen.name.clone(), files, shared.clone()));
+                tls = Some(shared);
+            }
             let failed = || StartError::bind("SIP", listen.bind);
-            let (sockets, bound) =
-                open(listen, config.node.workers, buffer).map_err(|error| failed()(error))?;
+            let (sockets, bound) = open(listen, config.node.workers, buffer, tls.as_ref())
+                .map_err(|error| failed()(error))?;
             let advertise = listen.advertise;
             listeners.advertised.push(advertise.map_or(bound, |a| a.resolve(bound)));
             listeners.bound.push(bound);
@@ -263,6 +280,11 @@ impl Listeners {
         }
     }
 
+    /// Takes in certificates that change.
+    fn watch(&self) -> Result<TlsWatch, StartError> {
+        TlsWatch::start(self.watched.clone()).map_err(StartError::os("the certificate watch"))
+    }
+
     /// Each worker's sockets, in the order of the listeners.
     fn into_shards(self) -> Vec<Vec<ListenSocket>> {
         let workers = self.sockets.first().map_or(0, Vec::len);
@@ -281,6 +303,7 @@ fn open(
     listen: &ListenConfig,
     workers: u16,
     receive_buffer: usize,
+    tls: Option<&Tls>,
 ) -> io::Result<(Vec<ListenSocket>, SocketAddr)> {
     match listen.transport {
         SipTransport::Udp => {
@@ -288,10 +311,11 @@ fn open(
             let bound = sockets.first().map_or(Ok(listen.bind), UdpSocket::local_addr)?;
             Ok((sockets.into_iter().map(ListenSocket::Udp).collect(), bound))
         }
-        SipTransport::Tcp => {
+        SipTransport::Tcp | SipTransport::Tls => {
             let sockets = stream::listen(listen.bind, workers)?;
             let bound = sockets.first().map_or(Ok(listen.bind), TcpListener::local_addr)?;
-            Ok((sockets.into_iter().map(ListenSocket::Stream).collect(), bound))
+            let stream = |socket| ListenSocket::Stream(socket, tls.cloned());
+            Ok((sockets.into_iter().map(stream).collect(), bound))
         }
     }
 }

@@ -100,6 +100,7 @@ pub(super) fn streams(config: &StreamsConfig) -> StreamLimits {
         first_message_timeout: Duration::from_secs(config.first_message_timeout_s),
         message_timeout: Duration::from_secs(config.message_timeout_s),
         connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+        handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
     }
 }
 

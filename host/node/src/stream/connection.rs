@@ -31,6 +31,10 @@ pub enum Why {
     Refused,
     /// It was not made in time.
     ConnectTimeout,
+    /// The TLS handshake failed.
+    Handshake,
+    /// The TLS handshake was not ended in time.
+    HandshakeTimeout,
     /// Nothing came for too long.
     Idle,
     /// No whole message came in the time a new connection has for it.
@@ -51,6 +55,8 @@ impl Why {
             Self::Broken => "it broke",
             Self::Refused => "the peer refused it",
             Self::ConnectTimeout => "it was not made within connect_timeout_ms",
+            Self::Handshake => "the TLS handshake failed",
+            Self::HandshakeTimeout => "the TLS handshake was not ended within handshake_timeout_ms",
             Self::Idle => "nothing came within idle_timeout_s",
             Self::NoMessage => "no whole message came within first_message_timeout_s",
             Self::SlowMessage => "a message was not ended within message_timeout_s",
@@ -78,6 +84,7 @@ pub(super) struct Connection {
     pub(super) aliases: Vec<Flow>,
     /// Whether the poller is told to say when it can be written.
     pub(super) armed: bool,
+    tls: Option<Box<rustls::Connection>>,
     framer: Framer,
     stage: Stage,
     queue: VecDeque<Bytes>,
@@ -123,6 +130,7 @@ impl Connection {
             accepted: stage == Stage::Open,
             aliases: Vec::new(),
             armed: false,
+            tls: None,
             framer: Framer::new(limits.clone()),
             stage,
             queue: VecDeque::new(),
@@ -133,6 +141,18 @@ impl Connection {
             within_since: None,
             has_spoken: false,
         }
+    }
+
+    /// Puts TLS between the socket and the messages.
+    pub(super) fn secured(mut self, mut tls: rustls::Connection) -> Self {
+        // What waits is counted before it is handed over.
+        tls.set_buffer_limit(None);
+        self.tls = Some(Box::new(tls));
+        self
+    }
+
+    fn is_handshaking(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.is_handshaking())
     }
 
     /// Lets `flow`, whose own connection is gone, be served by this one.
@@ -154,7 +174,10 @@ impl Connection {
 
     /// Whether something waits for the socket to become writable.
     pub(super) fn wants_write(&self) -> bool {
-        self.stage == Stage::Connecting || !self.queue.is_empty()
+        let secured = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        self.stage == Stage::Connecting
+            || secured
+            || (!self.queue.is_empty() && !self.is_handshaking())
     }
 
     /// Writes what waits, until the peer has no more room.
@@ -162,7 +185,11 @@ impl Connection {
         if self.stage == Stage::Connecting {
             return Ok(());
         }
-        while let Some(first) = self.queue.front() {
+        if self.tls.is_some() {
+            self.flush_secured()?;
+        }
+        // Nothing is left here of what goes over TLS, but while its handshake lasts.
+        while let Some(first) = self.queue.front().filter(|_| self.tls.is_none()) {
             match self.socket.write(first.get(self.sent..).unwrap_or_default()) {
                 Ok(written) => {
                     self.sent += written;
@@ -180,6 +207,55 @@ impl Connection {
         match self.stage {
             Stage::Closing(why) => Err(why),
             Stage::Connecting | Stage::Open => Ok(()),
+        }
+    }
+
+    /// Encrypts what waits, a message at a time, and writes it.
+    fn flush_secured(&mut self) -> Result<(), Why> {
+        let Some(tls) = &mut self.tls else { return Ok(()) };
+        loop {
+            while tls.wants_write() {
+                match tls.write_tls(&mut self.socket) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(_) => return Err(Why::Broken),
+                }
+            }
+            if tls.is_handshaking() {
+                return Ok(());
+            }
+            let Some(first) = self.queue.pop_front() else { return Ok(()) };
+            self.queued = self.queued.saturating_sub(first.len());
+            tls.writer().write_all(&first).map_err(|_| Why::Broken)?;
+        }
+    }
+
+    /// Reads what the peer sent, decrypted; from the socket only if `may_receive`.
+    fn read(&mut self, buffer: &mut [u8], may_receive: bool) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return if may_receive {
+                self.socket.read(buffer)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            };
+        };
+        loop {
+            match tls.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+            if !may_receive {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            if tls.read_tls(&mut self.socket)? == 0 {
+                return Ok(0);
+            }
+            if let Err(error) = tls.process_new_packets() {
+                // The alert says to the peer what was wrong.
+                let _ = tls.write_tls(&mut self.socket);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+            }
         }
     }
 
@@ -205,21 +281,28 @@ impl Connection {
         mut take: impl FnMut(Bytes),
     ) -> Result<(), Why> {
         let mut read = 0;
-        while self.stage == Stage::Open && read < limits.read_batch_max {
-            let length = match self.socket.read(buffer) {
+        while self.stage == Stage::Open {
+            let length = match self.read(buffer, read < limits.read_batch_max) {
                 Ok(0) => return Err(Why::Peer),
                 Ok(length) => length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if self.is_handshaking() => {
+                    tracing::debug!(peer = %self.flow.peer, %error, "TLS");
+                    return Err(Why::Handshake);
+                }
                 Err(_) => return Err(Why::Broken),
             };
             read += length;
             self.heard_at = now;
             self.framer.push(buffer.get(..length).unwrap_or_default());
             self.take_messages(now, limits, parse, &mut take)?;
-            if length < buffer.len() {
+            if self.tls.is_none() && length < buffer.len() {
                 break;
             }
+        }
+        if self.tls.is_some() && self.stage == Stage::Open {
+            self.flush()?;
         }
         self.drop_what_comes_after_the_end(buffer)
     }
@@ -270,6 +353,9 @@ impl Connection {
         let since = |at: Instant| now.saturating_since(at);
         if self.stage == Stage::Connecting {
             return (since(self.began_at) >= limits.connect_timeout).then_some(Why::ConnectTimeout);
+        }
+        if self.is_handshaking() && since(self.began_at) >= limits.handshake_timeout {
+            return Some(Why::HandshakeTimeout);
         }
         if let Stage::Closing(why) = self.stage {
             return (since(self.heard_at) >= limits.message_timeout).then_some(why);

@@ -21,6 +21,8 @@ pub struct StreamLimits {
     pub message_timeout: Duration,
     /// How long a connection of ours may take to be made.
     pub connect_timeout: Duration,
+    /// How long a TLS handshake may take, with the making of a connection of ours.
+    pub handshake_timeout: Duration,
 }
 
 impl Default for StreamLimits {
@@ -35,6 +37,7 @@ impl Default for StreamLimits {
             first_message_timeout: Duration::from_secs(30),
             message_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(4),
+            handshake_timeout: Duration::from_secs(10),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod connection;
 mod limits;
 mod socket;
+mod tls;
 
 use std::{
     collections::HashMap,
@@ -21,7 +22,12 @@ use sip::{ParseLimits, stream::connect_address};
 use tracing::{debug, info, warn};
 
 use self::connection::Connection;
-pub use self::{connection::Why, limits::StreamLimits, socket::listen};
+pub use self::{
+    connection::Why,
+    limits::StreamLimits,
+    socket::listen,
+    tls::{Tls, TlsFiles, TlsMaterial, TlsWatch},
+};
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 
 /// How often connections are looked at for their time being over.
@@ -86,6 +92,7 @@ struct Listening {
     transport: Transport,
     /// Where our own connections begin.
     from: IpAddr,
+    tls: Option<Tls>,
     /// Not accepting for want of file handles.
     paused: bool,
 }
@@ -149,10 +156,11 @@ impl Streams {
         id: ListenerId,
         transport: Transport,
         socket: TcpListener,
+        tls: Option<Tls>,
     ) -> io::Result<()> {
         let from = socket.local_addr()?.ip();
         self.poller.add(&socket, Token::Listener(id.0), EventFlags::IN)?;
-        self.listeners.insert(id, Listening { socket, transport, from, paused: false });
+        self.listeners.insert(id, Listening { socket, transport, from, tls, paused: false });
         Ok(())
     }
 
@@ -207,9 +215,15 @@ impl Streams {
         if socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true)).is_err() {
             return;
         }
+        let mut connection = Connection::accepted(socket, flow, &self.parse, now);
+        if let Some(tls) = self.listeners.get(&flow.listener).and_then(|one| one.tls.as_ref()) {
+            let server = rustls::ServerConnection::new(tls.load().server.clone());
+            let Ok(server) = server else { return };
+            connection = connection.secured(server.into());
+        }
         *self.count_by_ip.entry(flow.peer.ip()).or_default() += 1;
         self.figures.accepted += 1;
-        self.insert(now, Connection::accepted(socket, flow, &self.parse, now));
+        self.insert(now, connection);
     }
 
     /// Puts a connection in its place; `None` when the kernel does not wait for it.
@@ -338,10 +352,22 @@ impl Streams {
             info!(peer = %flow.peer, limit = "connections_max", "no connection was made");
             return None;
         }
+        let client = match listening.tls.as_ref().map(|tls| client(tls, flow.peer)) {
+            None => None,
+            Some(Some(client)) => Some(client),
+            Some(None) => {
+                debug!(peer = %flow.peer, "no connection is made: the listener has no `ca`");
+                return None;
+            }
+        };
         match socket::connect(listening.from, flow.peer) {
             Ok(socket) => {
                 self.figures.connected += 1;
-                self.insert(now, Connection::connecting(socket, flow, &self.parse, now))
+                let mut connection = Connection::connecting(socket, flow, &self.parse, now);
+                if let Some(client) = client {
+                    connection = connection.secured(client.into());
+                }
+                self.insert(now, connection)
             }
             Err(error) => {
                 debug!(peer = %flow.peer, %error, "no connection can be made");
@@ -381,8 +407,8 @@ impl Streams {
         let Flow { transport, peer, .. } = flow;
         match why {
             Why::NotReading => self.figures.not_reading += 1,
-            Why::SlowMessage | Why::NoMessage => self.figures.too_slow += 1,
-            Why::NotSip(_) => self.figures.not_sip += 1,
+            Why::SlowMessage | Why::NoMessage | Why::HandshakeTimeout => self.figures.too_slow += 1,
+            Why::Handshake | Why::NotSip(_) => self.figures.not_sip += 1,
             Why::Peer | Why::Idle | Why::Broken | Why::Refused | Why::ConnectTimeout => {
                 return debug!(%transport, %peer, why = why.text(), "a connection ended");
             }
@@ -414,6 +440,12 @@ impl Streams {
             self.plan_sweep(now);
         }
     }
+}
+
+/// Our side of a TLS connection that we make; `None` when the listener has no authorities to trust.
+fn client(tls: &Tls, peer: SocketAddr) -> Option<rustls::ClientConnection> {
+    let config = tls.load().client.clone()?;
+    rustls::ClientConnection::new(config, peer.ip().into()).ok()
 }
 
 /// Where a connection is.

@@ -26,8 +26,8 @@ pub(super) fn register(
                 port.register(poller, listener_id(index))?;
                 Ok(Port::Udp(port))
             }
-            ListenSocket::Stream(socket) => {
-                streams.listen(listener_id(index), listener.transport, socket)?;
+            ListenSocket::Stream(socket, tls) => {
+                streams.listen(listener_id(index), listener.transport, socket, tls)?;
                 Ok(Port::Stream)
             }
         })

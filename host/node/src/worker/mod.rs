@@ -29,7 +29,7 @@ use crate::{
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
     poller::{EventFlags, Poller, Ready, Token},
-    stream::{Owners, StreamLimits, Streams},
+    stream::{Owners, StreamLimits, Streams, Tls},
     trace::Tap,
     udp::UdpPort,
 };
@@ -92,8 +92,8 @@ pub struct Parts {
 pub enum ListenSocket {
     /// Datagrams.
     Udp(UdpSocket),
-    /// Connections.
-    Stream(TcpListener),
+    /// Connections, encrypted where there is TLS.
+    Stream(TcpListener, Option<Tls>),
 }
 
 /// One worker's part of a listener.
