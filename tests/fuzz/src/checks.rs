@@ -10,6 +10,7 @@ use sip::{
     response_to,
     sdp::Sdp,
     shard_hint,
+    stream::{Framed, Framer},
 };
 
 /// What we write may be somewhat longer than what we read.
@@ -37,6 +38,42 @@ pub fn message(data: &[u8]) {
         Err(ParseError::KeepAlive) => assert!(data.iter().all(|b| matches!(b, b'\r' | b'\n'))),
         Err(ParseError::NotSip(what) | ParseError::BadResponse(what)) => assert!(!what.is_empty()),
     }
+}
+
+/// Bytes of a connection: the same messages come of them however they are cut, and nothing grows beyond the limits. The first
+/// byte says where they are cut.
+pub fn stream(data: &[u8]) {
+    let Some((cut, data)) = data.split_first() else { return };
+    let limits = ParseLimits { message_bytes_max: 2048, headers_max: 20, header_bytes_max: 256 };
+    let size = usize::from(*cut).max(1);
+    let whole = pieces(std::iter::once(data), &limits);
+    assert_eq!(whole, pieces(data.chunks(size), &limits), "in pieces of {size}");
+    for message in whole.iter().flatten().flatten() {
+        assert!(message.len() <= limits.message_bytes_max, "{}", message.len());
+    }
+}
+
+/// What a framer gives: a message, nothing for a keep-alive, or its end. Of two reasons to end, the one that shows first may
+/// depend on the cut.
+type Piece = Result<Option<Bytes>, ()>;
+
+fn pieces<'a>(parts: impl Iterator<Item = &'a [u8]>, limits: &ParseLimits) -> Vec<Piece> {
+    let mut framer = Framer::new(limits.clone());
+    let mut out = Vec::new();
+    for part in parts {
+        framer.push(part);
+        loop {
+            match framer.take() {
+                Ok(None) => break,
+                Ok(Some(Framed::Ping)) => out.push(Ok(None)),
+                Ok(Some(Framed::Message(bytes))) => out.push(Ok(Some(bytes))),
+                Err(_) => out.push(Err(())),
+            }
+        }
+        let most = limits.message_bytes_max + limits.header_bytes_max + 2;
+        assert!(framer.held() <= most, "{}", framer.held());
+    }
+    out
 }
 
 /// Bytes that came as a session description: our addresses go in, and nothing else changes.

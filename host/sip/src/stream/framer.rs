@@ -177,7 +177,8 @@ impl Framer {
         loop {
             let rest = self.buffer.get(seen..).unwrap_or_default();
             let Some(at) = memchr::memchr(b'\n', rest) else {
-                if self.buffer.len() - line > self.limits.header_bytes_max {
+                // One more byte: the CR of a line as long as may be.
+                if self.buffer.len() - line > self.limits.header_bytes_max + 1 {
                     return Err(Unframed::silent("a line is longer than header_bytes_max"));
                 }
                 self.state = State::Head { line, seen: self.buffer.len(), lines };

@@ -141,8 +141,12 @@ fn a_response_or_an_ack_at_fault_is_not_answered() {
 fn nothing_grows_beyond_the_limits() {
     let limits = ParseLimits { message_bytes_max: 400, headers_max: 12, header_bytes_max: 200 };
     let start = b"OPTIONS sip:a@b SIP/2.0\r\n".to_vec();
-    let endless = [start.clone(), b"a".repeat(201)].concat();
+    let endless = [start.clone(), b"a".repeat(202)].concat();
     assert_eq!(read(&[&endless], &limits), ["broken: a line is longer than header_bytes_max"]);
+    let longest =
+        format!("{}a: {}\r\nl: 0\r\n\r\n", "OPTIONS sip:a@b SIP/2.0\r\n", "b".repeat(197));
+    let single: Vec<&[u8]> = longest.as_bytes().chunks(1).collect();
+    assert_eq!(read(&single, &limits), [longest.clone()]);
     let many = [start.clone(), b"a: b\r\n".repeat(13)].concat();
     let too_many = "broken: the head is larger than header_bytes_max or headers_max";
     assert_eq!(read(&[&many], &limits), [too_many]);

@@ -31,3 +31,8 @@ fn the_corpus_of_credentials_holds() {
 fn the_corpus_of_addresses_holds() {
     assert!(replay("uri", checks::uri) >= 20);
 }
+
+#[test]
+fn the_corpus_of_streams_holds() {
+    assert!(replay("stream", checks::stream) >= 3);
+}

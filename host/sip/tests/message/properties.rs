@@ -156,12 +156,14 @@ proptest! {
         checks::sdp(&data);
         checks::uri(&data);
         checks::digest(&data);
+        checks::stream(&data);
     }
 
     #[test]
     fn any_pieces_are_read_refused_or_dropped(pieces in vec(select(&PIECES[..]), 0..60)) {
         let text = pieces.concat();
         checks::message(text.as_bytes());
+        checks::stream(text.as_bytes());
         checks::message(format!("{}{text}\r\n\r\n", crate::support::options("").trim_end()).as_bytes());
         checks::sdp(format!("v=0\r\n{text}").as_bytes());
         checks::uri(text.as_bytes());
