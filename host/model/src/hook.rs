@@ -7,9 +7,15 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock};
 
+mod amendment;
+
+pub use amendment::{Amended, Amendment, Dialled};
+
 /// A named station in the life of a call where plugins decide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Hook {
+    /// What was dialled, in the form that routing understands.
+    DialPlan,
     /// Where does a new call go?
     Route,
     /// A target failed: what now?
@@ -18,11 +24,12 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order they come up in a call.
-    pub const ALL: [Self; 2] = [Self::Route, Self::RouteOnFailure];
+    pub const ALL: [Self; 3] = [Self::DialPlan, Self::Route, Self::RouteOnFailure];
 
     /// The hook's name in manifests, metrics and the journal.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::DialPlan => "dial-plan",
             Self::Route => "route",
             Self::RouteOnFailure => "route-on-failure",
         }
@@ -56,6 +63,7 @@ impl Question {
     /// The hook this question belongs to.
     pub const fn hook(&self) -> Hook {
         match self.ask {
+            Ask::DialPlan => Hook::DialPlan,
             Ask::Route => Hook::Route,
             Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
         }
@@ -65,7 +73,10 @@ impl Question {
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
-    /// Hook `route`: a new call, no target tried yet.
+    /// Hook `dial-plan` by itself. A switch never asks it: the plugins of this hook are asked on the way to `route`.
+    DialPlan,
+    /// Hook `route`: a new call, no target tried yet. Unless it is an emergency the plugins of `dial-plan` are asked first, and
+    /// those of `route` see what they rewrote.
     Route,
     /// Hook `route-on-failure`: the last of `attempts` just failed.
     RouteOnFailure {
@@ -89,10 +100,18 @@ pub struct CallFacts {
     pub ingress: String,
     /// Where the INVITE came from.
     pub source: SocketAddr,
-    /// From.
+    /// Who the caller has proved to be; `None` for a caller that was not asked to.
+    pub identity: Option<Aor>,
+    /// From, as the dial plan left it.
     pub caller: Party,
-    /// The Request-URI: who is called.
+    /// Who is called: the Request-URI, as the dial plan left it.
     pub callee: Party,
+    /// Both parties as the INVITE named them; `None` while nothing was rewritten.
+    pub dialled: Option<Box<Dialled>>,
+    /// What the plugins of `dial-plan` noted for those of `route`: names, each once, with values.
+    pub labels: Vec<(String, String)>,
+    /// Whether the host knows the number as one of an emergency service. No plugin is asked to rewrite it.
+    pub emergency: bool,
     /// The header fields of the INVITE, read on demand.
     pub headers: HeaderBlock,
 }
@@ -167,6 +186,8 @@ pub struct Answer {
     pub id: QuestionId,
     /// What to do.
     pub verdict: Verdict,
+    /// What the plugins of `dial-plan` made of the call, when they were asked on the way to `route`.
+    pub amended: Option<Box<Amended>>,
     /// Pin the call to this. `None` only when no plugin platform stands behind the switch (in tests).
     pub pin: Option<GenerationToken>,
     /// Who decided, why, and what it cost.
@@ -200,6 +221,13 @@ pub struct Decision {
     pub reasons: Vec<Reason>,
 }
 
+impl Decision {
+    /// A decision with no steps yet, and room for so many.
+    pub fn of(hook: Hook, steps_max: usize) -> Self {
+        Self { hook, decided_by: None, steps: Vec::with_capacity(steps_max), reasons: Vec::new() }
+    }
+}
+
 /// One generation asked within a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -216,6 +244,8 @@ pub struct Step {
 pub enum StepOutcome {
     /// It left the decision to the next.
     Passed,
+    /// It rewrote something and left the decision to the next.
+    Amended,
     /// Its verdict stands.
     Decided,
     /// It broke a limit, trapped or answered nonsense; the decision went to the next.

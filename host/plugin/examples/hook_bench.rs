@@ -135,8 +135,12 @@ fn question(callee: &str) -> (Question, Moment) {
         tenant: "default".into(),
         ingress: "lan".into(),
         source: ([192, 0, 2, 10], 5060).into(),
+        identity: None,
         caller: party("2001"),
         callee: party(callee),
+        dialled: None,
+        labels: Vec::new(),
+        emergency: false,
         headers: HeaderBlock::from_pairs(names.iter().map(|name| (name.as_str(), "some value"))),
     };
     let question =

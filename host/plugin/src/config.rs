@@ -89,6 +89,10 @@ pub struct AnswerLimits {
     pub targets_max: usize,
     /// Bytes of an address-of-record or URI. Default 512.
     pub value_bytes_max: usize,
+    /// Bytes of a number, display name, label name or label value that a plugin of `dial-plan` gives. Default 128.
+    pub number_bytes_max: usize,
+    /// Labels of one call, over all its plugins. Default 32.
+    pub labels_max: usize,
     /// How long one target may be told to ring. Default one hour.
     pub ring_max: Duration,
     /// Reasons; those beyond are dropped. Default 16.
@@ -104,6 +108,8 @@ impl Default for AnswerLimits {
         Self {
             targets_max: 64,
             value_bytes_max: 512,
+            number_bytes_max: 128,
+            labels_max: 32,
             ring_max: Duration::from_secs(3600),
             reasons_max: 16,
             code_bytes_max: 64,

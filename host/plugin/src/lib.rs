@@ -14,11 +14,13 @@
 //! [`Verdict::BuiltIn`](model::hook::Verdict::BuiltIn).
 
 pub mod alloc;
+mod amendment;
 mod body;
 mod config;
 mod contain;
 mod cpu;
 mod diagnostic;
+mod facts;
 mod generation;
 mod host;
 mod manifest;

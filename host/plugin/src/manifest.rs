@@ -39,11 +39,14 @@ impl Default for Grants {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Vector {
+    /// The hook that is asked: `dial-plan`, or `route` when absent.
+    pub(crate) hook: Option<String>,
     /// The Request-URI: `sip:user@host`.
     pub(crate) callee: String,
     /// From; `sip:self-test@jackfield.invalid` when absent.
     pub(crate) caller: Option<String>,
-    /// `pass`, `refuse 404`, or targets separated by blanks: `aor:2000@example.com uri:sip:192.0.2.1`.
+    /// `pass`, `refuse 404`, or of `route` targets separated by blanks: `aor:2000@example.com uri:sip:192.0.2.1`, and of
+    /// `dial-plan` what is rewritten: `callee:sip:+4312345@example.com caller:sip:+4311@example.com label:class=national`.
     pub(crate) expect: String,
 }
 
@@ -58,10 +61,14 @@ impl Manifest {
             }
         })?;
         let hooks = raw.hooks.map(|hooks| {
-            [(Hook::Route, hooks.route), (Hook::RouteOnFailure, hooks.route_on_failure)]
-                .into_iter()
-                .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
-                .collect()
+            [
+                (Hook::DialPlan, hooks.dial_plan),
+                (Hook::Route, hooks.route),
+                (Hook::RouteOnFailure, hooks.route_on_failure),
+            ]
+            .into_iter()
+            .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
+            .collect()
         });
         Ok(Self {
             id: raw.id,
@@ -112,6 +119,7 @@ enum RawKind {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct RawHooks {
+    dial_plan: Option<RawHook>,
     route: Option<RawHook>,
     route_on_failure: Option<RawHook>,
 }

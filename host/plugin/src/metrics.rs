@@ -37,7 +37,10 @@ impl Metrics {
         let counters = &self.hooks[index(hook)];
         counters.calls.fetch_add(1, Ordering::Relaxed);
         match outcome {
-            StepOutcome::Decided => counters.decided.fetch_add(1, Ordering::Relaxed),
+            // A plugin that rewrote something did its work as much as one that decided.
+            StepOutcome::Decided | StepOutcome::Amended => {
+                counters.decided.fetch_add(1, Ordering::Relaxed)
+            }
             StepOutcome::Passed => counters.passed.fetch_add(1, Ordering::Relaxed),
             StepOutcome::Failed(failure) => {
                 counters.failures[kind_index(failure.kind)].fetch_add(1, Ordering::Relaxed)
@@ -68,8 +71,9 @@ impl Metrics {
 /// The place of a hook in arrays with one element a hook.
 pub(crate) const fn index(hook: Hook) -> usize {
     match hook {
-        Hook::Route => 0,
-        Hook::RouteOnFailure => 1,
+        Hook::DialPlan => 0,
+        Hook::Route => 1,
+        Hook::RouteOnFailure => 2,
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) fn question(hook: Hook) -> Question {
     let callee = party("2000", HOST);
     let target = |user| Target { to: Destination::Aor(Aor::new(user, HOST)), ring: None };
     let ask = match hook {
+        Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,
         Hook::RouteOnFailure => Ask::RouteOnFailure {
             attempts: vec![Attempt {
@@ -36,8 +37,12 @@ pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
         tenant: "default".into(),
         ingress: "self-test".into(),
         source: SocketAddr::from(([127, 0, 0, 1], 5060)),
+        identity: None,
         caller,
         callee,
+        dialled: None,
+        labels: Vec::new(),
+        emergency: false,
         headers: HeaderBlock::from_pairs([("Subject", "self-test"), ("User-Agent", "Jackfield")]),
     };
     Question { id: QuestionId(0), call: Arc::new(facts), ask, pin: None }

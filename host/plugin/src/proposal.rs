@@ -3,12 +3,12 @@ use std::time::Duration;
 use model::{
     Aor,
     hook::{
-        Ask, Destination, Failure, FailureKind, Hook, MediaMode, Plan, Question, Reason, Target,
-        Verdict,
+        Amendment, Destination, Failure, FailureKind, Hook, MediaMode, Plan, Question, Reason,
+        Target, Verdict,
     },
 };
 
-use crate::AnswerLimits;
+use crate::{AnswerLimits, amendment::ProposedAmendment};
 
 /// What a plugin answered, before the host looked at it. Both engines speak this, so both are held to the same rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub(crate) struct Proposal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Proposed {
     Pass,
+    Amend(ProposedAmendment),
     Plan { targets: Vec<ProposedTarget>, media: Option<String> },
     Proceed,
     Refuse(i64),
@@ -33,11 +34,22 @@ pub(crate) struct ProposedTarget {
     pub(crate) ring_ms: u64,
 }
 
-/// A verdict the host can act on: `None` leaves the decision to the next plugin.
+/// An answer the host can act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Checked {
-    pub(crate) verdict: Option<Verdict>,
+    pub(crate) ruling: Ruling,
     pub(crate) reasons: Vec<Reason>,
+}
+
+/// What becomes of the decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    /// The next plugin is asked.
+    Pass,
+    /// This is changed and the next plugin is asked.
+    Amend(Amendment),
+    /// This stands.
+    Decide(Verdict),
 }
 
 impl Proposal {
@@ -51,38 +63,57 @@ impl Proposal {
         question: &Question,
         limits: &AnswerLimits,
     ) -> Result<Checked, Failure> {
-        let verdict = match self.verdict {
-            Proposed::Pass => None,
-            Proposed::Plan { targets, media } => {
-                Some(Verdict::Plan(Plan { targets: plan(targets, limits)?, media: mode(media)? }))
+        let hook = question.hook();
+        let ruling = match (self.verdict, hook) {
+            (Proposed::Pass, _) => Ruling::Pass,
+            (Proposed::Amend(amendment), Hook::DialPlan) => {
+                Ruling::Amend(amendment.check(&question.call, limits)?)
             }
-            Proposed::Proceed => match question.ask {
-                Ask::Route => {
-                    return Err(bad("`proceed` answers route-on-failure, not route; use pass"));
-                }
-                Ask::RouteOnFailure { .. } => Some(Verdict::Continue),
-            },
-            Proposed::Refuse(status) => match u16::try_from(status) {
-                Ok(status @ 400..=699) => Some(Verdict::Refuse(status)),
-                Ok(_) | Err(_) => {
-                    return Err(bad(format!("refuse takes a status of 400 to 699, not {status}")));
-                }
-            },
+            (Proposed::Plan { targets, media }, Hook::Route | Hook::RouteOnFailure) => {
+                let targets = plan(targets, limits)?;
+                Ruling::Decide(Verdict::Plan(Plan { targets, media: mode(media)? }))
+            }
+            (Proposed::Proceed, Hook::RouteOnFailure) => Ruling::Decide(Verdict::Continue),
+            (Proposed::Refuse(status), _) => Ruling::Decide(Verdict::Refuse(refusal(status)?)),
+            (other @ (Proposed::Amend(_) | Proposed::Plan { .. } | Proposed::Proceed), _) => {
+                return Err(no_verdict(hook, other.name()));
+            }
         };
-        Ok(Checked { verdict, reasons: reasons(self.reasons, limits) })
+        Ok(Checked { ruling, reasons: reasons(self.reasons, limits) })
+    }
+}
+
+impl Proposed {
+    /// What a script calls it.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Pass => "pass()",
+            Self::Amend(_) => "rewrite()",
+            Self::Plan { .. } => "plan(…)",
+            Self::Proceed => "proceed()",
+            Self::Refuse(_) => "refuse(…)",
+        }
+    }
+}
+
+fn refusal(status: i64) -> Result<u16, Failure> {
+    match u16::try_from(status) {
+        Ok(status @ 400..=699) => Ok(status),
+        Ok(_) | Err(_) => Err(bad(format!("refuse takes a status of 400 to 699, not {status}"))),
     }
 }
 
 /// A bad answer to `hook`, in words.
 pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
     let hint = match hook {
+        Hook::DialPlan => "pass(), rewrite(…) or refuse(…)",
         Hook::Route => "pass(), plan(…) or refuse(…)",
         Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
     };
     bad(format!("{hook} gave {got} where a verdict belongs; end every path with {hint}"))
 }
 
-fn bad(detail: impl Into<String>) -> Failure {
+pub(crate) fn bad(detail: impl Into<String>) -> Failure {
     Failure { kind: FailureKind::BadAnswer, detail: detail.into() }
 }
 
@@ -187,7 +218,7 @@ pub(crate) fn clean(mut text: String, bytes_max: usize) -> String {
     text
 }
 
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     const SHOWN_BYTES_MAX: usize = 80;
     clean(text.to_owned(), SHOWN_BYTES_MAX)
 }

@@ -37,7 +37,7 @@ fn a_sound_plan_passes_the_check() {
         },
     ];
     let plan = Plan { targets, media: MediaMode::Default };
-    assert_eq!(checked.unwrap().verdict, Some(Verdict::Plan(plan)));
+    assert_eq!(checked.unwrap().ruling, Ruling::Decide(Verdict::Plan(plan)));
 }
 
 #[test]
@@ -82,14 +82,14 @@ fn a_refusal_has_a_final_status_of_failure() {
     for status in [400, 699] {
         let proposal = Proposal { verdict: Proposed::Refuse(status), reasons: Vec::new() };
         let expected = u16::try_from(status).unwrap();
-        assert_eq!(check(proposal).unwrap().verdict, Some(Verdict::Refuse(expected)));
+        assert_eq!(check(proposal).unwrap().ruling, Ruling::Decide(Verdict::Refuse(expected)));
     }
 }
 
 #[test]
 fn only_a_failure_can_be_proceeded_from() {
     let proceed = Proposal { verdict: Proposed::Proceed, reasons: Vec::new() };
-    assert_eq!(check(proceed.clone()).unwrap().verdict, Some(Verdict::Continue));
+    assert_eq!(check(proceed.clone()).unwrap().ruling, Ruling::Decide(Verdict::Continue));
     let failure = proceed.check(&question(Hook::Route), &AnswerLimits::default()).unwrap_err();
     assert!(failure.detail.contains("use pass"), "{}", failure.detail);
 }

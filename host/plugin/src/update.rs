@@ -4,19 +4,20 @@ use std::{sync::Arc, time::Instant};
 
 use model::{
     Digest, GenerationRef,
-    hook::{Ask, Destination, Failure, Hook, Party, Question, Verdict},
+    hook::{Ask, Destination, Failure, Hook, Question, Verdict},
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     Diagnostic, Kind, PluginHost, Reloaded, Source,
+    amendment::party_of_uri,
     body::Body,
     contain::contained,
     generation::Generation,
     host::Installed,
     manifest::{PRIORITY_DEFAULT, Vector},
     probe,
-    proposal::Checked,
+    proposal::{Checked, Ruling},
     script::Script,
     settings::Settings,
     source::Bundle,
@@ -192,20 +193,29 @@ impl PluginHost {
         let refused = |reason: String, help: &str| {
             Diagnostic::new(&bundle.manifest_file, format!("vector {number}: {reason}"), help)
         };
-        if !body.answers(Hook::Route) {
-            return Err(refused("the plugin does not answer route".into(), "remove the vector"));
+        let (hook, ask) = match vector.hook.as_deref() {
+            None | Some("route") => (Hook::Route, Ask::Route),
+            Some("dial-plan") => (Hook::DialPlan, Ask::DialPlan),
+            Some(other) => {
+                let reason = format!("hook `{}` has no vectors", other.escape_debug());
+                return Err(refused(reason, "write route or dial-plan"));
+            }
+        };
+        if !body.answers(hook) {
+            let reason = format!("the plugin does not answer {hook}");
+            return Err(refused(reason, "remove the vector, or name the hook it is for"));
         }
         let address = |uri: &str| {
-            party(uri).ok_or_else(|| {
+            party_of_uri(uri).ok_or_else(|| {
                 refused(format!("`{}` is no address", uri.escape_debug()), "write sip:user@host")
             })
         };
         let callee = address(&vector.callee)?;
         let caller =
             address(vector.caller.as_deref().unwrap_or("sip:self-test@jackfield.invalid"))?;
-        let question = probe::about(callee, caller, Ask::Route);
+        let question = probe::about(callee, caller, ask);
         let got = match self.try_out(body, &question) {
-            Ok(checked) => shown(checked.verdict.as_ref()),
+            Ok(checked) => shown(&checked.ruling),
             Err(failure) => format!("{} ({})", failure.detail, failure.kind.name()),
         };
         if got == vector.expect.split_whitespace().collect::<Vec<_>>().join(" ") {
@@ -230,8 +240,8 @@ fn hooks(bundle: &Bundle, body: &dyn Body) -> Result<Vec<(Hook, i32)>, Diagnosti
     let Some(listed) = &bundle.manifest.hooks else {
         let hooks: Vec<_> = answered().map(|hook| (hook, PRIORITY_DEFAULT)).collect();
         if hooks.is_empty() {
-            let help =
-                "export jackfield:plugin/route@1.0.0 or jackfield:plugin/route-on-failure@1.0.0";
+            let names = Hook::ALL.map(|hook| format!("jackfield:plugin/{hook}@1.0.0"));
+            let help = format!("export one of {}", names.join(", "));
             return Err(Diagnostic::new(&bundle.code_file, "the plugin answers no hook", help));
         }
         return Ok(hooks);
@@ -262,19 +272,20 @@ fn place(diagnostic: Diagnostic, failure: &Failure, file: &str) -> Diagnostic {
     diagnostic.at(line, column)
 }
 
-fn party(uri: &str) -> Option<Party> {
-    let rest = uri.strip_prefix("sip:").or_else(|| uri.strip_prefix("sips:"))?;
-    let (user, host) = rest.rsplit_once('@')?;
-    Some(Party { uri: uri.to_owned(), ..probe::party(user, host) })
-}
-
-/// A verdict as vectors write it.
-fn shown(verdict: Option<&Verdict>) -> String {
-    match verdict {
-        None => "pass".into(),
-        Some(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
-        Some(Verdict::Refuse(status)) => format!("refuse {status}"),
-        Some(Verdict::Plan(plan)) => {
+/// A ruling as vectors write it.
+fn shown(ruling: &Ruling) -> String {
+    match ruling {
+        Ruling::Pass => "pass".into(),
+        Ruling::Amend(amendment) => {
+            let callee = amendment.callee.iter().map(|to| format!("callee:{}", to.uri));
+            let caller = amendment.caller.iter().map(|to| format!("caller:{}", to.uri));
+            let labels =
+                amendment.labels.iter().map(|(name, value)| format!("label:{name}={value}"));
+            callee.chain(caller).chain(labels).collect::<Vec<_>>().join(" ")
+        }
+        Ruling::Decide(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
+        Ruling::Decide(Verdict::Refuse(status)) => format!("refuse {status}"),
+        Ruling::Decide(Verdict::Plan(plan)) => {
             let targets = plan.targets.iter().map(|target| match &target.to {
                 Destination::Aor(aor) => format!("aor:{aor}"),
                 Destination::Uri(uri) => format!("uri:{uri}"),

@@ -7,16 +7,20 @@ use std::{
 
 use model::{
     Moment,
-    hook::{Answer, Decision, Failure, FailureKind, Question, Reason, Step, StepOutcome, Verdict},
+    hook::{
+        Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Question, Reason, Step,
+        StepOutcome, Verdict,
+    },
 };
 
 use crate::{
     PluginHost,
+    amendment::told,
     body::{Instance, failure},
     contain::contained,
     generation::Generation,
     metrics::nanos,
-    proposal::Checked,
+    proposal::{Checked, Ruling},
     tables::HookTable,
     ticker::Slot,
 };
@@ -58,12 +62,77 @@ impl Worker {
         self.sweep();
         let tables = self.host.tables.load();
         let (table, is_pinned) = tables.pick(question.pin.as_ref());
-        let (verdict, mut decision) = self.decide(table, question, moment);
+        let pin = Some(table.token.clone());
+        let (verdict, amended, mut decision) = self.answer_from(table, question, moment);
         if !is_pinned {
             let text = "the plugins this call began with were dropped (generations_max); the current ones were asked";
             decision.reasons.insert(0, Reason { code: "unpinned".into(), text: text.into() });
         }
-        Answer { id: question.id, verdict, pin: Some(table.token.clone()), decision }
+        Answer { id: question.id, verdict, amended, pin, decision }
+    }
+
+    /// A new call goes through the chain of `dial-plan`, where there is one, before that of `route`.
+    fn answer_from(
+        &mut self,
+        table: &HookTable,
+        question: &Question,
+        moment: Moment,
+    ) -> (Verdict, Option<Box<Amended>>, Decision) {
+        let is_dialled = match question.ask {
+            Ask::DialPlan => true,
+            Ask::Route => !question.call.emergency && !table.chain(Hook::DialPlan).is_empty(),
+            Ask::RouteOnFailure { .. } => false,
+        };
+        if !is_dialled {
+            let (verdict, decision) = self.decide(table, question, moment);
+            return (verdict, None, decision);
+        }
+        let (refused, amended) = self.rewrite(table, question, moment);
+        match (refused, &question.ask) {
+            (Some(verdict), _) => (verdict, None, amended.decision),
+            (None, Ask::Route) => {
+                let question = Question { call: Arc::clone(&amended.facts), ..question.clone() };
+                let (verdict, decision) = self.decide(table, &question, moment);
+                (verdict, Some(Box::new(amended)), decision)
+            }
+            (None, Ask::DialPlan | Ask::RouteOnFailure { .. }) => {
+                let decision = amended.decision.clone();
+                (Verdict::BuiltIn, Some(Box::new(amended)), decision)
+            }
+        }
+    }
+
+    /// Asks the chain of `dial-plan`, each plugin seeing what those before it rewrote, until one refuses the call.
+    fn rewrite(
+        &mut self,
+        table: &HookTable,
+        question: &Question,
+        moment: Moment,
+    ) -> (Option<Verdict>, Amended) {
+        let limits = self.host.config.answer;
+        let chain = table.chain(Hook::DialPlan);
+        let mut question = Question { ask: Ask::DialPlan, ..question.clone() };
+        let mut decision = Decision::of(Hook::DialPlan, chain.len());
+        for generation in chain {
+            let (checked, step) = self.step(generation, &question, moment);
+            decision.steps.push(step);
+            let Some(Checked { ruling, reasons }) = checked else { continue };
+            match ruling {
+                Ruling::Pass => {}
+                Ruling::Amend(amendment) => {
+                    decision.decided_by = Some(generation.reference.clone());
+                    decision.reasons.extend(reasons);
+                    decision.reasons.extend(told(&question.call, &amendment, &limits));
+                    Arc::make_mut(&mut question.call).amend(amendment);
+                }
+                Ruling::Decide(verdict) => {
+                    decision.decided_by = Some(generation.reference.clone());
+                    decision.reasons.extend(reasons);
+                    return (Some(verdict), Amended { facts: question.call, decision });
+                }
+            }
+        }
+        (None, Amended { facts: question.call, decision })
     }
 
     /// Drops instances of generations that no table holds. [`answer`](Self::answer) does it by itself; a worker that is idle
@@ -84,12 +153,11 @@ impl Worker {
     ) -> (Verdict, Decision) {
         let hook = question.hook();
         let chain = table.chain(hook);
-        let steps = Vec::with_capacity(chain.len());
-        let mut decision = Decision { hook, decided_by: None, steps, reasons: Vec::new() };
+        let mut decision = Decision::of(hook, chain.len());
         for generation in chain {
             let (checked, step) = self.step(generation, question, moment);
             decision.steps.push(step);
-            if let Some(Checked { verdict: Some(verdict), reasons }) = checked {
+            if let Some(Checked { ruling: Ruling::Decide(verdict), reasons }) = checked {
                 decision.decided_by = Some(generation.reference.clone());
                 decision.reasons = reasons;
                 return (verdict, decision);
@@ -123,8 +191,9 @@ impl Worker {
         };
         let took_ns = nanos(started.elapsed());
         let outcome = match &result {
-            Ok(Checked { verdict: Some(_), .. }) => StepOutcome::Decided,
-            Ok(Checked { verdict: None, .. }) => StepOutcome::Passed,
+            Ok(Checked { ruling: Ruling::Decide(_), .. }) => StepOutcome::Decided,
+            Ok(Checked { ruling: Ruling::Amend(_), .. }) => StepOutcome::Amended,
+            Ok(Checked { ruling: Ruling::Pass, .. }) => StepOutcome::Passed,
             Err(failure) => StepOutcome::Failed(failure.clone()),
         };
         generation.metrics.count(hook, &outcome, took_ns);

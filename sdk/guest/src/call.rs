@@ -41,4 +41,34 @@ impl Call {
     pub fn headers(&self, name: &str) -> Vec<String> {
         host::headers(name)
     }
+
+    /// Who the caller has proved to be, as `user@host`; `None` for one that was not asked to.
+    pub fn identity(&self) -> Option<String> {
+        host::fact("identity")
+    }
+
+    /// The user part of the Request-URI as the caller dialled it, before any dial plan.
+    pub fn dialled(&self) -> String {
+        host::fact("dialled-user").unwrap_or_else(|| self.callee.user.clone())
+    }
+
+    /// The user part of From as the caller sent it, before any dial plan.
+    pub fn calling(&self) -> String {
+        host::fact("calling-user").unwrap_or_else(|| self.caller.user.clone())
+    }
+
+    /// Whether the switch knows the number as one of an emergency service.
+    pub fn is_emergency(&self) -> bool {
+        host::fact("emergency").as_deref() == Some("true")
+    }
+
+    /// The value of a label that a plugin of `dial-plan` set.
+    pub fn label(&self, name: &str) -> Option<String> {
+        self.labels().into_iter().find(|(have, _)| have == name).map(|(_, value)| value)
+    }
+
+    /// Every label that plugins of `dial-plan` set.
+    pub fn labels(&self) -> Vec<(String, String)> {
+        host::labels()
+    }
 }

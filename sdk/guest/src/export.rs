@@ -5,18 +5,45 @@
 use std::{marker::PhantomData, panic, process, time::Duration};
 
 use crate::bindings::{
-    exports::jackfield::plugin::{route, route_on_failure},
-    jackfield::plugin::types,
+    dial_plan::exports::jackfield::plugin::dial_plan, imports::jackfield::plugin::types,
+    route::exports::jackfield::plugin::route,
+    route_on_failure::exports::jackfield::plugin::route_on_failure,
 };
 use crate::{
     Attempt, Config, Destination, Failure, Level, Media, Plan, Plugin, Reason, Target, Verdict,
-    log, text,
+    log, rewrite::Outcome, text,
 };
 
-/// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin).
+/// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
+/// colon the hooks it answers. The host asks no others, so a hook that is written but not named
+/// here is never called.
+///
+/// ```
+/// use jackfield_guest::{Call, Plugin, Rewrite, register_plugin};
+///
+/// #[derive(Default)]
+/// struct Outside;
+///
+/// impl Plugin for Outside {
+///     fn dial_plan(&self, call: &Call) -> Rewrite {
+///         match call.callee.user.strip_prefix("9") {
+///             Some(number) => Rewrite::callee(number).because("outside", "9 gets a line"),
+///             None => Rewrite::pass(),
+///         }
+///     }
+/// }
+///
+/// register_plugin!(Outside: dial_plan);
+/// # fn main() {}
+/// ```
+///
+/// Without a list it answers `route` and `route_on_failure`.
 #[macro_export]
 macro_rules! register_plugin {
     ($plugin:ty) => {
+        $crate::register_plugin!($plugin: route, route_on_failure);
+    };
+    ($plugin:ty: $($hook:ident),+ $(,)?) => {
         const _: () = {
             ::std::thread_local! {
                 static PLUGIN: ::std::cell::OnceCell<$plugin> =
@@ -33,7 +60,9 @@ macro_rules! register_plugin {
             #[cfg(target_arch = "wasm32")]
             const _: () = {
                 type Exported = $crate::export::Exported<$plugin>;
-        $crate::bindings::export!(Exported with_types_in $crate::bindings);
+                $($crate::bindings::$hook::export!(
+                    Exported with_types_in $crate::bindings::$hook
+                );)+
             };
         };
     };
@@ -63,6 +92,24 @@ pub fn start<P: Plugin>() -> P {
         process::abort();
     }
     plugin
+}
+
+impl<P: Registered> dial_plan::Guest for Exported<P> {
+    fn decide(call: types::CallFacts) -> (dial_plan::Verdict, Vec<Reason>) {
+        let rewrite = P::with(|plugin| plugin.dial_plan(&call));
+        let verdict = match rewrite.outcome {
+            Outcome::Pass => dial_plan::Verdict::Pass,
+            Outcome::Refuse(status) => dial_plan::Verdict::Refuse(status),
+            Outcome::Amend(amend) => dial_plan::Verdict::Amend(dial_plan::Amendment {
+                callee: amend.callee,
+                caller: amend.caller,
+                caller_name: amend.caller_name,
+                labels: amend.labels,
+                attrs: Vec::new(),
+            }),
+        };
+        (verdict, rewrite.reasons)
+    }
 }
 
 impl<P: Registered> route::Guest for Exported<P> {

@@ -16,7 +16,7 @@ pub enum Level {
 #[cfg(target_arch = "wasm32")]
 mod imports {
     use super::Level;
-    use crate::bindings::jackfield::plugin::{logging, snapshot, types};
+    use crate::bindings::imports::jackfield::plugin::{logging, snapshot, types};
 
     pub(crate) fn headers(name: &str) -> Vec<String> {
         snapshot::header(name)
@@ -24,6 +24,14 @@ mod imports {
 
     pub(crate) fn config(key: &str) -> Option<String> {
         snapshot::config(key)
+    }
+
+    pub(crate) fn fact(name: &str) -> Option<String> {
+        snapshot::fact(name)
+    }
+
+    pub(crate) fn labels() -> Vec<(String, String)> {
+        snapshot::labels()
     }
 
     /// Writes a line to the switch's log, under the plugin's name. The host limits how many lines
@@ -43,4 +51,4 @@ mod imports {
 use crate::testing as imports;
 
 pub use imports::log;
-pub(crate) use imports::{config, headers};
+pub(crate) use imports::{config, fact, headers, labels};

@@ -39,16 +39,20 @@ mod config;
 pub mod export;
 mod host;
 mod plugin;
+mod rewrite;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod value;
 
 pub use answer::{Answer, Destination, Media, Plan, Target, Verdict, aor, uri};
-pub use bindings::jackfield::plugin::types::{CallFacts as Call, LocalTime, Party, Reason};
+pub use bindings::imports::jackfield::plugin::types::{
+    CallFacts as Call, LocalTime, Party, Reason,
+};
 pub use call::{Attempt, Failure};
 pub use config::{Config, config};
 pub use host::{Level, log};
 pub use plugin::Plugin;
+pub use rewrite::{Amend, Outcome, Rewrite};
 pub use value::Value;
 
 /// Joins parts into a text, without the code that `format!` brings into a plugin: 5 KB of it.

@@ -1,6 +1,7 @@
-use crate::{Answer, Call, Config, Failure};
+use crate::{Answer, Call, Config, Failure, Rewrite};
 
-/// What an author writes: one function a hook, each answering [`Answer::pass`] unless written.
+/// What an author writes: one function a hook, each passing unless written. Those that are written are
+/// named in [`register_plugin!`](crate::register_plugin).
 ///
 /// The host calls them one at a time, so a plugin may keep a cache in a `Cell` or `RefCell`.
 pub trait Plugin: Default + 'static {
@@ -13,6 +14,13 @@ pub trait Plugin: Default + 'static {
     fn configure(&mut self, config: &Config) -> Result<(), String> {
         let _ = config;
         Ok(())
+    }
+
+    /// Hook `dial-plan`: what was dialled, in the form that routing understands? Asked before
+    /// `route`; each plugin sees what the one before it rewrote.
+    fn dial_plan(&self, call: &Call) -> Rewrite {
+        let _ = call;
+        Rewrite::pass()
     }
 
     /// Hook `route`: where does a new call go?

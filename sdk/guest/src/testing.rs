@@ -30,6 +30,8 @@ use crate::{Call, Config, Level, LocalTime, Party, Plugin};
 struct World {
     headers: Vec<(String, String)>,
     config: Vec<(String, String)>,
+    facts: Vec<(String, String)>,
+    labels: Vec<(String, String)>,
     log: Vec<(Level, String)>,
 }
 
@@ -37,7 +39,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-/// Forgets header fields, configuration and log.
+/// Forgets header fields, facts, labels, configuration and log.
 pub fn reset() {
     WORLD.with(|world| world.take());
 }
@@ -45,6 +47,16 @@ pub fn reset() {
 /// Adds a header field to the INVITE.
 pub fn add_header(name: &str, value: &str) {
     WORLD.with_borrow_mut(|world| world.headers.push((name.to_owned(), value.to_owned())));
+}
+
+/// Sets a fact that goes by name, such as `identity` or `dialled-user`.
+pub fn set_fact(name: &str, value: &str) {
+    WORLD.with_borrow_mut(|world| world.facts.push((name.to_owned(), value.to_owned())));
+}
+
+/// Sets a label, as a plugin of `dial-plan` would.
+pub fn set_label(name: &str, value: &str) {
+    WORLD.with_borrow_mut(|world| world.labels.push((name.to_owned(), value.to_owned())));
 }
 
 /// Sets a value of the configuration: a text as it is, a table or list as JSON.
@@ -124,6 +136,16 @@ pub(crate) fn headers(name: &str) -> Vec<String> {
         let named = world.headers.iter().filter(|(have, _)| have.eq_ignore_ascii_case(name));
         named.map(|(_, value)| value.clone()).collect()
     })
+}
+
+pub(crate) fn fact(name: &str) -> Option<String> {
+    WORLD.with_borrow(|world| {
+        world.facts.iter().rev().find(|(have, _)| have == name).map(|(_, value)| value.clone())
+    })
+}
+
+pub(crate) fn labels() -> Vec<(String, String)> {
+    WORLD.with_borrow(|world| world.labels.clone())
 }
 
 pub(crate) fn config(key: &str) -> Option<String> {

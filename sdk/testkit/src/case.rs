@@ -101,8 +101,12 @@ impl Case {
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
             source: ([192, 0, 2, 1], 5060).into(),
+            identity: None,
             caller: party(&self.caller),
             callee: party(&self.callee),
+            dialled: None,
+            labels: Vec::new(),
+            emergency: false,
             headers: HeaderBlock::from_pairs(
                 self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),

@@ -22,8 +22,12 @@ fn offered(conn: u64) -> Fact {
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
             source: ([192, 0, 2, 1], 5060).into(),
+            identity: None,
             caller: party("sip:1000@example.org"),
             callee: party("sip:2000@example.org"),
+            dialled: None,
+            labels: Vec::new(),
+            emergency: false,
             headers: HeaderBlock::default(),
         }),
     }

@@ -41,7 +41,7 @@ impl Instance for Run {
         let call = CallValue { facts: Arc::clone(&question.call), moment };
         begin();
         let answer = match &question.ask {
-            Ask::Route => self.call(hook, (call,)),
+            Ask::DialPlan | Ask::Route => self.call(hook, (call,)),
             Ask::RouteOnFailure { attempts, remaining } => {
                 let attempts = attempts.iter().map(|a| Dynamic::from(AttemptValue::from(a)));
                 let remaining = remaining.iter().map(|t| Dynamic::from(TargetValue::from(t)));

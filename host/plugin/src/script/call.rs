@@ -4,7 +4,7 @@ use model::{
     LocalTime, Moment,
     hook::{Attempt, CallFacts, Party},
 };
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString};
+use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
 
 use super::verdict::TargetValue;
 use crate::metrics::nanos;
@@ -27,6 +27,10 @@ struct PartyValue {
 enum End {
     Caller,
     Callee,
+    /// The called party as the INVITE named it.
+    Dialled,
+    /// The caller as the INVITE named it.
+    Calling,
 }
 
 /// The civil time of the question.
@@ -56,6 +60,8 @@ impl PartyValue {
         match self.end {
             End::Caller => &self.facts.caller,
             End::Callee => &self.facts.callee,
+            End::Dialled => self.facts.dialled_callee(),
+            End::Calling => self.facts.dialled_caller(),
         }
     }
 }
@@ -83,6 +89,19 @@ fn register_call(engine: &mut Engine) {
         .register_get("source_ip", |call: &mut CallValue| call.facts.source.ip().to_string())
         .register_get("caller", move |call: &mut CallValue| party(call, End::Caller))
         .register_get("callee", move |call: &mut CallValue| party(call, End::Callee))
+        .register_get("dialled", move |call: &mut CallValue| party(call, End::Dialled))
+        .register_get("calling", move |call: &mut CallValue| party(call, End::Calling))
+        .register_get("identity", |call: &mut CallValue| {
+            call.facts
+                .identity
+                .as_ref()
+                .map_or_else(ImmutableString::new, |aor| string(aor.as_str()))
+        })
+        .register_get("emergency", |call: &mut CallValue| call.facts.emergency)
+        .register_get("labels", |call: &mut CallValue| labels(&call.facts))
+        .register_fn("label", |call: &mut CallValue, name: &str| {
+            call.facts.label(name).map_or_else(ImmutableString::new, string)
+        })
         .register_get("at_ms", |call: &mut CallValue| saturated(call.moment.at_ms))
         .register_get("local", |call: &mut CallValue| LocalValue(call.moment.local))
         .register_fn("header", |call: &mut CallValue, name: &str| {
@@ -98,6 +117,11 @@ fn register_call(engine: &mut Engine) {
         .register_fn("has_header", |call: &mut CallValue, name: &str| {
             call.facts.headers.get(name).next().is_some()
         });
+}
+
+fn labels(facts: &CallFacts) -> Map {
+    let labels = facts.labels.iter();
+    labels.map(|(name, value)| (name.as_str().into(), Dynamic::from(string(value)))).collect()
 }
 
 fn register_party(engine: &mut Engine) {

@@ -15,6 +15,7 @@ const CONFIG: &str = "config";
 /// The function behind each hook, and what it takes.
 pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) {
     match hook {
+        Hook::DialPlan => ("dial_plan", 1, "fn dial_plan(call)"),
         Hook::Route => ("route", 1, "fn route(call)"),
         Hook::RouteOnFailure => {
             ("route_on_failure", 3, "fn route_on_failure(call, attempts, remaining)")
@@ -124,8 +125,7 @@ fn hooks(ast: &AST, text: &str, file: &str) -> Result<Vec<Hook>, Diagnostic> {
         hooks.push(hook);
     }
     if hooks.is_empty() {
-        let help =
-            format!("write {} or {}", function(Hook::Route).2, function(Hook::RouteOnFailure).2);
+        let help = format!("write {}", Hook::ALL.map(|hook| function(hook).2).join(" or "));
         return Err(Diagnostic::new(file, "the script answers no hook", help));
     }
     Ok(hooks)

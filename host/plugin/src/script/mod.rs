@@ -5,6 +5,7 @@ mod call;
 mod compile;
 mod engine;
 mod names;
+mod number;
 mod table;
 mod verdict;
 

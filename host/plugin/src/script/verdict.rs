@@ -2,6 +2,7 @@ use model::hook::{Destination, Reason, Target};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
 
 use crate::{
+    amendment::ProposedAmendment,
     metrics::nanos,
     proposal::{Proposal, Proposed, ProposedTarget},
 };
@@ -30,8 +31,23 @@ impl VerdictValue {
     fn with_media(mut self, mode: &str) -> Result<Self, Box<EvalAltResult>> {
         match &mut self.0.verdict {
             Proposed::Plan { media, .. } => *media = Some(mode.into()),
-            Proposed::Pass | Proposed::Proceed | Proposed::Refuse(_) => {
+            Proposed::Pass | Proposed::Amend(_) | Proposed::Proceed | Proposed::Refuse(_) => {
                 return Err(error(format!("only a plan can {mode} media")));
+            }
+        }
+        Ok(self)
+    }
+
+    /// Changes what a `rewrite` changes.
+    fn amend(
+        mut self,
+        what: &str,
+        change: impl FnOnce(&mut ProposedAmendment),
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Amend(amendment) => change(amendment),
+            Proposed::Pass | Proposed::Plan { .. } | Proposed::Proceed | Proposed::Refuse(_) => {
+                return Err(error(format!("only a rewrite has {what}; begin with rewrite()")));
             }
         }
         Ok(self)
@@ -56,6 +72,7 @@ impl From<&Target> for TargetValue {
 
 pub(crate) fn register(engine: &mut Engine) {
     register_targets(engine);
+    register_rewrite(engine);
     engine
         .register_type_with_name::<VerdictValue>("Verdict")
         .register_fn("pass", || VerdictValue::new(Proposed::Pass))
@@ -70,6 +87,28 @@ pub(crate) fn register(engine: &mut Engine) {
             verdict.because(code, text)
         })
         .register_fn("to_string", |verdict: VerdictValue| format!("{:?}", verdict.0.verdict));
+}
+
+fn register_rewrite(engine: &mut Engine) {
+    let rewrite = || VerdictValue::new(Proposed::Amend(ProposedAmendment::default()));
+    engine
+        .register_fn("rewrite", rewrite)
+        .register_fn("rewrite", move |callee: ImmutableString| {
+            rewrite().amend("a callee", |amendment| amendment.callee = Some(callee.into_owned()))
+        })
+        .register_fn("callee", |verdict: VerdictValue, to: ImmutableString| {
+            verdict.amend("a callee", |amendment| amendment.callee = Some(to.into_owned()))
+        })
+        .register_fn("caller", |verdict: VerdictValue, to: ImmutableString| {
+            verdict.amend("a caller", |amendment| amendment.caller = Some(to.into_owned()))
+        })
+        .register_fn("caller_name", |verdict: VerdictValue, name: ImmutableString| {
+            verdict.amend("a caller", |amendment| amendment.caller_name = Some(name.into_owned()))
+        })
+        .register_fn("label", |verdict: VerdictValue, name: &str, value: ImmutableString| {
+            let label = (name.to_owned(), value.into_owned());
+            verdict.amend("labels", |amendment| amendment.labels.push(label))
+        });
 }
 
 fn register_targets(engine: &mut Engine) {

@@ -3,6 +3,6 @@
 
 wasmtime::component::bindgen!({
     path: "../../sdk/wit/v1",
-    world: "plugin",
+    world: "every-hook",
     ownership: Borrowing { duplicate_if_necessary: true },
 });

@@ -9,12 +9,12 @@ use model::{
 };
 use wasmtime::{
     Store, UpdateDeadline,
-    component::{InstancePre, types::ComponentItem},
+    component::{Instance as LinkedInstance, InstancePre, types::ComponentItem},
 };
 
 use super::{
     Wasm,
-    bindings::exports::jackfield::plugin::{route, route_on_failure},
+    bindings::exports::jackfield::plugin::{dial_plan, route, route_on_failure},
     instance::{Guest, WasmInstance, ended},
     state::{Ended, Limiter, State},
 };
@@ -53,6 +53,7 @@ impl Drop for Counted {
 /// A compiled and linked component.
 pub(crate) struct Component {
     linked: InstancePre<State>,
+    dial_plan: Option<dial_plan::GuestIndices>,
     route: Option<route::GuestIndices>,
     route_on_failure: Option<route_on_failure::GuestIndices>,
     settings: Arc<Settings>,
@@ -90,6 +91,7 @@ impl Component {
             )
         })?;
         Ok(Self {
+            dial_plan: dial_plan::GuestIndices::new(&linked).ok(),
             route: route::GuestIndices::new(&linked).ok(),
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
             linked,
@@ -109,6 +111,23 @@ impl Component {
         }
         self.census.made.fetch_add(1, Ordering::Relaxed);
         Ok(counted)
+    }
+
+    /// The hooks that an instance exports.
+    fn guest(
+        &self,
+        store: &mut Store<State>,
+        instance: &LinkedInstance,
+    ) -> wasmtime::Result<Guest> {
+        let Self { dial_plan, route, route_on_failure, .. } = self;
+        Ok(Guest {
+            dial_plan: dial_plan.as_ref().map(|at| at.load(&mut *store, instance)).transpose()?,
+            route: route.as_ref().map(|at| at.load(&mut *store, instance)).transpose()?,
+            route_on_failure: route_on_failure
+                .as_ref()
+                .map(|at| at.load(&mut *store, instance))
+                .transpose()?,
+        })
     }
 
     fn store(&self) -> Store<State> {
@@ -134,6 +153,7 @@ impl Component {
 impl Body for Component {
     fn answers(&self, hook: Hook) -> bool {
         match hook {
+            Hook::DialPlan => self.dial_plan.is_some(),
             Hook::Route => self.route.is_some(),
             Hook::RouteOnFailure => self.route_on_failure.is_some(),
         }
@@ -146,15 +166,8 @@ impl Body for Component {
         let instance = self.linked.instantiate(&mut store);
         drop(in_guest);
         let instance = instance.map_err(|error| ended(&error, store.data_mut()))?;
-        let mut guest = Guest { route: None, route_on_failure: None };
-        if let Some(indices) = &self.route {
-            let loaded = indices.load(&mut store, &instance);
-            guest.route = Some(loaded.map_err(|error| ended(&error, store.data_mut()))?);
-        }
-        if let Some(indices) = &self.route_on_failure {
-            let loaded = indices.load(&mut store, &instance);
-            guest.route_on_failure = Some(loaded.map_err(|error| ended(&error, store.data_mut()))?);
-        }
+        let guest = self.guest(&mut store, &instance);
+        let guest = guest.map_err(|error| ended(&error, store.data_mut()))?;
         Ok(Box::new(WasmInstance::new(store, guest, Arc::clone(slot), counted)))
     }
 }

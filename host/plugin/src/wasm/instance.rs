@@ -11,6 +11,7 @@ use wasmtime::{Store, Trap};
 use super::{
     bindings::{
         exports::jackfield::plugin::{
+            dial_plan::{self, Verdict as DialPlanVerdict},
             route::{self, Verdict as RouteVerdict},
             route_on_failure::{self, Verdict as FailureVerdict},
         },
@@ -20,6 +21,7 @@ use super::{
     state::{Ended, State},
 };
 use crate::{
+    amendment::ProposedAmendment,
     body::{Instance, failure},
     metrics::nanos,
     proposal::{Proposal, Proposed, ProposedTarget, clean},
@@ -28,6 +30,7 @@ use crate::{
 
 /// The hooks an instance exports.
 pub(crate) struct Guest {
+    pub(crate) dial_plan: Option<dial_plan::Guest>,
     pub(crate) route: Option<route::Guest>,
     pub(crate) route_on_failure: Option<route_on_failure::Guest>,
 }
@@ -70,6 +73,10 @@ impl Instance for WasmInstance {
         let facts = facts(&question.call, moment, conn_id, source);
         let in_guest = slot.enter();
         let answer = match &question.ask {
+            Ask::DialPlan => {
+                let guest = guest.dial_plan.as_ref().ok_or_else(not_exported)?;
+                guest.call_decide(&mut *store, facts).map(from_dial_plan)
+            }
             Ask::Route => {
                 let guest = guest.route.as_ref().ok_or_else(not_exported)?;
                 guest.call_decide(&mut *store, facts).map(from_route)
@@ -176,6 +183,20 @@ fn target(target: &Target) -> wit::TargetParam<'_> {
         ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX),
         attrs: &[],
     }
+}
+
+fn from_dial_plan((verdict, reasons): (DialPlanVerdict, Vec<wit::Reason>)) -> Proposal {
+    let verdict = match verdict {
+        DialPlanVerdict::Pass => Proposed::Pass,
+        DialPlanVerdict::Amend(amendment) => Proposed::Amend(ProposedAmendment {
+            callee: amendment.callee,
+            caller: amendment.caller,
+            caller_name: amendment.caller_name,
+            labels: amendment.labels,
+        }),
+        DialPlanVerdict::Refuse(status) => Proposed::Refuse(status.into()),
+    };
+    Proposal { verdict, reasons: from_reasons(reasons) }
 }
 
 fn from_route((verdict, reasons): (RouteVerdict, Vec<wit::Reason>)) -> Proposal {

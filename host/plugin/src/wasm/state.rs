@@ -7,7 +7,10 @@ use super::bindings::jackfield::plugin::{
     logging, snapshot,
     types::{self, Level as GuestLevel},
 };
-use crate::settings::{Level, Settings};
+use crate::{
+    facts::fact,
+    settings::{Level, Settings},
+};
 
 /// What the host keeps for one instance.
 pub(crate) struct State {
@@ -35,6 +38,14 @@ impl snapshot::Host for State {
 
     fn config(&mut self, key: String) -> Option<String> {
         self.settings.text(&key).map(str::to_owned)
+    }
+
+    fn fact(&mut self, name: String) -> Option<String> {
+        self.facts.as_deref().and_then(|facts| fact(facts, &name))
+    }
+
+    fn labels(&mut self) -> Vec<(String, String)> {
+        self.facts.as_deref().map_or_else(Vec::new, |facts| facts.labels.clone())
     }
 }
 

@@ -55,8 +55,12 @@ pub(crate) fn facts(callee: &str) -> CallFacts {
         tenant: "default".to_owned(),
         ingress: "lan".to_owned(),
         source: ([192, 0, 2, 10], 5060).into(),
+        identity: None,
         caller: Party { display: "Ada".to_owned(), ..party("1000") },
         callee: party(callee),
+        dialled: None,
+        labels: Vec::new(),
+        emergency: false,
         headers: HeaderBlock::from_pairs([("Subject", "lunch"), ("X-Skill", "sales")]),
     }
 }
@@ -120,7 +124,9 @@ pub(crate) fn targets(verdict: &Verdict) -> Vec<String> {
 pub(crate) fn failure(answer: &Answer) -> (FailureKind, &str) {
     match &answer.decision.steps[0].outcome {
         StepOutcome::Failed(failure) => (failure.kind, &failure.detail),
-        other @ (StepOutcome::Passed | StepOutcome::Decided) => panic!("no failure: {other:?}"),
+        other @ (StepOutcome::Passed | StepOutcome::Amended | StepOutcome::Decided) => {
+            panic!("no failure: {other:?}")
+        }
     }
 }
 

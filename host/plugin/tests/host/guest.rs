@@ -47,6 +47,25 @@ pub(crate) fn route_on_failure(body: &str) -> Vec<u8> {
     module("route-on-failure-plugin", &exported("route-on-failure", body), "")
 }
 
+/// A guest that answers `dial-plan` alone. Its verdict is longer: the reasons stand at 56, where nothing is ever written.
+pub(crate) fn dial_plan(body: &str) -> Vec<u8> {
+    module("dial-plan-plugin", &exported("dial-plan", body), "")
+}
+
+/// A guest whose `dial-plan` rewrites the callee, and nothing else, to `number`.
+pub(crate) fn rewriting(number: &str) -> Vec<u8> {
+    let items = format!(
+        r#"(data (i32.const 2048) "{number}")
+           (func $rewrite (result i32)
+             (drop (call $refuse (i32.const 1) (i32.const 1)))
+             (i32.store (i32.const 1032) (i32.const 2048))
+             (i32.store (i32.const 1036) (i32.const {}))
+             (i32.const 1024))"#,
+        number.len()
+    );
+    module("dial-plan-plugin", &exported("dial-plan", "(call $rewrite)"), &items)
+}
+
 /// A guest that answers both hooks.
 pub(crate) fn both(route: &str, failure: &str) -> Vec<u8> {
     let functions = [exported("route", route), exported("route-on-failure", failure)].concat();

@@ -8,6 +8,7 @@ use jackfield_plugin::alloc::Counting;
 
 mod common;
 mod containment;
+mod dial_plan;
 mod five_steps;
 mod guest;
 mod leak;

@@ -134,8 +134,12 @@ fn facts_of(
         tenant: "default".to_owned(),
         ingress,
         source: flow.peer,
+        identity: None,
         caller: party_of(&invite.from()?),
         callee: party_of_uri(invite.request_uri(), ""),
+        dialled: None,
+        labels: Vec::new(),
+        emergency: false,
         headers: invite.header_block(),
     })
 }

@@ -1,0 +1,16 @@
+//! The facts of a call that go by name: what the records of the contract do not hold.
+
+use model::hook::CallFacts;
+
+/// The value of a fact; `None` when it is not known, or no fact of this version.
+pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
+    match name {
+        "identity" => call.identity.as_ref().map(ToString::to_string),
+        "dialled-uri" => Some(call.dialled_callee().uri.clone()),
+        "dialled-user" => Some(call.dialled_callee().user.clone()),
+        "calling-uri" => Some(call.dialled_caller().uri.clone()),
+        "calling-user" => Some(call.dialled_caller().user.clone()),
+        "emergency" => Some(call.emergency.to_string()),
+        _ => None,
+    }
+}
