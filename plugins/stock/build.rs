@@ -5,12 +5,14 @@ use std::{env, error::Error, fs, path::PathBuf, process::ExitCode};
 use plugin_build::{Request, plugins_dir};
 
 /// The packages of the stock plugins.
-const PACKAGES: [&str; 1] = ["jackfield-route"];
+const PACKAGES: [&str; 2] = ["jackfield-dialplan", "jackfield-route"];
 /// What the modules are made from, below the root of the workspace. Of a plugin only what is
 /// compiled, so that an edit to its tests or manual builds nothing.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 8] = [
     "Cargo.toml",
     "Cargo.lock",
+    "plugins/dialplan/Cargo.toml",
+    "plugins/dialplan/src",
     "plugins/route/Cargo.toml",
     "plugins/route/src",
     "sdk/guest",

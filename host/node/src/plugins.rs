@@ -72,7 +72,11 @@ fn host_config(config: &Config) -> HostConfig {
 fn sources(config: &Config) -> Vec<Source> {
     let mut sources: Vec<Source> = config.plugin_paths().into_iter().map(Source::Path).collect();
     if config.plugins.stock {
-        sources.extend(stock::plugins().iter().map(|stock| Source::Embedded {
+        // A plugin that would change nothing is not asked for it on every call.
+        let wanted = stock::plugins().iter().filter(|stock| {
+            stock.needs_no_configuration || config.plugins.config.contains_key(stock.id)
+        });
+        sources.extend(wanted.map(|stock| Source::Embedded {
             id: stock.id.to_owned(),
             manifest: Cow::Borrowed(stock.manifest),
             code: Cow::Borrowed(stock.module),

@@ -53,9 +53,10 @@ const CALLS: usize = 200_000;
 
 fn main() {
     println!("{CALLS} decisions each; nanoseconds a decision");
-    println!("{:44} {:>7} {:>7} {:>7} {:>9}", "", "p50", "p99", "mean", "max");
+    println!("{:50} {:>7} {:>7} {:>7} {:>9}", "", "p50", "p99", "mean", "max");
     let stock = || {
-        let stock = stock::plugins().first().expect("a stock plugin");
+        let stock = stock::plugins().iter().find(|stock| stock.id == "stock.route");
+        let stock = stock.expect("stock.route");
         let (manifest, code) = (Cow::Borrowed(stock.manifest), Cow::Borrowed(stock.module));
         Source::Embedded { id: stock.id.into(), manifest, code, kind: Kind::Wasm }
     };
@@ -78,6 +79,18 @@ fn main() {
     measure("rhai: twenty lines, trunk", normal(), vec![script(SCRIPT)], "0301234567");
     let pass = script("fn route(call) { pass() }");
     measure("rhai passes, then wasm: stock.route", normal(), vec![pass, stock()], "2000");
+    let dialplan = || {
+        let stock = stock::plugins().iter().find(|stock| stock.id == "stock.dialplan");
+        let stock = stock.expect("stock.dialplan");
+        let (manifest, code) = (Cow::Borrowed(stock.manifest), Cow::Borrowed(stock.module));
+        Source::Embedded { id: stock.id.into(), manifest, code, kind: Kind::Wasm }
+    };
+    let chain = |first: Source| vec![first, stock()];
+    measure("wasm: stock.dialplan passes, then stock.route", normal(), chain(dialplan()), "bob");
+    let pass = script("fn dial_plan(call) { pass() }");
+    measure("rhai: dial_plan passes, then wasm: stock.route", normal(), chain(pass), "2000");
+    let rewrite = script("fn dial_plan(call) { rewrite(\"+43\" + call.callee.user) }");
+    measure("rhai: dial_plan rewrites, then wasm: stock.route", normal(), chain(rewrite), "2000");
     if std::env::args().len() == 1 {
         loads(stock(), script(SCRIPT));
     }
@@ -107,7 +120,7 @@ fn measure(name: &str, mut config: HostConfig, sources: Vec<Source>, callee: &st
     times.sort_unstable();
     let mean = times.iter().sum::<Duration>().as_nanos() / CALLS as u128;
     let [p50, p99, max] = [CALLS / 2, CALLS * 99 / 100, CALLS - 1].map(|at| times[at].as_nanos());
-    println!("{name:44} {p50:>7} {p99:>7} {mean:>7} {max:>9}");
+    println!("{name:50} {p50:>7} {p99:>7} {mean:>7} {max:>9}");
 }
 
 /// What loading costs: read, digest, compile, link, self-test, swap.
@@ -117,7 +130,7 @@ fn loads(wasm: Source, script: Source) {
             let host = PluginHost::new(HostConfig::default()).expect("a host");
             host.install(vec![source.clone()]).expect("installed").took
         });
-        println!("{name:44} {:>7.2?} (best of 10)", times.min().unwrap_or_default());
+        println!("{name:50} {:>7.2?} (best of 10)", times.min().unwrap_or_default());
     }
 }
 

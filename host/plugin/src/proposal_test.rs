@@ -91,7 +91,7 @@ fn only_a_failure_can_be_proceeded_from() {
     let proceed = Proposal { verdict: Proposed::Proceed, reasons: Vec::new() };
     assert_eq!(check(proceed.clone()).unwrap().ruling, Ruling::Decide(Verdict::Continue));
     let failure = proceed.check(&question(Hook::Route), &AnswerLimits::default()).unwrap_err();
-    assert!(failure.detail.contains("use pass"), "{}", failure.detail);
+    assert!(failure.detail.contains("route gave proceed()"), "{}", failure.detail);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
+use crate::Emergency;
+
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -44,6 +46,8 @@ pub struct Config {
     pub registrar: RegistrarConfig,
     /// How requests are authenticated; `None` takes everyone for who it says it is.
     pub auth: Option<AuthConfig>,
+    /// The numbers of emergency services and where their calls go.
+    pub emergency: Emergency,
     /// The Server and User-Agent header; empty for none.
     pub server_header: String,
 }

@@ -129,13 +129,16 @@ fn pass_on(
 ) {
     let to = side.other();
     let contact = call.contact(to).to_owned();
+    let identity = call.identity_of(side);
     let Some(dialog) = call.dialog_mut(to) else {
         return refuse(tables, now, server, &request, 481, "");
     };
     let flow = dialog.flow;
     let mut draft = dialog.request(request.method(), &contact);
     copy_headers(&request, |name, value| {
-        draft.other(name, value);
+        if identity.lets_cross(name) {
+            draft.other(name, value);
+        }
     });
     let body = request.body_bytes();
     let kind = request.header(Name::ContentType).unwrap_or("application/octet-stream").to_owned();

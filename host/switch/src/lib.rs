@@ -11,6 +11,7 @@
 mod authenticate;
 mod call;
 mod config;
+mod emergency;
 mod fact;
 mod in_dialog;
 mod io;
@@ -23,6 +24,7 @@ mod view;
 
 pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{Config, Limits, Listener, RegistrarConfig};
+pub use emergency::{Emergency, EmergencyError};
 pub use fact::{Cause, Fact, Party as ReleasedBy};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason};
 pub use shard::shard_of;

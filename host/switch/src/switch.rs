@@ -12,7 +12,7 @@ use sip::{
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Output, Publish, Reason, Stats,
     authenticate::{Authenticator, Standing},
-    call::{Call, State, refuse},
+    call::{Call, State, is_emergency, refuse},
     in_dialog::pass_back,
     registrar::Registrar,
     tables::{ClientUse, Tables},
@@ -175,8 +175,13 @@ impl Switch {
         }
         match request.method() {
             Method::Invite => {
-                if self.authenticate(now, dir, flow, tx, &request).is_some() {
-                    self.on_invite(now, tx, flow, request);
+                // Nobody is asked for a password before help is called.
+                let identity = match is_emergency(&self.tables, &request) {
+                    true => Some(None),
+                    false => self.authenticate(now, dir, flow, tx, &request),
+                };
+                if let Some(identity) = identity {
+                    self.on_invite(now, dir, tx, flow, request, identity);
                 }
             }
             Method::Register => {
@@ -200,12 +205,22 @@ impl Switch {
         }
     }
 
-    fn on_invite(&mut self, now: Instant, tx: ServerTx, flow: Flow, invite: Message) {
-        if self.draining || self.calls.len() >= self.tables.config.limits.calls_max {
+    fn on_invite(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        tx: ServerTx,
+        flow: Flow,
+        invite: Message,
+        identity: Option<Aor>,
+    ) {
+        let is_full = self.draining || self.calls.len() >= self.tables.config.limits.calls_max;
+        // An emergency is still within the limit of transactions.
+        if is_full && !is_emergency(&self.tables, &invite) {
             self.tables.stats.calls_shed += 1;
             return refuse(&mut self.tables, now, tx, &invite, 503, "");
         }
-        if let Some(call) = Call::offer(&mut self.tables, now, tx, flow, invite) {
+        if let Some(call) = Call::offer(&mut self.tables, now, dir, tx, flow, invite, identity) {
             self.calls.insert(call.conn, Box::new(call));
         }
     }

@@ -17,6 +17,26 @@ ring_secs = 15
 "+" = "sip:192.0.2.4;transport=tcp"
 "#;
 
+/// What `plugins/dialplan/tests/vienna.toml` says it is configured with.
+const VIENNA: &str = r#"
+country = "43"
+international = ["00"]
+national = ["0"]
+area = "1"
+outside = "0"
+internal = ["3"]
+blocked = ["+43900", "+881"]
+[config.short]
+"*1" = "200"
+"*9" = "sip:conference@192.0.2.9"
+[config.rewrite]
+"0800" = "0043800"
+"#;
+
+fn dialplan() -> &'static Stock {
+    plugins().iter().find(|stock| stock.id == "stock.dialplan").expect("stock.dialplan")
+}
+
 fn route() -> &'static Stock {
     plugins().iter().find(|stock| stock.id == "stock.route").expect("stock.route")
 }
@@ -52,6 +72,14 @@ fn users_are_called_without_any_configuration() {
 #[test]
 fn numbers_follow_the_operators_routes() {
     scenario("routes.toml", Some(ROUTES));
+}
+
+#[test]
+fn what_is_dialled_in_vienna_becomes_one_form_of_number() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../dialplan/tests");
+    let run = |config, file: &str| testkit::run(source(dialplan(), config), &path.join(file));
+    assert!(run(Some(VIENNA), "vienna.toml").unwrap_or_else(|wrong| panic!("{wrong}")) > 8);
+    assert!(run(None, "inert.toml").unwrap_or_else(|wrong| panic!("{wrong}")) > 2);
 }
 
 #[test]

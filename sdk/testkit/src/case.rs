@@ -19,7 +19,7 @@ use crate::time;
 pub struct Case {
     /// What is shown when it fails.
     pub name: String,
-    /// `route` or `route-on-failure`.
+    /// `dial-plan`, `route` or `route-on-failure`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
     #[serde(default = "route")]
     pub hook: String,
     /// The civil time, as `2026-11-18T09:15:00`.
@@ -30,6 +30,11 @@ pub struct Case {
     pub caller: String,
     /// The URI that is called.
     pub callee: String,
+    /// Who the caller has proved to be: `user@host`.
+    pub identity: Option<String>,
+    /// Labels that another plugin's dial plan set.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Header fields of the INVITE.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
@@ -56,7 +61,7 @@ pub struct Tried {
     pub lasted_ms: u64,
 }
 
-/// What must come out; name exactly one of `targets`, `refuse`, `pass` and `proceed`.
+/// What must come out; name exactly one of `targets`, `refuse`, `pass` and `proceed`, or for `dial-plan` what is rewritten.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
@@ -70,6 +75,14 @@ pub struct Expectation {
     pub pass: bool,
     /// The remaining targets are tried.
     pub proceed: bool,
+    /// Of `dial-plan`: the URI that is called instead.
+    pub callee: Option<String>,
+    /// Of `dial-plan`: the URI the called party sees as the caller.
+    pub caller: Option<String>,
+    /// Of `dial-plan`: the name the called party sees.
+    pub caller_name: Option<String>,
+    /// Of `dial-plan`: the labels that are set, all of them.
+    pub labels: BTreeMap<String, String>,
     /// The code of one of the reasons.
     pub reason: Option<String>,
 }
@@ -101,17 +114,18 @@ impl Case {
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
             source: ([192, 0, 2, 1], 5060).into(),
-            identity: None,
+            identity: self.identity.as_deref().map(aor).transpose()?,
             caller: party(&self.caller),
             callee: party(&self.callee),
             dialled: None,
-            labels: Vec::new(),
+            labels: self.labels.clone().into_iter().collect(),
             emergency: false,
             headers: HeaderBlock::from_pairs(
                 self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),
         };
         let ask = match self.hook.as_str() {
+            "dial-plan" => Ask::DialPlan,
             "route" => Ask::Route,
             "route-on-failure" => Ask::RouteOnFailure {
                 attempts: self.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
@@ -128,7 +142,12 @@ impl Case {
     ///
     /// What was expected and what came.
     pub(crate) fn check(&self, answer: &Answer) -> Result<(), String> {
-        let (came, expected) = (came(&answer.verdict), self.expect.text());
+        let (came, expected) = match &answer.amended {
+            Some(amended) if self.hook == "dial-plan" => {
+                (self.rewritten(&amended.facts), self.expect.text())
+            }
+            Some(_) | None => (came(&answer.verdict), self.expect.text()),
+        };
         if came != expected {
             let steps = &answer.decision.steps;
             return Err(format!("expected {expected}, came {came}; {steps:?}"));
@@ -143,8 +162,34 @@ impl Case {
     }
 }
 
+impl Case {
+    /// What a dial plan changed of the call, as an expectation is shown.
+    fn rewritten(&self, facts: &CallFacts) -> String {
+        let changed = |now: &String, was: &String| (now != was).then(|| now.clone());
+        let (caller, callee) = (&facts.caller, &facts.callee);
+        let have: BTreeMap<_, _> = facts.labels.iter().cloned().collect();
+        let came = Expectation {
+            callee: changed(&callee.uri, &facts.dialled_callee().uri),
+            caller: changed(&caller.uri, &facts.dialled_caller().uri),
+            caller_name: changed(&caller.display, &facts.dialled_caller().display),
+            labels: if have == self.labels { BTreeMap::new() } else { have },
+            ..Expectation::default()
+        };
+        came.text()
+    }
+}
+
 impl Expectation {
     fn text(&self) -> String {
+        let parts =
+            [("callee", &self.callee), ("caller", &self.caller), ("name", &self.caller_name)];
+        let parts =
+            parts.into_iter().filter_map(|(name, to)| Some(format!("{name} {}", to.as_ref()?)));
+        let labels = self.labels.iter().map(|(name, value)| format!("{name}={value}"));
+        let rewritten: Vec<String> = parts.chain(labels).collect();
+        if !rewritten.is_empty() {
+            return format!("rewrite {}", rewritten.join(", "));
+        }
         let media = self.media.as_ref().map_or_else(String::new, |media| format!(" {media}"));
         match (&self.targets, self.refuse) {
             (Some(targets), _) => format!("plan [{}]{media}", targets.join(", ")),
@@ -185,13 +230,16 @@ fn attempt(tried: &Tried) -> Result<Attempt, String> {
     Ok(Attempt { target: target(&tried.target)?, status: tried.status, lasted })
 }
 
+fn aor(text: &str) -> Result<Aor, String> {
+    let parts = text.split_once('@');
+    parts
+        .map(|(user, host)| Aor::new(user, host))
+        .ok_or_else(|| format!("`{text}` is not user@host"))
+}
+
 fn target(text: &str) -> Result<Target, String> {
     let to = match text.split_once(':') {
-        Some(("aor", aor)) => {
-            let (user, host) =
-                aor.split_once('@').ok_or_else(|| format!("`{text}` is not aor:user@host"))?;
-            Destination::Aor(Aor::new(user, host))
-        }
+        Some(("aor", text)) => Destination::Aor(aor(text)?),
         Some(("uri", uri)) => Destination::Uri(uri.to_owned()),
         Some(_) | None => return Err(format!("`{text}` is neither aor:user@host nor uri:sip:…")),
     };

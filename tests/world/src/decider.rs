@@ -1,8 +1,8 @@
 //! Who answers the questions of the switch in a world.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use model::hook::{Answer, Decision, Question, Verdict};
+use model::hook::{Amended, Amendment, Answer, Decision, Hook, Question, Verdict};
 
 use crate::Random;
 
@@ -14,6 +14,8 @@ pub type Decider = Box<dyn FnMut(&Question, &mut Random) -> Vec<Reply>>;
 pub struct Reply {
     /// The verdict.
     pub verdict: Verdict,
+    /// What a dial plan made of the call.
+    pub amendment: Option<Amendment>,
     /// How long after the question; zero is at once, as on a worker.
     pub after: Duration,
 }
@@ -21,20 +23,31 @@ pub struct Reply {
 impl Reply {
     /// An answer at once.
     pub const fn now(verdict: Verdict) -> Self {
-        Self { verdict, after: Duration::ZERO }
+        Self { verdict, amendment: None, after: Duration::ZERO }
+    }
+
+    /// An answer that comes `after` the question.
+    pub const fn late(verdict: Verdict, after: Duration) -> Self {
+        Self { verdict, amendment: None, after }
+    }
+
+    /// An answer at once, with what a dial plan made of the call.
+    pub const fn amended(verdict: Verdict, amendment: Amendment) -> Self {
+        Self { verdict, amendment: Some(amendment), after: Duration::ZERO }
     }
 
     pub(crate) fn answer(self, question: &Question) -> Answer {
+        let amended = self.amendment.map(|amendment| {
+            let mut facts = question.call.clone();
+            Arc::make_mut(&mut facts).amend(amendment);
+            Box::new(Amended { facts, decision: Decision::of(Hook::DialPlan, 0) })
+        });
         Answer {
             id: question.id,
             verdict: self.verdict,
+            amended,
             pin: None,
-            decision: Decision {
-                hook: question.hook(),
-                decided_by: None,
-                steps: Vec::new(),
-                reasons: Vec::new(),
-            },
+            decision: Decision::of(question.hook(), 0),
         }
     }
 }

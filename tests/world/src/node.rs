@@ -9,10 +9,11 @@ use model::{
     hook::{MediaMode, Question},
 };
 use switch::{
-    Config, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch, shard_of,
+    Config, Emergency, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch,
+    shard_of,
 };
 
-use crate::{Random, directory::SimDirectory, relay::SimRelay};
+use crate::{Options, Random, directory::SimDirectory, relay::SimRelay};
 
 /// The name every simulated subscriber's address-of-record has as its host.
 pub const HOST: &str = "world.test";
@@ -37,22 +38,19 @@ pub(crate) enum Effect {
 }
 
 impl Node {
-    pub(crate) fn new(
-        addr: SocketAddr,
-        shards: u16,
-        relays_max: usize,
-        random: &mut Random,
-    ) -> Self {
-        let count = Shards(NonZeroU16::new(shards).unwrap_or(NonZeroU16::MIN));
+    pub(crate) fn new(addr: SocketAddr, options: &Options, random: &mut Random) -> Self {
+        let count = Shards(NonZeroU16::new(options.shards).unwrap_or(NonZeroU16::MIN));
         let shards = (0..count.0.get())
-            .map(|n| Switch::new(config(Shard(n), count, addr, random.seed())))
+            .map(|n| {
+                Switch::new(config(Shard(n), count, addr, random.seed(), options.emergency_route))
+            })
             .collect();
         Self {
             addr,
             shards,
             count,
             directory: SimDirectory::new(HOST),
-            relay: SimRelay::new(relays_max),
+            relay: SimRelay::new(options.relays_max),
             facts: Vec::new(),
         }
     }
@@ -126,7 +124,13 @@ impl Node {
     }
 }
 
-fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Config {
+fn config(
+    shard: Shard,
+    shards: Shards,
+    addr: SocketAddr,
+    seed: [u8; 32],
+    emergency: &[&str],
+) -> Config {
     Config {
         shard,
         shards,
@@ -148,6 +152,11 @@ fn config(shard: Shard, shards: Shards, addr: SocketAddr, seed: [u8; 32]) -> Con
         media_address6: None,
         registrar: RegistrarConfig::default(),
         auth: None,
+        emergency: {
+            let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();
+            let prefixes = ["0".to_owned()];
+            Emergency::new(&["112".to_owned()], &prefixes, &route).unwrap_or_default()
+        },
         server_header: String::new(),
     }
 }

@@ -27,11 +27,19 @@ pub struct Options {
     pub faults: Faults,
     /// Calls whose media can be relayed at once.
     pub relays_max: usize,
+    /// Where calls to 112 go: `user@host`, tried in this order.
+    pub emergency_route: &'static [&'static str],
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { seed: 1, shards: 1, faults: Faults::NONE, relays_max: 1000 }
+        Self {
+            seed: 1,
+            shards: 1,
+            faults: Faults::NONE,
+            relays_max: 1000,
+            emergency_route: &["9000@world.test", "9001@world.test"],
+        }
     }
 }
 
@@ -70,7 +78,7 @@ impl World {
         let addr = SocketAddr::from(([10, 0, 0, 1], 5060));
         Self {
             now: Instant::ZERO,
-            node: Node::new(addr, options.shards, options.relays_max, &mut random),
+            node: Node::new(addr, &options, &mut random),
             random,
             queue: BTreeMap::new(),
             next: 0,
@@ -112,6 +120,15 @@ impl World {
         let effects =
             self.node.input(self.now, conn.shard(), Input::Command(Command::Hangup { conn }));
         self.apply(effects);
+    }
+
+    /// Has the operator end the node: it takes no more calls.
+    pub fn drain(&mut self) {
+        for shard in 0..self.node.shards().len() {
+            let shard = Shard(u16::try_from(shard).unwrap_or(u16::MAX));
+            let effects = self.node.input(self.now, shard, Input::Command(Command::Drain));
+            self.apply(effects);
+        }
     }
 
     /// Runs until nothing more happens, or `limit` has passed; gives whether all is quiet.

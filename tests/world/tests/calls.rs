@@ -115,7 +115,7 @@ fn a_phone_nobody_answers_rings_for_its_time_and_outlives_timer_b() {
         };
         vec![Reply::now(match question.ask {
             Ask::Route => Verdict::Plan(Plan { targets: vec![target], media: MediaMode::Default }),
-            Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
+            Ask::DialPlan | Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
         })]
     }));
     world.plan(secs(0), 1, Manner::OnCall(Reaction::Ring));
@@ -138,7 +138,7 @@ fn the_second_target_is_called_when_the_first_fails_and_the_plugin_sees_why() {
     let sees = seen.clone();
     world.decide_by(Box::new(move |question, _| {
         let verdict = match &question.ask {
-            Ask::Route => plan_of(&["2000", "3000"]),
+            Ask::DialPlan | Ask::Route => plan_of(&["2000", "3000"]),
             Ask::RouteOnFailure { attempts, remaining } => {
                 sees.borrow_mut().push((attempts.last().unwrap().status, remaining.len()));
                 Verdict::Continue
@@ -292,7 +292,7 @@ fn an_answer_that_never_comes_or_comes_twice_does_not_hurt() {
     for replies in [0, 2] {
         let mut world = two_phones(Options::default());
         world.decide_by(Box::new(move |_, _| {
-            let late = Reply { verdict: Verdict::Refuse(603), after: Duration::from_secs(3) };
+            let late = Reply::late(Verdict::Refuse(603), Duration::from_secs(3));
             let mut all = vec![Reply::now(Verdict::BuiltIn), late];
             all.truncate(replies);
             all
@@ -351,11 +351,11 @@ fn chaos(seed: u64, shards: u16) {
         let after = random.between(Duration::ZERO, Duration::from_millis(100));
         match (random.below(20), &question.ask) {
             (0, _) => Vec::new(),
-            (1, _) => vec![Reply { verdict: Verdict::BuiltIn, after: Duration::from_secs(3) }],
+            (1, _) => vec![Reply::late(Verdict::BuiltIn, Duration::from_secs(3))],
             (2, _) => vec![Reply::now(Verdict::Refuse(603)), Reply::now(Verdict::BuiltIn)],
             (3, _) => vec![Reply::now(plan_of(&["nobody", "1003"]))],
             (4, Ask::RouteOnFailure { .. }) => vec![Reply::now(plan_of(&["1001"]))],
-            (_, _) => vec![Reply { verdict: Verdict::BuiltIn, after }],
+            (_, _) => vec![Reply::late(Verdict::BuiltIn, after)],
         }
     }));
     for _ in 0..40 {

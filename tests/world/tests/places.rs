@@ -26,7 +26,7 @@ fn gateways(host: &'static str) -> World {
                 targets: vec![Target { to, ring: None }],
                 media: MediaMode::Default,
             }),
-            Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
+            Ask::DialPlan | Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
         })]
     }));
     world

@@ -9,10 +9,13 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     let config = load_config(settings)?;
     let host = plugins::load(&config)?;
     let mut text = "configuration: good\n".to_owned();
+    // Writing to a String cannot fail.
+    if let Some(warning) = config.emergency.warning() {
+        let _ = writeln!(text, "warning: {warning}");
+    }
     for plugin in host.list() {
         let hooks: Vec<&str> = plugin.hooks.iter().map(|(hook, _)| hook.name()).collect();
         let (id, source) = (&plugin.id, &plugin.source);
-        // Writing to a String cannot fail.
         let _ = writeln!(text, "plugin {id} ({source}): good, hooks {}", hooks.join(", "));
     }
     print(&text);

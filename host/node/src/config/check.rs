@@ -103,6 +103,7 @@ pub(crate) fn check(config: &Config) -> Vec<Violation> {
     violations.extend(orders(config));
     violations.extend(subscribers(config));
     violations.extend(credentials(config));
+    violations.extend(emergency(config));
     violations
 }
 
@@ -269,6 +270,16 @@ fn credentials(config: &Config) -> Vec<Violation> {
         }
     }
     violations
+}
+
+fn emergency(config: &Config) -> Option<Violation> {
+    let emergency = &config.emergency;
+    let error = emergency.to_switch().err()?;
+    let keys = [("numbers", &emergency.numbers), ("prefixes", &emergency.prefixes)];
+    let key = keys.into_iter().find(|(_, texts)| texts.contains(&error.text));
+    let path = format!("emergency.{}", key.map_or("route", |(key, _)| key));
+    let what = format!("\"{}\" cannot be used", error.text.escape_debug());
+    Some(Violation::new(&path, what, error.help))
 }
 
 fn subscribers(config: &Config) -> Vec<Violation> {

@@ -5,6 +5,7 @@
 mod auth;
 mod check;
 mod dns;
+mod emergency;
 mod http;
 mod journal;
 mod limits;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub use auth::{AlgorithmName, AuthMode, AuthSection};
 pub use dns::{DnsConfig, NameServer};
+pub use emergency::EmergencyConfig;
 pub use http::HttpConfig;
 pub use journal::JournalConfig;
 pub use limits::LimitsConfig;
@@ -66,6 +68,8 @@ pub struct Config {
     pub subscriber: Vec<SubscriberConfig>,
     /// Which plugins are loaded, in order, and what they may use.
     pub plugins: PluginsConfig,
+    /// Calls to emergency services: which numbers, and where they go.
+    pub emergency: EmergencyConfig,
     /// The size of every table.
     pub limits: LimitsConfig,
     /// The decisions that are kept for questions like "why did this call go there?".

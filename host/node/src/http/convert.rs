@@ -122,6 +122,7 @@ pub(super) fn decision(entry: Entry) -> view::Decision {
 fn step(step: Step) -> view::Step {
     let (outcome, detail) = match step.outcome {
         StepOutcome::Passed => ("passed", None),
+        StepOutcome::Amended => ("amended", None),
         StepOutcome::Decided => ("decided", None),
         StepOutcome::Failed(failure) => (failure.kind.name(), Some(failure.detail)),
     };

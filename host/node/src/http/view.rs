@@ -211,7 +211,7 @@ pub struct Decision {
 pub struct Step {
     /// The generation.
     pub generation: String,
-    /// `passed`, `decided` or the kind of failure.
+    /// `passed`, `amended` (a dial plan rewrote something), `decided` or the kind of failure.
     pub outcome: String,
     /// What failed, in words.
     pub detail: Option<String>,

@@ -129,7 +129,7 @@ impl Node {
             let parts = common.parts(shard, &node.sip, sockets, mailbox, &node.postboxes)?;
             node.workers.push(Some(common.spawn(shard, parts, tell_end.clone())?));
         }
-        warn_if_open(config);
+        warn_of(config);
         Ok(node)
     }
 
@@ -440,6 +440,14 @@ fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
         }))
     };
     NodeDirectory::new(domains, subscribers)
+}
+
+/// What is allowed and hardly meant.
+fn warn_of(config: &Config) {
+    warn_if_open(config);
+    if let Some(warning) = config.emergency.warning() {
+        warn!("{warning}");
+    }
 }
 
 /// An open switch on loopback is a workbench; off it, an invitation.

@@ -58,6 +58,8 @@ pub(super) fn config(
         media_address6: config.media.advertise6,
         registrar: registrar(config),
         auth: config.asks_for_credentials().then(|| auth(config)),
+        // Checked when the configuration was read; without it every call would still be a call.
+        emergency: config.emergency.to_switch().unwrap_or_default(),
         server_header: sip.server_header.clone(),
     })
 }

@@ -32,7 +32,7 @@ impl Decide for BuiltIn {
             steps: Vec::new(),
             reasons: Vec::new(),
         };
-        Answer { id: question.id, verdict: Verdict::BuiltIn, pin: None, decision }
+        Answer { id: question.id, verdict: Verdict::BuiltIn, amended: None, pin: None, decision }
     }
 
     fn sweep(&mut self) {}
@@ -148,6 +148,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         media_address6: None,
         registrar: switch::RegistrarConfig::default(),
         auth: None,
+        emergency: switch::Emergency::default(),
         server_header: String::new(),
     }
 }

@@ -166,7 +166,7 @@ fn line_breaks_cannot_be_smuggled_into_a_message() {
 fn an_answer_of_the_wrong_kind_is_refused() {
     contains(rhai("42"), FailureKind::BadAnswer, "a value of type i64");
     contains(rhai(""), FailureKind::BadAnswer, "gave nothing");
-    contains(rhai("proceed()"), FailureKind::BadAnswer, "use pass");
+    contains(rhai("proceed()"), FailureKind::BadAnswer, "route gave proceed()");
     contains(rhai("refuse(4860)"), FailureKind::BadAnswer, "400 to 699");
     contains(rhai("plan(aor(\"2000@example.com\").ring(3601))"), FailureKind::BadAnswer, "3600 s");
 }

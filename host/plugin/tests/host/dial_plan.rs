@@ -177,7 +177,7 @@ fn a_dial_plan_that_lies_leaves_the_number_as_dialled() {
     bad(r#"rewrite("1\r\nX-Evil: yes")"#, "callee `1  X-Evil: yes`: holds control characters");
     bad(r#"rewrite().caller("sip:1@h>\r\nX: y")"#, "caller");
     bad(r#"rewrite().caller_name("x\r\nX: y")"#, "caller name");
-    bad(r#"let r = rewrite(); for n in 0..1000 { r = r.label("l" + n, ""); } r"#, "labels_max");
+    bad(r#"let r = rewrite(); for n in 0..40 { r = r.label("l" + n, ""); } r"#, "labels_max");
     bad("refuse(200)", "400 to 699");
     bad(r#"plan("2000@example.com")"#, "plan(…) where");
     bad("proceed()", "proceed() where");

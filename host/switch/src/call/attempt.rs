@@ -46,8 +46,12 @@ impl Call {
                 self.try_group(tables, now, group);
                 continue;
             }
-            if self.trying.is_some() {
-                return self.target_failed(tables, now);
+            if self.note_attempt(tables, now) {
+                // The route of an emergency is tried to its end; no plugin has a say in it.
+                if self.facts.emergency && tables.config.emergency.has_route() {
+                    continue;
+                }
+                return self.ask_route_on_failure(tables, now);
             }
             let over = self.attempts.len() >= tables.config.limits.attempts_max;
             match self.plan.pop_front().filter(|_| !over) {
@@ -172,8 +176,9 @@ impl Call {
         self.try_next(tables, now, dir);
     }
 
-    fn target_failed(&mut self, tables: &mut Tables, now: Instant) {
-        let Some(trying) = self.trying.take() else { return };
+    /// Takes note of the target that was tried and has failed; gives whether there was one.
+    fn note_attempt(&mut self, tables: &mut Tables, now: Instant) -> bool {
+        let Some(trying) = self.trying.take() else { return false };
         self.stop_timer(tables, Reason::Ring);
         self.attempts.push(Attempt {
             target: trying.target,
@@ -181,13 +186,15 @@ impl Call {
             lasted: now - trying.since,
         });
         self.last_redirect = trying.redirect;
-        self.ask_route_on_failure(tables, now);
+        true
     }
 
     /// Every target failed. The caller gets the last failure; 408 becomes 480, since it is the called party that did not
     /// answer and not this switch.
     fn give_up(&mut self, tables: &mut Tables, now: Instant) {
         let status = match self.attempts.last().map(|attempt| attempt.status) {
+            // Whoever is not reached in an emergency may be reached through another switch, which a phone tries on a 503.
+            Some(404 | 408 | 480) | None if self.facts.emergency => 503,
             Some(408) | None => 480,
             Some(status) => status,
         };

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use media::Side;
 use model::{Directory, Flow, Instant, LegId};
-use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
+use sip::{ClientTx, Dialog, Message, Method, Name, Uri, Writer};
 
-use super::{Call, State, attempt::Hop, copy_headers, is_sips, our_contact};
+use super::{Call, State, attempt::Hop, copy_headers, headers::name_addr, is_sips, our_contact};
 use crate::{
     Fact, Reason,
     tables::{ClientUse, Tables},
@@ -52,7 +52,9 @@ impl Call {
         let leg = LegId { conn: self.conn, number: self.next_leg };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let call_id = tables.endpoint.mint_call_id();
-        let user = Uri::parse(&self.facts.caller.uri).ok().and_then(|uri| uri.user);
+        let shown = self.shown.as_ref();
+        let caller = shown.unwrap_or(&self.facts.caller);
+        let user = Uri::parse(&caller.uri).ok().and_then(|uri| uri.user);
         let contact: Box<str> = our_contact(
             user,
             tables.advertised(hop.flow.listener),
@@ -63,12 +65,24 @@ impl Call {
         let seed = sip::DialogSeed {
             call_id,
             local_tag: tag.to_string(),
-            local_uri: invite.from().map_err(|_| 400_u16)?.without_tag(),
+            local_uri: match shown {
+                Some(party) => name_addr(party),
+                None => invite.from().map_err(|_| 400_u16)?.without_tag(),
+            },
             remote_uri: invite.to().map_err(|_| 400_u16)?.without_tag(),
             cseq: 1,
             flow: hop.flow,
         };
-        let draft = invite_draft(tables, &invite, &hop.uri, &seed, &contact, offer);
+        let mut draft = invite_draft(&invite, &hop.uri, &seed, &contact);
+        let identity = self.identity_of(Side::A);
+        copy_headers(&invite, |name, value| {
+            if identity.lets_cross(name) {
+                draft.other(name, value);
+            }
+        });
+        tables.sign_request(&mut draft);
+        let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
+        let draft = draft.draft(offer);
         let tx = tables.endpoint.send_request(now, hop.flow, draft).map_err(|_| 503_u16)?;
         tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
         let has_others = !hop.others.is_empty();
@@ -286,14 +300,7 @@ pub(super) fn hang_up_stray(
     tables.send_bye(now, &mut dialog, contact, None);
 }
 
-fn invite_draft(
-    tables: &Tables,
-    invite: &Message,
-    uri: &str,
-    seed: &sip::DialogSeed,
-    contact: &str,
-    offer: super::media::Body,
-) -> RequestDraft {
+fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &str) -> Writer {
     let hops = invite.max_forwards().unwrap_or(70).saturating_sub(1).min(255);
     let mut writer = Writer::request(Method::Invite, uri);
     writer.header(Name::MaxForwards, hops);
@@ -303,9 +310,5 @@ fn invite_draft(
     writer.header(Name::CSeq, format_args!("{} INVITE", seed.cseq));
     writer.header(Name::Contact, contact);
     writer.header(Name::Allow, super::headers::ALLOW);
-    copy_headers(invite, |name, value| {
-        writer.other(name, value);
-    });
-    tables.sign_request(&mut writer);
-    writer.draft(offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref())))
+    writer
 }

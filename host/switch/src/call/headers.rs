@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use model::Transport;
+use model::{Transport, hook::Party};
 use sip::{Message, Name};
 
 /// Whether a header field belongs to one leg: to its route, its dialog, its capabilities or its credentials. Everything else,
@@ -52,6 +52,32 @@ pub(crate) fn copy_headers(message: &Message, mut write: impl FnMut(&str, &[u8])
     }
 }
 
+/// Whether a party's own word on who it is crosses to the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Identity {
+    Passes,
+    /// The party is shown as somebody else, and these fields would tell who it really is.
+    Hidden,
+}
+
+impl Identity {
+    /// Whether a field of this name crosses (RFC 3325; Remote-Party-ID is older and still in use).
+    pub(crate) fn lets_cross(self, raw_name: &str) -> bool {
+        let telling = ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"];
+        self == Self::Passes || !telling.iter().any(|name| name.eq_ignore_ascii_case(raw_name))
+    }
+}
+
+/// A party as the value of a From field, without a tag.
+pub(super) fn name_addr(party: &Party) -> String {
+    if party.display.is_empty() {
+        return format!("<{}>", party.uri);
+    }
+    // RFC 3261 section 25.1: in a quoted string these two are escaped.
+    let display = party.display.replace('\\', "\\\\").replace('"', "\\\"");
+    format!("\"{display}\" <{}>", party.uri)
+}
+
 /// The Contact URI of ours that a leg is shown, in angle brackets: the other party's user at our own address, so that the
 /// party's address is hidden. A user part is written as it stood on the wire. `secure` is for a leg whose Request-URI was of
 /// the scheme sips (RFC 3261 section 8.1.1.8).
@@ -82,3 +108,25 @@ pub(crate) fn is_sips(uri: &str) -> bool {
 
 /// The methods of the Allow header.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_leave_its_quotes() {
+        let party = |display: &str| {
+            name_addr(&Party { uri: "sip:1@h".into(), display: display.into(), ..Party::default() })
+        };
+        assert_eq!(party(""), "<sip:1@h>");
+        assert_eq!(party("Ada, Countess"), "\"Ada, Countess\" <sip:1@h>");
+        assert_eq!(party("a\" <sip:x@y>\\"), "\"a\\\" <sip:x@y>\\\\\" <sip:1@h>");
+    }
+
+    #[test]
+    fn only_what_tells_the_caller_is_hidden() {
+        assert!(!Identity::Hidden.lets_cross("p-asserted-identity"));
+        assert!(Identity::Hidden.lets_cross("Subject"));
+        assert!(Identity::Passes.lets_cross("P-Asserted-Identity"));
+    }
+}

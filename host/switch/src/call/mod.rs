@@ -18,15 +18,15 @@ use std::{collections::VecDeque, sync::Arc};
 use ::media::Side;
 use model::{
     ConnId, GenerationRef, GenerationToken, Instant,
-    hook::{Attempt, CallFacts, QuestionId, Target},
+    hook::{Attempt, CallFacts, Party, QuestionId, Target},
 };
 
 pub(crate) use self::{
     branch::Branch,
-    headers::{copy_headers, is_sips, our_contact},
+    headers::{Identity, copy_headers, is_sips, our_contact},
     leg::{CallerLeg, Leg},
     media::CallMedia,
-    offer::refuse,
+    offer::{is_emergency, refuse},
     reinvite::{PendingAck, Reinvite},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables};
@@ -40,6 +40,8 @@ pub(crate) struct Call {
     /// The hook table this call is pinned to from its first answer to its end.
     pin: Option<GenerationToken>,
     routed_by: Option<GenerationRef>,
+    /// The caller as the called party shall see it, where that is not as the INVITE said.
+    shown: Option<Party>,
     pub(crate) caller: CallerLeg,
     pub(crate) callee: Option<Leg>,
     pub(crate) branches: Vec<Branch>,
@@ -120,6 +122,14 @@ impl Call {
         match side {
             Side::A => self.caller.dialog.as_mut(),
             Side::B => self.callee.as_mut().map(|leg| &mut leg.dialog),
+        }
+    }
+
+    /// What the other side may read of who this one says it is.
+    pub(crate) const fn identity_of(&self, side: Side) -> Identity {
+        match side {
+            Side::A if self.shown.is_some() => Identity::Hidden,
+            Side::A | Side::B => Identity::Passes,
         }
     }
 

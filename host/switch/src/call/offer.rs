@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{
-    ConnId, Flow, Instant, LegId,
+    Aor, ConnId, Directory, Flow, Instant, LegId,
     hook::{CallFacts, Party},
 };
 use sip::{HeaderError, Message, Name, NameAddr, ServerTx, Uri, response_to};
@@ -16,16 +16,18 @@ impl Call {
     pub(crate) fn offer(
         tables: &mut Tables,
         now: Instant,
+        dir: &dyn Directory,
         tx: ServerTx,
         flow: Flow,
         invite: Message,
+        identity: Option<Aor>,
     ) -> Option<Self> {
         if invite.header(Name::Require).is_some() {
             refuse_extension(tables, now, tx, &invite);
             return None;
         }
         let conn = tables.mint_conn_id();
-        let facts = match facts_of(tables, conn, flow, &invite) {
+        let facts = match facts_of(tables, conn, flow, &invite, identity) {
             Ok(facts) => Arc::new(facts),
             Err(error) => {
                 refuse(tables, now, tx, &invite, 400, &error.to_string());
@@ -52,6 +54,7 @@ impl Call {
             state: State::OpeningMedia,
             pin: None,
             routed_by: None,
+            shown: None,
             caller: CallerLeg {
                 flow,
                 tag,
@@ -76,8 +79,17 @@ impl Call {
             pending_ack: None,
             timers: Vec::new(),
         };
-        call.ask_route(tables, now);
+        call.begin(tables, now, dir);
         Some(call)
+    }
+
+    /// An emergency goes where the configuration says; every other call asks the plugins.
+    fn begin(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+        let emergency = &tables.config.emergency;
+        match emergency.number(&self.facts.callee).and_then(|number| emergency.plan(number)) {
+            Some(plan) => self.take_emergency(tables, now, dir, plan),
+            None => self.ask_route(tables, now),
+        }
     }
 }
 
@@ -122,30 +134,39 @@ fn facts_of(
     conn: ConnId,
     flow: Flow,
     invite: &Message,
+    identity: Option<Aor>,
 ) -> Result<CallFacts, HeaderError> {
     let ingress = tables
         .config
         .listeners
         .get(usize::from(flow.listener.0))
         .map_or_else(String::new, |listener| listener.name.clone());
+    let callee = party_of_uri(invite.request_uri(), "");
+    let emergency = tables.config.emergency.number(&callee).is_some();
     Ok(CallFacts {
         conn_id: conn,
         call_id: invite.call_id().to_owned(),
         tenant: "default".to_owned(),
         ingress,
         source: flow.peer,
-        identity: None,
+        identity,
         caller: party_of(&invite.from()?),
-        callee: party_of_uri(invite.request_uri(), ""),
+        callee,
         dialled: None,
         labels: Vec::new(),
-        emergency: false,
+        emergency,
         headers: invite.header_block(),
     })
 }
 
 fn party_of(address: &NameAddr<'_>) -> Party {
     party_of_uri(address.uri, &address.display)
+}
+
+/// Whether an INVITE is for an emergency service.
+pub(crate) fn is_emergency(tables: &Tables, invite: &Message) -> bool {
+    let callee = party_of_uri(invite.request_uri(), "");
+    tables.config.emergency.number(&callee).is_some()
 }
 
 /// A URI that cannot be taken apart keeps its text and has neither user nor host.

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use model::{
     Aor, Directory, Instant, Membership,
-    hook::{Answer, Ask, Decision, Destination, Hook, MediaMode, Plan, Question, Target, Verdict},
+    hook::{
+        Amended, Answer, Ask, Decision, Destination, Hook, MediaMode, Plan, Question,
+        Reason as Why, Target, Verdict,
+    },
 };
 
 use super::{Call, State};
@@ -32,6 +35,22 @@ impl Call {
         tables.outputs.push_back(Output::Ask(question));
     }
 
+    /// The host routes this call itself.
+    pub(super) fn take_emergency(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        plan: Plan,
+    ) {
+        let mut decision = Decision::of(Hook::Route, 0);
+        let text =
+            "a number of an emergency service: by [emergency] route, without asking a plugin";
+        decision.reasons.push(Why { code: "emergency".to_owned(), text: text.to_owned() });
+        tables.emit(Fact::Decided { conn: self.conn, decision });
+        self.take_plan(tables, now, dir, plan);
+    }
+
     /// Takes the answer this call waits for; the caller of this has checked that it does.
     pub(crate) fn on_answer(
         &mut self,
@@ -48,6 +67,12 @@ impl Call {
         if hook == Hook::Route {
             self.routed_by.clone_from(&answer.decision.decided_by);
         }
+        if let Some(amended) = answer.amended {
+            let Amended { facts, decision } = *amended;
+            tables.emit(Fact::Decided { conn: self.conn, decision });
+            self.shown = (facts.caller != *facts.dialled_caller()).then(|| facts.caller.clone());
+            self.facts = facts;
+        }
         tables.emit(Fact::Decided { conn: self.conn, decision: answer.decision });
         self.act_on(tables, now, dir, hook, answer.verdict);
     }
@@ -63,7 +88,7 @@ impl Call {
         tables.calls_by_question.remove(&id);
         tables.stats.questions_timed_out += 1;
         let hook = if self.attempts.is_empty() { Hook::Route } else { Hook::RouteOnFailure };
-        let decision = Decision { hook, decided_by: None, steps: Vec::new(), reasons: Vec::new() };
+        let decision = Decision::of(hook, 0);
         tables.emit(Fact::Decided { conn: self.conn, decision });
         self.act_on(tables, now, dir, hook, Verdict::BuiltIn);
     }
@@ -76,12 +101,21 @@ impl Call {
         hook: Hook,
         verdict: Verdict,
     ) {
+        let verdict = match verdict {
+            // A plugin may find a way for an emergency that has none, but not close one.
+            Verdict::Refuse(_) if self.facts.emergency => Verdict::BuiltIn,
+            verdict => verdict,
+        };
         match (hook, verdict) {
             (_, Verdict::Refuse(status)) => self.refuse_caller(tables, now, status, None),
             (_, Verdict::Plan(plan)) => self.take_plan(tables, now, dir, plan),
-            (Hook::Route, Verdict::BuiltIn | Verdict::Continue) => {
+            (Hook::DialPlan | Hook::Route, Verdict::BuiltIn | Verdict::Continue) => {
                 match self.built_in_plan(tables, dir) {
                     Ok(plan) => self.take_plan(tables, now, dir, plan),
+                    // Not that there is no such number, but that this switch cannot reach it.
+                    Err(_) if self.facts.emergency => {
+                        self.refuse_caller(tables, now, 503, Some("No emergency route"));
+                    }
                     Err(status) => self.refuse_caller(tables, now, status, None),
                 }
             }

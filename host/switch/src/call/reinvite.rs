@@ -107,6 +107,7 @@ impl Call {
         };
         let to = open.from.other();
         let contact = self.contact(to).to_owned();
+        let identity = self.identity_of(open.from);
         let Some(dialog) = self.dialog_mut(to) else {
             return refuse(tables, now, open.server, &open.request, 481, "");
         };
@@ -114,7 +115,9 @@ impl Call {
         let mut draft = dialog.request(Method::Invite, &contact);
         draft.header(Name::Allow, ALLOW);
         copy_headers(&open.request, |name, value| {
-            draft.other(name, value);
+            if identity.lets_cross(name) {
+                draft.other(name, value);
+            }
         });
         match tables.endpoint.send_request(now, flow, draft.with_body(body)) {
             Ok(client) => {
@@ -190,8 +193,11 @@ impl Call {
         let mut accept = response_to(&open.request, 200, response.reason(), None);
         accept.header(Name::Contact, &own);
         accept.header(Name::Allow, ALLOW);
+        let identity = self.identity_of(open.from.other());
         copy_headers(response, |name, value| {
-            accept.other(name, value);
+            if identity.lets_cross(name) {
+                accept.other(name, value);
+            }
         });
         tables.sign_response(&mut accept);
         tables.invites_by_server_tx.insert(open.server, (self.conn, open.from));
