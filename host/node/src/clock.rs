@@ -30,6 +30,14 @@ impl Clock {
         let wall = wall_now() + ahead;
         u64::try_from(wall.saturating_sub(behind).as_millis()).unwrap_or(u64::MAX)
     }
+
+    /// The instant of a wall time in milliseconds since 1970-01-01T00:00:00Z, as the wall clock stands now; the clock's origin
+    /// for what was before it.
+    pub fn at_wall_ms(&self, ms: u64) -> Instant {
+        let (now, wall, at) = (self.now(), wall_now(), Duration::from_millis(ms));
+        let since_origin = Duration::from_nanos(now.as_nanos()) + at.saturating_sub(wall);
+        Instant::ZERO + since_origin.saturating_sub(wall.saturating_sub(at))
+    }
 }
 
 /// Time since 1970-01-01T00:00:00Z.
@@ -115,6 +123,16 @@ mod tests {
         let earlier = clock.wall_ms(now);
         let later = clock.wall_ms(now + Duration::from_secs(5));
         assert!((4990..=5100).contains(&(later - earlier)), "{earlier} {later}");
+    }
+
+    #[test]
+    fn a_wall_time_becomes_its_instant_again() {
+        let clock = Clock::start();
+        let at = clock.now() + Duration::from_secs(3600);
+        let back = clock.at_wall_ms(clock.wall_ms(at));
+        let off = back.saturating_since(at).max(at.saturating_since(back));
+        assert!(off < Duration::from_millis(100), "{off:?}");
+        assert_eq!(clock.at_wall_ms(0), Instant::ZERO);
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod plugins;
 pub mod poller;
 pub mod reload;
 pub mod resolver;
+pub mod store;
 pub mod stream;
 pub mod telemetry;
 pub mod trace;

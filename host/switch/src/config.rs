@@ -106,6 +106,17 @@ pub struct RegistrarConfig {
     pub contacts_max: usize,
     /// Addresses-of-record with contacts, in this shard.
     pub aors_max: usize,
+    /// Registrations are acknowledged only once they are stored; `None` keeps them in memory alone and acknowledges at once.
+    pub store: Option<StoreConfig>,
+}
+
+/// How registrations wait for the store.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreConfig {
+    /// REGISTERs of this shard that wait at once; beyond it a REGISTER is answered 503 with Retry-After.
+    pub writes_max: usize,
+    /// How long one waits before it is answered 503 with Retry-After.
+    pub timeout: Duration,
 }
 
 impl Default for RegistrarConfig {
@@ -116,6 +127,7 @@ impl Default for RegistrarConfig {
             expires_default: Duration::from_secs(3600),
             contacts_max: 10,
             aors_max: 200_000,
+            store: None,
         }
     }
 }

@@ -37,6 +37,35 @@ pub enum Input {
     Relay(RelayEvent),
     /// From the operator.
     Command(Command),
+    /// What became of an [`Output::Store`]. Late and unknown tickets are dropped.
+    Stored {
+        /// Of which.
+        ticket: StoreTicket,
+        /// Whether it is stored.
+        outcome: StoreOutcome,
+    },
+    /// Bindings from before a restart, of an address-of-record of this shard; before its first datagram.
+    Restore {
+        /// Whose.
+        aor: Aor,
+        /// All of them, best first.
+        bindings: Vec<Binding>,
+    },
+}
+
+/// Names a write under way; unique within a shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct StoreTicket(pub u64);
+
+/// What became of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StoreOutcome {
+    /// It outlives the process: its REGISTER is acknowledged now.
+    Stored,
+    /// The store could not write it; the REGISTER is answered 500 with Retry-After and changes nothing.
+    Failed,
+    /// The store has too much to do; the REGISTER is answered 503 with Retry-After and changes nothing.
+    Busy,
 }
 
 /// What an operator can ask of a shard.
@@ -74,6 +103,14 @@ pub enum Output {
     Relay(RelayCommand),
     /// Make this the state of an address-of-record in the [`model::Directory`], before the next input.
     Publish(Publish),
+    /// Store this state of an address-of-record in place of the former one and bring [`Input::Stored`]. Only where
+    /// [`crate::RegistrarConfig::store`] says so; at most one an address-of-record is under way.
+    Store {
+        /// Comes back.
+        ticket: StoreTicket,
+        /// What to store; empty bindings remove the address-of-record.
+        publish: Publish,
+    },
     /// Something worth telling: logs, metrics, the journal, later T-Library events.
     Emit(Fact),
 }
@@ -113,4 +150,6 @@ pub enum Reason {
     Relay,
     /// A registration lapses.
     Registration,
+    /// The store has not answered.
+    Store,
 }

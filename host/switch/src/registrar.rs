@@ -19,16 +19,16 @@ pub(crate) struct Registrar {
     lapses: BTreeSet<(Instant, Aor)>,
 }
 
-/// What a REGISTER did.
-pub(crate) struct Outcome {
-    /// The answer.
-    pub(crate) response: sip::Writer,
-    /// The new state of the address-of-record, when it changed.
-    pub(crate) change: Option<(Publish, Fact)>,
+/// What a REGISTER is to do.
+pub(crate) struct Decided {
+    /// To whom.
+    pub(crate) aor: Aor,
+    /// The bindings it leaves; `None` when it only asks for them.
+    pub(crate) bindings: Option<Vec<Binding>>,
 }
 
 /// Why a REGISTER is refused: its status, and the Min-Expires of a 423.
-struct Refusal {
+pub(crate) struct Refusal {
     status: u16,
     reason: &'static str,
     min_expires: Option<u64>,
@@ -37,6 +37,15 @@ struct Refusal {
 impl Refusal {
     const fn new(status: u16, reason: &'static str) -> Self {
         Self { status, reason, min_expires: None }
+    }
+
+    /// The answer to `request`.
+    pub(crate) fn response(&self, request: &Message, tag: &str) -> sip::Writer {
+        let mut response = response_to(request, self.status, self.reason, Some(tag));
+        if let Some(seconds) = self.min_expires {
+            response.header(Name::MinExpires, seconds);
+        }
+        response
     }
 }
 
@@ -53,59 +62,55 @@ impl Registrar {
         self.lapses.first().map(|(at, _)| *at)
     }
 
-    /// Answers a REGISTER; all or nothing (RFC 3261 section 10.3 step 7).
-    pub(crate) fn register(
-        &mut self,
-        now: Instant,
-        dir: &dyn Directory,
-        flow: Flow,
-        request: &Message,
-        tag: &str,
-    ) -> Outcome {
-        match self.apply(now, dir, flow, request) {
-            Ok((aor, change)) => {
-                let mut response = response_to(request, 200, "", Some(tag));
-                for binding in self.bindings_by_aor.get(&aor).into_iter().flatten() {
-                    response.header(Name::Contact, ContactWithExpires { binding, now });
-                }
-                Outcome { response, change }
-            }
-            Err(refusal) => {
-                let mut response = response_to(request, refusal.status, refusal.reason, Some(tag));
-                if let Some(seconds) = refusal.min_expires {
-                    response.header(Name::MinExpires, seconds);
-                }
-                Outcome { response, change: None }
-            }
-        }
+    /// The address-of-record a REGISTER is for, if it names one.
+    pub(crate) fn aor_of(&self, request: &Message) -> Option<Aor> {
+        request.to().ok()?.parsed_uri().ok()?.aor()
     }
 
-    fn apply(
-        &mut self,
+    /// The 200 to `request`: every binding of `aor` as it stands (RFC 3261 section 10.3 step 8).
+    pub(crate) fn acknowledgement(
+        &self,
+        now: Instant,
+        aor: &Aor,
+        request: &Message,
+        tag: &str,
+    ) -> sip::Writer {
+        let mut response = response_to(request, 200, "", Some(tag));
+        for binding in self.bindings_by_aor.get(aor).into_iter().flatten() {
+            response.header(Name::Contact, ContactWithExpires { binding, now });
+        }
+        response
+    }
+
+    /// What a REGISTER is to do; all or nothing (RFC 3261 section 10.3 step 7). Nothing is done yet, see [`Self::commit`].
+    /// `reserved` counts the addresses-of-record that may be on their way into the table.
+    pub(crate) fn decide(
+        &self,
         now: Instant,
         dir: &dyn Directory,
         flow: Flow,
         request: &Message,
-    ) -> Result<(Aor, Option<(Publish, Fact)>), Refusal> {
-        let aor = request
-            .to()
-            .ok()
-            .and_then(|to| to.parsed_uri().ok()?.aor())
+        reserved: usize,
+    ) -> Result<Decided, Refusal> {
+        let aor = self
+            .aor_of(request)
             .ok_or_else(|| Refusal::new(400, "To is not an address of record"))?;
         match dir.membership(&aor) {
             Membership::Subscriber => {}
             // RFC 3261 section 10.3 steps 1 and 5.
             Membership::UnknownUser | Membership::ForeignHost => return Err(Refusal::new(404, "")),
         }
-        let old = self.bindings_by_aor.get(&aor).cloned().unwrap_or_default();
-        if old.is_empty() && self.bindings_by_aor.len() >= self.config.aors_max {
+        let old = self.bindings_by_aor.get(&aor).map_or(&[][..], Vec::as_slice);
+        if old.is_empty() && self.bindings_by_aor.len() + reserved >= self.config.aors_max {
             return Err(Refusal::new(503, ""));
         }
-        let Some(new) = self.updated(now, flow, request, &old)? else {
-            return Ok((aor, None));
-        };
-        let change = self.store(&aor, &old, new, false);
-        Ok((aor, Some(change)))
+        let bindings = self.updated(now, flow, request, old)?;
+        Ok(Decided { aor, bindings })
+    }
+
+    /// Makes `new` the bindings of `aor`.
+    pub(crate) fn commit(&mut self, aor: &Aor, new: Vec<Binding>) -> (Publish, Fact) {
+        self.store(aor, new, false)
     }
 
     /// The bindings after this REGISTER, or `None` when it only asks for them.
@@ -168,14 +173,8 @@ impl Registrar {
         Ok(expires.min(self.config.expires_max))
     }
 
-    fn store(
-        &mut self,
-        aor: &Aor,
-        old: &[Binding],
-        new: Vec<Binding>,
-        lapsed: bool,
-    ) -> (Publish, Fact) {
-        for binding in old {
+    fn store(&mut self, aor: &Aor, new: Vec<Binding>, lapsed: bool) -> (Publish, Fact) {
+        for binding in self.bindings_by_aor.get(aor).into_iter().flatten() {
             self.lapses.remove(&(binding.expires_at, aor.clone()));
         }
         for binding in &new {
@@ -199,10 +198,10 @@ impl Registrar {
         if at > now {
             return None;
         }
-        let old = self.bindings_by_aor.get(&aor).cloned().unwrap_or_default();
-        let new = old.iter().filter(|b| b.expires_at > now).cloned().collect();
+        let old = self.bindings_by_aor.get(&aor).into_iter().flatten();
+        let new = old.filter(|b| b.expires_at > now).cloned().collect();
         self.lapses.remove(&(at, aor.clone()));
-        Some(self.store(&aor, &old, new, true))
+        Some(self.store(&aor, new, true))
     }
 }
 

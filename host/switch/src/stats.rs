@@ -15,6 +15,12 @@ pub struct Stats {
     pub calls_ending: usize,
     /// Addresses-of-record with contacts.
     pub aors_now: usize,
+    /// REGISTERs that wait for the store.
+    pub writes_now: usize,
+    /// REGISTERs refused because the store was busy or failed.
+    pub writes_refused: u64,
+    /// Writes the store did not answer for in time.
+    pub writes_lost: u64,
     /// Answers that came for a question no longer open.
     pub answers_late: u64,
     /// Questions that got no answer in time.

@@ -16,13 +16,16 @@ use crate::{
     in_dialog::pass_back,
     registrar::Registrar,
     tables::{ClientUse, Tables},
+    writes::Writes,
 };
 
 /// One shard of the switch.
 pub struct Switch {
     pub(crate) calls: BTreeMap<ConnId, Box<Call>>,
     pub(crate) tables: Tables,
-    registrar: Registrar,
+    pub(crate) registrar: Registrar,
+    /// Registrations on their way to the store, where there is one.
+    pub(crate) writes: Option<Writes>,
     authenticator: Option<Authenticator>,
     draining: bool,
 }
@@ -54,11 +57,13 @@ impl Switch {
             key.iter_mut().zip(config.seed).for_each(|(key, seed)| *key = seed);
             Authenticator::new(auth, key)
         });
+        let store = config.registrar.store;
         Self {
             calls: BTreeMap::new(),
             tables: Tables::new(config, endpoint),
             registrar,
             authenticator,
+            writes: store.map(|store| Writes::new(store.writes_max, store.timeout)),
             draining: false,
         }
     }
@@ -78,6 +83,8 @@ impl Switch {
             }),
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Command(command) => self.on_command(now, command),
+            Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
+            Input::Restore { aor, bindings } => self.restore(aor, bindings),
         }
         self.drain_endpoint(now, dir);
     }
@@ -92,7 +99,8 @@ impl Switch {
         let transaction =
             self.tables.endpoint.poll_timeout().map(|(at, _)| (at, Reason::Transaction));
         let lapse = self.registrar.next_lapse().map(|at| (at, Reason::Registration));
-        [transaction, lapse, self.tables.next_timer()].into_iter().flatten().min()
+        let write = self.writes.as_ref().and_then(Writes::deadline).map(|at| (at, Reason::Store));
+        [transaction, lapse, write, self.tables.next_timer()].into_iter().flatten().min()
     }
 
     /// Does what is due at `now`. Drain [`Self::poll_output`] afterwards.
@@ -106,6 +114,8 @@ impl Switch {
         while let Some((publish, fact)) = self.registrar.take_lapsed(now) {
             self.publish(publish, fact);
         }
+        self.give_up_writes(now, dir);
+        self.drain_endpoint(now, dir);
     }
 
     /// Whether no call and no transaction is left; registrations do not count.
@@ -125,6 +135,7 @@ impl Switch {
             calls_now: self.calls.len() - ending,
             calls_ending: ending,
             aors_now: self.registrar.aors(),
+            writes_now: self.writes.as_ref().map_or(0, Writes::held),
             ..self.tables.stats
         }
     }
@@ -186,7 +197,7 @@ impl Switch {
             }
             Method::Register => {
                 if let Some(identity) = self.authenticate(now, dir, flow, tx, &request) {
-                    self.on_register(now, dir, flow, tx, &request, identity.as_ref());
+                    self.on_register(now, dir, flow, tx, request, identity.as_ref());
                 }
             }
             Method::Options => self.on_options(now, tx, &request),
@@ -223,30 +234,6 @@ impl Switch {
         if let Some(call) = Call::offer(&mut self.tables, now, dir, tx, flow, invite, identity) {
             self.calls.insert(call.conn, Box::new(call));
         }
-    }
-
-    fn on_register(
-        &mut self,
-        now: Instant,
-        dir: &dyn Directory,
-        flow: Flow,
-        tx: ServerTx,
-        request: &Message,
-        identity: Option<&Aor>,
-    ) {
-        let registered = request.to().ok().and_then(|to| to.parsed_uri().ok()?.aor());
-        if identity.is_some() && identity != registered.as_ref() {
-            // RFC 3261 section 10.3 step 4: authenticated is not authorised.
-            return refuse(&mut self.tables, now, tx, request, 403, "Register yourself only");
-        }
-        let tag = self.tables.endpoint.mint_tag();
-        let outcome = self.registrar.register(now, dir, flow, request, &tag);
-        if let Some((publish, fact)) = outcome.change {
-            self.publish(publish, fact);
-        }
-        let mut response = outcome.response;
-        self.tables.sign_response(&mut response);
-        self.tables.endpoint.respond(now, tx, response.finish(None));
     }
 
     fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
@@ -304,7 +291,7 @@ impl Switch {
         None
     }
 
-    fn publish(&mut self, publish: Publish, fact: Fact) {
+    pub(crate) fn publish(&mut self, publish: Publish, fact: Fact) {
         self.tables.outputs.push_back(Output::Publish(publish));
         self.tables.emit(fact);
     }
@@ -413,7 +400,7 @@ impl Switch {
                 call.on_media_refused(tables, now);
                 call.on_relay_extended(tables, now);
             }
-            Reason::Transaction | Reason::Registration => {}
+            Reason::Transaction | Reason::Registration | Reason::Store => {}
         });
     }
 

@@ -33,7 +33,16 @@ impl Switch {
     ///
     /// When it does not come up; with its log.
     pub fn start(settings: &[&str], plugins: &[&Path]) -> Self {
-        Self::listening(&["name=\"udp\",bind=\"127.0.0.1:@PORT@\""], settings, plugins)
+        Self::start_at(ports::both(), settings, plugins)
+    }
+
+    /// The same with SIP on a port that is known, such as that of a switch that was killed.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn start_at(sip_port: u16, settings: &[&str], plugins: &[&Path]) -> Self {
+        Self::launch(sip_port, &["name=\"udp\",bind=\"127.0.0.1:@PORT@\""], settings, plugins)
     }
 
     /// As [`Self::start`], with these listeners; `@PORT@` stands for the port, which is free for datagrams and connections.
@@ -42,8 +51,12 @@ impl Switch {
     ///
     /// When it does not come up; with its log.
     pub fn listening(listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
+        Self::launch(ports::both(), listeners, settings, plugins)
+    }
+
+    fn launch(sip_port: u16, listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let (sip_port, http_port) = (ports::both(), ports::tcp());
+        let http_port = ports::tcp();
         let (media_first, media_last) = ports::media_window(sip_port);
         let mut command = Command::new(peers::jackfield());
         command.arg("run");
@@ -128,6 +141,16 @@ impl Switch {
     /// True while the process lives.
     pub fn is_alive(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(None))
+    }
+
+    /// Ends the process as the kernel does (SIGKILL): it has no last word.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be killed.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("the switch is killed");
+        self.process.wait().expect("the state of a child");
     }
 
     /// Asks the process to end, as an operator does, and waits until it has.

@@ -116,6 +116,8 @@ impl Node {
                 Output::Relay(command) => effects.extend(
                     self.relay.command(&command).map(|event| Effect::Relay { shard, event }),
                 ),
+                // The simulated node keeps registrations in memory alone, as `config` says.
+                Output::Store { .. } => {}
                 Output::Publish(publish) => self.directory.publish(publish),
                 Output::Emit(fact) => self.facts.push(fact),
             }

@@ -18,6 +18,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("media", include_str!("media.rs"), "MediaConfig"),
     ("registrar", include_str!("registrar.rs"), "RegistrarSection"),
     ("auth", include_str!("auth.rs"), "AuthSection"),
+    ("store", include_str!("store.rs"), "StoreConfig"),
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),

@@ -20,6 +20,7 @@ mod problem;
 mod registrar;
 mod sip;
 mod source;
+mod store;
 mod streams;
 mod subscriber;
 
@@ -41,6 +42,7 @@ pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
 pub use registrar::RegistrarSection;
 pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
+pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
 
@@ -64,6 +66,8 @@ pub struct Config {
     pub registrar: RegistrarSection,
     /// Who must prove who it is, and how (RFC 7616, RFC 8760).
     pub auth: AuthSection,
+    /// The contacts of registered phones, kept over a restart.
+    pub store: StoreConfig,
     /// One block `[[subscriber]]` for each user that may register. Without any, every user of our domains may.
     pub subscriber: Vec<SubscriberConfig>,
     /// Which plugins are loaded, in order, and what they may use.

@@ -29,6 +29,7 @@ use crate::{
     journal::{self, Journal},
     mailbox::Postbox,
     reload::ReloadHandle,
+    store::StoreFigures,
     trace::{Lines, Tap, What},
     worker::{Figures, Mail},
 };
@@ -54,6 +55,8 @@ pub struct Api {
     pub journal: Arc<Journal>,
     /// The plugins.
     pub plugins: Arc<PluginHost>,
+    /// What the store counts; nothing without a store.
+    pub store: Arc<StoreFigures>,
     /// Loads them again.
     pub reload: ReloadHandle,
     /// The process's clock.
@@ -144,6 +147,7 @@ async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
         plugins: &api.plugins.stats(),
         registered: api.directory.registered(),
         decisions: api.journal.decisions(),
+        store: &api.store,
         uptime: api.clock.now().saturating_since(api.started_at),
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];

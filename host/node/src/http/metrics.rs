@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use plugin::{HookStats, HostStats};
 
-use crate::worker::Figures;
+use crate::{store::StoreFigures, worker::Figures};
 
 /// What the metrics are made from.
 pub(super) struct Sources<'a> {
@@ -12,6 +12,7 @@ pub(super) struct Sources<'a> {
     pub(super) plugins: &'a HostStats,
     pub(super) registered: usize,
     pub(super) decisions: u64,
+    pub(super) store: &'a StoreFigures,
     pub(super) uptime: Duration,
 }
 
@@ -130,6 +131,18 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_media_strangers_total", COUNTER, "Media packets of strangers, dropped.", |f| {
         f.media.strangers
     }),
+    ("jackfield_registers_held", GAUGE, "REGISTERs that wait for the store.", |f| {
+        f.switch.writes_now as u64
+    }),
+    (
+        "jackfield_registers_refused_by_store_total",
+        COUNTER,
+        "REGISTERs refused because the store was busy or failed.",
+        |f| f.switch.writes_refused,
+    ),
+    ("jackfield_store_lost_total", COUNTER, "Writes the store did not answer for in time.", |f| {
+        f.switch.writes_lost
+    }),
     ("jackfield_wakes_total", COUNTER, "Wake-ups of the worker.", |f| f.wakes),
     ("jackfield_sip_messages_total", COUNTER, "SIP messages read.", |f| f.sip.messages),
     ("jackfield_sip_unreadable_total", COUNTER, "SIP datagrams that could not be read.", |f| {
@@ -174,6 +187,31 @@ const OF_HOST: &[OfHost] = &[
 const OF_NODE: &[OfNode] = &[
     ("jackfield_registered_aors", GAUGE, "Addresses with contacts.", |s| s.registered as f64),
     ("jackfield_decisions_total", COUNTER, "Decisions of plugins.", |s| s.decisions as f64),
+    ("jackfield_store_waiting", GAUGE, "Writes that wait for the store.", |s| {
+        s.store.waiting() as f64
+    }),
+    ("jackfield_store_commits_total", COUNTER, "Transactions of the store.", |s| {
+        s.store.commits() as f64
+    }),
+    ("jackfield_store_commit_seconds_total", COUNTER, "Time they took.", |s| {
+        s.store.commit_seconds()
+    }),
+    ("jackfield_store_commit_seconds_max", GAUGE, "Time the longest of them took.", |s| {
+        s.store.commit_seconds_max()
+    }),
+    ("jackfield_store_written_total", COUNTER, "Addresses stored.", |s| s.store.written() as f64),
+    ("jackfield_store_contacts_total", COUNTER, "Contacts stored with them.", |s| {
+        s.store.contacts() as f64
+    }),
+    (
+        "jackfield_store_failed_total",
+        COUNTER,
+        "Addresses that could not be stored; more than none is an alarm.",
+        |s| s.store.failed() as f64,
+    ),
+    ("jackfield_store_purged_total", COUNTER, "Lapsed contacts removed from the store.", |s| {
+        s.store.purged() as f64
+    }),
     ("jackfield_uptime_seconds", GAUGE, "Time since the start.", |s| s.uptime.as_secs_f64()),
 ];
 
@@ -296,6 +334,7 @@ mod tests {
             plugins: &no_plugins(),
             registered: 2,
             decisions: 4,
+            store: &StoreFigures::default(),
             uptime: Duration::from_millis(1500),
         });
         assert!(text.contains("jackfield_datagrams_received_total{worker=\"0\"} 3\n"), "{text}");

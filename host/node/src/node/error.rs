@@ -1,12 +1,14 @@
 use std::{fmt, io, net::SocketAddr};
 
-use crate::plugins::LoadError;
+use crate::{plugins::LoadError, store::StoreError};
 
 /// Why a node did not start.
 #[derive(Debug)]
 pub enum StartError {
     /// What is wrong with the plugins.
     Plugins(LoadError),
+    /// What is wrong with the store.
+    Store(StoreError),
     /// An address could not be bound.
     Bind {
         /// For what.
@@ -51,6 +53,7 @@ impl fmt::Display for StartError {
                 }
                 Ok(())
             }
+            Self::Store(error) => error.fmt(f),
             Self::Media(error) => error.fmt(f),
             Self::Os { what, error } => write!(f, "cannot start {what}: {error}"),
         }

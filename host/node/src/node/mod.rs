@@ -1,5 +1,6 @@
 //! A node: everything `jackfield run` starts, put together.
 
+mod contacts;
 mod error;
 mod shards;
 
@@ -18,6 +19,7 @@ use arc_swap::ArcSwap;
 use media::RelayEvent;
 use model::{Shard, Transport};
 use plugin::PluginHost;
+use switch::Publish;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, info, warn};
 
@@ -33,6 +35,7 @@ use crate::{
     plugins,
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
+    store::{StoreSender, StoreThread},
     stream::{self, Owners, Tls, TlsFiles, TlsWatch},
     udp,
     worker::{ListenSocket, Mail, Parts, Worker},
@@ -52,6 +55,8 @@ pub struct Node {
     _reloader: Reloader,
     _tls_watch: TlsWatch,
     _relay: relay::RelayHandle,
+    // After the workers, so that it writes what they handed over until their end.
+    _store: Option<StoreThread>,
     // Last, so that it takes in what the workers told until their end.
     _scribe: Scribe,
 }
@@ -67,12 +72,14 @@ impl Node {
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
         let directory = Arc::new(directory(config, &listeners));
+        let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
         let workers = usize::from(config.node.workers);
         let calls_max = config.limits.calls_max.saturating_mul(workers);
         let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
         let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
         let (postboxes, mailboxes) = mailboxes(config).map_err(StartError::os("a mailbox"))?;
         let relay = start_relay(config, &postboxes)?;
+        let (store, restored) = contacts.start(config, clock, &postboxes)?;
         let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
         let reloader = Reloader::start(host.clone(), watched, postboxes.clone())
             .map_err(StartError::os("the plugin watch"))?;
@@ -86,6 +93,7 @@ impl Node {
             directory: directory.clone(),
             journal: journal.clone(),
             plugins: host.clone(),
+            store: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
             reload: reloader.handle(),
             clock,
             started_at: clock.now(),
@@ -96,7 +104,6 @@ impl Node {
         };
         let http = HttpServer::start(&config.http, api)
             .map_err(StartError::bind("the HTTP API", config.http.bind))?;
-        let sip = listeners.advertised.clone();
         let common = Common {
             config,
             clock,
@@ -106,10 +113,11 @@ impl Node {
             resolver: resolver.handle(),
             host: host.clone(),
             owners: Owners::default(),
+            store: store.as_ref().map(StoreThread::sender),
         };
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
-            sip,
+            sip: listeners.advertised.clone(),
             postboxes,
             workers: Vec::new(),
             ended,
@@ -121,16 +129,28 @@ impl Node {
             _reloader: reloader,
             _tls_watch: listeners.watch()?,
             _relay: relay,
+            _store: store,
             _scribe: scribe,
         };
-        for (shard, (sockets, mailbox)) in
-            listeners.into_shards().into_iter().zip(mailboxes).enumerate()
-        {
-            let parts = common.parts(shard, &node.sip, sockets, mailbox, &node.postboxes)?;
-            node.workers.push(Some(common.spawn(shard, parts, tell_end.clone())?));
-        }
+        let ends = listeners.into_shards().into_iter().zip(mailboxes).zip(restored);
+        node.start_workers(&common, ends, &tell_end)?;
         warn_of(config);
         Ok(node)
+    }
+
+    /// Starts one worker for each of `ends`: its sockets, its mailbox, and its bindings from before a restart.
+    fn start_workers(
+        &mut self,
+        common: &Common<'_>,
+        ends: impl Iterator<Item = ((Vec<ListenSocket>, Mailbox<Mail>), Vec<Publish>)>,
+        tell_end: &mpsc::UnboundedSender<usize>,
+    ) -> Result<(), StartError> {
+        for (shard, ((sockets, mailbox), restored)) in ends.enumerate() {
+            let parts = common.parts(shard, &self.sip, sockets, mailbox, &self.postboxes)?;
+            let parts = Parts { restored, ..parts };
+            self.workers.push(Some(common.spawn(shard, parts, tell_end.clone())?));
+        }
+        Ok(())
     }
 
     /// The addresses of the SIP listeners as peers reach them, in the order of the configuration.
@@ -330,6 +350,7 @@ struct Common<'a> {
     resolver: ResolverHandle,
     host: Arc<PluginHost>,
     owners: Owners,
+    store: Option<StoreSender>,
 }
 
 impl Common<'_> {
@@ -356,6 +377,8 @@ impl Common<'_> {
             locate: Box::new(move |id, uri| resolver.locate(shard, id, uri)),
             relay: Box::new(move |command| relay.command(shard, command)),
             facts: self.facts.clone(),
+            store: self.store.clone(),
+            restored: Vec::new(),
             clock: self.clock,
             calendar: Calendar::new(self.config.node.zone.as_deref()),
         })

@@ -114,6 +114,10 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
         expires_default: Duration::from_secs(registrar.expires_default_s),
         contacts_max: registrar.contacts_max,
         aors_max: registrar.aors_max,
+        store: config.store.path.is_some().then(|| switch::StoreConfig {
+            writes_max: config.store.writes_max,
+            timeout: Duration::from_millis(config.store.timeout_ms),
+        }),
     }
 }
 

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{ConnId, Flow};
 use sip::locate::{LocateError, Place};
-use switch::{CallView, LocateId};
+use switch::{CallView, LocateId, StoreOutcome, StoreTicket};
 use tokio::sync::oneshot;
 
 use super::Figures;
@@ -31,6 +31,13 @@ pub enum Mail {
     Closed(Flow),
     /// From the media relay.
     Relay(RelayEvent),
+    /// What became of writes to the store.
+    Stored {
+        /// Of which.
+        tickets: Vec<StoreTicket>,
+        /// Of all of them.
+        outcome: StoreOutcome,
+    },
     /// Plugins were replaced: give back what is left of the old ones.
     Sweep,
     /// Refuse new calls; stop when the last one has ended.

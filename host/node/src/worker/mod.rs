@@ -21,7 +21,7 @@ use model::{
     hook::{Answer, Question},
 };
 use rustix::event::Timespec;
-use switch::{Command, Input, LocateId, Output, Switch};
+use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
 
 use crate::{
     clock::{Calendar, Clock},
@@ -29,6 +29,7 @@ use crate::{
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
     poller::{EventFlags, Poller, Ready, Token},
+    store::{StoreSender, Write},
     stream::{Owners, StreamLimits, Streams, Tls},
     trace::Tap,
     udp::UdpPort,
@@ -82,6 +83,10 @@ pub struct Parts {
     pub relay: Box<dyn Fn(RelayCommand) + Send>,
     /// Takes what happened to the journal.
     pub facts: FactSender,
+    /// Takes contacts to the store; `None` when they are kept in memory alone, as `switch` says.
+    pub store: Option<StoreSender>,
+    /// Bindings of this shard from before a restart.
+    pub restored: Vec<Publish>,
     /// The process's clock.
     pub clock: Clock,
     /// The zone plugins see local time in.
@@ -162,6 +167,7 @@ impl<D: Decide> Worker<D> {
 
     /// Runs until it is told to stop, or until it drained and its last call has ended.
     pub fn run(mut self) {
+        self.restore();
         let mut buffer = vec![0; DATAGRAM_MAX];
         let mut ready = Ready::new();
         while !self.stopped {
@@ -178,6 +184,13 @@ impl<D: Decide> Worker<D> {
                 self.on_ready(token, flags, &mut buffer);
             }
             self.hand_over();
+        }
+    }
+
+    /// Takes what the store kept, before the first datagram.
+    fn restore(&mut self) {
+        for Publish { aor, bindings } in std::mem::take(&mut self.parts.restored) {
+            self.input(Input::Restore { aor, bindings: bindings.to_vec() });
         }
     }
 
@@ -257,6 +270,11 @@ impl<D: Decide> Worker<D> {
                     self.figures.media.count(&event);
                     self.input(Input::Relay(event));
                 }
+                Mail::Stored { tickets, outcome } => {
+                    for ticket in tickets {
+                        self.input(Input::Stored { ticket, outcome });
+                    }
+                }
                 Mail::Sweep => self.decide.sweep(),
                 Mail::Drain => {
                     self.drain_look_at = Some(self.parts.clock.now());
@@ -321,11 +339,19 @@ impl<D: Decide> Worker<D> {
             Output::Publish(publish) => {
                 self.parts.directory.publish(publish.aor, publish.bindings);
             }
+            Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
                 if !self.parts.facts.send(now, fact) {
                     self.figures.facts_dropped += 1;
                 }
             }
+        }
+    }
+
+    fn store(&mut self, ticket: StoreTicket, publish: Publish) {
+        let write = Write { shard: self.parts.switch.shard, ticket, publish };
+        if !self.parts.store.as_ref().is_some_and(|store| store.send(write)) {
+            self.followups.push_back(Input::Stored { ticket, outcome: StoreOutcome::Busy });
         }
     }
 }

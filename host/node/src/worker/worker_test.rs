@@ -76,6 +76,8 @@ impl Bench {
                     locate: Box::new(|_, _| ()),
                     relay: Box::new(|_| ()),
                     facts: facts.clone(),
+                    store: None,
+                    restored: Vec::new(),
                     clock,
                     calendar: Calendar::new(Some("UTC")),
                 };

@@ -1,0 +1,132 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn record(contact: &str, expires_ms: u64) -> Record {
+    Record {
+        contact: contact.to_owned(),
+        transport: "udp".to_owned(),
+        listener: "lan".to_owned(),
+        peer: "[2001:db8::1]:5060".parse().unwrap(),
+        q_milli: 500,
+        expires_ms,
+        call_id: "a'b\"c".to_owned(),
+        cseq: u32::MAX,
+        user_agent: "Téléphone".to_owned(),
+    }
+}
+
+fn change(user: &str, records: Vec<Record>) -> Change {
+    Change { aor: Aor::new(user, "example.org"), records }
+}
+
+fn file() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("contacts.db");
+    (folder, path)
+}
+
+fn refusal(path: &Path) -> String {
+    SqliteStore::open(path).err().expect("the file is refused").to_string()
+}
+
+#[test]
+fn what_was_written_is_there_after_the_file_was_closed() {
+    let (_folder, path) = file();
+    let kept = change("2000", vec![record("sip:b@192.0.2.1", 900), record("sip:a@h", 800)]);
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.write(&[kept.clone(), change("2001", vec![record("sip:c@h", 700)])]).unwrap();
+    store.write(&[change("2001", Vec::new())]).unwrap();
+    drop(store);
+    assert_eq!(SqliteStore::open(&path).unwrap().load(0).unwrap(), [kept]);
+}
+
+#[test]
+fn a_new_state_takes_the_place_of_the_former() {
+    let (_folder, path) = file();
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.write(&[change("2000", vec![record("sip:a@h", 900), record("sip:b@h", 900)])]).unwrap();
+    let last = change("2000", vec![record("sip:c@h", 950)]);
+    store.write(std::slice::from_ref(&last)).unwrap();
+    assert_eq!(store.load(0).unwrap(), [last]);
+}
+
+#[test]
+fn what_lapsed_is_not_loaded_and_can_be_removed() {
+    let (_folder, path) = file();
+    let mut store = SqliteStore::open(&path).unwrap();
+    store.write(&[change("2000", vec![record("sip:a@h", 900), record("sip:b@h", 901)])]).unwrap();
+    let left = [change("2000", vec![record("sip:b@h", 901)])];
+    assert_eq!(store.load(900).unwrap(), left);
+    assert_eq!((store.purge(900).unwrap(), store.purge(900).unwrap()), (1, 0));
+    assert_eq!(store.load(0).unwrap(), left);
+}
+
+#[test]
+fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_folder, path) = file();
+    let _store = SqliteStore::open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_second_opening_is_refused_until_the_first_is_closed() {
+    let (_folder, path) = file();
+    let first = SqliteStore::open(&path).unwrap();
+    let text = refusal(&path);
+    assert!(text.contains("another process has this store open"), "{text}");
+    drop(first);
+    assert!(SqliteStore::open(&path).is_ok());
+}
+
+#[test]
+fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
+    let (_folder, path) = file();
+    drop(SqliteStore::open(&path).unwrap());
+    let set = |what: &str, value: i64| {
+        Connection::open(&path).unwrap().pragma_update(None, what, value).unwrap();
+    };
+    set("user_version", SCHEMA + 1);
+    let text = refusal(&path);
+    assert!(text.contains("schema 2, known here up to 1"), "{text}");
+    set("application_id", 7);
+    let text = refusal(&path);
+    assert!(text.contains("another program's database"), "{text}");
+}
+
+#[test]
+fn a_damaged_file_is_told_with_what_to_do() {
+    let (_folder, path) = file();
+    std::fs::write(
+        &path,
+        "this is no database, and long enough to have a header of one".repeat(20),
+    )
+    .unwrap();
+    let text = refusal(&path);
+    assert!(text.contains("cannot be read") && text.contains("move the file away"), "{text}");
+}
+
+#[test]
+fn a_missing_folder_is_told_with_what_to_do() {
+    let (folder, _) = file();
+    let text = refusal(&folder.path().join("none/contacts.db"));
+    assert!(text.contains("see that its folder is there"), "{text}");
+}
+
+#[test]
+fn a_write_that_finds_no_room_changes_nothing() {
+    let (_folder, path) = file();
+    let mut store = SqliteStore::open(&path).unwrap();
+    let kept = change("2000", vec![record("sip:a@h", 900)]);
+    store.write(std::slice::from_ref(&kept)).unwrap();
+    let pages: i64 =
+        store.connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+    store.connection.pragma_update(None, "max_page_count", pages).unwrap();
+    let large = record(&format!("sip:{}@h", "x".repeat(20_000)), 900);
+    let error = store.write(&[change("2000", vec![large])]).unwrap_err();
+    assert!(error.to_string().contains("has room"), "{error}");
+    assert_eq!(store.load(0).unwrap(), [kept]);
+}

@@ -1,0 +1,156 @@
+//! What a REGISTER does to a shard: its answer waits for the store, where there is one.
+
+use std::collections::VecDeque;
+
+use model::{Aor, Binding, Directory, Flow, Instant};
+use sip::{Message, Name, ServerTx};
+
+use crate::{
+    Output, Publish, StoreOutcome, StoreTicket, Switch,
+    call::refuse,
+    registrar::Decided,
+    writes::{Waiting, Write},
+};
+
+impl Switch {
+    pub(crate) fn on_register(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        tx: ServerTx,
+        request: Message,
+        identity: Option<&Aor>,
+    ) {
+        let aor = self.registrar.aor_of(&request);
+        if identity.is_some() && identity != aor.as_ref() {
+            // RFC 3261 section 10.3 step 4: authenticated is not authorised.
+            return refuse(&mut self.tables, now, tx, &request, 403, "Register yourself only");
+        }
+        let waiting = Waiting { tx, flow, request };
+        if self.writes.is_none() {
+            return self.register_at_once(now, dir, &waiting);
+        }
+        if self.writes.as_ref().is_some_and(crate::writes::Writes::is_full) {
+            return self.refuse_register(now, &waiting, 503);
+        }
+        let free = match (&mut self.writes, &aor) {
+            (Some(writes), Some(aor)) => writes.queue(aor, waiting),
+            (Some(_) | None, _) => Some(waiting),
+        };
+        if let Some(waiting) = free {
+            self.register(now, dir, waiting, VecDeque::new());
+        }
+    }
+
+    /// Takes in what became of a write. A ticket that was given up is not known any more.
+    pub(crate) fn on_stored(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        ticket: StoreTicket,
+        outcome: StoreOutcome,
+    ) {
+        let Some(write) = self.writes.as_mut().and_then(|writes| writes.end(ticket)) else {
+            return;
+        };
+        let Write { aor, bindings, cause, mut later, .. } = write;
+        match outcome {
+            StoreOutcome::Stored => {
+                let (publish, fact) = self.registrar.commit(&aor, bindings);
+                self.publish(publish, fact);
+                self.acknowledge(now, &aor, &cause);
+            }
+            StoreOutcome::Failed => self.refuse_register(now, &cause, 500),
+            StoreOutcome::Busy => self.refuse_register(now, &cause, 503),
+        }
+        // Until one of them begins a write of its own, behind which the rest wait.
+        while let Some(next) = later.pop_front() {
+            match self.register(now, dir, next, later) {
+                Some(rest) => later = rest,
+                None => return,
+            }
+        }
+    }
+
+    /// Gives up the writes the store did not answer for in time.
+    pub(crate) fn give_up_writes(&mut self, now: Instant, dir: &dyn Directory) {
+        while let Some(ticket) = self.writes.as_ref().and_then(|writes| writes.overdue(now)) {
+            self.tables.stats.writes_lost += 1;
+            self.on_stored(now, dir, ticket, StoreOutcome::Busy);
+        }
+    }
+
+    /// Takes bindings from before a restart. They were acknowledged then, so no limit is applied.
+    pub(crate) fn restore(&mut self, aor: Aor, bindings: Vec<Binding>) {
+        let (publish, _) = self.registrar.commit(&aor, bindings);
+        self.tables.outputs.push_back(Output::Publish(publish));
+    }
+
+    fn register_at_once(&mut self, now: Instant, dir: &dyn Directory, waiting: &Waiting) {
+        match self.registrar.decide(now, dir, waiting.flow, &waiting.request, 0) {
+            Ok(Decided { aor, bindings }) => {
+                if let Some(bindings) = bindings {
+                    let (publish, fact) = self.registrar.commit(&aor, bindings);
+                    self.publish(publish, fact);
+                }
+                self.acknowledge(now, &aor, waiting);
+            }
+            Err(refusal) => {
+                let tag = self.tables.endpoint.mint_tag();
+                let response = refusal.response(&waiting.request, &tag);
+                self.answer_register(now, waiting, response);
+            }
+        }
+    }
+
+    /// Answers a REGISTER, or begins its write, behind which `later` wait. Gives `later` back when it was answered.
+    fn register(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        waiting: Waiting,
+        later: VecDeque<Waiting>,
+    ) -> Option<VecDeque<Waiting>> {
+        let Some(writes) = &mut self.writes else { return Some(later) };
+        match self.registrar.decide(now, dir, waiting.flow, &waiting.request, writes.len()) {
+            Ok(Decided { aor, bindings: Some(bindings) }) => {
+                let publish = Publish { aor: aor.clone(), bindings: bindings.as_slice().into() };
+                let ticket = writes.begin(now, aor, bindings, waiting, later);
+                self.tables.outputs.push_back(Output::Store { ticket, publish });
+                return None;
+            }
+            Ok(Decided { aor, bindings: None }) => self.acknowledge(now, &aor, &waiting),
+            Err(refusal) => {
+                let tag = self.tables.endpoint.mint_tag();
+                let response = refusal.response(&waiting.request, &tag);
+                self.answer_register(now, &waiting, response);
+            }
+        }
+        Some(later)
+    }
+
+    fn acknowledge(&mut self, now: Instant, aor: &Aor, waiting: &Waiting) {
+        let tag = self.tables.endpoint.mint_tag();
+        let response = self.registrar.acknowledgement(now, aor, &waiting.request, &tag);
+        self.answer_register(now, waiting, response);
+    }
+
+    /// Refuses for a while: nothing of the REGISTER was done.
+    fn refuse_register(&mut self, now: Instant, waiting: &Waiting, status: u16) {
+        let tag = self.tables.endpoint.mint_tag();
+        let mut response = sip::response_to(&waiting.request, status, "", Some(&tag));
+        response.header(Name::RetryAfter, self.tables.config.limits.retry_after_s);
+        self.tables.stats.writes_refused += 1;
+        self.answer_register(now, waiting, response);
+    }
+
+    fn answer_register(&mut self, now: Instant, waiting: &Waiting, mut response: sip::Writer) {
+        self.tables.sign_response(&mut response);
+        self.tables.endpoint.respond(now, waiting.tx, response.finish(None));
+    }
+}
+
+#[cfg(test)]
+#[path = "register_test.rs"]
+mod tests;
