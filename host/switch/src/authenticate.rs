@@ -131,3 +131,7 @@ fn is_name_of(aor: &Aor, name: &str) -> bool {
 pub fn secret_of_password(user: &str, realm: &str, password: &str) -> Arc<Secret> {
     Arc::new(sip::auth::secret_of_password(user, realm, password))
 }
+
+#[cfg(test)]
+#[path = "authenticate_test.rs"]
+mod tests;
