@@ -1,6 +1,7 @@
 //! A name server of this machine's own: Debian's dnsmasq with the records of one test.
 
 use std::{
+    fs,
     net::UdpSocket,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -21,9 +22,9 @@ impl Dns {
     ///
     /// # Panics
     ///
-    /// When it does not come up.
+    /// When it does not come up; with what it said.
     pub fn start(records: &[String]) -> Self {
-        let port = ports::udp();
+        let port = ports::free();
         let mut command = Command::new(program());
         command.args([
             "--keep-in-foreground",
@@ -34,12 +35,18 @@ impl Dns {
         command.args(["--pid-file=", "--log-facility=-", "--bind-interfaces", "--local=/test/"]);
         command.args(["--listen-address=127.0.0.1".to_owned(), format!("--port={port}")]);
         command.args(records);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let log = tempfile::NamedTempFile::new().expect("a file for its log");
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(log.reopen().expect("a second handle"));
         let process = command.spawn().expect("dnsmasq starts");
-        let dns = Self { port, process };
+        let mut dns = Self { port, process };
         let probe = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         probe.set_read_timeout(Some(Duration::from_millis(100))).expect("a time-out");
         wait::until("dnsmasq to answer", || {
+            if let Ok(Some(status)) = dns.process.try_wait() {
+                let said = fs::read_to_string(log.path()).unwrap_or_default();
+                panic!("dnsmasq ended with {status}:\n{said}");
+            }
             // A query for the A record of `test`.
             let query =
                 b"\x00\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x04test\x00\x00\x01\x00\x01";

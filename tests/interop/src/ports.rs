@@ -1,6 +1,20 @@
 //! Ports nobody uses.
+//!
+//! A port that was free a moment ago may be another's by the time a peer binds it: the kernel gives the ports of its own range
+//! to any socket that asks for none. So these lie below that range, and are reserved for this process until it ends.
 
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket},
+    os::{
+        linux::net::SocketAddrExt as _,
+        unix::net::{SocketAddr, UnixListener},
+    },
+    sync::Mutex,
+};
+
+/// Ports given out to tests: below those of the media windows, above those of well-known servers.
+const FIRST: u16 = 6200;
+const LAST: u16 = 11_999;
 
 /// The first port of the windows given out for media, below the range the kernel gives out by itself.
 const MEDIA_FIRST: u16 = 12_000;
@@ -8,38 +22,45 @@ const MEDIA_FIRST: u16 = 12_000;
 const MEDIA_WINDOW: u16 = 1200;
 const MEDIA_WINDOWS: u16 = 16;
 
-/// A UDP port of 127.0.0.1 that was free a moment ago.
+/// The reservations of this process: the kernel drops them with it, however it ends.
+static RESERVED: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+
+/// A port of the loopback addresses, free for datagrams and for connections, that no other test is given while this
+/// process lives.
 ///
 /// # Panics
 ///
 /// When the machine has none.
-pub fn udp() -> u16 {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free UDP port");
-    socket.local_addr().expect("the address of a bound socket").port()
+pub fn free() -> u16 {
+    // Each process begins somewhere else, so that one that has just ended does not hand its ports to the next.
+    let count = u32::from(LAST - FIRST) + 1;
+    let begin = std::process::id().wrapping_mul(61) % count;
+    (0..count)
+        .map(|step| FIRST + ((begin + step) % count) as u16)
+        .find(|&port| reserve(port))
+        .expect("a port nobody uses")
 }
 
-/// A TCP port of 127.0.0.1 that was free a moment ago.
-///
-/// # Panics
-///
-/// When the machine has none.
-pub fn tcp() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free TCP port");
-    listener.local_addr().expect("the address of a bound socket").port()
-}
-
-/// A port of 127.0.0.1 that was free a moment ago for datagrams and for connections.
-///
-/// # Panics
-///
-/// When the machine has none.
-pub fn both() -> u16 {
-    loop {
-        let port = udp();
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
+/// Takes `port` for this process, if nobody has it.
+fn reserve(port: u16) -> bool {
+    let name = SocketAddr::from_abstract_name(format!("jackfield-test-port-{port}"));
+    let Ok(reservation) = UnixListener::bind_addr(&name.expect("a short name")) else {
+        return false;
+    };
+    let taken = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)).is_err()
+        || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_err()
+        || taken_by_ipv6(port);
+    if !taken {
+        RESERVED.lock().expect("no reservation panics").push(reservation);
     }
+    !taken
+}
+
+/// Whether someone has it on IPv6; a machine without IPv6 has nobody there.
+fn taken_by_ipv6(port: u16) -> bool {
+    let in_use = |error: std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).err().is_some_and(in_use)
+        || TcpListener::bind((Ipv6Addr::LOCALHOST, port)).err().is_some_and(in_use)
 }
 
 /// A range of ports for media; switches with different SIP ports rarely share one, and may.

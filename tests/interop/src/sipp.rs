@@ -44,7 +44,7 @@ impl<'a> Scenario<'a> {
             folder,
             values: Vec::new(),
             arguments: Vec::new(),
-            port: ports::both(),
+            port: ports::free(),
             address: "127.0.0.1",
             transport: "u1",
             calls: 1,

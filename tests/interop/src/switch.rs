@@ -33,7 +33,7 @@ impl Switch {
     ///
     /// When it does not come up; with its log.
     pub fn start(settings: &[&str], plugins: &[&Path]) -> Self {
-        Self::start_at(ports::both(), settings, plugins)
+        Self::start_at(ports::free(), settings, plugins)
     }
 
     /// The same with SIP on a port that is known, such as that of a switch that was killed.
@@ -51,12 +51,12 @@ impl Switch {
     ///
     /// When it does not come up; with its log.
     pub fn listening(listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
-        Self::launch(ports::both(), listeners, settings, plugins)
+        Self::launch(ports::free(), listeners, settings, plugins)
     }
 
     fn launch(sip_port: u16, listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let http_port = ports::tcp();
+        let http_port = ports::free();
         let (media_first, media_last) = ports::media_window(sip_port);
         let mut command = Command::new(peers::jackfield());
         command.arg("run");

@@ -32,7 +32,7 @@ fn call(folder: &tempfile::TempDir, dns: &Dns, uri: &str) -> Switch {
 fn naptr_and_srv_lead_to_the_carrier_and_its_second_host_takes_over_from_a_dead_one() {
     let folder = tempfile::tempdir().unwrap();
     let called = callee(&folder);
-    let dead = ports::udp();
+    let dead = ports::free();
     let dns = Dns::start(&[
         "--naptr-record=carrier.test,10,10,s,SIP+D2T,,_sip._tcp.carrier.test".to_owned(),
         "--naptr-record=carrier.test,20,10,s,SIP+D2U,,_sip._udp.carrier.test".to_owned(),

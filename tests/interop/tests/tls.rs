@@ -182,7 +182,7 @@ fn who_does_not_speak_tls_or_never_ends_its_handshake_is_closed() {
 
 /// OpenSSL's server with a certificate; gives its port, and what it is told.
 fn server(folder: &Path, certificate: &str) -> (u16, Client) {
-    let port = ports::tcp();
+    let port = ports::free();
     let mut process = Command::new("openssl")
         .args(["s_server", "-accept", &format!("127.0.0.1:{port}"), "-quiet"])
         .args(["-cert", &format!("{certificate}.pem"), "-key", &format!("{certificate}.key")])
