@@ -147,6 +147,15 @@ pub struct Target {
     pub to: Destination,
     /// How long it may ring before the next is tried; `None` takes the switch's `ring_timeout`.
     pub ring: Option<Duration>,
+    /// Whether it is tried at the same time as the target before it in the plan, rather than after that one failed.
+    pub together: bool,
+}
+
+impl Target {
+    /// A target that is tried after those before it, for as long as the switch lets anything ring.
+    pub const fn new(to: Destination) -> Self {
+        Self { to, ring: None, together: false }
+    }
 }
 
 /// Where a target is.

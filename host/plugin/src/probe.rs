@@ -13,7 +13,7 @@ const HOST: &str = "jackfield.invalid";
 /// A plain question for `hook`.
 pub(crate) fn question(hook: Hook) -> Question {
     let callee = party("2000", HOST);
-    let target = |user| Target { to: Destination::Aor(Aor::new(user, HOST)), ring: None };
+    let target = |user| Target::new(Destination::Aor(Aor::new(user, HOST)));
     let ask = match hook {
         Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,

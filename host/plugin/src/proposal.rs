@@ -32,6 +32,8 @@ pub(crate) struct ProposedTarget {
     pub(crate) value: String,
     /// 0 takes the switch's own time.
     pub(crate) ring_ms: u64,
+    /// Tried together with the one before it.
+    pub(crate) together: bool,
 }
 
 /// An answer the host can act on.
@@ -153,7 +155,8 @@ fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, St
     if ring > limits.ring_max {
         return Err(format!("may ring at most {} s", limits.ring_max.as_secs()));
     }
-    Ok(Target { to, ring: Some(ring).filter(|ring| !ring.is_zero()) })
+    let ring = Some(ring).filter(|ring| !ring.is_zero());
+    Ok(Target { to, ring, together: proposed.together })
 }
 
 fn aor(value: &str) -> Result<Aor, String> {

@@ -12,6 +12,7 @@ fn plan_of(targets: &[(&str, &str, u64)]) -> Proposal {
         kind: (*kind).into(),
         value: (*value).into(),
         ring_ms: *ring_ms,
+        together: false,
     });
     Proposal {
         verdict: Proposed::Plan { targets: targets.collect(), media: None },
@@ -30,10 +31,11 @@ fn a_sound_plan_passes_the_check() {
         ("uri", "sip:+49301@[2001:db8::1]:5070;transport=udp", 3_600_000),
     ]));
     let targets = vec![
-        Target { to: Destination::Aor(Aor::new("2000", "example.com")), ring: None },
+        Target::new(Destination::Aor(Aor::new("2000", "example.com"))),
         Target {
             to: Destination::Uri("sip:+49301@[2001:db8::1]:5070;transport=udp".into()),
             ring: Some(Duration::from_secs(3600)),
+            together: false,
         },
     ];
     let plan = Plan { targets, media: MediaMode::Default };

@@ -110,7 +110,7 @@ impl Emergency {
                 Way::To(to) => to.clone(),
                 Way::Number(scheme, rest) => Destination::Uri(format!("{scheme}{number}@{rest}")),
             })
-            .map(|to| Target { to, ring: None })
+            .map(Target::new)
             .collect();
         (!targets.is_empty()).then_some(Plan { targets, media: MediaMode::Default })
     }

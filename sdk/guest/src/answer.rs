@@ -58,6 +58,8 @@ pub struct Target {
     pub to: Destination,
     /// How long it may ring before the next is tried; `None` takes the switch's `ring_timeout`.
     pub ring: Option<Duration>,
+    /// Whether it is tried together with the target before it, rather than after it.
+    pub together: bool,
 }
 
 /// Where a target is.
@@ -117,13 +119,20 @@ impl Answer {
 impl Plan {
     /// A plan with its first target.
     pub fn to(first: Destination) -> Self {
-        let targets = vec![Target { to: first, ring: None }];
+        let targets = vec![Target { to: first, ring: None, together: false }];
         Self { targets, media: Media::Default, reasons: Vec::new() }
     }
 
     /// Adds a target that is tried when those before it failed.
     pub fn then(mut self, next: Destination) -> Self {
-        self.targets.push(Target { to: next, ring: None });
+        self.targets.push(Target { to: next, ring: None, together: false });
+        self
+    }
+
+    /// Adds a target that is tried together with the one added before it; the first to answer gets
+    /// the call.
+    pub fn and(mut self, also: Destination) -> Self {
+        self.targets.push(Target { to: also, ring: None, together: true });
         self
     }
 

@@ -146,6 +146,9 @@ impl<P: Registered> route_on_failure::Guest for Exported<P> {
     }
 }
 
+/// The attribute of a target that is tried together with the one before it.
+const TOGETHER: &str = "together";
+
 impl From<Plan> for types::Plan {
     fn from(plan: Plan) -> Self {
         let attrs = match plan.media {
@@ -164,7 +167,8 @@ impl From<Target> for types::Target {
             Destination::Uri(uri) => ("uri", uri),
         };
         let ring_ms = target.ring.map_or(0, |ring| ring.as_millis().try_into().unwrap_or(u32::MAX));
-        Self { kind: kind.to_owned(), value, ring_ms, attrs: Vec::new() }
+        let together = target.together.then(|| (TOGETHER.to_owned(), "true".to_owned()));
+        Self { kind: kind.to_owned(), value, ring_ms, attrs: together.into_iter().collect() }
     }
 }
 
@@ -172,7 +176,8 @@ impl From<types::Target> for Target {
     fn from(target: types::Target) -> Self {
         let to = if target.kind == "aor" { Destination::Aor } else { Destination::Uri };
         let ring = (target.ring_ms != 0).then(|| Duration::from_millis(target.ring_ms.into()));
-        Self { to: to(target.value), ring }
+        let together = target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true");
+        Self { to: to(target.value), ring, together }
     }
 }
 

@@ -65,7 +65,8 @@ pub struct Tried {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
-    /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given.
+    /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given and
+    /// ` together` where it rings together with the one before it.
     pub targets: Option<Vec<String>>,
     /// The plan's media: `anchor` or `bypass`.
     pub media: Option<String>,
@@ -219,9 +220,10 @@ fn came(verdict: &Verdict) -> String {
 
 fn shown(target: &Target) -> String {
     let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
+    let together = if target.together { " together" } else { "" };
     match &target.to {
-        Destination::Aor(aor) => format!("aor:{aor}{ring}"),
-        Destination::Uri(uri) => format!("uri:{uri}{ring}"),
+        Destination::Aor(aor) => format!("aor:{aor}{ring}{together}"),
+        Destination::Uri(uri) => format!("uri:{uri}{ring}{together}"),
     }
 }
 
@@ -243,7 +245,7 @@ fn target(text: &str) -> Result<Target, String> {
         Some(("uri", uri)) => Destination::Uri(uri.to_owned()),
         Some(_) | None => return Err(format!("`{text}` is neither aor:user@host nor uri:sip:…")),
     };
-    Ok(Target { to, ring: None })
+    Ok(Target::new(to))
 }
 
 /// The parts of a plain `sip:user@host` or `tel:number`.

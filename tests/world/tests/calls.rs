@@ -110,8 +110,8 @@ fn a_phone_nobody_answers_rings_for_its_time_and_outlives_timer_b() {
     let mut world = two_phones(Options::default());
     world.decide_by(Box::new(|question, _| {
         let target = Target {
-            to: Destination::Aor(Aor::new("2000", HOST)),
             ring: Some(Duration::from_secs(45)),
+            ..Target::new(Destination::Aor(Aor::new("2000", HOST)))
         };
         vec![Reply::now(match question.ask {
             Ask::Route => Verdict::Plan(Plan { targets: vec![target], media: MediaMode::Default }),
@@ -154,10 +154,8 @@ fn the_second_target_is_called_when_the_first_fails_and_the_plugin_sees_why() {
 }
 
 fn plan_of(users: &[&str]) -> Verdict {
-    let targets = users
-        .iter()
-        .map(|user| Target { to: Destination::Aor(Aor::new(user, HOST)), ring: None })
-        .collect();
+    let targets =
+        users.iter().map(|user| Target::new(Destination::Aor(Aor::new(user, HOST)))).collect();
     Verdict::Plan(Plan { targets, media: MediaMode::Default })
 }
 

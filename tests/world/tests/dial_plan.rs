@@ -122,7 +122,7 @@ fn an_emergency_finds_room_where_other_calls_do_not() {
 #[test]
 fn an_emergency_without_a_route_is_left_to_plugins_that_may_find_one_and_not_refuse_it() {
     let to = |user: &str| {
-        let target = Target { to: Destination::Aor(Aor::new(user, HOST)), ring: None };
+        let target = Target::new(Destination::Aor(Aor::new(user, HOST)));
         Verdict::Plan(Plan { targets: vec![target], media: MediaMode::Default })
     };
     for (verdict, last) in [

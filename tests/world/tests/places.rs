@@ -22,10 +22,9 @@ fn gateways(host: &'static str) -> World {
     world.decide_by(Box::new(move |question, _| {
         let to = Destination::Uri(format!("sip:2000@{host}:5060"));
         vec![Reply::now(match question.ask {
-            Ask::Route => Verdict::Plan(Plan {
-                targets: vec![Target { to, ring: None }],
-                media: MediaMode::Default,
-            }),
+            Ask::Route => {
+                Verdict::Plan(Plan { targets: vec![Target::new(to)], media: MediaMode::Default })
+            }
             Ask::DialPlan | Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
         })]
     }));

@@ -13,6 +13,7 @@ pub(crate) struct TargetValue {
     kind: &'static str,
     value: ImmutableString,
     ring_ms: u64,
+    together: bool,
 }
 
 /// A verdict as a script holds it.
@@ -66,7 +67,7 @@ impl From<&Target> for TargetValue {
             Destination::Uri(uri) => ("uri", uri.as_str().into()),
         };
         let ring_ms = target.ring.map_or(0, |ring| nanos(ring) / 1_000_000);
-        Self { kind, value, ring_ms }
+        Self { kind, value, ring_ms, together: target.together }
     }
 }
 
@@ -122,6 +123,7 @@ fn register_targets(engine: &mut Engine) {
         .register_fn("ring_ms", |target: TargetValue, ms: INT| ring(target, ms, 1))
         .register_get("kind", |target: &mut TargetValue| ImmutableString::from(target.kind))
         .register_get("value", |target: &mut TargetValue| target.value.clone())
+        .register_get("together", |target: &mut TargetValue| target.together)
         .register_get("ring_ms", |target: &mut TargetValue| {
             INT::try_from(target.ring_ms).unwrap_or(INT::MAX)
         })
@@ -131,7 +133,7 @@ fn register_targets(engine: &mut Engine) {
 }
 
 fn target(kind: &'static str, value: ImmutableString) -> TargetValue {
-    TargetValue { kind, value, ring_ms: 0 }
+    TargetValue { kind, value, ring_ms: 0, together: false }
 }
 
 fn ring(
@@ -161,9 +163,20 @@ fn plan_of_text(text: ImmutableString) -> Result<VerdictValue, Box<EvalAltResult
     parse(&text).map(|target| plan(vec![proposed(target)]))
 }
 
-/// A list may hold targets, and URIs or AORs as text.
+/// A list may hold targets, and URIs or AORs as text; a list in it those that are tried together.
 fn plan_of_list(list: Array) -> Result<VerdictValue, Box<EvalAltResult>> {
-    list.into_iter().map(element).collect::<Result<_, _>>().map(plan)
+    let mut targets = Vec::with_capacity(list.len());
+    for value in list {
+        match value.try_cast_result::<Array>() {
+            Ok(together) => {
+                for (at, value) in together.into_iter().enumerate() {
+                    targets.push(ProposedTarget { together: at > 0, ..element(value)? });
+                }
+            }
+            Err(one) => targets.push(element(one)?),
+        }
+    }
+    Ok(plan(targets))
 }
 
 fn element(value: Dynamic) -> Result<ProposedTarget, Box<EvalAltResult>> {
@@ -194,6 +207,7 @@ fn proposed(target: TargetValue) -> ProposedTarget {
         kind: target.kind.into(),
         value: target.value.into_owned(),
         ring_ms: target.ring_ms,
+        together: target.together,
     }
 }
 

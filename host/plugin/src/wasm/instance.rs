@@ -181,9 +181,12 @@ fn target(target: &Target) -> wit::TargetParam<'_> {
         kind,
         value,
         ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX),
-        attrs: &[],
+        attrs: if target.together { &[(TOGETHER, "true")] } else { &[] },
     }
 }
+
+/// The attribute of a target that is tried together with the one before it.
+const TOGETHER: &str = "together";
 
 fn from_dial_plan((verdict, reasons): (DialPlanVerdict, Vec<wit::Reason>)) -> Proposal {
     let verdict = match verdict {
@@ -220,6 +223,7 @@ fn from_failure((verdict, reasons): (FailureVerdict, Vec<wit::Reason>)) -> Propo
 
 fn from_plan(plan: wit::Plan) -> Proposed {
     let targets = plan.targets.into_iter().map(|target| ProposedTarget {
+        together: target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true"),
         kind: target.kind,
         value: target.value,
         ring_ms: target.ring_ms.into(),

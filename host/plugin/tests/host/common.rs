@@ -86,7 +86,7 @@ pub(crate) fn pinned(mut question: Question, pin: &GenerationToken) -> Question 
 }
 
 pub(crate) fn aor(user: &str) -> Target {
-    Target { to: Destination::Aor(Aor::new(user, "example.com")), ring: None }
+    Target::new(Destination::Aor(Aor::new(user, "example.com")))
 }
 
 /// Wednesday 18 November 2026, 21:30 in a zone one hour east of UTC.

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use jackfield_plugin::{HostConfig, Kind, PluginHost};
-use model::hook::{MediaMode, Plan, Question, Reason, Target, Verdict};
+use model::hook::{FailureKind, MediaMode, Plan, Question, Reason, Target, Verdict};
 
-use crate::common::{answer, aor, failed, host, patient, route, source, targets, with_manifest};
+use crate::common::{
+    answer, aor, failed, failure, host, patient, route, source, targets, with_manifest,
+};
 
 /// What the script answers to the question.
 fn says(script: &str, question: &Question) -> Verdict {
@@ -58,6 +60,30 @@ fn a_script_sees_what_was_tried_and_what_is_left() {
     let last = Target { ring: Some(Duration::from_millis(2500)), ..aor("2002") };
     let plan = Plan { targets: vec![aor("2001"), last], media: MediaMode::Default };
     assert_eq!(says(script, &failed("2000", 486)), Verdict::Plan(plan));
+}
+
+#[test]
+fn a_list_in_a_plan_is_tried_together() {
+    let script = r#"
+    fn route(call) {
+        plan([["2001@example.com", aor("2002@example.com").ring(5)], "2003@example.com"])
+    }
+    fn route_on_failure(call, attempts, remaining) {
+        if remaining[0].together { plan(remaining) } else { refuse(600) }
+    }"#;
+    let Verdict::Plan(plan) = says(script, &route("2000")) else { panic!("no plan") };
+    let together: Vec<bool> = plan.targets.iter().map(|target| target.together).collect();
+    assert_eq!(together, [false, true, false]);
+    assert_eq!(plan.targets[1].ring, Some(Duration::from_secs(5)));
+    let nested = r#"fn route(call) {
+        if call.callee.host == "jackfield.invalid" { return pass(); }
+        plan([[["2001@example.com"]]])
+    }"#;
+    let answer =
+        answer(&host(patient(), vec![source("script", Kind::Rhai, nested)]), &route("2000"));
+    let (kind, detail) = failure(&answer);
+    assert_eq!(kind, FailureKind::Trap);
+    assert!(detail.contains("a plan is made of targets, not of array"), "{detail}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Call {
             return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
         };
         self.stop_timer(tables, Reason::Ring);
-        self.cancel_branches(tables, now);
+        self.cancel_branches(tables, now, None);
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);

@@ -13,6 +13,8 @@ use crate::{Fact, Reason, tables::Tables};
 
 /// One contact of a target.
 pub(crate) struct Hop {
+    /// Which of the targets that are tried together.
+    pub(crate) of: usize,
     /// The Request-URI.
     pub(crate) uri: String,
     pub(crate) flow: Flow,
@@ -28,10 +30,19 @@ pub(super) enum Places {
     Asked,
 }
 
-/// The target being tried.
+/// The targets being tried: one, or several at the same time.
 pub(crate) struct Trying {
-    target: Target,
+    targets: Vec<Tried>,
+    /// Those whose place is not known yet. The DNS is asked for one after another, and nothing rings before it has answered.
+    unplaced: VecDeque<usize>,
     since: Instant,
+}
+
+/// One target being tried.
+struct Tried {
+    target: Target,
+    /// When it has rung long enough; `None` until it rings.
+    until: Option<Instant>,
     /// The best final status of its branches so far (RFC 3261 section 16.7 step 6), 0 while there is none.
     best: u16,
     /// Contacts of the 3xx that is the best answer so far.
@@ -39,68 +50,107 @@ pub(crate) struct Trying {
 }
 
 impl Call {
-    /// Tries the next group of contacts, or the next target, or ends the call with the last failure.
+    /// Tries the next group of contacts, or the next targets, or ends the call with the last failure.
     pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         while self.branches_live() == 0 && !matches!(self.state, State::Locating(_)) {
             if let Some(group) = self.groups.pop_front() {
                 self.try_group(tables, now, group);
                 continue;
             }
-            if self.note_attempt(tables, now) {
+            if self.note_attempts(tables, now) {
                 // The route of an emergency is tried to its end; no plugin has a say in it.
                 if self.facts.emergency && tables.config.emergency.has_route() {
                     continue;
                 }
                 return self.ask_route_on_failure(tables, now);
             }
-            let over = self.attempts.len() >= tables.config.limits.attempts_max;
-            match self.plan.pop_front().filter(|_| !over) {
-                Some(target) => self.begin_target(tables, now, dir, target),
-                None => return self.give_up(tables, now),
+            let targets = self.next_targets(tables.config.limits.attempts_max);
+            if targets.is_empty() {
+                return self.give_up(tables, now);
             }
+            self.begin_targets(tables, now, dir, targets);
         }
     }
 
-    fn begin_target(
+    /// Takes the next target of the plan, and those that are to be tried together with it, within what is left of `most`.
+    fn next_targets(&mut self, most: usize) -> Vec<Target> {
+        let left = most.saturating_sub(self.attempts.len());
+        let mut targets = Vec::new();
+        while targets.len() < left
+            && self.plan.front().is_some_and(|next| targets.is_empty() || next.together)
+        {
+            targets.extend(self.plan.pop_front());
+        }
+        targets
+    }
+
+    fn begin_targets(
         &mut self,
         tables: &mut Tables,
         now: Instant,
         dir: &dyn Directory,
-        target: Target,
+        targets: Vec<Target>,
     ) {
         self.media.forget_callee(tables, self.conn);
         self.state = State::Trying { alerting: false };
-        let resolved = match &target.to {
-            Destination::Aor(aor) => groups_of_aor(tables, dir, now, aor),
-            Destination::Uri(uri) => match self.locate(tables, now, uri) {
-                Ok(Places::Known(hop)) => Ok(vec![vec![hop]]),
-                Ok(Places::Asked) => Ok(Vec::new()),
-                Err(status) => Err(status),
-            },
-        };
-        let (groups, best) = match resolved {
-            Ok(groups) => (groups, 0),
-            Err(status) => (Vec::new(), status),
-        };
-        self.groups = groups.into();
-        self.trying = Some(Trying { target, since: now, best, redirect: Vec::new() });
-        if let State::Trying { .. } = self.state {
-            self.start_ringing(tables, now);
+        self.groups.clear();
+        let mut trying = Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now };
+        for (of, target) in targets.into_iter().enumerate() {
+            let mut best = 0;
+            match &target.to {
+                Destination::Aor(aor) => match groups_of_aor(tables, dir, now, of, aor) {
+                    Ok(groups) => self.add_groups(groups),
+                    Err(status) => best = status,
+                },
+                Destination::Uri(_) => trying.unplaced.push_back(of),
+            }
+            trying.targets.push(Tried { target, until: None, best, redirect: Vec::new() });
+        }
+        self.trying = Some(trying);
+        self.place_targets(tables, now);
+    }
+
+    /// The best contacts of each target ring first, and at the same time.
+    fn add_groups(&mut self, groups: Vec<Vec<Hop>>) {
+        for (at, group) in groups.into_iter().enumerate() {
+            match self.groups.get_mut(at) {
+                Some(have) => have.extend(group),
+                None => self.groups.push_back(group),
+            }
         }
     }
 
-    /// The target may ring from now on for as long as its plan says.
-    fn start_ringing(&mut self, tables: &mut Tables, now: Instant) {
-        let planned = self.trying.as_ref().and_then(|trying| trying.target.ring);
-        let ring = planned.unwrap_or(tables.config.ring_timeout).min(RING_MAX);
-        self.start_timer(tables, now + ring, Reason::Ring);
+    /// Finds the places of the targets that have none yet, up to the first for which the DNS is to be asked. When there is none
+    /// left they all may ring.
+    fn place_targets(&mut self, tables: &mut Tables, now: Instant) {
+        while let Some((of, uri)) = self.unplaced() {
+            let placed = match self.locate(tables, now, of, &uri) {
+                Ok(Places::Asked) => return,
+                Ok(Places::Known(hop)) => Ok(hop),
+                Err(status) => Err(status),
+            };
+            self.note_place(of, placed);
+        }
+        self.start_ringing(tables, now);
     }
 
-    /// The URI of the target being tried, if it is one.
-    pub(super) fn target_uri(&self) -> Option<String> {
-        match &self.trying.as_ref()?.target.to {
-            Destination::Uri(uri) => Some(uri.clone()),
+    /// The target whose place is looked for, and its URI.
+    pub(super) fn unplaced(&self) -> Option<(usize, String)> {
+        let trying = self.trying.as_ref()?;
+        let of = *trying.unplaced.front()?;
+        match &trying.targets.get(of)?.target.to {
+            Destination::Uri(uri) => Some((of, uri.clone())),
             Destination::Aor(_) => None,
+        }
+    }
+
+    fn note_place(&mut self, of: usize, hop: Result<Hop, u16>) {
+        if let Some(trying) = &mut self.trying {
+            trying.unplaced.retain(|unplaced| *unplaced != of);
+        }
+        match hop {
+            Ok(hop) => self.add_groups(vec![vec![hop]]),
+            Err(status) => self.note_failure(of, status, Vec::new()),
         }
     }
 
@@ -110,57 +160,86 @@ impl Call {
         tables: &mut Tables,
         now: Instant,
         dir: &dyn Directory,
+        of: usize,
         hop: Result<Hop, u16>,
     ) {
         self.state = State::Trying { alerting: false };
-        self.start_ringing(tables, now);
-        match hop {
-            Ok(hop) => self.groups.push_back(vec![hop]),
-            Err(status) => self.note_failure(status, Vec::new()),
-        }
+        self.note_place(of, hop);
+        self.place_targets(tables, now);
         self.try_next(tables, now, dir);
     }
 
-    fn try_group(&mut self, tables: &mut Tables, now: Instant, group: Vec<Hop>) {
-        let most = tables.config.limits.branches_max;
-        for hop in group.into_iter().take(most) {
+    /// Each target may ring from now on for as long as its plan says.
+    fn start_ringing(&mut self, tables: &mut Tables, now: Instant) {
+        let default = tables.config.ring_timeout;
+        let Some(trying) = &mut self.trying else { return };
+        for tried in &mut trying.targets {
+            tried.until = Some(now + tried.target.ring.unwrap_or(default).min(RING_MAX));
+        }
+        self.await_ring_timeout(tables);
+    }
+
+    /// Wakes the call when the next of its targets has rung long enough.
+    fn await_ring_timeout(&mut self, tables: &mut Tables) {
+        let targets = self.trying.iter().flat_map(|trying| &trying.targets);
+        if let Some(at) = targets.filter_map(|tried| tried.until).min() {
+            self.start_timer(tables, at, Reason::Ring);
+        }
+    }
+
+    fn try_group(&mut self, tables: &mut Tables, now: Instant, mut group: Vec<Hop>) {
+        let most = tables.config.limits.branches_max.max(1);
+        if group.len() > most {
+            self.groups.push_front(group.split_off(most));
+        }
+        for hop in group {
+            let of = hop.of;
             if let Err(status) = self.open_branch(tables, now, hop) {
-                self.note_failure(status, Vec::new());
+                self.note_failure(of, status, Vec::new());
             }
         }
     }
 
-    /// Remembers the best failure of the target being tried.
-    pub(super) fn note_failure(&mut self, status: u16, redirect: Vec<String>) {
-        let Some(trying) = &mut self.trying else { return };
-        if trying.best == 0 || rank(status) < rank(trying.best) {
-            trying.best = status;
-            trying.redirect = redirect;
+    /// Remembers the best failure of a target being tried.
+    pub(super) fn note_failure(&mut self, of: usize, status: u16, redirect: Vec<String>) {
+        let Some(tried) = self.trying.as_mut().and_then(|trying| trying.targets.get_mut(of)) else {
+            return;
+        };
+        if tried.best == 0 || rank(status) < rank(tried.best) {
+            tried.best = status;
+            tried.redirect = redirect;
         }
     }
 
-    /// A branch of the target being tried has failed: on to what is left of it.
+    /// A branch of a target being tried has failed: on to what is left.
     pub(super) fn branch_failed(
         &mut self,
         tables: &mut Tables,
         now: Instant,
         dir: &dyn Directory,
-        leg: LegId,
-        status: u16,
-        redirect: Vec<String>,
+        failed: Failed,
     ) {
+        let Failed { leg, of, status, redirect } = failed;
         tables.emit(Fact::LegFailed { leg, status });
         let State::Trying { .. } = self.state else { return };
-        self.note_failure(status, redirect);
+        self.note_failure(of, status, redirect);
         if status >= 600 {
-            // RFC 3261 section 16.7 step 5: a 6xx ends the search.
-            self.cancel_branches(tables, now);
-            self.groups.clear();
+            // RFC 3261 section 16.7 step 5: a 6xx ends the search for whom it was said. Others are asked for themselves.
+            self.end_target(tables, now, of);
         }
         self.try_next(tables, now, dir);
     }
 
-    /// The target rang long enough.
+    /// Gives up one of the targets being tried.
+    fn end_target(&mut self, tables: &mut Tables, now: Instant, of: usize) {
+        self.cancel_branches(tables, now, Some(of));
+        for group in &mut self.groups {
+            group.retain(|hop| hop.of != of);
+        }
+        self.groups.retain(|group| !group.is_empty());
+    }
+
+    /// A target rang long enough.
     pub(crate) fn on_ring_timeout(
         &mut self,
         tables: &mut Tables,
@@ -168,35 +247,51 @@ impl Call {
         dir: &dyn Directory,
     ) {
         let State::Trying { .. } = self.state else { return };
-        self.groups.clear();
-        if let Some(trying) = &mut self.trying {
-            trying.best = 408;
+        let Some(trying) = &mut self.trying else { return };
+        let mut over = Vec::new();
+        for (of, tried) in trying.targets.iter_mut().enumerate() {
+            if tried.until.is_some_and(|until| until <= now) {
+                tried.until = None;
+                over.push(of);
+            }
         }
-        self.cancel_branches(tables, now);
+        for of in over {
+            // What has failed already did not ring that long.
+            let is_live = self.has_branch(of) || self.groups.iter().flatten().any(|h| h.of == of);
+            if let Some(tried) = self.trying.as_mut().and_then(|t| t.targets.get_mut(of))
+                && (is_live || tried.best == 0)
+            {
+                tried.best = 408;
+            }
+            self.end_target(tables, now, of);
+        }
+        self.await_ring_timeout(tables);
         self.try_next(tables, now, dir);
     }
 
-    /// Takes note of the target that was tried and has failed; gives whether there was one.
-    fn note_attempt(&mut self, tables: &mut Tables, now: Instant) -> bool {
-        let Some(trying) = self.trying.take() else { return false };
+    /// Takes note of the targets that were tried and have failed; gives whether there were any.
+    fn note_attempts(&mut self, tables: &mut Tables, now: Instant) -> bool {
+        let Some(Trying { targets, since, .. }) = self.trying.take() else { return false };
         self.stop_timer(tables, Reason::Ring);
-        self.attempts.push(Attempt {
-            target: trying.target,
-            status: trying.best,
-            lasted: now - trying.since,
-        });
-        self.last_redirect = trying.redirect;
+        self.last_status = 0;
+        for Tried { target, best, redirect, .. } in targets {
+            if self.last_status == 0 || rank(best) < rank(self.last_status) {
+                self.last_status = best;
+                self.last_redirect = redirect;
+            }
+            self.attempts.push(Attempt { target, status: best, lasted: now - since });
+        }
         true
     }
 
-    /// Every target failed. The caller gets the last failure; 408 becomes 480, since it is the called party that did not
-    /// answer and not this switch.
+    /// Every target failed. The caller gets the last failure, of targets that were tried together the best; 408 becomes 480,
+    /// since it is the called party that did not answer and not this switch.
     fn give_up(&mut self, tables: &mut Tables, now: Instant) {
-        let status = match self.attempts.last().map(|attempt| attempt.status) {
+        let status = match self.last_status {
             // Whoever is not reached in an emergency may be reached through another switch, which a phone tries on a 503.
-            Some(404 | 408 | 480) | None if self.facts.emergency => 503,
-            Some(408) | None => 480,
-            Some(status) => status,
+            0 | 404 | 408 | 480 if self.facts.emergency => 503,
+            0 | 408 => 480,
+            status => status,
         };
         let contacts = std::mem::take(&mut self.last_redirect);
         self.respond_to_caller(tables, now, status, "", &contacts);
@@ -204,11 +299,22 @@ impl Call {
     }
 }
 
+/// A branch that has failed.
+pub(super) struct Failed {
+    pub(super) leg: LegId,
+    /// Which of the targets that are tried together.
+    pub(super) of: usize,
+    pub(super) status: u16,
+    /// Contacts of a 3xx.
+    pub(super) redirect: Vec<String>,
+}
+
 /// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18).
 fn groups_of_aor(
     tables: &Tables,
     dir: &dyn Directory,
     now: Instant,
+    of: usize,
     aor: &Aor,
 ) -> Result<Vec<Vec<Hop>>, u16> {
     let bindings = dir.bindings(aor);
@@ -219,7 +325,7 @@ fn groups_of_aor(
         let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
         let listeners = &tables.config.listeners;
         let flow = parsed.as_ref().map_or(*flow, |uri| route::flow_of(listeners, *flow, uri));
-        let hop = Hop { uri: uri.to_owned(), flow, others: VecDeque::new() };
+        let hop = Hop { of, uri: uri.to_owned(), flow, others: VecDeque::new() };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

@@ -6,7 +6,13 @@ use media::Side;
 use model::{Directory, Flow, Instant, LegId};
 use sip::{ClientTx, Dialog, Message, Method, Name, Uri, Writer};
 
-use super::{Call, State, attempt::Hop, copy_headers, headers::name_addr, is_sips, our_contact};
+use super::{
+    Call, State,
+    attempt::{Failed, Hop},
+    copy_headers,
+    headers::name_addr,
+    is_sips, our_contact,
+};
 use crate::{
     Fact, Reason,
     tables::{ClientUse, Tables},
@@ -15,6 +21,8 @@ use crate::{
 /// An INVITE of ours to one contact.
 pub(crate) struct Branch {
     pub(crate) leg: LegId,
+    /// Which of the targets that are tried together.
+    of: usize,
     /// The Request-URI.
     pub(crate) uri: String,
     pub(crate) tag: Box<str>,
@@ -89,6 +97,7 @@ impl Call {
         tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
         self.branches.push(Branch {
             leg,
+            of: hop.of,
             uri: hop.uri,
             tag,
             contact,
@@ -169,7 +178,7 @@ impl Call {
         let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
         let branch = &mut self.branches[at];
         let mut others = std::mem::take(&mut branch.others);
-        let uri = branch.uri.clone();
+        let (of, uri) = (branch.of, branch.uri.clone());
         if running {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
@@ -179,10 +188,10 @@ impl Call {
             tables.emit(Fact::LegFailed { leg, status });
         }
         while let Some(flow) = others.pop_front() {
-            let hop = Hop { uri: uri.clone(), flow, others: others.clone() };
+            let hop = Hop { of, uri: uri.clone(), flow, others: others.clone() };
             match self.open_branch(tables, now, hop) {
                 Ok(()) => return,
-                Err(status) => self.note_failure(status, Vec::new()),
+                Err(status) => self.note_failure(of, status, Vec::new()),
             }
         }
     }
@@ -201,7 +210,8 @@ impl Call {
         if branch.cancelled {
             tables.emit(Fact::LegFailed { leg, status });
         } else {
-            self.branch_failed(tables, now, dir, leg, status, redirect);
+            let failed = Failed { leg, of: branch.of, status, redirect };
+            self.branch_failed(tables, now, dir, failed);
         }
     }
 
@@ -237,7 +247,8 @@ impl Call {
         let Ok(dialog) = Dialog::from_response(&branch.facts, response) else {
             // A 2xx without a usable tag or Contact cannot be acknowledged; it ends as a bad gateway would.
             tables.uses_by_client_tx.remove(&branch.tx);
-            return self.branch_failed(tables, now, dir, leg, 502, Vec::new());
+            let failed = Failed { leg, of: branch.of, status: 502, redirect: Vec::new() };
+            return self.branch_failed(tables, now, dir, failed);
         };
         let trying = matches!(self.state, State::Trying { .. });
         if branch.cancelled || !trying {
@@ -245,16 +256,26 @@ impl Call {
             tables.emit(Fact::LegFailed { leg, status: 487 });
             return;
         }
+        let of = branch.of;
         if let Err(stray) = self.answer(tables, now, branch, dialog, response) {
             let super::answer::Stray { tx, contact, dialog } = *stray;
             hang_up_stray(tables, now, tx, &contact, dialog);
-            self.branch_failed(tables, now, dir, leg, 488, Vec::new());
+            let failed = Failed { leg, of, status: 488, redirect: Vec::new() };
+            self.branch_failed(tables, now, dir, failed);
         }
     }
 
-    /// Cancels every branch that may still answer (RFC 3261 section 9.1).
-    pub(super) fn cancel_branches(&mut self, tables: &mut Tables, now: Instant) {
-        for branch in self.branches.iter_mut().filter(|branch| !branch.cancelled) {
+    /// Whether a branch of that one of the targets that are tried together may still answer.
+    pub(super) fn has_branch(&self, of: usize) -> bool {
+        self.branches.iter().any(|branch| branch.of == of && !branch.cancelled)
+    }
+
+    /// Cancels every branch that may still answer (RFC 3261 section 9.1), or those of one of the targets that are tried together.
+    pub(super) fn cancel_branches(&mut self, tables: &mut Tables, now: Instant, of: Option<usize>) {
+        let is_meant = |branch: &Branch| of.is_none_or(|of| branch.of == of);
+        for branch in
+            self.branches.iter_mut().filter(|branch| !branch.cancelled && is_meant(branch))
+        {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
         }

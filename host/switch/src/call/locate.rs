@@ -15,12 +15,13 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
+        of: usize,
         uri: &str,
     ) -> Result<Places, u16> {
         // Which of several SRV records comes first differs from call to call; the driver of the look-up rolls the dice.
         let found = Locate::new(uri, &tables.transports, 0).map(|locate| locate.places());
         match found {
-            Ok(Some(places)) => self.hop_to(tables, uri, places).map(Places::Known),
+            Ok(Some(places)) => self.hop_to(tables, of, uri, places).map(Places::Known),
             Ok(None) => {
                 self.lookups += 1;
                 let id = LocateId { conn: self.conn, number: self.lookups };
@@ -46,9 +47,9 @@ impl Call {
             return;
         }
         self.stop_timer(tables, Reason::Locate);
-        let uri = self.target_uri().unwrap_or_default();
-        let hop = self.hop_to(tables, &uri, places);
-        self.place_found(tables, now, dir, hop);
+        let Some((of, uri)) = self.unplaced() else { return };
+        let hop = self.hop_to(tables, of, &uri, places);
+        self.place_found(tables, now, dir, of, hop);
     }
 
     /// The look-up takes too long.
@@ -58,8 +59,10 @@ impl Call {
         now: Instant,
         dir: &dyn Directory,
     ) {
-        if let State::Locating(_) = self.state {
-            self.place_found(tables, now, dir, Err(NOWHERE));
+        if let State::Locating(_) = self.state
+            && let Some((of, _)) = self.unplaced()
+        {
+            self.place_found(tables, now, dir, of, Err(NOWHERE));
         }
     }
 
@@ -67,6 +70,7 @@ impl Call {
     fn hop_to(
         &self,
         tables: &Tables,
+        of: usize,
         uri: &str,
         places: Result<Vec<Place>, LocateError>,
     ) -> Result<Hop, u16> {
@@ -78,7 +82,7 @@ impl Call {
         let mut flows: std::collections::VecDeque<Flow> = reached.collect();
         let flow = flows.pop_front().ok_or(NOWHERE)?;
         let uri = sip::Uri::parse(uri).map_or(uri, |parsed| parsed.for_request(uri)).to_owned();
-        Ok(Hop { uri, flow, others: flows })
+        Ok(Hop { of, uri, flow, others: flows })
     }
 
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.

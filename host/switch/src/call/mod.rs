@@ -49,10 +49,12 @@ pub(crate) struct Call {
     /// Look-ups in the DNS so far.
     lookups: u16,
     plan: VecDeque<Target>,
-    /// The contacts of the target being tried that were not tried yet, in groups of equal q.
+    /// The contacts of the targets being tried that were not tried yet, in groups of equal q.
     groups: VecDeque<Vec<attempt::Hop>>,
     trying: Option<attempt::Trying>,
     attempts: Vec<Attempt>,
+    /// The best status of the targets that failed last, 0 while none has.
+    last_status: u16,
     /// The contacts of a redirection that ended the last target.
     last_redirect: Vec<String>,
     pub(crate) media: CallMedia,

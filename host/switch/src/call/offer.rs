@@ -73,6 +73,7 @@ impl Call {
             groups: std::collections::VecDeque::new(),
             trying: None,
             attempts: Vec::new(),
+            last_status: 0,
             last_redirect: Vec::new(),
             media: CallMedia::default(),
             reinvite: None,

@@ -131,7 +131,7 @@ impl Call {
         let aor = Aor::new(&callee.user, &callee.host);
         match dir.membership(&aor) {
             Membership::Subscriber => Ok(Plan {
-                targets: vec![Target { to: Destination::Aor(aor), ring: None }],
+                targets: vec![Target::new(Destination::Aor(aor))],
                 media: tables.config.media,
             }),
             Membership::UnknownUser | Membership::ForeignHost => Err(404),

@@ -25,7 +25,7 @@ impl Call {
         self.state = State::Ending;
         self.stop_all_timers(tables);
         self.respond_to_caller(tables, now, 487, "", &[]);
-        self.cancel_branches(tables, now);
+        self.cancel_branches(tables, now, None);
         self.abandon_reinvite(tables, now);
         self.abandon_pending_ack(tables, now);
         self.media.close(tables, self.conn);

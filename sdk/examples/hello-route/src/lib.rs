@@ -15,8 +15,9 @@ impl Plugin for HelloRoute {
             return Answer::pass();
         }
         let desk = config("desk").unwrap_or_else(|| "2000@example.com".to_owned());
-        let plan = Plan::to(aor(desk)).ring_secs(20).then(uri("sip:hello@192.0.2.1"));
-        plan.because("hello", "the desk first, then the branch office").into()
+        let desks = Plan::to(aor(desk)).ring_secs(20).and(aor("2001@example.com")).ring_secs(20);
+        let plan = desks.then(uri("sip:hello@192.0.2.1"));
+        plan.because("hello", "both desks at once, then the branch office").into()
     }
 }
 

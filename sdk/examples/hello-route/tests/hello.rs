@@ -11,13 +11,14 @@ fn route(callee: &str) -> Answer {
 }
 
 #[test]
-fn hello_rings_the_desk_first() {
+fn hello_rings_both_desks_first() {
     testing::reset();
     testing::set_config("desk", "3000@example.com");
-    let plan = Plan::to(aor("3000@example.com")).ring_secs(20).then(uri("sip:hello@192.0.2.1"));
+    let desks = Plan::to(aor("3000@example.com")).ring_secs(20);
+    let plan = desks.and(aor("2001@example.com")).ring_secs(20).then(uri("sip:hello@192.0.2.1"));
     assert_eq!(
         route("sip:hello@example.com"),
-        plan.because("hello", "the desk first, then the branch office").into()
+        plan.because("hello", "both desks at once, then the branch office").into()
     );
 }
 
