@@ -7,6 +7,7 @@
 
 pub mod dns;
 pub mod http;
+pub mod office;
 pub mod peers;
 pub mod phone;
 pub mod ports;
@@ -17,6 +18,7 @@ pub mod tone;
 pub mod wait;
 
 pub use dns::Dns;
+pub use office::Office;
 pub use phone::Phone;
 pub use sipp::Sipp;
 pub use stream::Wire;
