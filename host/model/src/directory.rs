@@ -1,8 +1,8 @@
-//! What every shard may read of the registrations and the subscribers.
+//! What every shard may read of the registrations, the subscribers and the trunks.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
-use crate::{Aor, Flow, Instant, Secret};
+use crate::{Aor, Flow, Instant, Seat, Secret, TrunkId};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,4 +47,19 @@ pub trait Directory {
 
     /// What `aor` logs in with; `None` when it is no subscriber or cannot log in.
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>>;
+
+    /// A place for one more call on a trunk, in either direction; `None` when it carries as many as it may.
+    fn seat(&self, _trunk: TrunkId) -> Option<Seat> {
+        Some(Seat::default())
+    }
+
+    /// Whether a trunk answers, as far as the last probe tells.
+    fn trunk_is_up(&self, _trunk: TrunkId) -> bool {
+        true
+    }
+
+    /// The trunk whose registrar was last found at this address.
+    fn trunk_at(&self, _source: IpAddr) -> Option<TrunkId> {
+        None
+    }
 }

@@ -100,6 +100,8 @@ pub struct CallFacts {
     pub ingress: String,
     /// Where the INVITE came from.
     pub source: SocketAddr,
+    /// The name of the trunk it came over; `None` for a call that came over none.
+    pub trunk: Option<String>,
     /// Who the caller has proved to be; `None` for a caller that was not asked to.
     pub identity: Option<Aor>,
     /// From, as the dial plan left it.
@@ -163,8 +165,27 @@ impl Target {
 pub enum Destination {
     /// Every contact registered for an address-of-record, best q first.
     Aor(Aor),
-    /// A SIP URI whose host is an IP address, sent there directly.
+    /// A SIP URI whose host is an IP address or a name, sent there directly.
     Uri(String),
+    /// A trunk, or the trunks of a group one after another.
+    Trunk {
+        /// The name of the trunk or of the group.
+        name: String,
+        /// The number to call; `None` for the user of the callee.
+        user: Option<String>,
+    },
+}
+
+/// As vectors and logs write it: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aor(aor) => write!(f, "aor:{aor}"),
+            Self::Uri(uri) => write!(f, "uri:{uri}"),
+            Self::Trunk { name, user: None } => write!(f, "trunk:{name}"),
+            Self::Trunk { name, user: Some(user) } => write!(f, "trunk:{name}/{user}"),
+        }
+    }
 }
 
 /// An ordered list of targets, tried one after another.

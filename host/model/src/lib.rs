@@ -13,6 +13,7 @@ pub mod hook;
 mod id;
 mod secret;
 mod time;
+mod trunk;
 
 pub use aor::Aor;
 pub use directory::{Binding, Directory, Membership};
@@ -22,3 +23,4 @@ pub use headers::HeaderBlock;
 pub use id::{ConnId, LegId, RelayId, Shard, Shards};
 pub use secret::{Ha1, Secret};
 pub use time::{Instant, LocalTime, Moment};
+pub use trunk::{Seat, Seats, TrunkId};

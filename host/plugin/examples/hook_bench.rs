@@ -148,6 +148,7 @@ fn question(callee: &str) -> (Question, Moment) {
         tenant: "default".into(),
         ingress: "lan".into(),
         source: ([192, 0, 2, 10], 5060).into(),
+        trunk: None,
         identity: None,
         caller: party("2001"),
         callee: party(callee),

@@ -10,6 +10,7 @@ pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
         "dialled-user" => Some(call.dialled_callee().user.clone()),
         "calling-uri" => Some(call.dialled_caller().uri.clone()),
         "calling-user" => Some(call.dialled_caller().user.clone()),
+        "trunk" => call.trunk.clone(),
         "emergency" => Some(call.emergency.to_string()),
         _ => None,
     }

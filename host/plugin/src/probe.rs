@@ -37,6 +37,7 @@ pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
         tenant: "default".into(),
         ingress: "self-test".into(),
         source: SocketAddr::from(([127, 0, 0, 1], 5060)),
+        trunk: None,
         identity: None,
         caller,
         callee,

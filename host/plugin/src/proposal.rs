@@ -30,6 +30,8 @@ pub(crate) enum Proposed {
 pub(crate) struct ProposedTarget {
     pub(crate) kind: String,
     pub(crate) value: String,
+    /// For a trunk, what it is sent; `None` for the user of the callee.
+    pub(crate) number: Option<String>,
     /// 0 takes the switch's own time.
     pub(crate) ring_ms: u64,
     /// Tried together with the one before it.
@@ -149,7 +151,11 @@ fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, St
     let to = match proposed.kind.as_str() {
         "aor" => Destination::Aor(aor(value)?),
         "uri" => Destination::Uri(uri(value)?),
-        _ => return Err("the kind is neither `aor` nor `uri`".into()),
+        "trunk" => Destination::Trunk {
+            name: trunk(value)?,
+            user: proposed.number.as_deref().map(|user| number(user, limits)).transpose()?,
+        },
+        _ => return Err("the kind is none of `aor`, `uri` and `trunk`".into()),
     };
     let ring = Duration::from_millis(proposed.ring_ms);
     if ring > limits.ring_max {
@@ -187,6 +193,22 @@ fn uri(value: &str) -> Result<String, String> {
         }
         Some(_) | None => Err("a URI is sip:host, sip:user@host or the same with sips:".into()),
     }
+}
+
+/// The name of a trunk or a group; whether there is one the switch knows.
+fn trunk(value: &str) -> Result<String, String> {
+    match value {
+        "" => Err("a trunk has a name; it is one of a [[trunk]] or its group".into()),
+        name => Ok(name.to_owned()),
+    }
+}
+
+fn number(user: &str, limits: &AnswerLimits) -> Result<String, String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/#%".contains(c);
+    if user.is_empty() || user.len() > limits.value_bytes_max || !user.chars().all(is_plain) {
+        return Err("the number is no user part of a SIP URI".into());
+    }
+    Ok(user.to_owned())
 }
 
 fn mode(media: Option<String>) -> Result<MediaMode, Failure> {

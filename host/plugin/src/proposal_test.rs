@@ -11,6 +11,7 @@ fn plan_of(targets: &[(&str, &str, u64)]) -> Proposal {
     let targets = targets.iter().map(|(kind, value, ring_ms)| ProposedTarget {
         kind: (*kind).into(),
         value: (*value).into(),
+        number: None,
         ring_ms: *ring_ms,
         together: false,
     });
@@ -56,7 +57,7 @@ fn an_unsound_target_is_a_bad_answer_that_says_what_to_write() {
         ("uri", "sip:2000@", 0, "sip:host"),
         ("uri", "sip:jürgen@192.0.2.1", 0, "ASCII"),
         ("uri", &long, 0, "longer than 512 bytes"),
-        ("dn", "2000", 0, "neither `aor` nor `uri`"),
+        ("dn", "2000", 0, "none of `aor`, `uri` and `trunk`"),
         ("uri", "sip:192.0.2.1", 3_600_001, "at most 3600 s"),
     ];
     for (kind, value, ring_ms, expected) in cases {

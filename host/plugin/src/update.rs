@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use model::{
     Digest, GenerationRef,
-    hook::{Ask, Destination, Failure, Hook, Question, Verdict},
+    hook::{Ask, Failure, Hook, Question, Verdict},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -286,10 +286,7 @@ fn shown(ruling: &Ruling) -> String {
         Ruling::Decide(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
         Ruling::Decide(Verdict::Refuse(status)) => format!("refuse {status}"),
         Ruling::Decide(Verdict::Plan(plan)) => {
-            let targets = plan.targets.iter().map(|target| match &target.to {
-                Destination::Aor(aor) => format!("aor:{aor}"),
-                Destination::Uri(uri) => format!("uri:{uri}"),
-            });
+            let targets = plan.targets.iter().map(|target| target.to.to_string());
             targets.collect::<Vec<_>>().join(" ")
         }
     }

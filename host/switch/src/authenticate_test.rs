@@ -72,6 +72,7 @@ impl Bench {
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),
             registrar: RegistrarConfig::default(),
+            trunks: Vec::new(),
             server_header: String::new(),
         });
         Self { switch, sent: 0, now: Instant::ZERO + Duration::from_secs(1) }

@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::Emergency;
+use crate::{Emergency, TrunkConfig};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -48,6 +48,8 @@ pub struct Config {
     pub auth: Option<AuthConfig>,
     /// The numbers of emergency services and where their calls go.
     pub emergency: Emergency,
+    /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
+    pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
     pub server_header: String,
 }

@@ -30,6 +30,22 @@ pub enum Fact {
         /// The Request-URI it was sent with.
         uri: String,
     },
+    /// The leg just opened goes over a trunk.
+    LegOnTrunk {
+        /// The leg.
+        leg: LegId,
+        /// The name of the trunk.
+        trunk: String,
+    },
+    /// A trunk of a target was not tried.
+    TrunkPassed {
+        /// The call.
+        conn: ConnId,
+        /// The name of the trunk, or that the target gave.
+        trunk: String,
+        /// Why.
+        why: TrunkPassed,
+    },
     /// A leg is alerting (180 or another 101–199).
     LegAlerting {
         /// The leg.
@@ -93,6 +109,36 @@ pub enum Fact {
         /// Whether it lapsed, rather than being removed by its phone.
         lapsed: bool,
     },
+}
+
+/// Why a trunk of a target was not tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrunkPassed {
+    /// There is no trunk and no group of this name.
+    Unknown,
+    /// It does not answer its probes.
+    Down,
+    /// It carries as many calls as it may.
+    Full,
+}
+
+impl TrunkPassed {
+    /// The status that the target fails with when there is nothing else.
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::Unknown => 404,
+            Self::Down | Self::Full => 503,
+        }
+    }
+
+    /// Why, for a person.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Unknown => "no [[trunk]] has this name or group",
+            Self::Down => "it is down",
+            Self::Full => "it carries as many calls as its capacity allows",
+        }
+    }
 }
 
 /// Who ended a call.

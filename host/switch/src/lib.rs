@@ -21,15 +21,17 @@ mod shard;
 mod stats;
 mod switch;
 mod tables;
+mod trunk;
 mod view;
 mod writes;
 
 pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{Config, Limits, Listener, RegistrarConfig, StoreConfig};
 pub use emergency::{Emergency, EmergencyError};
-pub use fact::{Cause, Fact, Party as ReleasedBy};
+pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};
 pub use shard::shard_of;
 pub use stats::Stats;
 pub use switch::Switch;
+pub use trunk::{Login, Network, NetworkError, Probing, Registering, TrunkConfig, TrunkError};
 pub use view::{CallPhase, CallView, LegView};

@@ -50,6 +50,7 @@ fn switch(writes_max: usize) -> Switch {
         emergency: crate::Emergency::default(),
         auth: None,
         registrar: RegistrarConfig { store: Some(store), ..RegistrarConfig::default() },
+        trunks: Vec::new(),
         server_header: String::new(),
     })
 }

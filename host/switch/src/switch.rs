@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{Aor, ConnId, Directory, Flow, Instant, ListenerId, hook::Answer};
+use model::{Aor, ConnId, Directory, Flow, Instant, ListenerId, TrunkId, hook::Answer};
 use sip::{
     ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
     Writer,
@@ -186,8 +186,10 @@ impl Switch {
         }
         match request.method() {
             Method::Invite => {
-                // Nobody is asked for a password before help is called.
-                let identity = match is_emergency(&self.tables, &request) {
+                // Nobody is asked for a password before help is called, and a trunk is known by where it is.
+                let is_known = is_emergency(&self.tables, &request)
+                    || self.tables.trunk_at(dir, flow).is_some();
+                let identity = match is_known {
                     true => Some(None),
                     false => self.authenticate(now, dir, flow, tx, &request),
                 };
@@ -423,6 +425,12 @@ impl Tables {
     pub(crate) fn advertised(&self, listener: ListenerId) -> std::net::SocketAddr {
         let at = self.config.listeners.get(usize::from(listener.0));
         at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
+    }
+
+    /// The trunk that what came on this flow belongs to.
+    pub(crate) fn trunk_at(&self, dir: &dyn Directory, flow: Flow) -> Option<TrunkId> {
+        let source = flow.peer.ip();
+        self.trunks.at(source).or_else(|| dir.trunk_at(source))
     }
 
     /// Asks the sender of a request to prove who it is (RFC 3261 section 22.2).

@@ -6,11 +6,12 @@ use media::{RelayCommand, Side};
 use model::{ConnId, Instant, LegId, RelayId, Transport, hook::QuestionId};
 use sip::{ClientTx, Endpoint, Message, ServerTx};
 
-use crate::{Config, Fact, Output, Reason, Stats};
+use crate::{Config, Fact, Output, Reason, Stats, trunk::Trunks};
 
 /// Everything of a shard but the calls themselves, so that a call can be borrowed beside it.
 pub(crate) struct Tables {
     pub(crate) config: Config,
+    pub(crate) trunks: Trunks,
     pub(crate) endpoint: Endpoint,
     /// What the listeners speak, in the order of the configuration.
     pub(crate) transports: Vec<Transport>,
@@ -49,7 +50,8 @@ pub(crate) enum ClientUse {
 }
 
 impl Tables {
-    pub(crate) fn new(config: Config, endpoint: Endpoint) -> Self {
+    pub(crate) fn new(mut config: Config, endpoint: Endpoint) -> Self {
+        let trunks = Trunks::new(std::mem::take(&mut config.trunks));
         let mut transports: Vec<Transport> = Vec::new();
         for listener in &config.listeners {
             if !transports.contains(&listener.transport) {
@@ -58,6 +60,7 @@ impl Tables {
         }
         Self {
             config,
+            trunks,
             endpoint,
             transports,
             outputs: VecDeque::new(),

@@ -67,8 +67,15 @@ pub struct Target {
 pub enum Destination {
     /// Every contact registered for an address-of-record, `user@host`.
     Aor(String),
-    /// A SIP URI whose host is an IP address.
+    /// A SIP URI whose host is an IP address or a name.
     Uri(String),
+    /// A trunk, or the trunks of a group one after another.
+    Trunk {
+        /// The name of the trunk or of the group, as the switch's configuration has it.
+        name: String,
+        /// The number to call; `None` for the user of the callee.
+        number: Option<String>,
+    },
 }
 
 /// What happens to the media of a call.
@@ -88,9 +95,19 @@ pub fn aor(aor: impl Into<String>) -> Destination {
     Destination::Aor(aor.into())
 }
 
-/// A SIP URI, called directly; its host is an IP address.
+/// A SIP URI, called directly; its host is an IP address or a name.
 pub fn uri(uri: impl Into<String>) -> Destination {
     Destination::Uri(uri.into())
+}
+
+/// A trunk or a group of trunks by its name, sent the number that is called.
+pub fn trunk(name: impl Into<String>) -> Destination {
+    Destination::Trunk { name: name.into(), number: None }
+}
+
+/// A trunk or a group of trunks by its name, sent this number.
+pub fn trunk_to(name: impl Into<String>, number: impl Into<String>) -> Destination {
+    Destination::Trunk { name: name.into(), number: Some(number.into()) }
 }
 
 impl Answer {

@@ -47,6 +47,11 @@ impl Call {
         host::fact("identity")
     }
 
+    /// The name of the trunk the call came over; `None` for a call that came over none.
+    pub fn trunk(&self) -> Option<String> {
+        host::fact("trunk")
+    }
+
     /// The user part of the Request-URI as the caller dialled it, before any dial plan.
     pub fn dialled(&self) -> String {
         host::fact("dialled-user").unwrap_or_else(|| self.callee.user.clone())

@@ -162,22 +162,30 @@ impl From<Plan> for types::Plan {
 
 impl From<Target> for types::Target {
     fn from(target: Target) -> Self {
-        let (kind, value) = match target.to {
-            Destination::Aor(aor) => ("aor", aor),
-            Destination::Uri(uri) => ("uri", uri),
+        let (kind, value, number) = match target.to {
+            Destination::Aor(aor) => ("aor", aor, None),
+            Destination::Uri(uri) => ("uri", uri, None),
+            Destination::Trunk { name, number } => ("trunk", name, number),
         };
         let ring_ms = target.ring.map_or(0, |ring| ring.as_millis().try_into().unwrap_or(u32::MAX));
         let together = target.together.then(|| (TOGETHER.to_owned(), "true".to_owned()));
-        Self { kind: kind.to_owned(), value, ring_ms, attrs: together.into_iter().collect() }
+        let number = number.map(|number| ("number".to_owned(), number));
+        let attrs = together.into_iter().chain(number).collect();
+        Self { kind: kind.to_owned(), value, ring_ms, attrs }
     }
 }
 
 impl From<types::Target> for Target {
     fn from(target: types::Target) -> Self {
-        let to = if target.kind == "aor" { Destination::Aor } else { Destination::Uri };
         let ring = (target.ring_ms != 0).then(|| Duration::from_millis(target.ring_ms.into()));
         let together = target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true");
-        Self { to: to(target.value), ring, together }
+        let number = || target.attrs.into_iter().find(|(name, _)| name == "number").map(|a| a.1);
+        let to = match target.kind.as_str() {
+            "aor" => Destination::Aor(target.value),
+            "trunk" => Destination::Trunk { number: number(), name: target.value },
+            _ => Destination::Uri(target.value),
+        };
+        Self { to, ring, together }
     }
 }
 

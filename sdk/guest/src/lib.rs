@@ -44,7 +44,7 @@ mod rewrite;
 pub mod testing;
 mod value;
 
-pub use answer::{Answer, Destination, Media, Plan, Target, Verdict, aor, uri};
+pub use answer::{Answer, Destination, Media, Plan, Target, Verdict, aor, trunk, trunk_to, uri};
 pub use bindings::imports::jackfield::plugin::types::{
     CallFacts as Call, LocalTime, Party, Reason,
 };

@@ -32,6 +32,8 @@ pub struct Case {
     pub callee: String,
     /// Who the caller has proved to be: `user@host`.
     pub identity: Option<String>,
+    /// The trunk the call came over.
+    pub trunk: Option<String>,
     /// Labels that another plugin's dial plan set.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -41,7 +43,7 @@ pub struct Case {
     /// What was tried, for `route-on-failure`.
     #[serde(default)]
     pub attempts: Vec<Tried>,
-    /// What was not tried yet: `aor:user@host` or `uri:sip:…`.
+    /// What was not tried yet: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
     #[serde(default)]
     pub remaining: Vec<String>,
     /// What must come out.
@@ -52,7 +54,7 @@ pub struct Case {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tried {
-    /// `aor:user@host` or `uri:sip:…`.
+    /// `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
     pub target: String,
     /// The status it ended with.
     pub status: u16,
@@ -115,6 +117,7 @@ impl Case {
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
             source: ([192, 0, 2, 1], 5060).into(),
+            trunk: self.trunk.clone(),
             identity: self.identity.as_deref().map(aor).transpose()?,
             caller: party(&self.caller),
             callee: party(&self.callee),
@@ -221,10 +224,7 @@ fn came(verdict: &Verdict) -> String {
 fn shown(target: &Target) -> String {
     let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
     let together = if target.together { " together" } else { "" };
-    match &target.to {
-        Destination::Aor(aor) => format!("aor:{aor}{ring}{together}"),
-        Destination::Uri(uri) => format!("uri:{uri}{ring}{together}"),
-    }
+    format!("{}{ring}{together}", target.to)
 }
 
 fn attempt(tried: &Tried) -> Result<Attempt, String> {
@@ -243,7 +243,15 @@ fn target(text: &str) -> Result<Target, String> {
     let to = match text.split_once(':') {
         Some(("aor", text)) => Destination::Aor(aor(text)?),
         Some(("uri", uri)) => Destination::Uri(uri.to_owned()),
-        Some(_) | None => return Err(format!("`{text}` is neither aor:user@host nor uri:sip:…")),
+        Some(("trunk", trunk)) => {
+            let (name, user) = trunk.split_once('/').map_or((trunk, None), |(n, u)| (n, Some(u)));
+            Destination::Trunk { name: name.to_owned(), user: user.map(str::to_owned) }
+        }
+        Some(_) | None => {
+            return Err(format!(
+                "`{text}` is none of aor:user@host, uri:sip:… and trunk:name/number"
+            ));
+        }
     };
     Ok(Target::new(to))
 }

@@ -69,6 +69,8 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             Fact::Released { conn, .. } => lives.entry(*conn).or_default().released += 1,
             Fact::Decided { .. }
             | Fact::LegOffered { .. }
+            | Fact::LegOnTrunk { .. }
+            | Fact::TrunkPassed { .. }
             | Fact::LegAlerting { .. }
             | Fact::LegFailed { .. }
             | Fact::Held { .. }

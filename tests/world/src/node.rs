@@ -159,6 +159,7 @@ fn config(
             let prefixes = ["0".to_owned()];
             Emergency::new(&["112".to_owned()], &prefixes, &route).unwrap_or_default()
         },
+        trunks: Vec::new(),
         server_header: String::new(),
     }
 }

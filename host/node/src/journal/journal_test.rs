@@ -22,6 +22,7 @@ fn offered(conn: u64) -> Fact {
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
             source: ([192, 0, 2, 1], 5060).into(),
+            trunk: None,
             identity: None,
             caller: party("sip:1000@example.org"),
             callee: party("sip:2000@example.org"),

@@ -7,7 +7,7 @@ use model::{
     hook::{CallFacts, Decision, FailureKind, StepOutcome},
 };
 use sip::auth::Trouble;
-use switch::{Cause, Fact};
+use switch::{Cause, Fact, TrunkPassed};
 use tracing::{debug, info, warn};
 
 /// Calls that are not over, indexed by their connection id.
@@ -39,6 +39,15 @@ impl LiveCalls {
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
             Fact::LegOffered { leg, uri } => {
                 debug!(conn = %leg.conn, leg = leg.number, uri, "leg offered");
+            }
+            Fact::LegOnTrunk { leg, trunk } => {
+                debug!(conn = %leg.conn, leg = leg.number, trunk, "leg goes over a trunk");
+            }
+            Fact::TrunkPassed { conn, trunk, why: why @ TrunkPassed::Unknown } => {
+                warn!(%conn, trunk, why = why.text(), "a trunk is passed over");
+            }
+            Fact::TrunkPassed { conn, trunk, why } => {
+                info!(%conn, trunk, why = why.text(), "a trunk is passed over");
             }
             Fact::LegAlerting { leg, status } => {
                 debug!(conn = %leg.conn, leg = leg.number, status, "leg alerting");

@@ -65,8 +65,10 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::Decided { .. }
         | Fact::Established { .. }
         | Fact::NotAuthenticated { .. }
+        | Fact::TrunkPassed { .. }
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }
+        | Fact::LegOnTrunk { .. }
         | Fact::LegAlerting { .. }
         | Fact::LegFailed { .. }
         | Fact::Held { .. }

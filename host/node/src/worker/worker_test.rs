@@ -151,6 +151,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         registrar: switch::RegistrarConfig::default(),
         auth: None,
         emergency: switch::Emergency::default(),
+        trunks: Vec::new(),
         server_header: String::new(),
     }
 }

@@ -97,6 +97,9 @@ fn register_call(engine: &mut Engine) {
                 .as_ref()
                 .map_or_else(ImmutableString::new, |aor| string(aor.as_str()))
         })
+        .register_get("trunk", |call: &mut CallValue| {
+            call.facts.trunk.as_deref().map_or_else(ImmutableString::new, string)
+        })
         .register_get("emergency", |call: &mut CallValue| call.facts.emergency)
         .register_get("labels", |call: &mut CallValue| labels(&call.facts))
         .register_fn("label", |call: &mut CallValue, name: &str| {

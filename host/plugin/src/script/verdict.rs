@@ -12,6 +12,8 @@ use crate::{
 pub(crate) struct TargetValue {
     kind: &'static str,
     value: ImmutableString,
+    /// Of a trunk: what it is sent; empty for the user of the callee.
+    number: ImmutableString,
     ring_ms: u64,
     together: bool,
 }
@@ -60,14 +62,24 @@ impl VerdictValue {
     }
 }
 
+impl TargetValue {
+    fn place(&self) -> [&str; 3] {
+        [self.kind, &self.value, &self.number]
+    }
+}
+
 impl From<&Target> for TargetValue {
     fn from(target: &Target) -> Self {
-        let (kind, value) = match &target.to {
-            Destination::Aor(aor) => ("aor", aor.as_str().into()),
-            Destination::Uri(uri) => ("uri", uri.as_str().into()),
+        let none = ImmutableString::new();
+        let (kind, value, number) = match &target.to {
+            Destination::Aor(aor) => ("aor", aor.as_str().into(), none),
+            Destination::Uri(uri) => ("uri", uri.as_str().into(), none),
+            Destination::Trunk { name, user } => {
+                ("trunk", name.as_str().into(), user.as_deref().map_or(none, Into::into))
+            }
         };
         let ring_ms = target.ring.map_or(0, |ring| nanos(ring) / 1_000_000);
-        Self { kind, value, ring_ms, together: target.together }
+        Self { kind, value, number, ring_ms, together: target.together }
     }
 }
 
@@ -118,22 +130,31 @@ fn register_targets(engine: &mut Engine) {
         .register_fn("aor", |value: ImmutableString| target("aor", value))
         .register_fn("aor", |user: &str, host: &str| target("aor", format!("{user}@{host}").into()))
         .register_fn("uri", |value: ImmutableString| target("uri", value))
+        .register_fn("trunk", |name: ImmutableString| target("trunk", name))
+        .register_fn("trunk", |name: ImmutableString, number: ImmutableString| TargetValue {
+            number,
+            ..target("trunk", name)
+        })
         .register_fn("ring", |target: TargetValue, seconds: INT| ring(target, seconds, 1000))
         .register_fn("ring", ring_float)
         .register_fn("ring_ms", |target: TargetValue, ms: INT| ring(target, ms, 1))
         .register_get("kind", |target: &mut TargetValue| ImmutableString::from(target.kind))
         .register_get("value", |target: &mut TargetValue| target.value.clone())
         .register_get("together", |target: &mut TargetValue| target.together)
+        .register_get("number", |target: &mut TargetValue| target.number.clone())
         .register_get("ring_ms", |target: &mut TargetValue| {
             INT::try_from(target.ring_ms).unwrap_or(INT::MAX)
         })
-        .register_fn("to_string", |target: TargetValue| format!("{}:{}", target.kind, target.value))
-        .register_fn("==", |a: TargetValue, b: TargetValue| a.kind == b.kind && a.value == b.value)
-        .register_fn("!=", |a: TargetValue, b: TargetValue| a.kind != b.kind || a.value != b.value);
+        .register_fn("to_string", |target: TargetValue| match target.number.as_str() {
+            "" => format!("{}:{}", target.kind, target.value),
+            number => format!("{}:{}/{number}", target.kind, target.value),
+        })
+        .register_fn("==", |a: TargetValue, b: TargetValue| a.place() == b.place())
+        .register_fn("!=", |a: TargetValue, b: TargetValue| a.place() != b.place());
 }
 
 fn target(kind: &'static str, value: ImmutableString) -> TargetValue {
-    TargetValue { kind, value, ring_ms: 0, together: false }
+    TargetValue { kind, value, number: ImmutableString::new(), ring_ms: 0, together: false }
 }
 
 fn ring(
@@ -186,9 +207,9 @@ fn element(value: Dynamic) -> Result<ProposedTarget, Box<EvalAltResult>> {
     };
     match value.into_immutable_string() {
         Ok(text) => parse(&text).map(proposed),
-        Err(kind) => {
-            Err(error(format!("a plan is made of targets, not of {kind}; use aor(…) or uri(…)")))
-        }
+        Err(kind) => Err(error(format!(
+            "a plan is made of targets, not of {kind}; use aor(…), uri(…) or trunk(…)"
+        ))),
     }
 }
 
@@ -206,6 +227,7 @@ fn proposed(target: TargetValue) -> ProposedTarget {
     ProposedTarget {
         kind: target.kind.into(),
         value: target.value.into_owned(),
+        number: Some(target.number.into_owned()).filter(|number| !number.is_empty()),
         ring_ms: target.ring_ms,
         together: target.together,
     }

@@ -83,8 +83,10 @@ impl Instance for WasmInstance {
             }
             Ask::RouteOnFailure { attempts, remaining } => {
                 let guest = guest.route_on_failure.as_ref().ok_or_else(not_exported)?;
-                let attempts: Vec<_> = attempts.iter().map(attempt).collect();
-                let remaining: Vec<_> = remaining.iter().map(target).collect();
+                let tried: Vec<_> = attempts.iter().map(|attempt| attrs(&attempt.target)).collect();
+                let left: Vec<_> = remaining.iter().map(attrs).collect();
+                let attempts: Vec<_> = attempts.iter().zip(&tried).map(attempt).collect();
+                let remaining: Vec<_> = remaining.iter().zip(&left).map(target).collect();
                 guest.call_decide(&mut *store, facts, &attempts, &remaining).map(from_failure)
             }
         };
@@ -163,26 +165,31 @@ fn party(party: &Party) -> wit::Party<'_> {
     wit::Party { uri: &party.uri, user: &party.user, host: &party.host, display: &party.display }
 }
 
-fn attempt(attempt: &Attempt) -> wit::Attempt<'_> {
+/// What of a target has no place of its own in the contract.
+fn attrs(target: &Target) -> Vec<(&str, &str)> {
+    let number = match &target.to {
+        Destination::Trunk { user, .. } => user.as_deref().map(|number| ("number", number)),
+        Destination::Aor(_) | Destination::Uri(_) => None,
+    };
+    number.into_iter().chain(target.together.then_some((TOGETHER, "true"))).collect()
+}
+
+fn attempt<'a>((attempt, attrs): (&'a Attempt, &'a Vec<(&str, &str)>)) -> wit::Attempt<'a> {
     wit::Attempt {
-        target: target(&attempt.target),
+        target: target((&attempt.target, attrs)),
         status: attempt.status,
         lasted_ms: nanos(attempt.lasted) / 1_000_000,
     }
 }
 
-fn target(target: &Target) -> wit::TargetParam<'_> {
+fn target<'a>((target, attrs): (&'a Target, &'a Vec<(&str, &str)>)) -> wit::TargetParam<'a> {
     let (kind, value) = match &target.to {
         Destination::Aor(aor) => ("aor", aor.as_str()),
         Destination::Uri(uri) => ("uri", uri.as_str()),
+        Destination::Trunk { name, .. } => ("trunk", name.as_str()),
     };
     let ring_ms = target.ring.map_or(0, |ring| ring.as_millis());
-    wit::TargetParam {
-        kind,
-        value,
-        ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX),
-        attrs: if target.together { &[(TOGETHER, "true")] } else { &[] },
-    }
+    wit::TargetParam { kind, value, ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX), attrs }
 }
 
 /// The attribute of a target that is tried together with the one before it.
@@ -226,6 +233,7 @@ fn from_plan(plan: wit::Plan) -> Proposed {
         together: target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true"),
         kind: target.kind,
         value: target.value,
+        number: target.attrs.into_iter().find(|(name, _)| name == "number").map(|(_, of)| of),
         ring_ms: target.ring_ms.into(),
     });
     let media = plan.attrs.into_iter().find(|(name, _)| name == "media").map(|(_, value)| value);

@@ -55,6 +55,7 @@ pub(crate) fn facts(callee: &str) -> CallFacts {
         tenant: "default".to_owned(),
         ingress: "lan".to_owned(),
         source: ([192, 0, 2, 10], 5060).into(),
+        trunk: None,
         identity: None,
         caller: Party { display: "Ada".to_owned(), ..party("1000") },
         callee: party(callee),
@@ -113,11 +114,7 @@ pub(crate) fn targets(verdict: &Verdict) -> Vec<String> {
     let Verdict::Plan(Plan { targets, .. }) = verdict else {
         panic!("no plan: {verdict:?}");
     };
-    let shown = |target: &Target| match &target.to {
-        Destination::Aor(aor) => format!("aor:{aor}"),
-        Destination::Uri(uri) => format!("uri:{uri}"),
-    };
-    targets.iter().map(shown).collect()
+    targets.iter().map(|target| target.to.to_string()).collect()
 }
 
 /// Kind and detail of the failure in the first step.

@@ -50,9 +50,9 @@ impl Call {
         tables.endpoint.respond(now, server_tx, finish(accept, body));
         if invite.body().is_empty() {
             // Delayed offer: the answer is in the caller's ACK, so the called side's ACK waits for it.
-            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: 1 });
+            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: dialog.local_cseq });
         } else {
-            let ack = dialog.ack(1, &branch.contact);
+            let ack = dialog.ack(dialog.local_cseq, &branch.contact);
             tables.endpoint.send_ack(now, tx, dialog.flow, ack);
         }
         self.caller.dialog = Some(caller_dialog);
@@ -66,6 +66,7 @@ impl Call {
             holding: false,
             awaits_ack: None,
             bye_after_ack: false,
+            trunk: branch.trunk,
         });
         self.state = State::Established { since: now };
         self.forget_plan();

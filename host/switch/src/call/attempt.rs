@@ -8,8 +8,13 @@ use model::{
 };
 use sip::Uri;
 
-use super::{Call, State, question::RING_MAX, route};
-use crate::{Fact, Reason, tables::Tables};
+use super::{
+    Call, State,
+    over_trunk::{OnTrunk, TrunksLeft, fails_over},
+    question::RING_MAX,
+    route,
+};
+use crate::{Fact, Reason, TrunkPassed, tables::Tables};
 
 /// One contact of a target.
 pub(crate) struct Hop {
@@ -20,6 +25,8 @@ pub(crate) struct Hop {
     pub(crate) flow: Flow,
     /// Other places of the same host, tried in order when this one is dead (RFC 3263 section 4.3).
     pub(crate) others: VecDeque<Flow>,
+    /// The trunk it goes over.
+    pub(crate) trunk: Option<OnTrunk>,
 }
 
 /// What became of the question where a target is.
@@ -39,7 +46,7 @@ pub(crate) struct Trying {
 }
 
 /// One target being tried.
-struct Tried {
+pub(super) struct Tried {
     target: Target,
     /// When it has rung long enough; `None` until it rings.
     until: Option<Instant>,
@@ -47,12 +54,17 @@ struct Tried {
     best: u16,
     /// Contacts of the 3xx that is the best answer so far.
     redirect: Vec<String>,
+    /// Of a target that is a trunk.
+    pub(super) trunks: TrunksLeft,
 }
 
 impl Call {
     /// Tries the next group of contacts, or the next targets, or ends the call with the last failure.
     pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
-        while self.branches_live() == 0 && !matches!(self.state, State::Locating(_)) {
+        while self.branches_live() == 0
+            && !matches!(self.state, State::Locating(_))
+            && !self.looks_for_trunk()
+        {
             if let Some(group) = self.groups.pop_front() {
                 self.try_group(tables, now, group);
                 continue;
@@ -96,18 +108,27 @@ impl Call {
         self.groups.clear();
         let mut trying = Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now };
         for (of, target) in targets.into_iter().enumerate() {
-            let mut best = 0;
+            let (mut best, mut trunks) = (0, TrunksLeft::default());
             match &target.to {
                 Destination::Aor(aor) => match groups_of_aor(tables, dir, now, of, aor) {
                     Ok(groups) => self.add_groups(groups),
                     Err(status) => best = status,
                 },
                 Destination::Uri(_) => trying.unplaced.push_back(of),
+                Destination::Trunk { name, user } => {
+                    trunks = self.trunks_of(tables, name, user.as_deref());
+                    best = if trunks.is_empty() { TrunkPassed::Unknown.status() } else { 0 };
+                }
             }
-            trying.targets.push(Tried { target, until: None, best, redirect: Vec::new() });
+            let redirect = Vec::new();
+            trying.targets.push(Tried { target, until: None, best, redirect, trunks });
         }
         self.trying = Some(trying);
-        self.place_targets(tables, now);
+        self.place_targets(tables, now, dir);
+    }
+
+    pub(super) fn add_hop(&mut self, hop: Hop) {
+        self.add_groups(vec![vec![hop]]);
     }
 
     /// The best contacts of each target ring first, and at the same time.
@@ -122,7 +143,7 @@ impl Call {
 
     /// Finds the places of the targets that have none yet, up to the first for which the DNS is to be asked. When there is none
     /// left they all may ring.
-    fn place_targets(&mut self, tables: &mut Tables, now: Instant) {
+    fn place_targets(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         while let Some((of, uri)) = self.unplaced() {
             let placed = match self.locate(tables, now, of, &uri) {
                 Ok(Places::Asked) => return,
@@ -132,6 +153,7 @@ impl Call {
             self.note_place(of, placed);
         }
         self.start_ringing(tables, now);
+        self.begin_trunks(tables, now, dir);
     }
 
     /// The target whose place is looked for, and its URI.
@@ -140,8 +162,23 @@ impl Call {
         let of = *trying.unplaced.front()?;
         match &trying.targets.get(of)?.target.to {
             Destination::Uri(uri) => Some((of, uri.clone())),
-            Destination::Aor(_) => None,
+            Destination::Aor(_) | Destination::Trunk { .. } => None,
         }
+    }
+
+    /// How many targets are being tried together.
+    pub(super) fn targets_tried(&self) -> usize {
+        self.trying.as_ref().map_or(0, |trying| trying.targets.len())
+    }
+
+    /// One of the targets being tried.
+    pub(super) fn tried(&self, of: usize) -> Option<&Tried> {
+        self.trying.as_ref()?.targets.get(of)
+    }
+
+    /// The same, to be changed.
+    pub(super) fn tried_mut(&mut self, of: usize) -> Option<&mut Tried> {
+        self.trying.as_mut()?.targets.get_mut(of)
     }
 
     fn note_place(&mut self, of: usize, hop: Result<Hop, u16>) {
@@ -149,7 +186,7 @@ impl Call {
             trying.unplaced.retain(|unplaced| *unplaced != of);
         }
         match hop {
-            Ok(hop) => self.add_groups(vec![vec![hop]]),
+            Ok(hop) => self.add_hop(hop),
             Err(status) => self.note_failure(of, status, Vec::new()),
         }
     }
@@ -165,7 +202,7 @@ impl Call {
     ) {
         self.state = State::Trying { alerting: false };
         self.note_place(of, hop);
-        self.place_targets(tables, now);
+        self.place_targets(tables, now, dir);
         self.try_next(tables, now, dir);
     }
 
@@ -174,6 +211,15 @@ impl Call {
         let default = tables.config.ring_timeout;
         let Some(trying) = &mut self.trying else { return };
         for tried in &mut trying.targets {
+            tried.until = Some(now + tried.target.ring.unwrap_or(default).min(RING_MAX));
+        }
+        self.await_ring_timeout(tables);
+    }
+
+    /// One of the targets may ring anew: it has begun with another trunk.
+    pub(super) fn ring_anew(&mut self, tables: &mut Tables, now: Instant, of: usize) {
+        let default = tables.config.ring_timeout;
+        if let Some(tried) = self.tried_mut(of) {
             tried.until = Some(now + tried.target.ring.unwrap_or(default).min(RING_MAX));
         }
         self.await_ring_timeout(tables);
@@ -222,7 +268,14 @@ impl Call {
         let Failed { leg, of, status, redirect } = failed;
         tables.emit(Fact::LegFailed { leg, status });
         let State::Trying { .. } = self.state else { return };
-        self.note_failure(of, status, redirect);
+        if !fails_over(status) {
+            self.leave_trunks(of);
+        }
+        // What the last trunk says is what became of the call.
+        if !self.has_another_trunk(of) {
+            self.note_failure(of, status, redirect);
+        }
+        self.next_trunk(tables, now, dir, of);
         if status >= 600 {
             // RFC 3261 section 16.7 step 5: a 6xx ends the search for whom it was said. Others are asked for themselves.
             self.end_target(tables, now, of);
@@ -233,6 +286,7 @@ impl Call {
     /// Gives up one of the targets being tried.
     fn end_target(&mut self, tables: &mut Tables, now: Instant, of: usize) {
         self.cancel_branches(tables, now, Some(of));
+        self.leave_trunks(of);
         for group in &mut self.groups {
             group.retain(|hop| hop.of != of);
         }
@@ -257,7 +311,8 @@ impl Call {
         }
         for of in over {
             // What has failed already did not ring that long.
-            let is_live = self.has_branch(of) || self.groups.iter().flatten().any(|h| h.of == of);
+            let waits = self.groups.iter().flatten().any(|h| h.of == of);
+            let is_live = self.has_branch(of) || waits || self.looks_for_trunk_of(of);
             if let Some(tried) = self.trying.as_mut().and_then(|t| t.targets.get_mut(of))
                 && (is_live || tried.best == 0)
             {
@@ -291,6 +346,8 @@ impl Call {
             // Whoever is not reached in an emergency may be reached through another switch, which a phone tries on a 503.
             0 | 404 | 408 | 480 if self.facts.emergency => 503,
             0 | 408 => 480,
+            // It was for this switch to answer the challenge of a next hop, and not for the caller.
+            401 | 407 => 502,
             status => status,
         };
         let contacts = std::mem::take(&mut self.last_redirect);
@@ -325,7 +382,7 @@ fn groups_of_aor(
         let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
         let listeners = &tables.config.listeners;
         let flow = parsed.as_ref().map_or(*flow, |uri| route::flow_of(listeners, *flow, uri));
-        let hop = Hop { of, uri: uri.to_owned(), flow, others: VecDeque::new() };
+        let hop = Hop { of, uri: uri.to_owned(), flow, others: VecDeque::new(), trunk: None };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

@@ -12,30 +12,58 @@ use super::{
     copy_headers,
     headers::name_addr,
     is_sips, our_contact,
+    over_trunk::OnTrunk,
 };
 use crate::{
     Fact, Reason,
     tables::{ClientUse, Tables},
+    trunk::Challenged,
 };
 
 /// An INVITE of ours to one contact.
 pub(crate) struct Branch {
     pub(crate) leg: LegId,
     /// Which of the targets that are tried together.
-    of: usize,
+    pub(super) of: usize,
     /// The Request-URI.
     pub(crate) uri: String,
     pub(crate) tag: Box<str>,
     pub(crate) contact: Box<str>,
-    tx: ClientTx,
+    pub(super) tx: ClientTx,
     /// What was sent, less its Via and body: the dialog is made from it and from the response.
-    facts: sip::DialogSeed,
+    pub(super) facts: sip::DialogSeed,
     /// Where else its target is, if it is dead where it was sent.
     others: VecDeque<Flow>,
     /// Something came back, if only a 100.
     heard: bool,
     /// A CANCEL went out, or will; a 2xx that still comes is acknowledged and ended.
-    cancelled: bool,
+    pub(super) cancelled: bool,
+    /// The trunk it goes over.
+    pub(super) trunk: Option<OnTrunk>,
+    /// Who it was asked to prove to be.
+    pub(super) challenged: Challenged,
+}
+
+/// What is written into an INVITE of ours.
+#[derive(Clone, Copy)]
+pub(super) struct Letter<'a> {
+    /// The Request-URI.
+    pub(super) uri: &'a str,
+    pub(super) facts: &'a sip::DialogSeed,
+    /// Our Contact.
+    pub(super) contact: &'a str,
+    /// What says who we are, where it was asked.
+    pub(super) answers: &'a [(Name, String)],
+}
+
+/// How an INVITE names its parties.
+pub(super) struct Faces {
+    /// The value of From, without a tag.
+    pub(super) from: String,
+    /// The value of To.
+    pub(super) to: String,
+    /// The user of our Contact, as it stands in a URI.
+    pub(super) contact_user: Option<String>,
 }
 
 impl Call {
@@ -55,33 +83,72 @@ impl Call {
         let invite = invite.clone();
         self.media.note_path(Side::A, self.caller.flow);
         self.media.note_path(Side::B, hop.flow);
-        let offer = self.offer_for_callee(tables, &invite)?;
         self.next_leg += 1;
         let leg = LegId { conn: self.conn, number: self.next_leg };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let call_id = tables.endpoint.mint_call_id();
-        let shown = self.shown.as_ref();
-        let caller = shown.unwrap_or(&self.facts.caller);
-        let user = Uri::parse(&caller.uri).ok().and_then(|uri| uri.user);
+        let faces = match &hop.trunk {
+            Some(on) => self.faces_on(tables, on).ok_or(503_u16)?,
+            None => self.faces_of(&invite)?,
+        };
         let contact: Box<str> = our_contact(
-            user,
+            faces.contact_user.as_deref(),
             tables.advertised(hop.flow.listener),
             hop.flow.transport,
             is_sips(&hop.uri),
         )
         .into();
-        let seed = sip::DialogSeed {
+        let facts = sip::DialogSeed {
             call_id,
             local_tag: tag.to_string(),
-            local_uri: match shown {
-                Some(party) => name_addr(party),
-                None => invite.from().map_err(|_| 400_u16)?.without_tag(),
-            },
-            remote_uri: invite.to().map_err(|_| 400_u16)?.without_tag(),
+            local_uri: faces.from,
+            remote_uri: faces.to,
             cseq: 1,
             flow: hop.flow,
         };
-        let mut draft = invite_draft(&invite, &hop.uri, &seed, &contact);
+        let letter = Letter { uri: &hop.uri, facts: &facts, contact: &contact, answers: &[] };
+        let tx = self.send_invite(tables, now, leg, letter)?;
+        tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
+        if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
+            let trunk = trunk.name.clone();
+            tables.emit(Fact::LegOnTrunk { leg, trunk });
+        }
+        let gives_way = !hop.others.is_empty() || self.has_another_trunk(hop.of);
+        self.branches.push(Branch {
+            leg,
+            of: hop.of,
+            uri: hop.uri,
+            tag,
+            contact,
+            tx,
+            facts,
+            heard: false,
+            cancelled: false,
+            others: hop.others,
+            trunk: hop.trunk,
+            challenged: Challenged::default(),
+        });
+        if gives_way {
+            self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
+        }
+        Ok(())
+    }
+
+    /// Sends the INVITE of a branch.
+    pub(super) fn send_invite(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        leg: LegId,
+        letter: Letter<'_>,
+    ) -> Result<ClientTx, u16> {
+        let Some((_, invite)) = &self.caller.invite else { return Err(487) };
+        let invite = invite.clone();
+        let offer = self.offer_for_callee(tables, &invite)?;
+        let mut draft = invite_draft(&invite, letter.uri, letter.facts, letter.contact);
+        for (name, answer) in letter.answers {
+            draft.header(*name, answer);
+        }
         let identity = self.identity_of(Side::A);
         copy_headers(&invite, |name, value| {
             if identity.lets_cross(name) {
@@ -90,27 +157,23 @@ impl Call {
         });
         tables.sign_request(&mut draft);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
-        let draft = draft.draft(offer);
-        let tx = tables.endpoint.send_request(now, hop.flow, draft).map_err(|_| 503_u16)?;
+        let sent = tables.endpoint.send_request(now, letter.facts.flow, draft.draft(offer));
+        let tx = sent.map_err(|_| 503_u16)?;
         tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
-        let has_others = !hop.others.is_empty();
-        tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
-        self.branches.push(Branch {
-            leg,
-            of: hop.of,
-            uri: hop.uri,
-            tag,
-            contact,
-            tx,
-            facts: seed,
-            heard: false,
-            cancelled: false,
-            others: hop.others,
-        });
-        if has_others {
-            self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
-        }
-        Ok(())
+        Ok(tx)
+    }
+
+    /// The addresses of an INVITE to a phone or a URI: those of the caller's, which is maybe shown as somebody else.
+    fn faces_of(&self, invite: &Message) -> Result<Faces, u16> {
+        let user = Uri::parse(&self.shown_caller().uri).ok().and_then(|uri| uri.user);
+        Ok(Faces {
+            from: match &self.shown {
+                Some(party) => name_addr(party),
+                None => invite.from().map_err(|_| 400_u16)?.without_tag(),
+            },
+            to: invite.to().map_err(|_| 400_u16)?.without_tag(),
+            contact_user: user.map(str::to_owned),
+        })
     }
 
     /// A response to a branch's INVITE.
@@ -126,6 +189,7 @@ impl Call {
             branch.heard = true;
         }
         match response.status() {
+            401 | 407 if self.answer_challenge(tables, now, leg, response) => {}
             // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
             503 if self.has_another_place(leg) => {
                 self.next_place(tables, now, leg, 503, false);
@@ -178,7 +242,7 @@ impl Call {
         let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
         let branch = &mut self.branches[at];
         let mut others = std::mem::take(&mut branch.others);
-        let (of, uri) = (branch.of, branch.uri.clone());
+        let (of, uri, trunk) = (branch.of, branch.uri.clone(), branch.trunk.clone());
         if running {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
@@ -188,7 +252,8 @@ impl Call {
             tables.emit(Fact::LegFailed { leg, status });
         }
         while let Some(flow) = others.pop_front() {
-            let hop = Hop { of, uri: uri.clone(), flow, others: others.clone() };
+            let hop =
+                Hop { of, uri: uri.clone(), flow, others: others.clone(), trunk: trunk.clone() };
             match self.open_branch(tables, now, hop) {
                 Ok(()) => return,
                 Err(status) => self.note_failure(of, status, Vec::new()),
@@ -316,7 +381,7 @@ pub(super) fn hang_up_stray(
     contact: &str,
     mut dialog: Dialog,
 ) {
-    let ack = dialog.ack(1, contact);
+    let ack = dialog.ack(dialog.local_cseq, contact);
     tables.endpoint.send_ack(now, tx, dialog.flow, ack);
     tables.send_bye(now, &mut dialog, contact, None);
 }

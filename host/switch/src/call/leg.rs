@@ -3,6 +3,8 @@
 use model::{Flow, LegId};
 use sip::{Dialog, Message, ServerTx};
 
+use super::over_trunk::OnTrunk;
+
 /// The caller's leg, from its INVITE on.
 pub(crate) struct CallerLeg {
     pub(crate) flow: Flow,
@@ -30,4 +32,6 @@ pub(crate) struct Leg {
     /// As of the caller's leg; a re-INVITE of this side is answered by us too.
     pub(crate) awaits_ack: Option<ServerTx>,
     pub(crate) bye_after_ack: bool,
+    /// The trunk it goes over, until the call ends.
+    pub(crate) trunk: Option<OnTrunk>,
 }

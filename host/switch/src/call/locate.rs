@@ -23,15 +23,19 @@ impl Call {
         match found {
             Ok(Some(places)) => self.hop_to(tables, of, uri, places).map(Places::Known),
             Ok(None) => {
-                self.lookups += 1;
-                let id = LocateId { conn: self.conn, number: self.lookups };
-                self.state = State::Locating(id);
-                self.start_timer(tables, now + tables.config.locate_timeout, Reason::Locate);
-                tables.outputs.push_back(Output::Locate { id, uri: uri.to_owned() });
+                self.state = State::Locating(self.ask_dns(tables, now, uri));
                 Ok(Places::Asked)
             }
             Err(_) => Err(NOWHERE),
         }
+    }
+
+    pub(super) fn ask_dns(&mut self, tables: &mut Tables, now: Instant, uri: &str) -> LocateId {
+        self.lookups += 1;
+        let id = LocateId { conn: self.conn, number: self.lookups };
+        self.start_timer(tables, now + tables.config.locate_timeout, Reason::Locate);
+        tables.outputs.push_back(Output::Locate { id, uri: uri.to_owned() });
+        id
     }
 
     /// The look-up is back.
@@ -44,7 +48,7 @@ impl Call {
         places: Result<Vec<Place>, LocateError>,
     ) {
         if self.state != State::Locating(id) {
-            return;
+            return self.on_trunk_located(tables, now, dir, id, places);
         }
         self.stop_timer(tables, Reason::Locate);
         let Some((of, uri)) = self.unplaced() else { return };
@@ -62,12 +66,13 @@ impl Call {
         if let State::Locating(_) = self.state
             && let Some((of, _)) = self.unplaced()
         {
-            self.place_found(tables, now, dir, of, Err(NOWHERE));
+            return self.place_found(tables, now, dir, of, Err(NOWHERE));
         }
+        self.on_trunks_not_located(tables, now, dir);
     }
 
     /// One hop over all the places that our listeners reach.
-    fn hop_to(
+    pub(super) fn hop_to(
         &self,
         tables: &Tables,
         of: usize,
@@ -82,23 +87,29 @@ impl Call {
         let mut flows: std::collections::VecDeque<Flow> = reached.collect();
         let flow = flows.pop_front().ok_or(NOWHERE)?;
         let uri = sip::Uri::parse(uri).map_or(uri, |parsed| parsed.for_request(uri)).to_owned();
-        Ok(Hop { of, uri, flow, others: flows })
+        Ok(Hop { of, uri, flow, others: flows, trunk: None })
     }
 
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
     pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let State::Trying { .. } = self.state else { return };
-        let waits = |branch: &&super::Branch| branch.is_silent() && branch.has_another_place();
-        let silent: Vec<LegId> = self.branches.iter().filter(waits).map(|b| b.leg).collect();
-        for leg in silent {
+        let waits = |branch: &&super::Branch| {
+            branch.is_silent() && (branch.has_another_place() || self.has_another_trunk(branch.of))
+        };
+        let silent: Vec<(LegId, usize)> =
+            self.branches.iter().filter(waits).map(|b| (b.leg, b.of)).collect();
+        for (leg, of) in silent {
             self.next_place(tables, now, leg, 408, true);
+            if !self.has_branch(of) {
+                self.next_trunk(tables, now, dir, of);
+            }
         }
         self.try_next(tables, now, dir);
     }
 }
 
 /// The status of a target that leads nowhere: a route that cannot be reached.
-const NOWHERE: u16 = 503;
+pub(super) const NOWHERE: u16 = 503;
 
 /// The caller's listener where it can reach `peer` by `transport`, else the first that can.
 fn listener_for(

@@ -8,6 +8,7 @@ mod leg;
 mod locate;
 mod media;
 mod offer;
+mod over_trunk;
 mod question;
 mod reinvite;
 mod release;
@@ -17,7 +18,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use ::media::Side;
 use model::{
-    ConnId, GenerationRef, GenerationToken, Instant,
+    ConnId, GenerationRef, GenerationToken, Instant, Seat,
     hook::{Attempt, CallFacts, Party, QuestionId, Target},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Call {
     pub(crate) callee: Option<Leg>,
     pub(crate) branches: Vec<Branch>,
     next_leg: u16,
+    /// The caller's place on the trunk the call came over.
+    seat: Option<Seat>,
     /// Look-ups in the DNS so far.
     lookups: u16,
     plan: VecDeque<Target>,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use model::{
-    Aor, ConnId, Directory, Flow, Instant, LegId,
+    Aor, ConnId, Directory, Flow, Instant, LegId, Seat,
     hook::{CallFacts, Party},
 };
 use sip::{HeaderError, Message, Name, NameAddr, ServerTx, Uri, response_to};
 
 use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, is_sips, our_contact};
-use crate::{Fact, tables::Tables};
+use crate::{Fact, TrunkPassed, tables::Tables};
 
 impl Call {
     /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`.
@@ -27,12 +27,17 @@ impl Call {
             return None;
         }
         let conn = tables.mint_conn_id();
-        let facts = match facts_of(tables, conn, flow, &invite, identity) {
+        let facts = match facts_of(tables, dir, conn, flow, &invite, identity) {
             Ok(facts) => Arc::new(facts),
             Err(error) => {
                 refuse(tables, now, tx, &invite, 400, &error.to_string());
                 return None;
             }
+        };
+        let Ok(seat) = seat_of(tables, dir, flow, &facts) else {
+            tables.stats.calls_shed += 1;
+            refuse(tables, now, tx, &invite, 503, "");
+            return None;
         };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let user = Uri::parse(&facts.callee.uri).ok().and_then(|uri| uri.user);
@@ -55,6 +60,7 @@ impl Call {
             pin: None,
             routed_by: None,
             shown: None,
+            seat,
             caller: CallerLeg {
                 flow,
                 tag,
@@ -130,8 +136,27 @@ fn advertised(tables: &Tables, flow: Flow) -> std::net::SocketAddr {
     tables.advertised(flow.listener)
 }
 
+/// A place on the trunk a call came over, if it came over one; the error says that the trunk has none. An emergency needs none.
+fn seat_of(
+    tables: &mut Tables,
+    dir: &dyn Directory,
+    flow: Flow,
+    facts: &CallFacts,
+) -> Result<Option<Seat>, TrunkPassed> {
+    let Some(id) = tables.trunk_at(dir, flow) else { return Ok(None) };
+    match dir.seat(id) {
+        None if !facts.emergency => {
+            let (why, trunk) = (TrunkPassed::Full, facts.trunk.clone().unwrap_or_default());
+            tables.emit(Fact::TrunkPassed { conn: facts.conn_id, trunk, why });
+            Err(why)
+        }
+        seat => Ok(seat),
+    }
+}
+
 fn facts_of(
     tables: &Tables,
+    dir: &dyn Directory,
     conn: ConnId,
     flow: Flow,
     invite: &Message,
@@ -150,6 +175,10 @@ fn facts_of(
         tenant: "default".to_owned(),
         ingress,
         source: flow.peer,
+        trunk: tables
+            .trunk_at(dir, flow)
+            .and_then(|id| tables.trunks.get(id))
+            .map(|trunk| trunk.name.clone()),
         identity,
         caller: party_of(&invite.from()?),
         callee,

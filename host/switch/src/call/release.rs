@@ -38,6 +38,7 @@ impl Call {
         }
         self.plan.clear();
         self.groups.clear();
+        self.leave_seats();
         // The pin goes with the call, not with its last retransmission.
         self.pin = None;
         tables.emit(Fact::Released { conn: self.conn, cause });

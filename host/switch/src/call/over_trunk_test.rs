@@ -1,0 +1,485 @@
+#![allow(clippy::unwrap_used)]
+//! Calls over trunks, message by message.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use model::{
+    Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Seat, Seats, Secret, Shard,
+    Shards, Transport, TrunkId,
+    hook::{Answer, Decision, Destination, Hook, MediaMode, Plan, QuestionId, Target, Verdict},
+};
+
+use crate::{
+    AuthConfig, Cause, Config, Emergency, Fact, Input, Limits, Listener, Login, Output,
+    Registering, RegistrarConfig, Switch, TrunkConfig,
+};
+
+/// Everybody is a stranger here; trunks are up, and have as many seats as the test says.
+#[derive(Default)]
+struct Town {
+    seats: BTreeMap<TrunkId, Seats>,
+    down: Vec<TrunkId>,
+}
+
+impl Directory for Town {
+    fn bindings(&self, _: &Aor) -> Option<Arc<[Binding]>> {
+        None
+    }
+
+    fn membership(&self, _: &Aor) -> Membership {
+        Membership::ForeignHost
+    }
+
+    fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
+        None
+    }
+
+    fn seat(&self, trunk: TrunkId) -> Option<Seat> {
+        self.seats.get(&trunk).map_or_else(|| Some(Seat::default()), Seats::take)
+    }
+
+    fn trunk_is_up(&self, trunk: TrunkId) -> bool {
+        !self.down.contains(&trunk)
+    }
+}
+
+fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
+    TrunkConfig {
+        name: name.to_owned(),
+        group: Some("outside".to_owned()),
+        uri: uri.to_owned(),
+        login: None,
+        register: None,
+        probe: None,
+        identify: Vec::new(),
+        priority,
+        weight: 1,
+        from_user: None,
+        from_domain: None,
+    }
+}
+
+const OURS: &str = "192.0.2.9:5060";
+const PHONE: [u8; 4] = [198, 51, 100, 1];
+const FIRST: [u8; 4] = [203, 0, 113, 1];
+const SECOND: [u8; 4] = [203, 0, 113, 2];
+
+struct Bench {
+    switch: Switch,
+    town: Town,
+    now: Instant,
+    facts: Vec<Fact>,
+    asked: Option<QuestionId>,
+    last: u32,
+}
+
+/// A message that the switch sent, and to whom.
+struct Sent {
+    to: IpAddr,
+    text: String,
+}
+
+impl Sent {
+    fn line(&self, name: &str) -> String {
+        let start = format!("{name}: ");
+        self.text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_default().to_owned()
+    }
+
+    /// The first line without the version, and the last byte of where it went.
+    fn what(&self) -> String {
+        let first =
+            self.text.lines().next().unwrap().replace(" SIP/2.0", "").replace("SIP/2.0 ", "");
+        let host = match self.to {
+            IpAddr::V4(ip) if ip.octets() == PHONE => "phone".to_owned(),
+            IpAddr::V4(ip) => format!("trunk {}", ip.octets()[3]),
+            IpAddr::V6(ip) => ip.to_string(),
+        };
+        format!("{first} > {host}")
+    }
+
+    /// A response to this request, with our tag of the carrier.
+    fn response(&self, status: &str, extra: &str) -> String {
+        let fields =
+            ["Via", "From", "Call-ID", "CSeq"].map(|n| format!("{n}: {}\r\n", self.line(n)));
+        let to = self.line("To");
+        format!(
+            "SIP/2.0 {status}\r\n{}To: {to};tag=carrier\r\n{extra}Content-Length: 0\r\n\r\n",
+            fields.concat()
+        )
+    }
+}
+
+impl Bench {
+    fn new(trunks: Vec<TrunkConfig>) -> Self {
+        Self::with_auth(trunks, None)
+    }
+
+    fn with_auth(trunks: Vec<TrunkConfig>, auth: Option<AuthConfig>) -> Self {
+        let switch = Switch::new(Config {
+            shard: Shard(0),
+            shards: Shards::ONE,
+            seed: [1; 32],
+            timers: sip::Timers::default(),
+            sip_limits: sip::ParseLimits::default(),
+            listeners: vec![Listener {
+                name: "udp".to_owned(),
+                transport: Transport::Udp,
+                advertised: OURS.parse().unwrap(),
+            }],
+            limits: Limits::default(),
+            ring_timeout: Duration::from_secs(60),
+            question_timeout: Duration::from_secs(1),
+            relay_timeout: Duration::from_secs(1),
+            failover_after: Duration::from_secs(4),
+            locate_timeout: Duration::from_secs(4),
+            media: MediaMode::Bypass,
+            media_address6: None,
+            emergency: Emergency::default(),
+            auth,
+            registrar: RegistrarConfig::default(),
+            trunks,
+            server_header: String::new(),
+        });
+        let now = Instant::ZERO + Duration::from_secs(1);
+        let town = Town::default();
+        Self { switch, town, now, facts: Vec::new(), asked: None, last: 0 }
+    }
+
+    fn drain(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } => {
+                    let text = String::from_utf8(bytes.to_vec()).unwrap();
+                    sent.push(Sent { to: flow.peer.ip(), text });
+                }
+                Output::Ask(question) => self.asked = Some(question.id),
+                Output::Emit(fact) => self.facts.push(fact),
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    fn receive(&mut self, from: [u8; 4], text: String) -> Vec<Sent> {
+        let flow =
+            Flow { transport: Transport::Udp, listener: ListenerId(0), peer: (from, 5060).into() };
+        let input = Input::Datagram { flow, bytes: Bytes::from(text) };
+        self.switch.handle_input(self.now, &self.town, input);
+        self.drain()
+    }
+
+    fn pass(&mut self, seconds: u64) -> Vec<Sent> {
+        self.now = self.now + Duration::from_secs(seconds);
+        self.switch.handle_timeout(self.now, &self.town);
+        self.drain()
+    }
+
+    fn invite(&mut self, from: [u8; 4]) -> Vec<Sent> {
+        self.last += 1;
+        let n = self.last;
+        let host = IpAddr::from(from);
+        self.receive(
+            from,
+            format!(
+                "INVITE sip:+43123@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n}\r\n\
+                 From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>\r\nCall-ID: {n}\r\n\
+                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\nContent-Length: 0\r\n\r\n"
+            ),
+        )
+    }
+
+    /// The plugins answer the call that waits for them.
+    fn route(&mut self, names: &[&str]) -> Vec<Sent> {
+        let target =
+            |name: &&str| Target::new(Destination::Trunk { name: (*name).to_owned(), user: None });
+        let targets = names.iter().map(target).collect();
+        self.decide(Hook::Route, Verdict::Plan(Plan { targets, media: MediaMode::Default }))
+    }
+
+    fn decide(&mut self, hook: Hook, verdict: Verdict) -> Vec<Sent> {
+        let id = self.asked.take().unwrap();
+        let decision = Decision::of(hook, 0);
+        let answer = Answer { id, verdict, amended: None, pin: None, decision };
+        self.switch.handle_input(self.now, &self.town, Input::Answer(answer));
+        self.drain()
+    }
+
+    /// A call of the phone to a trunk or group, as far as its first INVITE.
+    fn call(&mut self, name: &str) -> Vec<Sent> {
+        self.invite(PHONE);
+        self.route(&[name])
+    }
+
+    fn released(&self) -> Option<Cause> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::Released { cause, .. } => Some(*cause),
+            _ => None,
+        })
+    }
+
+    fn trunks_told(&self) -> Vec<String> {
+        let told = self.facts.iter().filter_map(|fact| match fact {
+            Fact::LegOnTrunk { leg, trunk } => Some(format!("leg {} on {trunk}", leg.number)),
+            Fact::TrunkPassed { trunk, why, .. } => Some(format!("{trunk} passed, {why:?}")),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+fn what(sent: &[Sent]) -> Vec<String> {
+    sent.iter().map(Sent::what).collect()
+}
+
+fn two() -> Vec<TrunkConfig> {
+    vec![trunk("a", "sip:203.0.113.1", 1), trunk("b", "sip:203.0.113.2;transport=udp", 2)]
+}
+
+#[test]
+fn a_call_goes_out_as_the_trunk_wants_it() {
+    let login = Login { user: "4312345".to_owned(), password: "secret".to_owned() };
+    let register = Registering {
+        user: "4312345".to_owned(),
+        contact_user: "line1".to_owned(),
+        expires: Duration::from_secs(600),
+    };
+    let carrier = TrunkConfig {
+        login: Some(login),
+        from_user: Some("4312345".to_owned()),
+        from_domain: Some("carrier.test".to_owned()),
+        register: Some(register),
+        ..trunk("carrier", "sip:203.0.113.1:5062", 1)
+    };
+    let mut bench = Bench::new(vec![carrier]);
+    let sent = bench.call("carrier");
+    assert_eq!(what(&sent), ["INVITE sip:+43123@203.0.113.1:5062 > trunk 1"]);
+    let from = sent[0].line("From");
+    assert!(from.starts_with("\"Ann\" <sip:4312345@carrier.test>;tag="), "{from}");
+    assert_eq!(sent[0].line("To"), "<sip:+43123@203.0.113.1>");
+    assert_eq!(sent[0].line("Contact"), format!("<sip:line1@{OURS}>"));
+    assert_eq!(bench.trunks_told(), ["leg 1 on carrier"]);
+}
+
+#[test]
+fn without_an_identity_of_its_own_a_trunk_is_told_the_caller() {
+    let mut bench = Bench::new(two());
+    let sent = bench.call("b");
+    assert_eq!(what(&sent), ["INVITE sip:+43123@203.0.113.2;transport=udp > trunk 2"]);
+    let from = sent[0].line("From");
+    assert!(from.starts_with("\"Ann\" <sip:1000@203.0.113.2>;tag="), "{from}");
+    assert_eq!(sent[0].line("Contact"), format!("<sip:1000@{OURS}>"));
+}
+
+/// A trunk with a password, and its first INVITE.
+fn with_password() -> (Bench, Sent) {
+    let login = Login { user: "4312345".to_owned(), password: "secret".to_owned() };
+    let [a, b] = <[_; 2]>::try_from(two()).unwrap();
+    let mut bench = Bench::new(vec![TrunkConfig { login: Some(login), ..a }, b]);
+    let first = bench.call("outside").remove(0);
+    (bench, first)
+}
+
+const ASKS: &str = "Digest realm=\"carrier\", nonce=\"n1\", qop=\"auth\", algorithm=MD5";
+
+#[test]
+fn a_challenge_is_answered_once_and_the_call_goes_on() {
+    let (mut bench, first) = with_password();
+    let asked = first.response("407 Asked", &format!("Proxy-Authenticate: {ASKS}\r\n"));
+    let sent = bench.receive(FIRST, asked);
+    assert_eq!(
+        what(&sent),
+        ["ACK sip:+43123@203.0.113.1 > trunk 1", "INVITE sip:+43123@203.0.113.1 > trunk 1"]
+    );
+    let second = &sent[1];
+    assert_eq!(second.line("CSeq"), "2 INVITE");
+    assert_eq!(second.line("Call-ID"), first.line("Call-ID"));
+    assert_eq!(second.line("From"), first.line("From"));
+    let answer = second.line("Proxy-Authorization");
+    let start = "Digest username=\"4312345\", realm=\"carrier\", nonce=\"n1\", uri=\"sip:+43123@203.0.113.1\"";
+    assert!(answer.starts_with(start) && answer.ends_with("nc=00000001"), "{answer}");
+    assert_ne!(second.line("Via"), first.line("Via"));
+
+    let ok = second.response("200 OK", "Contact: <sip:203.0.113.1>\r\n");
+    let sent = bench.receive(FIRST, ok);
+    assert_eq!(what(&sent), ["200 OK > phone"]);
+    let to = sent[0].line("To");
+    let ack = format!(
+        "ACK sip:1000@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bKack\r\n\
+         From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: {to}\r\nCall-ID: 1\r\nCSeq: 1 ACK\r\nContent-Length: 0\r\n\r\n"
+    );
+    let sent = bench.receive(PHONE, ack);
+    // The INVITE that was answered is the second.
+    assert_eq!(
+        (what(&sent), sent[0].line("CSeq")),
+        (vec!["ACK sip:203.0.113.1 > trunk 1".to_owned()], "2 ACK".to_owned())
+    );
+}
+
+#[test]
+fn a_nonce_that_went_stale_is_answered_anew() {
+    let (mut bench, first) = with_password();
+    let asked = first.response("401 Asked", &format!("WWW-Authenticate: {ASKS}\r\n"));
+    let second = bench.receive(FIRST, asked).remove(1);
+    let stale = ASKS.replace("n1", "n2") + ", stale=true";
+    let asked = second.response("401 Asked", &format!("WWW-Authenticate: {stale}\r\n"));
+    let third = bench.receive(FIRST, asked).remove(1);
+    assert_eq!(third.line("CSeq"), "3 INVITE");
+    let answer = third.line("Authorization");
+    assert!(answer.contains("nonce=\"n2\"") && answer.ends_with("nc=00000001"), "{answer}");
+}
+
+#[test]
+fn a_password_that_is_wrong_is_not_tried_twice_and_the_next_trunk_is() {
+    let (mut bench, first) = with_password();
+    let asked = first.response("407 Asked", &format!("Proxy-Authenticate: {ASKS}\r\n"));
+    let second = bench.receive(FIRST, asked).remove(1);
+    let again = ASKS.replace("n1", "n2");
+    let asked = second.response("407 Asked", &format!("Proxy-Authenticate: {again}\r\n"));
+    let sent = bench.receive(FIRST, asked);
+    assert_eq!(
+        what(&sent),
+        [
+            "ACK sip:+43123@203.0.113.1 > trunk 1",
+            "INVITE sip:+43123@203.0.113.2;transport=udp > trunk 2"
+        ]
+    );
+}
+
+#[test]
+fn the_challenge_of_a_trunk_without_a_password_does_not_reach_the_caller() {
+    let mut bench = Bench::new(two());
+    let first = bench.call("a").remove(0);
+    let asked = first.response("401 Asked", &format!("WWW-Authenticate: {ASKS}\r\n"));
+    bench.receive(FIRST, asked);
+    let sent = bench.decide(Hook::RouteOnFailure, Verdict::BuiltIn);
+    assert_eq!(what(&sent), ["502 Bad Gateway > phone"]);
+}
+
+#[test]
+fn what_a_trunk_says_of_itself_leads_to_the_next_and_what_it_says_of_the_callee_ends_the_target() {
+    for (status, next) in [
+        ("500 Error", true),
+        ("503 Busy", true),
+        ("504 Late", true),
+        ("408 Late", true),
+        ("403 Barred", false),
+        ("404 Unknown", false),
+        ("480 Away", false),
+        ("486 Busy", false),
+        ("603 No", false),
+    ] {
+        let mut bench = Bench::new(two());
+        let first = bench.call("outside").remove(0);
+        let sent = what(&bench.receive(FIRST, first.response(status, "")));
+        assert_eq!(sent.iter().any(|what| what.ends_with("trunk 2")), next, "{status}");
+        assert_eq!(bench.asked.is_some(), !next, "{status}");
+    }
+}
+
+#[test]
+fn the_last_trunk_says_what_becomes_of_the_call() {
+    let mut bench = Bench::new(two());
+    let first = bench.call("outside").remove(0);
+    let second = bench.receive(FIRST, first.response("408 Late", "")).remove(1);
+    bench.receive(SECOND, second.response("486 Busy", ""));
+    let sent = bench.decide(Hook::RouteOnFailure, Verdict::BuiltIn);
+    assert_eq!(what(&sent), ["486 Busy Here > phone"]);
+}
+
+#[test]
+fn a_trunk_that_says_nothing_gives_way_to_the_next() {
+    let mut bench = Bench::new(two());
+    bench.call("outside");
+    let sent = what(&bench.pass(4));
+    assert!(
+        sent.contains(&"INVITE sip:+43123@203.0.113.2;transport=udp > trunk 2".to_owned()),
+        "{sent:?}"
+    );
+}
+
+#[test]
+fn a_trunk_that_is_down_or_full_is_passed_over() {
+    let mut bench = Bench::new(two());
+    bench.town.down = vec![TrunkId(0)];
+    bench.town.seats.insert(TrunkId(1), Seats::new(Some(1)));
+    assert_eq!(what(&bench.call("outside")).len(), 1);
+    bench.call("outside");
+    let sent = bench.decide(Hook::RouteOnFailure, Verdict::BuiltIn);
+    assert_eq!(what(&sent), ["503 Service Unavailable > phone"]);
+    assert_eq!(
+        bench.trunks_told(),
+        ["a passed, Down", "leg 1 on b", "a passed, Down", "b passed, Full"]
+    );
+    assert_eq!(bench.released(), Some(Cause::Refused(503)));
+}
+
+#[test]
+fn a_place_on_a_trunk_is_free_again_when_its_call_is_over() {
+    let mut bench = Bench::new(two());
+    bench.town.seats.insert(TrunkId(0), Seats::new(Some(1)));
+    let taken = |bench: &Bench| bench.town.seats.get(&TrunkId(0)).unwrap().taken();
+    let first = bench.call("a").remove(0);
+    assert_eq!(taken(&bench), 1);
+    bench.receive(FIRST, first.response("486 Busy", ""));
+    bench.decide(Hook::RouteOnFailure, Verdict::BuiltIn);
+    assert_eq!(taken(&bench), 0);
+
+    let first = bench.call("a").remove(0);
+    let sent = bench.receive(FIRST, first.response("200 OK", "Contact: <sip:203.0.113.1>\r\n"));
+    assert_eq!((what(&sent), taken(&bench)), (vec!["200 OK > phone".to_owned()], 1));
+    let bye = format!(
+        "BYE sip:1000@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bKbye\r\nFrom: {};tag=carrier\r\n\
+         To: {}\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+        first.line("To"),
+        first.line("From"),
+        first.line("Call-ID"),
+    );
+    bench.receive(FIRST, bye);
+    assert_eq!(taken(&bench), 0);
+}
+
+#[test]
+fn a_trunk_nobody_knows_is_a_target_that_is_not_found() {
+    let mut bench = Bench::new(two());
+    assert_eq!(what(&bench.call("elsewhere")), [""; 0]);
+    let sent = bench.decide(Hook::RouteOnFailure, Verdict::BuiltIn);
+    assert_eq!(what(&sent), ["404 Not Found > phone"]);
+    assert_eq!(bench.trunks_told(), ["elsewhere passed, Unknown"]);
+}
+
+#[test]
+fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password() {
+    let auth = AuthConfig {
+        realm: "r".to_owned(),
+        algorithms: vec![sip::auth::Algorithm::Md5],
+        nonce_life: Duration::from_secs(60),
+        nonces_max: 10,
+        anonymous_calls: false,
+        failures_max: 3,
+        failures_window: Duration::from_secs(60),
+        sources_max: 10,
+    };
+    let carrier = TrunkConfig {
+        identify: vec!["203.0.113.0/24".parse().unwrap()],
+        ..trunk("carrier", "sip:carrier.test", 1)
+    };
+    let mut bench = Bench::with_auth(vec![carrier], Some(auth));
+    bench.town.seats.insert(TrunkId(0), Seats::new(Some(1)));
+    assert_eq!(what(&bench.invite(PHONE)), ["401 Unauthorized > phone"]);
+    assert_eq!(what(&bench.invite(FIRST)), [""; 0]);
+    let trunks: Vec<_> = bench
+        .facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::CallOffered { facts } => Some(facts.trunk.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(trunks, [Some("carrier".to_owned())]);
+    // The second call at once is one too many, and the first leaves its place when it is over.
+    assert_eq!(what(&bench.invite(FIRST)), ["503 Service Unavailable > trunk 1"]);
+    bench.decide(Hook::Route, Verdict::Refuse(404));
+    assert_eq!(what(&bench.invite(FIRST)), [""; 0]);
+}
