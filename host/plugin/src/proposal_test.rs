@@ -44,6 +44,22 @@ fn a_sound_plan_passes_the_check() {
 }
 
 #[test]
+fn a_number_for_a_trunk_cannot_leave_its_place() {
+    let with = |number: &str| {
+        let mut proposal = plan_of(&[("trunk", "outside", 0)]);
+        if let Proposed::Plan { targets, .. } = &mut proposal.verdict {
+            targets[0].number = Some(number.into());
+        }
+        check(proposal).map(|_| ())
+    };
+    assert_eq!(with("+43(1)23*#"), Ok(()));
+    for wrong in ["", "1@x", "1 2", "1\r\nVia: x", "<1>", "ü"] {
+        let failure = with(wrong).unwrap_err();
+        assert!(failure.detail.contains("no user part"), "{wrong}: {}", failure.detail);
+    }
+}
+
+#[test]
 fn an_unsound_target_is_a_bad_answer_that_says_what_to_write() {
     let long = format!("sip:{}@192.0.2.1", "a".repeat(512));
     let cases: [(&str, &str, u64, &str); 12] = [

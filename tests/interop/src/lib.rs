@@ -5,6 +5,7 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod carrier;
 pub mod dns;
 pub mod http;
 pub mod office;
@@ -17,6 +18,7 @@ pub mod switch;
 pub mod tone;
 pub mod wait;
 
+pub use carrier::Carrier;
 pub use dns::Dns;
 pub use office::Office;
 pub use phone::Phone;

@@ -15,13 +15,14 @@ struct Need {
 }
 
 /// What `cargo xtask test` needs.
-const TESTS: [Need; 3] = [
+const TESTS: [Need; 4] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
     Need {
         program: "dnsmasq",
         package: "dnsmasq-base",
         purpose: "is the name server in tests/interop",
     },
+    Need { program: "kamailio", package: "kamailio", purpose: "is the carrier in tests/interop" },
     Need {
         program: "python3",
         package: "python3",

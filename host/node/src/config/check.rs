@@ -107,6 +107,7 @@ pub(crate) fn check(config: &Config) -> Vec<Violation> {
     violations.extend(subscribers(config));
     violations.extend(credentials(config));
     violations.extend(emergency(config));
+    violations.extend(trunks(config));
     violations
 }
 
@@ -283,6 +284,13 @@ fn emergency(config: &Config) -> Option<Violation> {
     let path = format!("emergency.{}", key.map_or("route", |(key, _)| key));
     let what = format!("\"{}\" cannot be used", error.text.escape_debug());
     Some(Violation::new(&path, what, error.help))
+}
+
+fn trunks(config: &Config) -> Vec<Violation> {
+    let problems = super::trunk::problems(&config.trunk).into_iter();
+    problems
+        .map(|(at, key, what, help)| Violation::new(&format!("trunk.{at}.{key}"), what, help))
+        .collect()
 }
 
 fn subscribers(config: &Config) -> Vec<Violation> {

@@ -5,7 +5,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use super::{Config, ListenConfig, SubscriberConfig, check::RANGES};
+use super::{Config, ListenConfig, SubscriberConfig, TrunkSection, check::RANGES};
 
 /// The sections in the manual's order: heading, source text, structure.
 const SECTIONS: &[(&str, &str, &str)] = &[
@@ -20,6 +20,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("auth", include_str!("auth.rs"), "AuthSection"),
     ("store", include_str!("store.rs"), "StoreConfig"),
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),
+    ("trunk", include_str!("trunk.rs"), "TrunkSection"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),
     ("journal", include_str!("journal.rs"), "JournalConfig"),
@@ -66,6 +67,7 @@ fn defaults_of(section: &str) -> toml::Table {
     match section {
         "sip.listen" => toml::Table::try_from(ListenConfig::default()).unwrap(),
         "subscriber" => toml::Table::try_from(SubscriberConfig::default()).unwrap(),
+        "trunk" => toml::Table::try_from(TrunkSection::default()).unwrap(),
         section => toml::Table::try_from(Config::default()).unwrap()[section]
             .as_table()
             .expect("a section is a table")

@@ -23,6 +23,7 @@ mod source;
 mod store;
 mod streams;
 mod subscriber;
+mod trunk;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,7 @@ pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
+pub use trunk::TrunkSection;
 
 /// Everything `jackfield run` is told. [`Config::default`] is what it does without a file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// One block `[[subscriber]]` for each user that may register. Without any, every user of our domains may.
     pub subscriber: Vec<SubscriberConfig>,
+    /// One block `[[trunk]]` for each other network that calls go to and come from.
+    pub trunk: Vec<TrunkSection>,
     /// Which plugins are loaded, in order, and what they may use.
     pub plugins: PluginsConfig,
     /// Calls to emergency services: which numbers, and where they go.

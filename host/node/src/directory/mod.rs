@@ -1,18 +1,21 @@
 //! Registrations and subscribers, as every worker reads them: no lock is taken.
 
 mod subscribers;
+mod trunks;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Secret};
+use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId};
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
+pub use trunks::TrunkTable;
 
 /// The directory of a node: which hosts are ours, who subscribes, and which contacts are bound to whom.
 pub struct NodeDirectory {
     domains: BTreeSet<String>,
     subscribers: Box<dyn SubscriberStore>,
     bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
+    trunks: TrunkTable,
 }
 
 impl NodeDirectory {
@@ -25,7 +28,19 @@ impl NodeDirectory {
             domains: domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect(),
             subscribers,
             bindings_by_aor: papaya::HashMap::new(),
+            trunks: TrunkTable::default(),
         }
+    }
+
+    /// With these trunks.
+    #[must_use]
+    pub fn with_trunks(self, trunks: TrunkTable) -> Self {
+        Self { trunks, ..self }
+    }
+
+    /// The trunks.
+    pub const fn trunks(&self) -> &TrunkTable {
+        &self.trunks
     }
 
     /// Makes `bindings` the state of `aor`; empty removes it.
@@ -75,6 +90,10 @@ impl Directory for NodeDirectory {
 
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
         self.domains.contains(aor.host()).then(|| self.subscribers.secret(aor)).flatten()
+    }
+
+    fn seat(&self, trunk: TrunkId) -> Option<Seat> {
+        self.trunks.seat(trunk)
     }
 }
 

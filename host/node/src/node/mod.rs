@@ -28,7 +28,7 @@ pub use error::{StartError, WorkerPanicked};
 use crate::{
     clock::{Calendar, Clock},
     config::{Config, ListenConfig, SipTransport},
-    directory::{Everyone, Listed, NodeDirectory, SubscriberStore},
+    directory::{Everyone, Listed, NodeDirectory, SubscriberStore, TrunkTable},
     http::{Api, HttpServer, view},
     journal::{FactSender, Journal, Scribe},
     mailbox::{Mailbox, Postbox, mailbox},
@@ -462,7 +462,7 @@ fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
             listed.with(&subscriber.user, subscriber.host.as_deref(), secret)
         }))
     };
-    NodeDirectory::new(domains, subscribers)
+    NodeDirectory::new(domains, subscribers).with_trunks(TrunkTable::new(&config.trunk))
 }
 
 /// What is allowed and hardly meant.

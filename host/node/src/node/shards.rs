@@ -6,7 +6,7 @@ use model::{Shard, Shards};
 
 use super::StartError;
 use crate::{
-    config::{Config, StreamsConfig},
+    config::{Config, StreamsConfig, TrunkSection},
     stream::StreamLimits,
 };
 
@@ -60,6 +60,7 @@ pub(super) fn config(
         auth: config.asks_for_credentials().then(|| auth(config)),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
+        trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
 }

@@ -51,6 +51,14 @@ fn a_plan_names_its_targets() {
 }
 
 #[test]
+fn a_trunk_is_named_and_nothing_more() {
+    let wasm = guest::planning(1, "trunk", "outside");
+    for answer in both(wasm, r#"fn route(call) { plan(trunk("outside")) }"#, &route("2000")) {
+        assert_eq!(targets(&answer.verdict), ["trunk:outside"]);
+    }
+}
+
+#[test]
 fn a_failure_is_proceeded_from() {
     let wasm = guest::route_on_failure("(call $refuse (i32.const 1) (i32.const 0))");
     let script = "fn route_on_failure(call, attempts, remaining) { proceed() }";

@@ -1,9 +1,11 @@
 //! What a script can see and say.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jackfield_plugin::{HostConfig, Kind, PluginHost};
-use model::hook::{FailureKind, MediaMode, Plan, Question, Reason, Target, Verdict};
+use model::hook::{
+    Ask, Destination, FailureKind, MediaMode, Plan, Question, Reason, Target, Verdict,
+};
 
 use crate::common::{
     answer, aor, failed, failure, host, patient, route, source, targets, with_manifest,
@@ -97,6 +99,29 @@ fn a_plan_takes_targets_and_text() {
     assert_eq!(targets(&verdict), expected);
     let one = says(r#"fn route(call) { plan("sip:192.0.2.1") }"#, &route("2000"));
     assert_eq!(targets(&one), ["uri:sip:192.0.2.1"]);
+}
+
+#[test]
+fn a_trunk_is_a_target_with_a_number_or_without() {
+    let script = r#"fn route(call) {
+        if call.trunk != "" { return refuse(603); }
+        plan([trunk("outside"), trunk("carrier-2", "+43123").ring(20)])
+    }"#;
+    let verdict = says(script, &route("2000"));
+    assert_eq!(targets(&verdict), ["trunk:outside", "trunk:carrier-2/+43123"]);
+    let again = r#"fn route_on_failure(call, attempts, remaining) {
+        let last = attempts[0].target;
+        if last.kind == "trunk" && last.value == "outside" && last.number == "0316" { return plan(last); }
+        refuse(600)
+    }"#;
+    let mut question = failed("2000", 503);
+    let to = Destination::Trunk { name: "outside".into(), user: Some("0316".into()) };
+    let Ask::RouteOnFailure { attempts, .. } = &mut question.ask else { panic!("no failure") };
+    attempts[0].target.to = to.clone();
+    assert_eq!(targets(&says(again, &question)), ["trunk:outside/0316"]);
+    let mut from_outside = route("2000");
+    Arc::make_mut(&mut from_outside.call).trunk = Some("carrier".into());
+    assert_eq!(says(script, &from_outside), Verdict::Refuse(603));
 }
 
 #[test]

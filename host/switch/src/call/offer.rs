@@ -40,14 +40,7 @@ impl Call {
             return None;
         };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
-        let user = Uri::parse(&facts.callee.uri).ok().and_then(|uri| uri.user);
-        let contact = our_contact(
-            user,
-            advertised(tables, flow),
-            flow.transport,
-            is_sips(invite.request_uri()),
-        )
-        .into();
+        let contact = own_contact(tables, flow, &facts, &invite).into();
         tables.legs_by_tag.insert(tag.clone(), LegId { conn, number: 0 });
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;
@@ -132,8 +125,11 @@ fn refuse_extension(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Me
     tables.endpoint.respond(now, tx, response.finish(None));
 }
 
-fn advertised(tables: &Tables, flow: Flow) -> std::net::SocketAddr {
-    tables.advertised(flow.listener)
+/// Our Contact towards a caller.
+fn own_contact(tables: &Tables, flow: Flow, facts: &CallFacts, invite: &Message) -> String {
+    let user = Uri::parse(&facts.callee.uri).ok().and_then(|uri| uri.user);
+    let secure = is_sips(invite.request_uri());
+    our_contact(user, tables.advertised(flow.listener), flow.transport, secure)
 }
 
 /// A place on the trunk a call came over, if it came over one; the error says that the trunk has none. An emergency needs none.

@@ -1,0 +1,203 @@
+use std::{fmt, net::IpAddr};
+
+use serde::{Deserialize, Serialize};
+use switch::{Login, Network, TrunkConfig};
+
+/// `[[trunk]]`: another network that calls go to and come from. `docs/trunks.md` shows how.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrunkSection {
+    /// What scripts and commands call it, such as `"carrier"`. Required; no other trunk and no group may have it.
+    pub name: String,
+    /// Where its calls go: `"sip:HOST"` with a name (RFC 3263) or an address, maybe a port and `;transport=…`. Required.
+    pub uri: String,
+    /// The name that challenges (401, 407) to an INVITE are answered with.
+    pub username: Option<String>,
+    /// The password of `username`.
+    pub password: Option<String>,
+    /// Calls from these networks, such as `"192.0.2.0/24"` or `"2001:db8::1"`, are this trunk's and asked for no password. The
+    /// longest prefix of all trunks counts. Empty takes the address of `uri`, when it is one.
+    pub identify: Vec<String>,
+    /// Calls at once, in both directions together; 0 sets no limit. Beyond it calls out take the next trunk of the group, and calls
+    /// in are answered 503.
+    pub capacity: u32,
+    /// A name that several trunks share and scripts may use: its trunks are tried one after another.
+    pub group: Option<String>,
+    /// Trunks of a group with a lower number are tried first.
+    pub priority: u16,
+    /// Trunks of the same priority are tried in an order that is drawn for each call: the first is one with `weight` 3 three
+    /// times as often as one with 1.
+    pub weight: u16,
+    /// The user part of From in calls out, for a carrier that wants the account there. Absent passes the caller's.
+    pub from_user: Option<String>,
+    /// The host part of From in calls out. Absent takes the host of `uri`.
+    pub from_domain: Option<String>,
+}
+
+impl Default for TrunkSection {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            uri: String::new(),
+            username: None,
+            password: None,
+            identify: Vec::new(),
+            capacity: 0,
+            group: None,
+            priority: 1,
+            weight: 1,
+            from_user: None,
+            from_domain: None,
+        }
+    }
+}
+
+impl TrunkSection {
+    /// As the switch takes it; networks that cannot be read are left out, which the check of the configuration does not let by.
+    pub(crate) fn to_switch(&self) -> TrunkConfig {
+        let login = self.username.clone().zip(self.password.clone());
+        TrunkConfig {
+            name: self.name.clone(),
+            group: self.group.clone(),
+            uri: self.uri.clone(),
+            login: login.map(|(user, password)| Login { user, password }),
+            register: None,
+            probe: None,
+            identify: self.networks(),
+            priority: self.priority,
+            weight: self.weight,
+            from_user: self.from_user.clone(),
+            from_domain: self.from_domain.clone(),
+        }
+    }
+
+    /// Calls at once; `None` for no limit.
+    pub(crate) fn calls_max(&self) -> Option<u32> {
+        (self.capacity > 0).then_some(self.capacity)
+    }
+
+    fn networks(&self) -> Vec<Network> {
+        if !self.identify.is_empty() {
+            return self.identify.iter().filter_map(|text| text.parse().ok()).collect();
+        }
+        let host = sip::Uri::parse(&self.uri).ok().and_then(|uri| uri.host.parse::<IpAddr>().ok());
+        host.map(Network::from).into_iter().collect()
+    }
+}
+
+impl fmt::Debug for TrunkSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrunkSection")
+            .field("name", &self.name)
+            .field("uri", &self.uri)
+            .field("has_password", &self.password.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What is wrong with the trunks: index, key, what, help.
+pub(crate) fn problems(trunks: &[TrunkSection]) -> Vec<(usize, &'static str, String, String)> {
+    let mut problems = Vec::new();
+    for (at, trunk) in trunks.iter().enumerate() {
+        let mut tell = |key, what: String, help: &str| {
+            problems.push((at, key, what, help.to_owned()));
+        };
+        let taken = |name: &str| {
+            let others = trunks.iter().enumerate().filter(|(other, _)| *other != at);
+            others
+                .into_iter()
+                .any(|(_, other)| other.name == name || other.group.as_deref() == Some(name))
+        };
+        let is_name = |name: &str| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            !name.is_empty() && name.chars().all(plain)
+        };
+        if !is_name(&trunk.name) {
+            let what = format!("`name` is \"{}\"", trunk.name.escape_debug());
+            tell("name", what, "give letters, digits, `-`, `_` and `.`");
+        } else if taken(&trunk.name) || trunk.group.as_ref() == Some(&trunk.name) {
+            let what = format!("`name` is \"{}\", taken by another trunk or a group", trunk.name);
+            tell("name", what, "give each trunk a name of its own");
+        }
+        if trunk.group.as_deref().is_some_and(|group| !is_name(group)) {
+            let what = "`group` is no name".to_owned();
+            tell("group", what, "give letters, digits, `-`, `_` and `.`");
+        }
+        if let Err(error) = TrunkConfig::check_uri(&trunk.uri) {
+            tell(
+                "uri",
+                error.to_string(),
+                "name the carrier's host, such as \"sip:sip.carrier.example\"",
+            );
+        }
+        if trunk.username.is_some() != trunk.password.is_some() {
+            let what = "`username` and `password` go together".to_owned();
+            tell("username", what, "give both, or leave both out");
+        }
+        for text in &trunk.identify {
+            if let Err(error) = text.parse::<Network>() {
+                tell("identify", error.to_string(), "such as \"192.0.2.0/24\" or \"2001:db8::1\"");
+            }
+        }
+        for (key, text) in [("from_user", &trunk.from_user), ("from_domain", &trunk.from_domain)] {
+            let is_plain = |c: char| c.is_ascii_graphic() && !"<>\"@;".contains(c);
+            if text.as_ref().is_some_and(|text| text.is_empty() || !text.chars().all(is_plain)) {
+                tell(
+                    key,
+                    format!("`{key}` cannot stand in a SIP URI"),
+                    "give it without sip: and @",
+                );
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(change: impl FnOnce(&mut Vec<TrunkSection>)) -> Vec<(usize, &'static str)> {
+        let trunk = |name: &str| TrunkSection {
+            name: name.to_owned(),
+            uri: "sip:carrier.example".to_owned(),
+            group: Some("out".to_owned()),
+            ..TrunkSection::default()
+        };
+        let mut trunks = vec![trunk("a"), trunk("b")];
+        change(&mut trunks);
+        problems(&trunks).into_iter().map(|(at, key, ..)| (at, key)).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_by_its_key() {
+        assert_eq!(told(|_| {}), []);
+        assert_eq!(told(|list| list[1].name = "a".into()), [(0, "name"), (1, "name")]);
+        assert_eq!(told(|list| list[1].name = "out".into()), [(1, "name")]);
+        assert_eq!(told(|list| list[0].name = "a b".into()), [(0, "name")]);
+        assert_eq!(told(|list| list[0].group = Some(String::new())), [(0, "group")]);
+        assert_eq!(told(|list| list[1].uri = "carrier.example".into()), [(1, "uri")]);
+        assert_eq!(told(|list| list[1].username = Some("u".into())), [(1, "username")]);
+        assert_eq!(told(|list| list[0].identify = vec!["10.0.0.0/40".into()]), [(0, "identify")]);
+        assert_eq!(told(|list| list[0].from_user = Some("a@b".into())), [(0, "from_user")]);
+    }
+
+    #[test]
+    fn the_address_of_the_uri_identifies_when_nothing_else_does() {
+        let of = |uri: &str, identify: &[&str]| {
+            let identify = identify.iter().map(|text| (*text).to_owned()).collect();
+            let trunk = TrunkSection { uri: uri.to_owned(), identify, ..TrunkSection::default() };
+            trunk.to_switch().identify.iter().map(Network::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(of("sip:192.0.2.1:5070", &[]), ["192.0.2.1/32"]);
+        assert_eq!(of("sip:[2001:db8::1]", &[]), ["2001:db8::1/128"]);
+        assert_eq!(of("sip:carrier.example", &[]), [""; 0]);
+        assert_eq!(of("sip:192.0.2.1", &["198.51.100.0/24"]), ["198.51.100.0/24"]);
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let trunk = TrunkSection { password: Some("secret".into()), ..TrunkSection::default() };
+        assert!(!format!("{trunk:?} {:?}", trunk.to_switch()).contains("secret"));
+    }
+}
