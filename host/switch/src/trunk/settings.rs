@@ -78,7 +78,10 @@ impl TrunkConfig {
             uri.scheme != Scheme::Tel && uri.user.is_none() && uri.headers.is_empty()
         });
         let is_plain = |c: char| c.is_ascii_graphic() && !"<>\"".contains(c);
-        parsed.filter(|_| text.chars().all(is_plain)).map(|_| ()).ok_or(TrunkError(text.to_owned()))
+        parsed
+            .filter(|_| text.chars().all(is_plain))
+            .map(|_| ())
+            .ok_or_else(|| TrunkError(text.to_owned()))
     }
 
     /// The Request-URI of a call to `number`.
