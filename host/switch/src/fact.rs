@@ -3,8 +3,8 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use model::{
-    Aor, ConnId, LegId,
-    hook::{CallFacts, Decision},
+    Aor, ConnId, Flow, LegId,
+    hook::{Attempt, CallFacts, Decision, Destination},
 };
 use sip::auth::Trouble;
 
@@ -23,12 +23,23 @@ pub enum Fact {
         /// Who, what and why.
         decision: Decision,
     },
+    /// The dial plan was asked; this is the call as it left it.
+    Amended {
+        /// What is known of it from now on.
+        facts: Arc<CallFacts>,
+    },
     /// A leg towards a target was opened.
     LegOffered {
         /// The leg.
         leg: LegId,
         /// The Request-URI it was sent with.
         uri: String,
+        /// The Call-ID of its INVITE.
+        call_id: String,
+        /// Where it was sent.
+        flow: Flow,
+        /// The target of the plan it belongs to.
+        target: Destination,
     },
     /// The leg just opened goes over a trunk.
     LegOnTrunk {
@@ -60,6 +71,13 @@ pub enum Fact {
         /// The SIP status: the peer's, or 408 (no answer in time), 487 (cancelled), 503 (not reachable).
         status: u16,
     },
+    /// A target of the plan has failed, with all its legs; or it had none to try.
+    TargetFailed {
+        /// The call.
+        conn: ConnId,
+        /// The target, what came of it and how long it was tried.
+        attempt: Attempt,
+    },
     /// A target answered; the parties talk.
     Established {
         /// The call.
@@ -83,6 +101,10 @@ pub enum Fact {
         conn: ConnId,
         /// Why, and who ended it.
         cause: Cause,
+        /// Whether its media went through the relay.
+        anchored: bool,
+        /// The hook table it was pinned to; `None` when no plugin was ever asked.
+        table: Option<u64>,
     },
     /// Somebody gave credentials that did not count.
     NotAuthenticated {

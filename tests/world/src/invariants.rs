@@ -68,6 +68,8 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             }
             Fact::Released { conn, .. } => lives.entry(*conn).or_default().released += 1,
             Fact::Decided { .. }
+            | Fact::Amended { .. }
+            | Fact::TargetFailed { .. }
             | Fact::LegOffered { .. }
             | Fact::LegOnTrunk { .. }
             | Fact::TrunkPassed { .. }

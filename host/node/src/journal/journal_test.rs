@@ -81,7 +81,10 @@ fn a_call_is_found_by_its_call_id_after_it_ended() {
     for fact in [offered(1), offered(2), decided(1, "a"), decided(2, "b")] {
         facts.send(Instant::ZERO, fact);
     }
-    facts.send(Instant::ZERO, Fact::Released { conn: ConnId(1), cause: Cause::Cancelled });
+    facts.send(
+        Instant::ZERO,
+        Fact::Released { conn: ConnId(1), cause: Cause::Cancelled, anchored: false, table: None },
+    );
     facts.send(Instant::ZERO, decided(1, "late"));
     let query = Query { call_id: Some("call-1".to_owned()), ..all(10) };
     let found = journal.entries(&query);

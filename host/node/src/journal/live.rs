@@ -37,7 +37,13 @@ impl LiveCalls {
         match fact {
             Fact::CallOffered { facts } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
-            Fact::LegOffered { leg, uri } => {
+            Fact::Amended { facts } => {
+                debug!(conn = %facts.conn_id, callee = facts.callee.uri, "dial plan asked");
+            }
+            Fact::TargetFailed { conn, attempt } => {
+                debug!(%conn, status = attempt.status, "target failed");
+            }
+            Fact::LegOffered { leg, uri, .. } => {
                 debug!(conn = %leg.conn, leg = leg.number, uri, "leg offered");
             }
             Fact::LegOnTrunk { leg, trunk } => {
@@ -63,7 +69,7 @@ impl LiveCalls {
             }
             Fact::Held { leg } => debug!(conn = %leg.conn, leg = leg.number, "held"),
             Fact::Retrieved { leg } => debug!(conn = %leg.conn, leg = leg.number, "retrieved"),
-            Fact::Released { conn, cause } => self.on_released(*conn, *cause, at),
+            Fact::Released { conn, cause, .. } => self.on_released(*conn, *cause, at),
             Fact::NotAuthenticated { source, claimed, method, trouble } => {
                 let trouble = match trouble {
                     Some(Trouble::User) => "no such user",

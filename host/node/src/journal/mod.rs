@@ -69,6 +69,8 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }
         | Fact::LegOnTrunk { .. }
+        | Fact::Amended { .. }
+        | Fact::TargetFailed { .. }
         | Fact::LegAlerting { .. }
         | Fact::LegFailed { .. }
         | Fact::Held { .. }

@@ -246,6 +246,11 @@ impl Call {
         }
     }
 
+    /// Where one of the targets being tried is.
+    pub(super) fn target_of(&self, of: usize) -> Option<Destination> {
+        Some(self.trying.as_ref()?.targets.get(of)?.target.to.clone())
+    }
+
     /// Remembers the best failure of a target being tried.
     pub(super) fn note_failure(&mut self, of: usize, status: u16, redirect: Vec<String>) {
         let Some(tried) = self.trying.as_mut().and_then(|trying| trying.targets.get_mut(of)) else {
@@ -334,7 +339,9 @@ impl Call {
                 self.last_status = best;
                 self.last_redirect = redirect;
             }
-            self.attempts.push(Attempt { target, status: best, lasted: now - since });
+            let attempt = Attempt { target, status: best, lasted: now - since };
+            tables.emit(Fact::TargetFailed { conn: self.conn, attempt: attempt.clone() });
+            self.attempts.push(attempt);
         }
         true
     }

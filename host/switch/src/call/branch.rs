@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use media::Side;
-use model::{Directory, Flow, Instant, LegId};
+use model::{Directory, Flow, Instant, LegId, hook::Destination};
 use sip::{ClientTx, Dialog, Message, Method, Name, Uri, Writer};
 
 use super::{
@@ -108,7 +108,10 @@ impl Call {
         };
         let letter = Letter { uri: &hop.uri, facts: &facts, contact: &contact, answers: &[] };
         let tx = self.send_invite(tables, now, leg, letter)?;
-        tables.emit(Fact::LegOffered { leg, uri: hop.uri.clone() });
+        let (target, call_id) = (self.target_of(hop.of), facts.call_id.clone());
+        let target = target.unwrap_or_else(|| Destination::Uri(hop.uri.clone()));
+        let uri = hop.uri.clone();
+        tables.emit(Fact::LegOffered { leg, uri, call_id, flow: hop.flow, target });
         if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
             let trunk = trunk.name.clone();
             tables.emit(Fact::LegOnTrunk { leg, trunk });

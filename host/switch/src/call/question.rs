@@ -70,6 +70,7 @@ impl Call {
         if let Some(amended) = answer.amended {
             let Amended { facts, decision } = *amended;
             tables.emit(Fact::Decided { conn: self.conn, decision });
+            tables.emit(Fact::Amended { facts: facts.clone() });
             self.shown = (facts.caller != *facts.dialled_caller()).then(|| facts.caller.clone());
             self.facts = facts;
         }

@@ -28,6 +28,7 @@ impl Call {
         self.cancel_branches(tables, now, None);
         self.abandon_reinvite(tables, now);
         self.abandon_pending_ack(tables, now);
+        let anchored = self.media.is_anchored();
         self.media.close(tables, self.conn);
         for side in [Side::A, Side::B] {
             let sender = bye.is_some_and(|(from, _)| from == side);
@@ -40,8 +41,8 @@ impl Call {
         self.groups.clear();
         self.leave_seats();
         // The pin goes with the call, not with its last retransmission.
-        self.pin = None;
-        tables.emit(Fact::Released { conn: self.conn, cause });
+        let table = self.pin.take().map(|pin| pin.table());
+        tables.emit(Fact::Released { conn: self.conn, cause, anchored, table });
     }
 
     /// The caller gave up (RFC 3261 section 9.2).
