@@ -12,6 +12,7 @@ pub mod mailbox;
 pub mod node;
 pub mod plugins;
 pub mod poller;
+pub mod records;
 pub mod reload;
 pub mod resolver;
 pub mod store;

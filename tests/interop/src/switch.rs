@@ -159,9 +159,34 @@ impl Switch {
     ///
     /// When it does not end with status 0.
     pub fn stop(mut self) {
-        let sent =
-            Command::new("kill").arg(self.process.id().to_string()).status().expect("kill starts");
-        assert!(sent.success(), "the switch was gone before it was asked to end:\n{}", self.log());
+        self.signal("TERM");
+        self.await_end();
+    }
+
+    /// The same when calls stand: they are ended.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end with status 0.
+    pub fn stop_at_once(mut self) {
+        self.signal("TERM");
+        wait::until("the switch to drain", || self.log().contains("draining").then_some(()));
+        self.signal("TERM");
+        self.await_end();
+    }
+
+    /// Sends the process a signal, such as `HUP`.
+    ///
+    /// # Panics
+    ///
+    /// When the process is gone.
+    pub fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
+        assert!(sent.success(), "the switch was gone before SIG{signal}:\n{}", self.log());
+    }
+
+    fn await_end(&mut self) {
         let status = wait::until("the switch to end", || {
             self.process.try_wait().expect("the state of a child")
         });

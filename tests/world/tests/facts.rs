@@ -72,7 +72,9 @@ fn told(world: &World) -> Vec<String> {
             Fact::Released { cause, anchored, table, .. } => {
                 format!("released: {cause}, anchored {anchored}, table {table:?}")
             }
-            Fact::Held { .. }
+            Fact::LegOnTrunk { .. }
+            | Fact::TrunkPassed { .. }
+            | Fact::Held { .. }
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }

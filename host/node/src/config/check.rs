@@ -76,6 +76,10 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.retry_after_s", 0, 3600),
     ("journal.entries_max", 1, 10_000_000),
     ("journal.queue_max", 16, 10_000_000),
+    ("records.rotate_mb", 0, 1_048_576),
+    ("records.keep", 0, 1_000_000),
+    ("records.queue_max", 1, 10_000_000),
+    ("records.events_max", 1, 100_000),
 ];
 
 /// Something that must hold and does not.

@@ -24,6 +24,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),
     ("journal", include_str!("journal.rs"), "JournalConfig"),
+    ("records", include_str!("records.rs"), "RecordsConfig"),
     ("log", include_str!("log.rs"), "LogConfig"),
 ];
 

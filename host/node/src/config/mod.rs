@@ -17,6 +17,7 @@ mod media;
 mod node;
 mod plugins;
 mod problem;
+mod records;
 mod registrar;
 mod sip;
 mod source;
@@ -41,6 +42,7 @@ pub use media::{MediaConfig, MediaModeConfig};
 pub use node::NodeConfig;
 pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
+pub use records::{RecordFormat, RecordsConfig};
 pub use registrar::RegistrarSection;
 pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
@@ -82,6 +84,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// The decisions that are kept for questions like "why did this call go there?".
     pub journal: JournalConfig,
+    /// One record for every call, written to a file.
+    pub records: RecordsConfig,
     /// The log on standard error.
     pub log: LogConfig,
     /// The folder that relative paths start from: the file's, or the working directory.

@@ -28,6 +28,7 @@ use crate::{
     directory::NodeDirectory,
     journal::{self, Journal},
     mailbox::Postbox,
+    records::RecordFigures,
     reload::ReloadHandle,
     store::StoreFigures,
     trace::{Lines, Tap, What},
@@ -57,6 +58,8 @@ pub struct Api {
     pub plugins: Arc<PluginHost>,
     /// What the store counts; nothing without a store.
     pub store: Arc<StoreFigures>,
+    /// What is counted of call records.
+    pub records: Arc<RecordFigures>,
     /// Loads them again.
     pub reload: ReloadHandle,
     /// The process's clock.
@@ -148,6 +151,7 @@ async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
         registered: api.directory.registered(),
         decisions: api.journal.decisions(),
         store: &api.store,
+        records: &api.records,
         uptime: api.clock.now().saturating_since(api.started_at),
     });
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use plugin::{HookStats, HostStats};
 
-use crate::{store::StoreFigures, worker::Figures};
+use crate::{records::RecordFigures, store::StoreFigures, worker::Figures};
 
 /// What the metrics are made from.
 pub(super) struct Sources<'a> {
@@ -13,6 +13,7 @@ pub(super) struct Sources<'a> {
     pub(super) registered: usize,
     pub(super) decisions: u64,
     pub(super) store: &'a StoreFigures,
+    pub(super) records: &'a RecordFigures,
     pub(super) uptime: Duration,
 }
 
@@ -212,6 +213,24 @@ const OF_NODE: &[OfNode] = &[
     ("jackfield_store_purged_total", COUNTER, "Lapsed contacts removed from the store.", |s| {
         s.store.purged() as f64
     }),
+    ("jackfield_records_waiting", GAUGE, "Call records that wait for the disk.", |s| {
+        s.records.waiting() as f64
+    }),
+    ("jackfield_records_written_total", COUNTER, "Call records written.", |s| {
+        s.records.written() as f64
+    }),
+    (
+        "jackfield_records_dropped_total",
+        COUNTER,
+        "Call records lost for want of room; more than none is an alarm.",
+        |s| s.records.dropped() as f64,
+    ),
+    (
+        "jackfield_records_failures_total",
+        COUNTER,
+        "Writes of call records that failed and are tried again.",
+        |s| s.records.failures() as f64,
+    ),
     ("jackfield_uptime_seconds", GAUGE, "Time since the start.", |s| s.uptime.as_secs_f64()),
 ];
 
@@ -335,6 +354,7 @@ mod tests {
             registered: 2,
             decisions: 4,
             store: &StoreFigures::default(),
+            records: &RecordFigures::default(),
             uptime: Duration::from_millis(1500),
         });
         assert!(text.contains("jackfield_datagrams_received_total{worker=\"0\"} 3\n"), "{text}");

@@ -1,6 +1,6 @@
 use std::{fmt, io, net::SocketAddr};
 
-use crate::{plugins::LoadError, store::StoreError};
+use crate::{plugins::LoadError, records::RecordFileError, store::StoreError};
 
 /// Why a node did not start.
 #[derive(Debug)]
@@ -9,6 +9,8 @@ pub enum StartError {
     Plugins(LoadError),
     /// What is wrong with the store.
     Store(StoreError),
+    /// What is wrong with the file of call records.
+    Records(RecordFileError),
     /// An address could not be bound.
     Bind {
         /// For what.
@@ -54,6 +56,7 @@ impl fmt::Display for StartError {
                 Ok(())
             }
             Self::Store(error) => error.fmt(f),
+            Self::Records(error) => error.fmt(f),
             Self::Media(error) => error.fmt(f),
             Self::Os { what, error } => write!(f, "cannot start {what}: {error}"),
         }

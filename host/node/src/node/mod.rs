@@ -33,6 +33,7 @@ use crate::{
     journal::{FactSender, Journal, Scribe},
     mailbox::{Mailbox, Postbox, mailbox},
     plugins,
+    records::{Collector, RecordFile, RecordSender, RecordThread},
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
     store::{StoreSender, StoreThread},
@@ -57,6 +58,8 @@ pub struct Node {
     _relay: relay::RelayHandle,
     // After the workers, so that it writes what they handed over until their end.
     _store: Option<StoreThread>,
+    // After the workers, so that it writes what they handed over until their end.
+    _records: RecordThread,
     // Last, so that it takes in what the workers told until their end.
     _scribe: Scribe,
 }
@@ -73,16 +76,12 @@ impl Node {
         let listeners = Listeners::bind(config)?;
         let directory = Arc::new(directory(config, &listeners));
         let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
-        let workers = usize::from(config.node.workers);
-        let calls_max = config.limits.calls_max.saturating_mul(workers);
-        let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
-        let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
+        let (journal, facts, scribe) = start_journal(config, clock)?;
+        let records = start_records(config, clock)?;
         let (postboxes, mailboxes) = mailboxes(config).map_err(StartError::os("a mailbox"))?;
         let relay = start_relay(config, &postboxes)?;
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
-        let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
-        let reloader = Reloader::start(host.clone(), watched, postboxes.clone())
-            .map_err(StartError::os("the plugin watch"))?;
+        let reloader = watch_plugins(config, &host, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -94,6 +93,7 @@ impl Node {
             journal: journal.clone(),
             plugins: host.clone(),
             store: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
+            records: records.figures(),
             reload: reloader.handle(),
             clock,
             started_at: clock.now(),
@@ -109,6 +109,7 @@ impl Node {
             clock,
             directory,
             facts,
+            records: records.sender(),
             relay: relay.clone(),
             resolver: resolver.handle(),
             host: host.clone(),
@@ -130,6 +131,7 @@ impl Node {
             _tls_watch: listeners.watch()?,
             _relay: relay,
             _store: store,
+            _records: records,
             _scribe: scribe,
         };
         let ends = listeners.into_shards().into_iter().zip(mailboxes).zip(restored);
@@ -346,6 +348,7 @@ struct Common<'a> {
     clock: Clock,
     directory: Arc<NodeDirectory>,
     facts: FactSender,
+    records: RecordSender,
     relay: relay::RelayHandle,
     resolver: ResolverHandle,
     host: Arc<PluginHost>,
@@ -377,11 +380,17 @@ impl Common<'_> {
             locate: Box::new(move |id, uri| resolver.locate(shard, id, uri)),
             relay: Box::new(move |command| relay.command(shard, command)),
             facts: self.facts.clone(),
+            records: self.collector(),
             store: self.store.clone(),
             restored: Vec::new(),
             clock: self.clock,
             calendar: Calendar::new(self.config.node.zone.as_deref()),
         })
+    }
+
+    fn collector(&self) -> Collector {
+        let records = &self.config.records;
+        Collector::new(self.records.clone(), records.events_max, records.path.is_some())
     }
 
     fn spawn(
@@ -443,6 +452,37 @@ fn start_relay(
         ..relay::RelayConfig::default()
     };
     relay::RelayHandle::start(relay_config, Arc::new(events)).map_err(StartError::Media)
+}
+
+/// The journal, the end that workers get, and the thread that reads.
+fn start_journal(
+    config: &Config,
+    clock: Clock,
+) -> Result<(Arc<Journal>, FactSender, Scribe), StartError> {
+    let calls_max = config.limits.calls_max.saturating_mul(usize::from(config.node.workers));
+    let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
+    let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
+    Ok((journal, facts, scribe))
+}
+
+fn watch_plugins(
+    config: &Config,
+    host: &Arc<PluginHost>,
+    postboxes: &[Postbox<Mail>],
+) -> Result<Reloader, StartError> {
+    let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
+    Reloader::start(host.clone(), watched, postboxes.to_vec())
+        .map_err(StartError::os("the plugin watch"))
+}
+
+/// The thread that writes call records, and the file it begins with.
+fn start_records(config: &Config, clock: Clock) -> Result<RecordThread, StartError> {
+    let records = &config.records;
+    let path = records.path.as_ref().map(|path| config.folder.join(path));
+    let file = path.map(|path| RecordFile::open(&path, records)).transpose();
+    let file = file.map_err(StartError::Records)?;
+    RecordThread::start(config.node.name.clone(), file, records.format, records.queue_max, clock)
+        .map_err(StartError::os("call records"))
 }
 
 fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {

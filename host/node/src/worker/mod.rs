@@ -29,6 +29,7 @@ use crate::{
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
     poller::{EventFlags, Poller, Ready, Token},
+    records::Collector,
     store::{StoreSender, Write},
     stream::{Owners, StreamLimits, Streams, Tls},
     trace::Tap,
@@ -83,6 +84,8 @@ pub struct Parts {
     pub relay: Box<dyn Fn(RelayCommand) + Send>,
     /// Takes what happened to the journal.
     pub facts: FactSender,
+    /// Keeps what happened to each call together for its record.
+    pub records: Collector,
     /// Takes contacts to the store; `None` when they are kept in memory alone, as `switch` says.
     pub store: Option<StoreSender>,
     /// Bindings of this shard from before a restart.
@@ -185,6 +188,7 @@ impl<D: Decide> Worker<D> {
             }
             self.hand_over();
         }
+        self.parts.records.finish(self.parts.clock.now());
     }
 
     /// Takes what the store kept, before the first datagram.
@@ -341,6 +345,7 @@ impl<D: Decide> Worker<D> {
             }
             Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
+                self.parts.records.take(now, &fact);
                 if !self.parts.facts.send(now, fact) {
                     self.figures.facts_dropped += 1;
                 }

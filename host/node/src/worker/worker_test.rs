@@ -14,10 +14,11 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    config::JournalConfig,
+    config::{JournalConfig, RecordFormat},
     directory::Everyone,
     journal::{Journal, Query},
     mailbox::mailbox,
+    records::RecordThread,
     udp,
 };
 
@@ -57,6 +58,8 @@ impl Bench {
         let directory = Arc::new(NodeDirectory::new(["127.0.0.1".to_owned()], Box::new(Everyone)));
         let config = JournalConfig { entries_max: 100, queue_max: 100 };
         let (journal, facts) = Journal::new(&config, 100, clock);
+        let format = RecordFormat::Json;
+        let records = RecordThread::start(String::new(), None, format, 1, clock).unwrap();
         let (postboxes, mailboxes): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mailbox(1024).unwrap()).unzip();
         let threads = (0..workers)
@@ -76,6 +79,7 @@ impl Bench {
                     locate: Box::new(|_, _| ()),
                     relay: Box::new(|_| ()),
                     facts: facts.clone(),
+                    records: Collector::new(records.sender(), 10, false),
                     store: None,
                     restored: Vec::new(),
                     clock,

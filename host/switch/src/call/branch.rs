@@ -108,10 +108,7 @@ impl Call {
         };
         let letter = Letter { uri: &hop.uri, facts: &facts, contact: &contact, answers: &[] };
         let tx = self.send_invite(tables, now, leg, letter)?;
-        let (target, call_id) = (self.target_of(hop.of), facts.call_id.clone());
-        let target = target.unwrap_or_else(|| Destination::Uri(hop.uri.clone()));
-        let uri = hop.uri.clone();
-        tables.emit(Fact::LegOffered { leg, uri, call_id, flow: hop.flow, target });
+        tables.emit(self.leg_offered(leg, &facts.call_id, &hop));
         if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
             let trunk = trunk.name.clone();
             tables.emit(Fact::LegOnTrunk { leg, trunk });
@@ -177,6 +174,12 @@ impl Call {
             to: invite.to().map_err(|_| 400_u16)?.without_tag(),
             contact_user: user.map(str::to_owned),
         })
+    }
+
+    fn leg_offered(&self, leg: LegId, call_id: &str, hop: &Hop) -> Fact {
+        let uri = hop.uri.clone();
+        let target = self.target_of(hop.of).unwrap_or_else(|| Destination::Uri(uri.clone()));
+        Fact::LegOffered { leg, uri, call_id: call_id.to_owned(), flow: hop.flow, target }
     }
 
     /// A response to a branch's INVITE.
