@@ -5,9 +5,9 @@
 
 mod failures;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::{Aor, Directory, Flow, Instant, Membership, Secret};
+use model::{Aor, Directory, Flow, Instant, ListenerId, Membership, Secret};
 use sip::{
     Message, Name,
     auth::{Algorithm, Guard, GuardConfig, Outcome, Trouble},
@@ -22,6 +22,8 @@ pub struct AuthConfig {
     pub realm: String,
     /// What is offered, most wanted first.
     pub algorithms: Vec<Algorithm>,
+    /// What is offered on a listener that has its own list; a part of `algorithms`.
+    pub offered: BTreeMap<ListenerId, Vec<Algorithm>>,
     /// How long a nonce may be used.
     pub nonce_life: Duration,
     /// Nonces in use whose counts are remembered.
@@ -41,6 +43,7 @@ pub struct AuthConfig {
 pub(crate) struct Authenticator {
     guard: Guard,
     failures: Failures,
+    offered: BTreeMap<ListenerId, Vec<Algorithm>>,
     anonymous_calls: bool,
 }
 
@@ -73,6 +76,7 @@ impl Authenticator {
                 key,
             }),
             failures: Failures::new(config),
+            offered: config.offered.clone(),
             anonymous_calls: config.anonymous_calls,
         }
     }
@@ -116,9 +120,18 @@ impl Authenticator {
         }
     }
 
-    /// The values of the WWW-Authenticate fields of a 401.
-    pub(crate) fn challenges(&self, now: Instant, random: u64, stale: bool) -> Vec<String> {
-        self.guard.challenges(now, random, stale)
+    /// The values of the WWW-Authenticate fields of a 401 to a request that came in on `listener`.
+    pub(crate) fn challenges(
+        &self,
+        listener: ListenerId,
+        now: Instant,
+        random: u64,
+        stale: bool,
+    ) -> Vec<String> {
+        match self.offered.get(&listener) {
+            Some(algorithms) => self.guard.challenges_of(algorithms, now, random, stale),
+            None => self.guard.challenges(now, random, stale),
+        }
     }
 }
 

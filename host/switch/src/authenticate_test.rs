@@ -39,9 +39,16 @@ struct Bench {
 
 impl Bench {
     fn new(anonymous_calls: bool) -> Self {
+        Self::offering(&[], anonymous_calls)
+    }
+
+    /// With a listener that offers algorithms of its own.
+    fn offering(own: &[Algorithm], anonymous_calls: bool) -> Self {
+        let own = (!own.is_empty()).then(|| (ListenerId(0), own.to_vec()));
         let auth = AuthConfig {
             realm: REALM.to_owned(),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            offered: own.into_iter().collect(),
             nonce_life: Duration::from_secs(60),
             nonces_max: 10,
             anonymous_calls,
@@ -151,6 +158,19 @@ fn what_begins_something_is_asked_and_what_proves_itself_goes_on() {
     let to_ben = format!("sip:{BEN}");
     let call = bench.did("INVITE", ANN, BEN, &right("INVITE", &to_ben, 2));
     assert_eq!(call, format!("asks, {ANN}"));
+}
+
+#[test]
+fn a_listener_may_offer_less_than_is_taken() {
+    let offered = |bench: &mut Bench| -> Vec<String> {
+        let (_, asked) = bench.send("REGISTER", ANN, ANN, "");
+        let values = asked.lines().filter(|line| line.starts_with("WWW-Authenticate: "));
+        values.map(|line| line.split("algorithm=").nth(1).unwrap().to_owned()).collect()
+    };
+    let every = offered(&mut Bench::new(false));
+    assert_eq!(every, ["SHA-256, qop=\"auth\"", "MD5, qop=\"auth\""]);
+    let mut bench = Bench::offering(&[Algorithm::Md5], false);
+    assert_eq!(offered(&mut bench), ["MD5, qop=\"auth\""]);
 }
 
 #[test]

@@ -1,13 +1,17 @@
-//! The real program on loopback, driven by real peers: SIPp's scenarios and pjsua2's phones.
+//! The real program on loopback, driven by real peers: SIPp's scenarios and the phones of pjsua2, baresip and linphone.
 //!
 //! A test starts a [`Switch`] on free ports with a temporary folder, lets peers loose on it and waits for conditions,
 //! each with a deadline. Whatever fails panics with the peer's own account and the end of the switch's log.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod baresip;
 pub mod carrier;
+pub mod certificates;
 pub mod dns;
+pub mod handset;
 pub mod http;
+pub mod linphone;
 pub mod office;
 pub mod peers;
 pub mod phone;
@@ -18,8 +22,11 @@ pub mod switch;
 pub mod tone;
 pub mod wait;
 
+pub use baresip::Baresip;
 pub use carrier::Carrier;
 pub use dns::Dns;
+pub use handset::{Handset, Line};
+pub use linphone::Linphone;
 pub use office::Office;
 pub use phone::Phone;
 pub use sipp::Sipp;

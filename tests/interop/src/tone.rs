@@ -11,6 +11,30 @@ const HEARD_MIN: f64 = 2000.0;
 /// How many times louder a heard tone is than a tone that is not there.
 const CLEARLY: f64 = 20.0;
 
+/// Seconds of a tone that is written: longer than any call of a test.
+const LENGTH_S: u32 = 60;
+
+/// Writes a tone as a 16-bit mono WAV file.
+///
+/// # Panics
+///
+/// When the file cannot be written.
+pub fn write(path: &Path, hertz: f64) {
+    let rate = RATE as u32;
+    let count = rate * LENGTH_S;
+    let samples = (0..count)
+        .map(|n| (16_000.0 * (2.0 * PI * hertz * f64::from(n) / RATE).sin()) as i16)
+        .flat_map(i16::to_le_bytes);
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + 2 * count).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend([rate, 2 * rate].into_iter().flat_map(u32::to_le_bytes));
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((2 * count).to_le_bytes());
+    file.extend(samples);
+    fs::write(path, file).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
 /// The samples of a 16-bit mono WAV file.
 ///
 /// # Panics

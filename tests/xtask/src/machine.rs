@@ -15,7 +15,7 @@ struct Need {
 }
 
 /// What `cargo xtask test` needs.
-const TESTS: [Need; 4] = [
+const TESTS: [Need; 6] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
     Need {
         program: "dnsmasq",
@@ -23,6 +23,16 @@ const TESTS: [Need; 4] = [
         purpose: "is the name server in tests/interop",
     },
     Need { program: "kamailio", package: "kamailio", purpose: "is the carrier in tests/interop" },
+    Need {
+        program: "baresip",
+        package: "baresip-core",
+        purpose: "is a phone in tests/interop",
+    },
+    Need {
+        program: "linphonec",
+        package: "linphone-cli",
+        purpose: "is a phone in tests/interop",
+    },
     Need {
         program: "python3",
         package: "python3",

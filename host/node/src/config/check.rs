@@ -1,6 +1,6 @@
 //! What must hold of a configuration beyond its types.
 
-use super::{Config, ListenConfig, SipTransport};
+use super::{AlgorithmName, Config, ListenConfig, SipTransport};
 
 /// The least and the greatest value of every whole number in the configuration, `*` standing for each element of an array.
 pub(crate) const RANGES: &[(&str, i64, i64)] = &[
@@ -253,6 +253,20 @@ fn credentials(config: &Config) -> Vec<Violation> {
     if config.auth.algorithms.is_empty() {
         let help = "name \"SHA-256\", \"MD5\" or both; mode = \"off\" asks for no credentials";
         violations.push(Violation::new("auth.algorithms", "no algorithm to offer", help));
+    }
+    for (index, listen) in config.sip.listen.iter().enumerate() {
+        if let Some(other) =
+            listen.algorithms.iter().find(|name| !config.auth.algorithms.contains(name))
+        {
+            let help = "add it to `auth.algorithms`, or leave it out here";
+            let name = match other {
+                AlgorithmName::Sha256 => "SHA-256",
+                AlgorithmName::Md5 => "MD5",
+            };
+            let what = format!("\"{name}\" is not among `auth.algorithms`");
+            let path = format!("sip.listen.{index}.algorithms");
+            violations.push(Violation::new(&path, what, help));
+        }
     }
     if config.auth.realm.is_empty() || config.auth.realm.chars().any(char::is_control) {
         let what = "`realm` is empty or has control characters";

@@ -132,3 +132,13 @@ fn a_plugin_is_handed_its_own_table() {
         Some("2999@localhost")
     );
 }
+
+#[test]
+fn a_listener_offers_only_algorithms_that_are_taken() {
+    let text = "[auth]\nalgorithms = [\"SHA-256\"]\n[[sip.listen]]\nname = \"old\"\nalgorithms = [\"MD5\"]\n";
+    assert_eq!(
+        refusal(text),
+        "jackfield.toml:5:1: \"MD5\" is not among `auth.algorithms`; \
+         add it to `auth.algorithms`, or leave it out here"
+    );
+}

@@ -7,6 +7,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::AlgorithmName;
 use crate::stream::TlsFiles;
 
 /// `[sip]`: listeners, timers, what a message may measure.
@@ -90,6 +91,9 @@ pub struct ListenConfig {
     /// A PEM file of authorities: a peer we connect to by TLS must have a certificate of one of them, for the address we connect
     /// to. Absent connects to nobody; phones are then reached over the connections they make.
     pub ca: Option<PathBuf>,
+    /// What this listener offers of `auth.algorithms`, most wanted first; empty offers all. A few phones give up when a hash they
+    /// do not know is among what is offered: give those a listener with `["MD5"]`.
+    pub algorithms: Vec<AlgorithmName>,
 }
 
 impl Default for ListenConfig {
@@ -103,6 +107,7 @@ impl Default for ListenConfig {
             key: None,
             client_ca: None,
             ca: None,
+            algorithms: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A shard's configuration, from the node's.
 
-use std::{net::SocketAddr, num::NonZeroU16, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, num::NonZeroU16, time::Duration};
 
-use model::{Shard, Shards};
+use model::{ListenerId, Shard, Shards};
 
 use super::StartError;
 use crate::{
@@ -70,6 +70,7 @@ fn auth(config: &Config) -> switch::AuthConfig {
     switch::AuthConfig {
         realm: auth.realm.clone(),
         algorithms: auth.algorithms.iter().map(|name| (*name).into()).collect(),
+        offered: offered(config),
         nonce_life: Duration::from_secs(auth.nonce_life_s),
         nonces_max: auth.nonces_max,
         anonymous_calls: auth.anonymous_calls,
@@ -77,6 +78,16 @@ fn auth(config: &Config) -> switch::AuthConfig {
         failures_window: Duration::from_secs(auth.failures_window_s),
         sources_max: auth.sources_max,
     }
+}
+
+/// The listeners that offer algorithms of their own.
+fn offered(config: &Config) -> BTreeMap<ListenerId, Vec<sip::auth::Algorithm>> {
+    (0..)
+        .map(ListenerId)
+        .zip(&config.sip.listen)
+        .filter(|(_, listen)| !listen.algorithms.is_empty())
+        .map(|(id, listen)| (id, listen.algorithms.iter().map(|name| (*name).into()).collect()))
+        .collect()
 }
 
 fn limits(config: &Config) -> switch::Limits {

@@ -72,6 +72,17 @@ impl Guard {
 
     /// The values of the WWW-Authenticate fields that ask for credentials, one an algorithm, with one nonce for all.
     pub fn challenges(&self, now: Instant, random: u64, stale: bool) -> Vec<String> {
+        self.challenges_of(&self.config.algorithms, now, random, stale)
+    }
+
+    /// As [`Self::challenges`], for these algorithms alone: some phones give up when one they do not know is among them.
+    pub fn challenges_of(
+        &self,
+        algorithms: &[Algorithm],
+        now: Instant,
+        random: u64,
+        stale: bool,
+    ) -> Vec<String> {
         let nonce = self.nonces.mint(now, random);
         let stale = if stale { ", stale=true" } else { "" };
         let realm = quoted(&self.config.realm);
@@ -81,7 +92,7 @@ impl Guard {
                 "Digest realm={realm}, nonce=\"{nonce}\", algorithm={token}, qop=\"auth\"{stale}"
             )
         };
-        self.config.algorithms.iter().map(value).collect()
+        algorithms.iter().map(value).collect()
     }
 
     /// Judges the values of a request's Authorization fields. `user` gives the secret of a user name, or nothing.

@@ -99,6 +99,7 @@ mod tests {
         Failures::new(&AuthConfig {
             realm: String::new(),
             algorithms: Vec::new(),
+            offered: BTreeMap::new(),
             nonce_life: Duration::ZERO,
             nonces_max: 1,
             anonymous_calls: false,

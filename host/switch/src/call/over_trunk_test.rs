@@ -454,6 +454,7 @@ fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password
     let auth = AuthConfig {
         realm: "r".to_owned(),
         algorithms: vec![sip::auth::Algorithm::Md5],
+        offered: BTreeMap::new(),
         nonce_life: Duration::from_secs(60),
         nonces_max: 10,
         anonymous_calls: false,
