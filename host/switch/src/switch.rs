@@ -277,7 +277,12 @@ impl Switch {
             Standing::Challenged { stale, failed } => {
                 self.tables.stats.challenged += 1;
                 self.tables.challenge(now, tx, request, |tables| {
-                    authenticator.challenges(flow.listener, now, tables.endpoint.mint_number(), stale)
+                    authenticator.challenges(
+                        flow.listener,
+                        now,
+                        tables.endpoint.mint_number(),
+                        stale,
+                    )
                 });
                 // Nothing was wrong with one that has not been asked yet.
                 Some(failed?)

@@ -114,7 +114,8 @@ impl Handset for Baresip {
 
     #[track_caller]
     fn refused(&mut self) {
-        self.says(&["401 Unauthorized", "403 Forbidden", "Authentication failure"]);
+        // It answers every challenge anew, until the switch takes no more guesses.
+        self.says(&["403 Too many failed attempts"]);
     }
 
     #[track_caller]

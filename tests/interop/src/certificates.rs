@@ -1,6 +1,9 @@
 //! Certificates of a test's own authority, made by openssl.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 /// Names and addresses of this machine that certificates are for.
 pub const HERE: &str = "DNS:localhost,IP:127.0.0.1,IP:::1";
@@ -54,4 +57,18 @@ pub fn certificate(folder: &Path, name: &str, names: &str) {
             "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem -days 2 -extfile san"
         ),
     );
+}
+
+/// The subject's common name of the certificate that 127.0.0.1 shows on `port`, when its authority is ours.
+pub fn shown(folder: &Path, port: u16) -> Option<String> {
+    let output = Command::new("openssl")
+        .args(["s_client", "-CAfile", "ca.pem", "-verify_return_error", "-connect"])
+        .arg(format!("127.0.0.1:{port}"))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("openssl starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = said.lines().find_map(|line| line.strip_prefix(" 0 s:CN = "))?;
+    output.status.success().then(|| line.to_owned())
 }

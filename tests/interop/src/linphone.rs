@@ -53,6 +53,10 @@ impl Linphone {
         let commands = process.stdin.take().expect("a pipe to the phone");
         let mut phone = Self { user: line.user.to_owned(), folder, process, commands, past: 0 };
         let at = phone.folder.path().display().to_string();
+        // Opus and both of speex: the recording has the rate of the codec, and PCMU's is the one that is looked for.
+        for codec in 0..3 {
+            phone.command(&format!("codec disable {codec}"));
+        }
         phone.command("soundcard use files");
         phone.command(&format!("play {at}/tone.wav"));
         phone.command(&format!("record {at}/heard.wav"));

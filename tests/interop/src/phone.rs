@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
@@ -10,11 +10,15 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{peers, switch::Switch, wait::PATIENCE};
+use crate::{handset::Handset, peers, switch::Switch, wait::PATIENCE};
+
+/// RTP packets of 20 ms that are enough to recognise a tone: two seconds.
+const PACKETS: u64 = 100;
 
 /// A registered phone; ended when dropped.
 pub struct Phone {
     user: String,
+    folder: PathBuf,
     process: Child,
     commands: ChildStdin,
     events: Receiver<Value>,
@@ -53,9 +57,25 @@ impl Phone {
         Self::start(switch, user, 440, &[], Some(password))
     }
 
+    /// As [`Self::with_password`], over a transport (`udp`, `tcp`), as `user` of `localhost`, with a tone of its own.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it).
+    #[track_caller]
+    pub fn with_password_by(
+        switch: &Switch,
+        user: &str,
+        password: &str,
+        tone_hz: u32,
+        transport: &str,
+    ) -> Self {
+        Self::start(switch, user, tone_hz, &[transport], Some(password))
+    }
+
     #[track_caller]
     fn registered(mut self) -> Self {
-        self.expect(&json!({ "event": "registration", "code": 200, "active": true }));
+        Handset::registered(&mut self);
         self
     }
 
@@ -92,7 +112,14 @@ impl Phone {
                 }
             }
         });
-        Self { user: user.to_owned(), process, commands, events, seen: Vec::new() }
+        Self {
+            user: user.to_owned(),
+            folder: switch.folder().to_owned(),
+            process,
+            commands,
+            events,
+            seen: Vec::new(),
+        }
     }
 
     /// Tells the phone to do something that needs no more words: `ring`, `answer`, `hold`, `resume`, `hangup`.
@@ -165,24 +192,28 @@ impl Phone {
     pub fn expect(&mut self, fields: &Value) -> Value {
         let wanted = fields.as_object().expect("an object of fields");
         loop {
-            let event = match self.events.recv_timeout(PATIENCE) {
-                Ok(event) => event,
-                Err(RecvTimeoutError::Timeout) => {
-                    panic!(
-                        "phone {} waited in vain for {fields}; it told {:#?}",
-                        self.user, self.seen
-                    )
-                }
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("phone {} is gone; it told {:#?}", self.user, self.seen)
-                }
-            };
-            self.seen.push(event.clone());
-            assert_ne!(event["event"], "error", "phone {}: {event}", self.user);
+            let event = self.next_event(fields);
             if wanted.iter().all(|(key, value)| event.get(key) == Some(value)) {
                 return event;
             }
         }
+    }
+
+    /// The next event, whatever it is, while `what` is waited for.
+    #[track_caller]
+    fn next_event(&mut self, what: &Value) -> Value {
+        let event = match self.events.recv_timeout(PATIENCE) {
+            Ok(event) => event,
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("phone {} waited in vain for {what}; it told {:#?}", self.user, self.seen)
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                panic!("phone {} is gone; it told {:#?}", self.user, self.seen)
+            }
+        };
+        self.seen.push(event.clone());
+        assert_ne!(event["event"], "error", "phone {}: {event}", self.user);
+        event
     }
 
     /// Records what it hears until so many more packets have come in.
@@ -217,6 +248,53 @@ impl Phone {
     fn command(&mut self, command: &Value) {
         writeln!(self.commands, "{command}")
             .unwrap_or_else(|error| panic!("phone {} is gone: {error}", self.user));
+    }
+}
+
+impl Handset for Phone {
+    #[track_caller]
+    fn registered(&mut self) {
+        self.expect(&json!({ "event": "registration", "code": 200, "active": true }));
+    }
+
+    #[track_caller]
+    fn refused(&mut self) {
+        self.expect(&json!({ "event": "registration", "active": false }));
+    }
+
+    #[track_caller]
+    fn call(&mut self, user: &str) {
+        Self::call(self, user);
+    }
+
+    #[track_caller]
+    fn connected(&mut self) {
+        loop {
+            let event = self.next_event(&json!("an established call"));
+            if event["event"] == "incoming" {
+                self.tell("answer");
+            }
+            if event["event"] == "call" && event["state"] == "CONFIRMED" {
+                return;
+            }
+        }
+    }
+
+    #[track_caller]
+    fn heard(&mut self) -> PathBuf {
+        let file = self.folder.join(format!("{}-{}.wav", self.user, self.seen.len()));
+        self.record(&file, PACKETS);
+        file
+    }
+
+    #[track_caller]
+    fn hang_up(&mut self) {
+        self.tell("hangup");
+    }
+
+    #[track_caller]
+    fn ended(&mut self) -> String {
+        self.expect_call("DISCONNECTED")["code"].to_string()
     }
 }
 

@@ -42,7 +42,10 @@ pub fn write(path: &Path, hertz: f64) {
 /// When the file is not one.
 pub fn samples(path: &Path) -> Vec<i16> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let data = bytes.windows(4).position(|window| window == b"data").expect("a WAV file has data");
+    // A recorder that goes on may leave the 44 bytes of the header blank until it ends.
+    let blank = bytes.len() > 44 && bytes[..44].iter().all(|byte| *byte == 0);
+    let data = bytes.windows(4).position(|window| window == b"data").or(blank.then_some(36));
+    let data = data.unwrap_or_else(|| panic!("{} is no WAV file", path.display()));
     bytes[data + 8..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }
 

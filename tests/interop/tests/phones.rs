@@ -7,10 +7,11 @@ use std::{
 };
 
 use jackfield_interop::{
-    Baresip, Handset, Line, Linphone, Switch,
-    certificates::{HERE, authority, certificate},
+    Baresip, Handset, Line, Linphone, Phone, Switch,
+    certificates::{self, HERE, authority, certificate},
     ports,
     tone::assert_hears,
+    wait,
 };
 use serde_json::json;
 
@@ -134,6 +135,74 @@ fn baresip_by_udp_and_ipv4_and_linphone_by_udp_and_ipv6() {
     let mut ann = office.baresip(&office.line("1000", "udp", V4));
     let mut ben = office.linphone(&office.line("2000", "udp", V6));
     they_call_each_other(&mut *ann, &mut *ben);
+}
+
+#[test]
+fn pjsua2_by_tcp_and_baresip_by_tls_and_ipv6() {
+    let office = Office::open(MD5, &[]);
+    let mut ann = Phone::with_password_by(&office.switch, "1000", "one", ANN_HZ, "tcp");
+    let mut ben = office.baresip(&office.line("2000", "tls", V6));
+    they_call_each_other(&mut ann, &mut *ben);
+}
+
+#[test]
+fn pjsua2_by_udp_and_linphone_by_tls_by_what_they_choose() {
+    let office = Office::open("\"SHA-256\",\"MD5\"", &[]);
+    let mut ann = Phone::with_password_by(&office.switch, "1000", "one", ANN_HZ, "udp");
+    let mut ben = office.linphone(&office.line("2000", "tls", V4));
+    they_call_each_other(&mut ann, &mut *ben);
+}
+
+#[test]
+fn a_phone_that_is_gone_is_forgotten_when_its_registration_ends() {
+    let office = Office::open(MD5, &["registrar.expires_min_s=1"]);
+    let mut ann = office.baresip(&office.line("1000", "udp", V4));
+    ann.registered();
+    let mut ben =
+        Baresip::start(&Line { expires_s: 3, ..office.line("2000", "udp", V6) }, &office.ca());
+    ben.registered();
+    ben.kill();
+    wait::until("the registration to end", || {
+        let registrations = office.switch.get("/api/registrations");
+        (registrations.as_array()?.len() == 1).then_some(())
+    });
+    ann.call("2000");
+    assert_eq!(ann.ended(), "480 Temporarily Unavailable");
+}
+
+#[test]
+fn a_call_by_tls_outlives_the_certificate_it_began_with() {
+    let office = Office::open(MD5, &[]);
+    let at = office.folder.path();
+    let mut ann = office.baresip(&office.line("1000", "tls", V6));
+    let mut ben = office.linphone(&office.line("2000", "udp", V4));
+    ann.registered();
+    ben.registered();
+    ann.call("2000");
+    ann.connected();
+    ben.connected();
+    let (ann_hears, ben_hears) = (ann.heard(), ben.heard());
+    assert_eq!(certificates::shown(at, office.tls_port).as_deref(), Some("server"));
+    certificate(at, "renewed", HERE);
+    for end in ["key", "pem"] {
+        std::fs::copy(at.join(format!("renewed.{end}")), at.join(format!("server.{end}")))
+            .expect("a copy");
+    }
+    wait::until("the renewed certificate", || {
+        (certificates::shown(at, office.tls_port)? == "renewed").then_some(())
+    });
+    let lengths = || [&ann_hears, &ben_hears].map(|file| file.metadata().expect("a file").len());
+    let before = lengths();
+    wait::until("another second on the new certificate", || {
+        lengths().iter().zip(before).all(|(now, before)| *now > before + 16_000).then_some(())
+    });
+    // The BYE to the phone takes the connection that stands.
+    ben.hang_up();
+    ben.ended();
+    ann.ended();
+    assert_eq!(office.switch.counter("jackfield_connections_made_total"), 0);
+    let mut fresh = office.linphone(&office.line("1000", "tls", V4));
+    fresh.registered();
 }
 
 #[test]

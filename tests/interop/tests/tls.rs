@@ -8,42 +8,15 @@ use std::{
     sync::mpsc::{Receiver, channel},
 };
 
-use jackfield_interop::{Switch, Wire, ports, wait};
+use jackfield_interop::{
+    Switch, Wire,
+    certificates::{self, authority, openssl},
+    ports, wait,
+};
 
-/// Runs openssl in `folder`.
-#[track_caller]
-fn openssl(folder: &Path, arguments: &str) {
-    let output = Command::new("openssl")
-        .args(arguments.split(' '))
-        .current_dir(folder)
-        .output()
-        .expect("openssl starts");
-    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Makes an authority `ca.pem`.
-fn authority(folder: &Path) {
-    openssl(
-        folder,
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority",
-    );
-}
-
-/// Makes a certificate of the authority for 127.0.0.1: `<name>.pem` and `<name>.key`.
+/// Makes a certificate of the authority for 127.0.0.1.
 fn certificate(folder: &Path, name: &str) {
-    openssl(
-        folder,
-        &format!(
-            "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}"
-        ),
-    );
-    std::fs::write(folder.join("san"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
-    openssl(
-        folder,
-        &format!(
-            "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out {name}.pem -days 2 -extfile san"
-        ),
-    );
+    certificates::certificate(folder, name, "IP:127.0.0.1");
 }
 
 /// OpenSSL's client on a connection.

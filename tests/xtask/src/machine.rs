@@ -33,6 +33,8 @@ const TESTS: [Need; 6] = [
         package: "linphone-cli",
         purpose: "is a phone in tests/interop",
     },
+    Need { program: "baresip", package: "baresip-core", purpose: "is a phone in tests/interop" },
+    Need { program: "linphonec", package: "linphone-cli", purpose: "is a phone in tests/interop" },
     Need {
         program: "python3",
         package: "python3",
