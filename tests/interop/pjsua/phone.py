@@ -3,7 +3,7 @@
 
   phone.py USER SIP_PORT TONE_HZ [TRANSPORT]
 
-It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp), as sip:USER@localhost over
+It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp, tls), as sip:USER@localhost over
 it; it plays a tone of TONE_HZ into every call and records what it
 hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "answer", "refuse" with "code",
 "hold", "resume", "hangup", "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
@@ -102,6 +102,9 @@ class Phone:
         self.endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
+        if "PHONE_CA" in os.environ:
+            transport.tlsConfig.CaListFile = os.environ["PHONE_CA"]
+            transport.tlsConfig.verifyServer = True
         kind = getattr(pj, f"PJSIP_TRANSPORT_{(transport_name or 'udp').upper()}")
         transport_id = self.endpoint.transportCreate(kind, transport)
         self.endpoint.audDevManager().setNullDev()

@@ -10,7 +10,12 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::{handset::Handset, peers, switch::Switch, wait::PATIENCE};
+use crate::{
+    handset::{Handset, Line},
+    peers,
+    switch::Switch,
+    wait::PATIENCE,
+};
 
 /// RTP packets of 20 ms that are enough to recognise a tone: two seconds.
 const PACKETS: u64 = 100;
@@ -57,20 +62,18 @@ impl Phone {
         Self::start(switch, user, 440, &[], Some(password))
     }
 
-    /// As [`Self::with_password`], over a transport (`udp`, `tcp`), as `user` of `localhost`, with a tone of its own.
+    /// Starts a phone of `localhost` that is set up like any other, by IPv4, the one family this build knows; `ca` is the authority it trusts.
     ///
     /// # Panics
     ///
     /// When pjsua2 is not there (`cargo xtask test` installs it).
     #[track_caller]
-    pub fn with_password_by(
-        switch: &Switch,
-        user: &str,
-        password: &str,
-        tone_hz: u32,
-        transport: &str,
-    ) -> Self {
-        Self::start(switch, user, tone_hz, &[transport], Some(password))
+    pub fn on_line(line: &Line<'_>, folder: &Path, ca: &Path) -> Self {
+        assert!(line.host.is_ipv4(), "this build of pjsua2 knows no IPv6");
+        let mut command = Self::program(folder, line.user, line.port, line.tone_hz);
+        command.arg(line.transport).env("PHONE_CA", ca);
+        command.env("PHONE_PASSWORD", line.password);
+        Self::run(command, folder, line.user)
     }
 
     #[track_caller]
@@ -86,17 +89,25 @@ impl Phone {
         place: &[&str],
         password: Option<&str>,
     ) -> Self {
-        let mut process = Command::new(peers::pjsua2().join("python"))
-            .envs(password.map(|password| ("PHONE_PASSWORD", password)))
+        let mut command = Self::program(switch.folder(), user, switch.sip_port, tone_hz);
+        command.args(place).envs(password.map(|password| ("PHONE_PASSWORD", password)));
+        Self::run(command, switch.folder(), user)
+    }
+
+    fn program(folder: &Path, user: &str, port: u16, tone_hz: u32) -> Command {
+        let mut command = Command::new(peers::pjsua2().join("python"));
+        command
             .arg(peers::here().join("pjsua/phone.py"))
-            .args([user, &switch.sip_port.to_string(), &tone_hz.to_string()])
-            .args(place)
+            .args([user, &port.to_string(), &tone_hz.to_string()])
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("PHONE_LOG", switch.folder().join(format!("phone-{user}.log")))
+            .env("PHONE_LOG", folder.join(format!("phone-{user}.log")))
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("Python starts");
+            .stdout(Stdio::piped());
+        command
+    }
+
+    fn run(mut command: Command, folder: &Path, user: &str) -> Self {
+        let mut process = command.spawn().expect("Python starts");
         let commands = process.stdin.take().expect("a pipe to the phone");
         let output = BufReader::new(process.stdout.take().expect("a pipe from the phone"));
         let (sender, events) = mpsc::channel();
@@ -114,7 +125,7 @@ impl Phone {
         });
         Self {
             user: user.to_owned(),
-            folder: switch.folder().to_owned(),
+            folder: folder.to_owned(),
             process,
             commands,
             events,

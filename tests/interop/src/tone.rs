@@ -44,7 +44,8 @@ pub fn samples(path: &Path) -> Vec<i16> {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     // A recorder that goes on may leave the 44 bytes of the header blank until it ends.
     let blank = bytes.len() > 44 && bytes[..44].iter().all(|byte| *byte == 0);
-    let data = bytes.windows(4).position(|window| window == b"data").or(blank.then_some(36));
+    let data =
+        bytes.windows(4).position(|window| window == b"data").or_else(|| blank.then_some(36));
     let data = data.unwrap_or_else(|| panic!("{} is no WAV file", path.display()));
     bytes[data + 8..].chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
 }

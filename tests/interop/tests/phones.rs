@@ -22,13 +22,13 @@ const ANN_HZ: u32 = 440;
 const BEN_HZ: u32 = 1000;
 
 /// A switch that listens on both families, over UDP and TCP on one port and TLS on another, with two subscribers.
-struct Office {
+struct Switchboard {
     folder: tempfile::TempDir,
     tls_port: u16,
     switch: Switch,
 }
 
-impl Office {
+impl Switchboard {
     fn open(algorithms: &str, settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         authority(folder.path());
@@ -72,6 +72,10 @@ impl Office {
         Box::new(Baresip::start(line, &self.ca()))
     }
 
+    fn pjsua2(&self, line: &Line<'_>) -> Box<dyn Handset> {
+        Box::new(Phone::on_line(line, self.folder.path(), &self.ca()))
+    }
+
     fn linphone(&self, line: &Line<'_>) -> Box<dyn Handset> {
         Box::new(Linphone::start(line, &self.ca()))
     }
@@ -83,21 +87,24 @@ fn they_call_each_other(ann: &mut dyn Handset, ben: &mut dyn Handset) {
     ann.registered();
     ben.registered();
     ann.call("2000");
-    talk(ann, ben);
+    // The called one first: it is where the call is answered.
+    ben.connected();
+    ann.connected();
+    hear_each_other(ann, ben);
     ben.hang_up();
     ben.ended();
     ann.ended();
     ben.call("1000");
-    talk(ann, ben);
+    ann.connected();
+    ben.connected();
+    hear_each_other(ann, ben);
     ann.hang_up();
     ann.ended();
     ben.ended();
 }
 
 #[track_caller]
-fn talk(ann: &mut dyn Handset, ben: &mut dyn Handset) {
-    ann.connected();
-    ben.connected();
+fn hear_each_other(ann: &mut dyn Handset, ben: &mut dyn Handset) {
     assert_hears(&ann.heard(), BEN_HZ.into(), ANN_HZ.into());
     assert_hears(&ben.heard(), ANN_HZ.into(), BEN_HZ.into());
 }
@@ -107,63 +114,71 @@ const SHA_256: &str = "\"SHA-256\"";
 
 #[test]
 fn baresip_by_tls_and_ipv6_and_linphone_by_udp_and_ipv4() {
-    let office = Office::open(MD5, &[]);
-    let mut ann = office.baresip(&office.line("1000", "tls", V6));
-    let mut ben = office.linphone(&office.line("2000", "udp", V4));
+    let board = Switchboard::open(MD5, &[]);
+    let mut ann = board.baresip(&board.line("1000", "tls", V6));
+    let mut ben = board.linphone(&board.line("2000", "udp", V4));
     they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
 fn two_linphones_by_sha_256_one_by_tls_and_ipv6_one_by_tcp_and_ipv4() {
-    let office = Office::open(SHA_256, &[]);
-    let mut ann = office.linphone(&office.line("1000", "tls", V6));
-    let mut ben = office.linphone(&office.line("2000", "tcp", V4));
+    let board = Switchboard::open(SHA_256, &[]);
+    let mut ann = board.linphone(&board.line("1000", "tls", V6));
+    let mut ben = board.linphone(&board.line("2000", "tcp", V4));
     they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
 fn two_baresips_one_by_tcp_and_ipv6_one_by_tls_and_ipv4() {
-    let office = Office::open(MD5, &[]);
-    let mut ann = office.baresip(&office.line("1000", "tcp", V6));
-    let mut ben = office.baresip(&office.line("2000", "tls", V4));
+    let board = Switchboard::open(MD5, &[]);
+    let mut ann = board.baresip(&board.line("1000", "tcp", V6));
+    let mut ben = board.baresip(&board.line("2000", "tls", V4));
     they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
 fn baresip_by_udp_and_ipv4_and_linphone_by_udp_and_ipv6() {
-    let office = Office::open(MD5, &[]);
-    let mut ann = office.baresip(&office.line("1000", "udp", V4));
-    let mut ben = office.linphone(&office.line("2000", "udp", V6));
+    let board = Switchboard::open(MD5, &[]);
+    let mut ann = board.baresip(&board.line("1000", "udp", V4));
+    let mut ben = board.linphone(&board.line("2000", "udp", V6));
     they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
-fn pjsua2_by_tcp_and_baresip_by_tls_and_ipv6() {
-    let office = Office::open(MD5, &[]);
-    let mut ann = Phone::with_password_by(&office.switch, "1000", "one", ANN_HZ, "tcp");
-    let mut ben = office.baresip(&office.line("2000", "tls", V6));
-    they_call_each_other(&mut ann, &mut *ben);
+fn pjsua2_by_tls_and_ipv4_and_baresip_by_tls_and_ipv6() {
+    let board = Switchboard::open(MD5, &[]);
+    let mut ann = board.pjsua2(&board.line("1000", "tls", V4));
+    let mut ben = board.baresip(&board.line("2000", "tls", V6));
+    they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
-fn pjsua2_by_udp_and_linphone_by_tls_by_what_they_choose() {
-    let office = Office::open("\"SHA-256\",\"MD5\"", &[]);
-    let mut ann = Phone::with_password_by(&office.switch, "1000", "one", ANN_HZ, "udp");
-    let mut ben = office.linphone(&office.line("2000", "tls", V4));
-    they_call_each_other(&mut ann, &mut *ben);
+fn pjsua2_by_udp_and_linphone_by_tls_and_ipv6_by_what_they_choose() {
+    let board = Switchboard::open("\"SHA-256\",\"MD5\"", &[]);
+    let mut ann = board.pjsua2(&board.line("1000", "udp", V4));
+    let mut ben = board.linphone(&board.line("2000", "tls", V6));
+    they_call_each_other(&mut *ann, &mut *ben);
+}
+
+#[test]
+fn two_pjsua2s_by_sha_256_one_by_tls_one_by_tcp() {
+    let board = Switchboard::open(SHA_256, &[]);
+    let mut ann = board.pjsua2(&board.line("1000", "tls", V4));
+    let mut ben = board.pjsua2(&board.line("2000", "tcp", V4));
+    they_call_each_other(&mut *ann, &mut *ben);
 }
 
 #[test]
 fn a_phone_that_is_gone_is_forgotten_when_its_registration_ends() {
-    let office = Office::open(MD5, &["registrar.expires_min_s=1"]);
-    let mut ann = office.baresip(&office.line("1000", "udp", V4));
+    let board = Switchboard::open(MD5, &["registrar.expires_min_s=1"]);
+    let mut ann = board.baresip(&board.line("1000", "udp", V4));
     ann.registered();
     let mut ben =
-        Baresip::start(&Line { expires_s: 3, ..office.line("2000", "udp", V6) }, &office.ca());
+        Baresip::start(&Line { expires_s: 3, ..board.line("2000", "udp", V6) }, &board.ca());
     ben.registered();
     ben.kill();
     wait::until("the registration to end", || {
-        let registrations = office.switch.get("/api/registrations");
+        let registrations = board.switch.get("/api/registrations");
         (registrations.as_array()?.len() == 1).then_some(())
     });
     ann.call("2000");
@@ -172,24 +187,24 @@ fn a_phone_that_is_gone_is_forgotten_when_its_registration_ends() {
 
 #[test]
 fn a_call_by_tls_outlives_the_certificate_it_began_with() {
-    let office = Office::open(MD5, &[]);
-    let at = office.folder.path();
-    let mut ann = office.baresip(&office.line("1000", "tls", V6));
-    let mut ben = office.linphone(&office.line("2000", "udp", V4));
+    let board = Switchboard::open(MD5, &[]);
+    let at = board.folder.path();
+    let mut ann = board.baresip(&board.line("1000", "tls", V6));
+    let mut ben = board.linphone(&board.line("2000", "udp", V4));
     ann.registered();
     ben.registered();
     ann.call("2000");
     ann.connected();
     ben.connected();
     let (ann_hears, ben_hears) = (ann.heard(), ben.heard());
-    assert_eq!(certificates::shown(at, office.tls_port).as_deref(), Some("server"));
+    assert_eq!(certificates::shown(at, board.tls_port).as_deref(), Some("server"));
     certificate(at, "renewed", HERE);
     for end in ["key", "pem"] {
         std::fs::copy(at.join(format!("renewed.{end}")), at.join(format!("server.{end}")))
             .expect("a copy");
     }
     wait::until("the renewed certificate", || {
-        (certificates::shown(at, office.tls_port)? == "renewed").then_some(())
+        (certificates::shown(at, board.tls_port)? == "renewed").then_some(())
     });
     let lengths = || [&ann_hears, &ben_hears].map(|file| file.metadata().expect("a file").len());
     let before = lengths();
@@ -200,19 +215,19 @@ fn a_call_by_tls_outlives_the_certificate_it_began_with() {
     ben.hang_up();
     ben.ended();
     ann.ended();
-    assert_eq!(office.switch.counter("jackfield_connections_made_total"), 0);
-    let mut fresh = office.linphone(&office.line("1000", "tls", V4));
+    assert_eq!(board.switch.counter("jackfield_connections_made_total"), 0);
+    let mut fresh = board.linphone(&board.line("1000", "tls", V4));
     fresh.registered();
 }
 
 #[test]
 fn a_wrong_password_does_not_register() {
-    let office = Office::open(MD5, &[]);
-    let wrong = |user| Line { password: "three", ..office.line(user, "tcp", V4) };
-    let mut ann = office.baresip(&wrong("1000"));
-    let mut ben = office.linphone(&wrong("2000"));
+    let board = Switchboard::open(MD5, &[]);
+    let wrong = |user| Line { password: "three", ..board.line(user, "tcp", V4) };
+    let mut ann = board.baresip(&wrong("1000"));
+    let mut ben = board.linphone(&wrong("2000"));
     ann.refused();
     ben.refused();
-    assert_eq!(office.switch.get("/api/registrations"), json!([]));
-    assert!(office.switch.counter("jackfield_not_authenticated_total") >= 2);
+    assert_eq!(board.switch.get("/api/registrations"), json!([]));
+    assert!(board.switch.counter("jackfield_not_authenticated_total") >= 2);
 }
