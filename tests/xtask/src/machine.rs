@@ -23,16 +23,6 @@ const TESTS: [Need; 6] = [
         purpose: "is the name server in tests/interop",
     },
     Need { program: "kamailio", package: "kamailio", purpose: "is the carrier in tests/interop" },
-    Need {
-        program: "baresip",
-        package: "baresip-core",
-        purpose: "is a phone in tests/interop",
-    },
-    Need {
-        program: "linphonec",
-        package: "linphone-cli",
-        purpose: "is a phone in tests/interop",
-    },
     Need { program: "baresip", package: "baresip-core", purpose: "is a phone in tests/interop" },
     Need { program: "linphonec", package: "linphone-cli", purpose: "is a phone in tests/interop" },
     Need {
