@@ -8,6 +8,8 @@ use model::{
 };
 use sip::auth::Trouble;
 
+use crate::TrunkChange;
+
 /// Something that happened. Facts are neutral: T-Library events, call records, logs and metrics are made from them elsewhere.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Fact {
@@ -56,6 +58,13 @@ pub enum Fact {
         trunk: String,
         /// Why.
         why: TrunkPassed,
+    },
+    /// A trunk was registered, or not, or it came up or went down.
+    Trunk {
+        /// Its name.
+        trunk: String,
+        /// What happened.
+        change: TrunkChange,
     },
     /// A leg is alerting (180 or another 101–199).
     LegAlerting {

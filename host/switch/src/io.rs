@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::{RelayCommand, RelayEvent};
-use model::{Aor, Binding, ConnId, Flow, hook};
+use model::{Aor, Binding, ConnId, Flow, TrunkId, hook};
 use sip::locate::{LocateError, Place};
 
-use crate::Fact;
+use crate::{Fact, TrunkStatus};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -111,6 +111,13 @@ pub enum Output {
         /// What to store; empty bindings remove the address-of-record.
         publish: Publish,
     },
+    /// Make this what is known of a trunk in the [`model::Directory`], before the next input.
+    Trunk {
+        /// Which.
+        id: TrunkId,
+        /// All that is known.
+        status: Arc<TrunkStatus>,
+    },
     /// Something worth telling: logs, metrics, the journal, later T-Library events.
     Emit(Fact),
 }
@@ -118,9 +125,9 @@ pub enum Output {
 /// Names a look-up in flight: one of the look-ups of a call.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LocateId {
-    /// The call it is for.
+    /// The call it is for, or an id that no call has.
     pub conn: ConnId,
-    /// Counts the look-ups of a call.
+    /// Counts the look-ups of a call, from 1.
     pub number: u16,
 }
 
@@ -152,4 +159,6 @@ pub enum Reason {
     Registration,
     /// The store has not answered.
     Store,
+    /// A trunk is to be registered or probed.
+    Trunk,
 }

@@ -33,5 +33,8 @@ pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, St
 pub use shard::shard_of;
 pub use stats::Stats;
 pub use switch::Switch;
-pub use trunk::{Login, Network, NetworkError, Probing, Registering, TrunkConfig, TrunkError};
+pub use trunk::{
+    Login, Network, NetworkError, Probing, Reach, Registering, Registration, TrunkChange,
+    TrunkConfig, TrunkError, TrunkStatus,
+};
 pub use view::{CallPhase, CallView, LegView};

@@ -33,4 +33,6 @@ pub struct Stats {
     pub blocked: u64,
     /// Datagrams from peers that were not SIP at all.
     pub unreadable: u64,
+    /// Trunks whose registration is being taken back.
+    pub trunks_leaving: usize,
 }

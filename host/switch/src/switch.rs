@@ -16,6 +16,7 @@ use crate::{
     in_dialog::pass_back,
     registrar::Registrar,
     tables::{ClientUse, Tables},
+    trunk::Keeper,
     writes::Writes,
 };
 
@@ -27,6 +28,8 @@ pub struct Switch {
     /// Registrations on their way to the store, where there is one.
     pub(crate) writes: Option<Writes>,
     authenticator: Option<Authenticator>,
+    /// Registers and probes the trunks that are this shard's.
+    keeper: Keeper,
     draining: bool,
 }
 
@@ -58,7 +61,9 @@ impl Switch {
             Authenticator::new(auth, key)
         });
         let store = config.registrar.store;
+        let keeper = Keeper::new(&config);
         Self {
+            keeper,
             calls: BTreeMap::new(),
             tables: Tables::new(config, endpoint),
             registrar,
@@ -78,6 +83,9 @@ impl Switch {
                 self.tables.endpoint.handle_input(now, sip::Input::TransportError { flow });
             }
             Input::Answer(answer) => self.on_answer(now, dir, answer),
+            Input::Located { id, places } if id.number == 0 => {
+                self.keeper.on_located(&mut self.tables, now, id, places);
+            }
             Input::Located { id, places } => self.with_call(id.conn, |call, tables| {
                 call.on_located(tables, now, dir, id, places);
             }),
@@ -100,7 +108,8 @@ impl Switch {
             self.tables.endpoint.poll_timeout().map(|(at, _)| (at, Reason::Transaction));
         let lapse = self.registrar.next_lapse().map(|at| (at, Reason::Registration));
         let write = self.writes.as_ref().and_then(Writes::deadline).map(|at| (at, Reason::Store));
-        [transaction, lapse, write, self.tables.next_timer()].into_iter().flatten().min()
+        let trunk = self.keeper.next_timer().map(|at| (at, Reason::Trunk));
+        [transaction, lapse, write, trunk, self.tables.next_timer()].into_iter().flatten().min()
     }
 
     /// Does what is due at `now`. Drain [`Self::poll_output`] afterwards.
@@ -115,6 +124,7 @@ impl Switch {
             self.publish(publish, fact);
         }
         self.give_up_writes(now, dir);
+        self.keeper.wake(&mut self.tables, now);
         self.drain_endpoint(now, dir);
     }
 
@@ -135,6 +145,7 @@ impl Switch {
             calls_now: self.calls.len() - ending,
             calls_ending: ending,
             aors_now: self.registrar.aors(),
+            trunks_leaving: self.keeper.leaving(),
             writes_now: self.writes.as_ref().map_or(0, Writes::held),
             ..self.tables.stats
         }
@@ -329,6 +340,9 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
+            Some(ClientUse::Trunk { .. }) => {
+                self.keeper.on_response(&mut self.tables, now, tx, message);
+            }
             None => {}
         }
     }
@@ -356,6 +370,9 @@ impl Switch {
                 self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            Some(ClientUse::Trunk { .. }) => {
+                self.keeper.on_lost(&mut self.tables, now, tx, status);
+            }
             None => {}
         }
     }
@@ -393,7 +410,10 @@ impl Switch {
             Command::Hangup { conn } => self.with_call(conn, |call, tables| {
                 call.release(tables, now, Cause::Operator, None);
             }),
-            Command::Drain => self.draining = true,
+            Command::Drain => {
+                self.draining = true;
+                self.keeper.stop(&mut self.tables, now);
+            }
         }
     }
 
@@ -407,7 +427,7 @@ impl Switch {
                 call.on_media_refused(tables, now);
                 call.on_relay_extended(tables, now);
             }
-            Reason::Transaction | Reason::Registration | Reason::Store => {}
+            Reason::Transaction | Reason::Registration | Reason::Store | Reason::Trunk => {}
         });
     }
 

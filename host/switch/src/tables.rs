@@ -3,10 +3,13 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use media::{RelayCommand, Side};
-use model::{ConnId, Instant, LegId, RelayId, Transport, hook::QuestionId};
+use model::{ConnId, Instant, LegId, RelayId, Transport, TrunkId, hook::QuestionId};
 use sip::{ClientTx, Endpoint, Message, ServerTx};
 
-use crate::{Config, Fact, Output, Reason, Stats, trunk::Trunks};
+use crate::{
+    Config, Fact, Output, Reason, Stats,
+    trunk::{Chore, Trunks},
+};
 
 /// Everything of a shard but the calls themselves, so that a call can be borrowed beside it.
 pub(crate) struct Tables {
@@ -46,6 +49,13 @@ pub(crate) enum ClientUse {
         server: ServerTx,
         /// The request as it came.
         request: Box<Message>,
+    },
+    /// A REGISTER or an OPTIONS to a trunk.
+    Trunk {
+        /// Which.
+        id: TrunkId,
+        /// What it is sent for.
+        chore: Chore,
     },
 }
 

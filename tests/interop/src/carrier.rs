@@ -107,6 +107,16 @@ impl Carrier {
         }
     }
 
+    /// The port it listens on.
+    ///
+    /// # Panics
+    ///
+    /// Never: it was started there.
+    pub fn port(&self) -> u16 {
+        let port = self.address.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        port.expect("an address with a port")
+    }
+
     /// The end of its log.
     pub fn account(&self) -> String {
         tail(&self.log, LINES_SHOWN)

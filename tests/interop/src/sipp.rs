@@ -30,6 +30,7 @@ pub struct Scenario<'a> {
     arguments: Vec<String>,
     port: u16,
     address: &'a str,
+    remote: Option<&'a str>,
     transport: &'a str,
     calls: u32,
     patience: Duration,
@@ -46,6 +47,7 @@ impl<'a> Scenario<'a> {
             arguments: Vec::new(),
             port: ports::free(),
             address: "127.0.0.1",
+            remote: None,
             transport: "u1",
             calls: 1,
             patience,
@@ -70,6 +72,13 @@ impl<'a> Scenario<'a> {
     #[must_use]
     pub const fn at(mut self, address: &'a str) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Speaks to this address, `IP:PORT`, and still from 127.0.0.1.
+    #[must_use]
+    pub const fn to(mut self, remote: &'a str) -> Self {
+        self.remote = Some(remote);
         self
     }
 
@@ -116,7 +125,8 @@ impl<'a> Scenario<'a> {
     /// When SIPp is not there; `cargo xtask test` installs it.
     pub fn call(self, sip_port: u16, user: &str) -> Sipp {
         let at: std::net::IpAddr = self.address.parse().expect("an address");
-        let remote = std::net::SocketAddr::new(at, sip_port).to_string();
+        let ours = std::net::SocketAddr::new(at, sip_port).to_string();
+        let remote = self.remote.map_or(ours, str::to_owned);
         self.start(&[&remote, "-s", user])
     }
 

@@ -1,23 +1,40 @@
 //! Trunks to a carrier that nobody here wrote: Debian's Kamailio.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
+use std::{path::PathBuf, process::Command};
 
 use jackfield_interop::{
     Carrier, Sipp, Switch,
     carrier::{ACCOUNT, Terms},
-    ports,
+    peers, ports,
     sipp::Scenario,
     switch::save,
+    wait,
 };
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// Carriers are at addresses of their own, so that they are known by them.
 const FIRST: &str = "127.0.0.2";
+const SECOND: &str = "127.0.0.3";
 
 fn carrier(folder: &TempDir, ip: &str, world: &Sipp) -> Carrier {
     let terms = Terms { ip, port: ports::free(), world: world.port, qop: true, expires_min: 60 };
     Carrier::start(folder.path(), &terms)
+}
+
+/// The settings of a trunk to a carrier, and what is more.
+fn trunk(name: &str, carrier: &Carrier, more: &str) -> String {
+    format!(
+        "{{name=\"{name}\",uri=\"sip:{}\",username=\"{ACCOUNT}\",password=\"secret\"{more}}}",
+        carrier.address
+    )
+}
+
+/// What the switch says of its trunk number `at`, once `is` holds of it.
+#[track_caller]
+fn until_trunk(switch: &Switch, at: usize, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    wait::until(what, || Some(switch.get("/api/trunks")[at].clone()).filter(&is))
 }
 
 /// Somebody in the world whom calls out reach.
@@ -40,10 +57,7 @@ fn a_call_out_is_challenged_by_the_carrier_and_answered() {
     let folder = tempfile::tempdir().unwrap();
     let called = world(&folder, 1);
     let carrier = carrier(&folder, FIRST, &called);
-    let trunk = format!(
-        "trunk=[{{name=\"carrier\",uri=\"sip:{}\",username=\"{ACCOUNT}\",password=\"secret\"}}]",
-        carrier.address
-    );
+    let trunk = format!("trunk=[{}]", trunk("carrier", &carrier, ""));
     let script =
         script(&folder, "fn route(call) { plan(trunk(\"carrier\", \"+43199\").ring(10)) }\n");
     let switch = Switch::start(&[&trunk, "media.mode=bypass"], &[&script]);
@@ -67,5 +81,119 @@ fn a_wrong_password_is_a_failed_target_and_no_challenge_reaches_the_caller() {
         .value("STATUS", 502)
         .call(switch.sip_port, "2000")
         .succeed();
+    switch.stop();
+}
+
+#[test]
+fn a_registered_trunk_is_called_and_its_registration_is_taken_back() {
+    for qop in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let called = world(&folder, 1);
+        // It wants longer registrations than the trunk asks for (423).
+        let terms =
+            Terms { ip: FIRST, port: ports::free(), world: called.port, qop, expires_min: 120 };
+        let carrier = Carrier::start(folder.path(), &terms);
+        let more = ",register=true,register_expires_s=60,capacity=1";
+        let trunk = format!("trunk=[{}]", trunk("carrier", &carrier, more));
+        // The carrier's customer has this number; its calls go to a phone, which is another SIPp. Nobody else may call.
+        let phone = Scenario::new("callee", folder.path()).value("RING", 0).listen();
+        let script = script(
+            &folder,
+            &format!(
+                "fn route(call) {{\n  if call.trunk == \"carrier\" && call.callee.user == \"{ACCOUNT}\" {{\n    \
+                 return plan(uri(\"sip:1000@127.0.0.1:{}\"));\n  }}\n  refuse(403)\n}}\n",
+                phone.port
+            ),
+        );
+        let settings = [&*trunk, "media.mode=bypass", "auth.mode=digest"];
+        let switch = Switch::start(&settings, &[&script]);
+        let is_registered = |trunk: &Value| trunk["registration"] == "registered";
+        let view = until_trunk(&switch, 0, "the registration", is_registered);
+        assert!(view["expires_s"].as_u64().unwrap() > 60, "{view}");
+        Scenario::new("caller", folder.path())
+            .value("TALK", 0)
+            .to(&carrier.address)
+            .call(carrier.port(), ACCOUNT)
+            .succeed();
+        phone.succeed();
+        until_trunk(&switch, 0, "the end of the call", |trunk| trunk["calls"] == 0);
+        switch.stop();
+        // Nobody is registered there any more.
+        Scenario::new("caller_is_refused", folder.path())
+            .value("STATUS", 404)
+            .to(&carrier.address)
+            .call(carrier.port(), ACCOUNT)
+            .succeed();
+    }
+}
+
+#[test]
+fn a_wrong_password_is_what_the_operator_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let called = world(&folder, 1);
+    let carrier = carrier(&folder, FIRST, &called);
+    let trunk = trunk("carrier", &carrier, ",register=true").replace("\"secret\"", "\"guess\"");
+    let switch = Switch::start(&[&format!("trunk=[{trunk}]")], &[]);
+    until_trunk(&switch, 0, "the failure", |trunk| trunk["registration"] == "failed");
+    let api = format!("http://127.0.0.1:{}", switch.http_port);
+    let output = Command::new(peers::jackfield()).args(["trunks", "--api", &api]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("the user name or the password is wrong"), "{text}");
+    assert!(!text.contains("guess") && !switch.log().contains("guess"), "{text}");
+    switch.stop();
+}
+
+#[test]
+fn a_dead_carrier_gives_way_to_the_second_and_is_used_again_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = [world(&folder, 2), world(&folder, 1)];
+    let mut first = carrier(&folder, FIRST, &one);
+    let second = carrier(&folder, SECOND, &two);
+    let probed = ",register=true,group=\"outside\",probe_interval_s=1,probe_timeout_ms=500";
+    let trunks = format!(
+        "trunk=[{},{}]",
+        trunk("first", &first, probed),
+        trunk("second", &second, &format!("{probed},priority=2"))
+    );
+    let script = script(&folder, "fn route(call) { plan(trunk(\"outside\").ring(10)) }\n");
+    let switch = Switch::start(&[&trunks, "media.mode=bypass"], &[&script]);
+    let is_ready = |trunk: &Value| trunk["reach"] == "up" && trunk["registration"] == "registered";
+    for at in [0, 1] {
+        until_trunk(&switch, at, "both trunks to be up", is_ready);
+    }
+    call_out(&folder, &switch);
+    first.down();
+    until_trunk(&switch, 0, "the first to be down", |trunk| trunk["reach"] == "down");
+    call_out(&folder, &switch);
+    // It was down and not only slow: the second was called at once.
+    two.succeed();
+    wait::until("the line that says so", || {
+        switch.log().contains("a trunk is passed over").then_some(())
+    });
+    first.up();
+    until_trunk(&switch, 0, "the first to be back", is_ready);
+    call_out(&folder, &switch);
+    one.succeed();
+    assert_eq!(switch.counter("jackfield_trunk_up"), 2);
+    switch.stop();
+}
+
+#[test]
+fn a_call_under_way_to_a_carrier_that_has_just_died_goes_over_the_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let [one, two] = [world(&folder, 1), world(&folder, 1)];
+    let mut first = carrier(&folder, FIRST, &one);
+    let second = carrier(&folder, SECOND, &two);
+    let trunks = format!(
+        "trunk=[{},{}]",
+        trunk("first", &first, ",group=\"outside\",probe_interval_s=0"),
+        trunk("second", &second, ",group=\"outside\",probe_interval_s=0,priority=2")
+    );
+    let script = script(&folder, "fn route(call) { plan(trunk(\"outside\").ring(10)) }\n");
+    let settings = [&*trunks, "media.mode=bypass", "sip.failover_ms=300"];
+    let switch = Switch::start(&settings, &[&script]);
+    first.down();
+    call_out(&folder, &switch);
+    two.succeed();
     switch.stop();
 }

@@ -1,20 +1,39 @@
 //! The registrations, as every shard reads them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Secret};
-use switch::Publish;
+use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, TrunkId};
+use switch::{Publish, Reach, TrunkStatus};
 
 /// A directory in which every user of one host is a subscriber.
 #[derive(Debug, Default)]
 pub(crate) struct SimDirectory {
     host: String,
     bindings_by_aor: BTreeMap<Aor, Arc<[Binding]>>,
+    trunks: BTreeMap<TrunkId, Arc<TrunkStatus>>,
+    /// Places on trunks that carry no more than so many calls at once.
+    seats: BTreeMap<TrunkId, Seats>,
 }
 
 impl SimDirectory {
     pub(crate) fn new(host: &str) -> Self {
-        Self { host: host.to_owned(), bindings_by_aor: BTreeMap::new() }
+        Self { host: host.to_owned(), ..Self::default() }
+    }
+
+    pub(crate) fn limit_trunk(&mut self, trunk: TrunkId, calls_max: u32) {
+        self.seats.insert(trunk, Seats::new(Some(calls_max)));
+    }
+
+    pub(crate) fn publish_trunk(&mut self, trunk: TrunkId, status: Arc<TrunkStatus>) {
+        self.trunks.insert(trunk, status);
+    }
+
+    pub(crate) fn trunk(&self, trunk: TrunkId) -> Option<&TrunkStatus> {
+        self.trunks.get(&trunk).map(|status| &**status)
+    }
+
+    pub(crate) fn seats_taken(&self, trunk: TrunkId) -> u32 {
+        self.seats.get(&trunk).map_or(0, Seats::taken)
     }
 
     pub(crate) fn publish(&mut self, publish: Publish) {
@@ -37,5 +56,17 @@ impl Directory for SimDirectory {
 
     fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
         None
+    }
+
+    fn seat(&self, trunk: TrunkId) -> Option<Seat> {
+        self.seats.get(&trunk).map_or_else(|| Some(Seat::default()), Seats::take)
+    }
+
+    fn trunk_is_up(&self, trunk: TrunkId) -> bool {
+        self.trunk(trunk).is_none_or(|status| status.reach != Reach::Down)
+    }
+
+    fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
+        self.trunks.iter().find(|(_, status)| status.places.contains(&source)).map(|(id, _)| *id)
     }
 }

@@ -73,6 +73,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             | Fact::LegOffered { .. }
             | Fact::LegOnTrunk { .. }
             | Fact::TrunkPassed { .. }
+            | Fact::Trunk { .. }
             | Fact::LegAlerting { .. }
             | Fact::LegFailed { .. }
             | Fact::Held { .. }

@@ -5,12 +5,12 @@ use std::{collections::VecDeque, net::SocketAddr, num::NonZeroU16, time::Duratio
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{
-    Flow, Instant, ListenerId, Shard, Shards, Transport,
+    Flow, Instant, ListenerId, Shard, Shards, Transport, TrunkId,
     hook::{MediaMode, Question},
 };
 use switch::{
     Config, Emergency, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch,
-    shard_of,
+    TrunkConfig, TrunkStatus, shard_of,
 };
 
 use crate::{Options, Random, directory::SimDirectory, relay::SimRelay};
@@ -38,18 +38,29 @@ pub(crate) enum Effect {
 }
 
 impl Node {
-    pub(crate) fn new(addr: SocketAddr, options: &Options, random: &mut Random) -> Self {
+    pub(crate) fn new(
+        addr: SocketAddr,
+        options: &Options,
+        trunks: &[(TrunkConfig, u32)],
+        random: &mut Random,
+    ) -> Self {
         let count = Shards(NonZeroU16::new(options.shards).unwrap_or(NonZeroU16::MIN));
         let shards = (0..count.0.get())
             .map(|n| {
-                Switch::new(config(Shard(n), count, addr, random.seed(), options.emergency_route))
+                let trunks = trunks.iter().map(|(trunk, _)| trunk.clone()).collect();
+                let config = config(Shard(n), count, addr, random.seed(), options.emergency_route);
+                Switch::new(Config { trunks, ..config })
             })
             .collect();
+        let mut directory = SimDirectory::new(HOST);
+        for (id, (_, calls_max)) in (0_u16..).map(TrunkId).zip(trunks) {
+            directory.limit_trunk(id, *calls_max);
+        }
         Self {
             addr,
             shards,
             count,
-            directory: SimDirectory::new(HOST),
+            directory,
             relay: SimRelay::new(options.relays_max),
             facts: Vec::new(),
         }
@@ -58,6 +69,11 @@ impl Node {
     /// The shards, to look at.
     pub fn shards(&self) -> &[Switch] {
         &self.shards
+    }
+
+    /// What is known of a trunk, and the calls that it carries.
+    pub fn trunk(&self, trunk: TrunkId) -> (Option<&TrunkStatus>, u32) {
+        (self.directory.trunk(trunk), self.directory.seats_taken(trunk))
     }
 
     /// Whether nothing of any call is left anywhere.
@@ -119,6 +135,7 @@ impl Node {
                 // The simulated node keeps registrations in memory alone, as `config` says.
                 Output::Store { .. } => {}
                 Output::Publish(publish) => self.directory.publish(publish),
+                Output::Trunk { id, status } => self.directory.publish_trunk(id, status),
                 Output::Emit(fact) => self.facts.push(fact),
             }
         }

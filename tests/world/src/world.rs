@@ -9,7 +9,7 @@ use model::{
     hook::{Answer, Question},
 };
 use sip::locate::{LocateError, Place};
-use switch::{Command, Input, LocateId};
+use switch::{Command, Input, LocateId, TrunkConfig};
 
 use crate::{
     Decider, Faults, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace, built_in,
@@ -74,11 +74,16 @@ enum Happening {
 impl World {
     /// An empty world: a node and nobody to talk to.
     pub fn new(options: Options) -> Self {
+        Self::with_trunks(options, &[])
+    }
+
+    /// The same with trunks, each with the calls it carries at once.
+    pub fn with_trunks(options: Options, trunks: &[(TrunkConfig, u32)]) -> Self {
         let mut random = Random::new(options.seed);
         let addr = SocketAddr::from(([10, 0, 0, 1], 5060));
         Self {
             now: Instant::ZERO,
-            node: Node::new(addr, &options, &mut random),
+            node: Node::new(addr, &options, trunks, &mut random),
             random,
             queue: BTreeMap::new(),
             next: 0,

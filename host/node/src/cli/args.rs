@@ -34,6 +34,13 @@ pub(super) enum Command {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// List the trunks of the running switch: registered or not, up or down, their calls, and what failed last.
+    Trunks {
+        /// Only trunks with this in their line: a name, a group, a state.
+        filter: Option<String>,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
     /// End a call of the running switch, both sides with BYE.
     Hangup {
         /// Its CONN in the list of calls.

@@ -1,4 +1,4 @@
-//! `jackfield calls`, `registrations`, `hangup` and `plugin`.
+//! `jackfield calls`, `registrations`, `trunks`, `hangup` and `plugin`.
 
 use anyhow::bail;
 use serde::Serialize;
@@ -57,6 +57,38 @@ pub(super) fn registrations(args: &ApiArgs, filter: Option<&str>) -> anyhow::Res
         all.iter().flat_map(|of| of.contacts.iter().map(|contact| row(&of.aor, contact))).collect();
     print(&table(&["ADDRESS", "CONTACT", "FROM", "Q", "EXPIRES", "PHONE"], &rows));
     Ok(())
+}
+
+pub(super) fn trunks(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {
+    let mut trunks: Vec<view::Trunk> = Client::new(args)?.get("/api/trunks")?;
+    trunks.retain(|trunk| has(&trunk_row(trunk), filter));
+    if args.json {
+        return print_json(&trunks);
+    }
+    let headings = ["TRUNK", "GROUP", "REGISTRATION", "REACH", "CALLS", "URI", "LAST FAILURE"];
+    print(&table(&headings, &trunks.iter().map(trunk_row).collect::<Vec<_>>()));
+    Ok(())
+}
+
+fn trunk_row(trunk: &view::Trunk) -> Vec<String> {
+    let short = |time: u64| seconds(time as f64);
+    let registration = match (trunk.expires_s, trunk.retry_s) {
+        (Some(left), _) => format!("{}, {} left", trunk.registration, short(left)),
+        (None, Some(wait)) => format!("{}, again in {}", trunk.registration, short(wait)),
+        (None, None) => trunk.registration.clone(),
+    };
+    let since = trunk.since_s.map(|since| format!(" for {}", short(since))).unwrap_or_default();
+    let of = trunk.capacity.map(|capacity| format!("/{capacity}")).unwrap_or_default();
+    let failure = trunk.failure.as_ref();
+    vec![
+        trunk.name.clone(),
+        trunk.group.clone().unwrap_or_default(),
+        registration,
+        format!("{}{since}", trunk.reach),
+        format!("{}{of}", trunk.calls),
+        trunk.uri.clone(),
+        failure.map(|it| format!("{} ago: {}", short(it.ago_s), it.what)).unwrap_or_default(),
+    ]
 }
 
 /// Whether a line of a list has the text in it, any case.
@@ -171,6 +203,35 @@ mod tests {
         let row = ["sip:2000@example.com".to_owned(), "Snom".to_owned()];
         let hits = [None, Some("2000"), Some("snom"), Some("2001")].map(|filter| has(&row, filter));
         assert_eq!(hits, [true, true, true, false]);
+    }
+
+    #[test]
+    fn a_trunk_is_a_line() {
+        let trunk = view::Trunk {
+            name: "carrier".to_owned(),
+            group: None,
+            uri: "sip:sip.carrier.example".to_owned(),
+            registration: "failed".to_owned(),
+            expires_s: None,
+            retry_s: Some(120),
+            reach: "down".to_owned(),
+            since_s: Some(5),
+            calls: 2,
+            capacity: Some(30),
+            failure: Some(view::TrunkFailure { ago_s: 3, what: "no answer".to_owned() }),
+        };
+        assert_eq!(
+            trunk_row(&trunk),
+            [
+                "carrier",
+                "",
+                "failed, again in 2m00s",
+                "down for 5s",
+                "2/30",
+                "sip:sip.carrier.example",
+                "3s ago: no answer"
+            ]
+        );
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub fn main() -> ExitCode {
         Command::Demo => demo::run(&mut std::io::stdout().lock()).map_err(Into::into),
         Command::Calls { filter, api } => list::calls(&api, filter.as_deref()),
         Command::Registrations { filter, api } => list::registrations(&api, filter.as_deref()),
+        Command::Trunks { filter, api } => list::trunks(&api, filter.as_deref()),
         Command::Hangup { conn, api } => list::hang_up(&api, &conn),
         Command::Trace(args) => trace::trace(&args),
         Command::Plugin { command: PluginCommand::List(api) } => list::plugins(&api),

@@ -1,7 +1,7 @@
-use std::{fmt, net::IpAddr};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use serde::{Deserialize, Serialize};
-use switch::{Login, Network, TrunkConfig};
+use switch::{Login, Network, Probing, Registering, TrunkConfig};
 
 /// `[[trunk]]`: another network that calls go to and come from. `docs/trunks.md` shows how.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -11,12 +11,20 @@ pub struct TrunkSection {
     pub name: String,
     /// Where its calls go: `"sip:HOST"` with a name (RFC 3263) or an address, maybe a port and `;transport=…`. Required.
     pub uri: String,
-    /// The name that challenges (401, 407) to an INVITE are answered with.
+    /// The name that challenges (401, 407) to REGISTER and INVITE are answered with.
     pub username: Option<String>,
     /// The password of `username`.
     pub password: Option<String>,
+    /// Whether a registration is kept at `uri`, for `username`.
+    pub register: bool,
+    /// How long a registration is asked for, in seconds; it is renewed before that is over.
+    pub register_expires_s: u32,
+    /// How long after a registration that was not taken it is tried again, in seconds; each failure doubles it, up to half an hour.
+    pub register_retry_s: u64,
+    /// The user of the Contact that is registered, which the carrier sends calls to. Absent takes `username`.
+    pub contact_user: Option<String>,
     /// Calls from these networks, such as `"192.0.2.0/24"` or `"2001:db8::1"`, are this trunk's and asked for no password. The
-    /// longest prefix of all trunks counts. Empty takes the address of `uri`, when it is one.
+    /// longest prefix of all trunks counts. Empty takes the address of `uri`, when it is one, and where the registrar was found.
     pub identify: Vec<String>,
     /// Calls at once, in both directions together; 0 sets no limit. Beyond it calls out take the next trunk of the group, and calls
     /// in are answered 503.
@@ -28,9 +36,16 @@ pub struct TrunkSection {
     /// Trunks of the same priority are tried in an order that is drawn for each call: the first is one with `weight` 3 three
     /// times as often as one with 1.
     pub weight: u16,
+    /// Seconds from one OPTIONS to the next, which tells whether the trunk answers; 0 sends none, and the trunk counts as up.
+    pub probe_interval_s: u64,
+    /// How long an OPTIONS may take for its answer, in milliseconds.
+    pub probe_timeout_ms: u64,
+    /// OPTIONS in a row without a usable answer after which the trunk is down and gets no calls. The first that is answered brings
+    /// it back.
+    pub probe_failures: u32,
     /// The user part of From in calls out, for a carrier that wants the account there. Absent passes the caller's.
     pub from_user: Option<String>,
-    /// The host part of From in calls out. Absent takes the host of `uri`.
+    /// The host part of From in calls out and of the address that is registered. Absent takes the host of `uri`.
     pub from_domain: Option<String>,
 }
 
@@ -41,11 +56,18 @@ impl Default for TrunkSection {
             uri: String::new(),
             username: None,
             password: None,
+            register: false,
+            register_expires_s: 600,
+            register_retry_s: 30,
+            contact_user: None,
             identify: Vec::new(),
             capacity: 0,
             group: None,
             priority: 1,
             weight: 1,
+            probe_interval_s: 30,
+            probe_timeout_ms: 5000,
+            probe_failures: 2,
             from_user: None,
             from_domain: None,
         }
@@ -56,13 +78,23 @@ impl TrunkSection {
     /// As the switch takes it; networks that cannot be read are left out, which the check of the configuration does not let by.
     pub(crate) fn to_switch(&self) -> TrunkConfig {
         let login = self.username.clone().zip(self.password.clone());
+        let user = self.username.clone().unwrap_or_default();
         TrunkConfig {
             name: self.name.clone(),
             group: self.group.clone(),
             uri: self.uri.clone(),
             login: login.map(|(user, password)| Login { user, password }),
-            register: None,
-            probe: None,
+            register: self.register.then(|| Registering {
+                contact_user: self.contact_user.clone().unwrap_or_else(|| user.clone()),
+                user,
+                expires: Duration::from_secs(self.register_expires_s.into()),
+                retry: Duration::from_secs(self.register_retry_s),
+            }),
+            probe: (self.probe_interval_s > 0).then(|| Probing {
+                interval: Duration::from_secs(self.probe_interval_s),
+                timeout: Duration::from_millis(self.probe_timeout_ms),
+                failures: self.probe_failures,
+            }),
             identify: self.networks(),
             priority: self.priority,
             weight: self.weight,
@@ -74,6 +106,17 @@ impl TrunkSection {
     /// Calls at once; `None` for no limit.
     pub(crate) fn calls_max(&self) -> Option<u32> {
         (self.capacity > 0).then_some(self.capacity)
+    }
+
+    /// Its whole numbers, each with the least and the greatest it may be.
+    fn numbers(&self) -> [(&'static str, u64, u64, u64); 5] {
+        [
+            ("register_expires_s", self.register_expires_s.into(), 10, 604_800),
+            ("register_retry_s", self.register_retry_s, 1, 1800),
+            ("probe_interval_s", self.probe_interval_s, 0, 86_400),
+            ("probe_timeout_ms", self.probe_timeout_ms, 100, 60_000),
+            ("probe_failures", self.probe_failures.into(), 1, 100),
+        ]
     }
 
     fn networks(&self) -> Vec<Network> {
@@ -134,12 +177,26 @@ pub(crate) fn problems(trunks: &[TrunkSection]) -> Vec<(usize, &'static str, Str
             let what = "`username` and `password` go together".to_owned();
             tell("username", what, "give both, or leave both out");
         }
+        if trunk.register && trunk.username.is_none() {
+            tell("register", "`register` without `username`".to_owned(), "say whom to register");
+        }
+        for (key, value, least, most) in trunk.numbers() {
+            if !(least..=most).contains(&value) {
+                let what = format!("`{key}` is {value}, out of range");
+                tell(key, what, &format!("give {least} to {most}"));
+            }
+        }
         for text in &trunk.identify {
             if let Err(error) = text.parse::<Network>() {
                 tell("identify", error.to_string(), "such as \"192.0.2.0/24\" or \"2001:db8::1\"");
             }
         }
-        for (key, text) in [("from_user", &trunk.from_user), ("from_domain", &trunk.from_domain)] {
+        let parts = [
+            ("from_user", &trunk.from_user),
+            ("from_domain", &trunk.from_domain),
+            ("contact_user", &trunk.contact_user),
+        ];
+        for (key, text) in parts {
             let is_plain = |c: char| c.is_ascii_graphic() && !"<>\"@;".contains(c);
             if text.as_ref().is_some_and(|text| text.is_empty() || !text.chars().all(is_plain)) {
                 tell(
@@ -179,6 +236,9 @@ mod tests {
         assert_eq!(told(|list| list[1].uri = "carrier.example".into()), [(1, "uri")]);
         assert_eq!(told(|list| list[1].username = Some("u".into())), [(1, "username")]);
         assert_eq!(told(|list| list[0].identify = vec!["10.0.0.0/40".into()]), [(0, "identify")]);
+        assert_eq!(told(|list| list[0].register = true), [(0, "register")]);
+        assert_eq!(told(|list| list[1].probe_failures = 0), [(1, "probe_failures")]);
+        assert_eq!(told(|list| list[1].register_retry_s = 0), [(1, "register_retry_s")]);
         assert_eq!(told(|list| list[0].from_user = Some("a@b".into())), [(0, "from_user")]);
     }
 

@@ -3,12 +3,12 @@
 mod subscribers;
 mod trunks;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId};
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
-pub use trunks::TrunkTable;
+pub use trunks::{TrunkTable, TrunkView};
 
 /// The directory of a node: which hosts are ours, who subscribes, and which contacts are bound to whom.
 pub struct NodeDirectory {
@@ -94,6 +94,14 @@ impl Directory for NodeDirectory {
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {
         self.trunks.seat(trunk)
+    }
+
+    fn trunk_is_up(&self, trunk: TrunkId) -> bool {
+        self.trunks.is_up(trunk)
+    }
+
+    fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
+        self.trunks.at(source)
     }
 }
 

@@ -85,6 +85,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/calls", get(calls))
         .route("/api/calls/{conn}/hangup", post(hang_up))
         .route("/api/registrations", get(registrations))
+        .route("/api/trunks", get(trunks))
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/reload", post(reload))
         .route("/api/journal", get(decisions))
@@ -149,6 +150,7 @@ async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
         workers: &api.figures().await?,
         plugins: &api.plugins.stats(),
         registered: api.directory.registered(),
+        trunks: &api.directory.trunks().views(),
         decisions: api.journal.decisions(),
         store: &api.store,
         records: &api.records,
@@ -191,6 +193,11 @@ async fn registrations(
     let now = api.clock.now();
     let all = api.directory.registrations(page.limit());
     Json(all.iter().map(|(aor, list)| convert::registration(aor, list, now)).collect())
+}
+
+async fn trunks(State(api): Shared) -> Json<Vec<view::Trunk>> {
+    let now = api.clock.now();
+    Json(api.directory.trunks().views().into_iter().map(|view| convert::trunk(view, now)).collect())
 }
 
 async fn plugins(State(api): Shared) -> Json<Vec<view::Plugin>> {

@@ -5,10 +5,10 @@ use model::{
     hook::{FailureKind, Step, StepOutcome},
 };
 use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
-use switch::CallView;
+use switch::{CallView, Reach, Registration};
 
 use super::view;
-use crate::{clock::format_wall, journal::Entry};
+use crate::{clock::format_wall, directory::TrunkView, journal::Entry};
 
 pub(super) fn call(call: CallView, now: Instant) -> view::Call {
     let legs = call.legs.into_iter().map(|leg| view::Leg {
@@ -42,6 +42,34 @@ pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> vie
         user_agent: binding.user_agent.to_string(),
     });
     view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
+}
+
+pub(super) fn trunk(trunk: TrunkView, now: Instant) -> view::Trunk {
+    let TrunkView { name, group, uri, calls, capacity, status } = trunk;
+    let in_seconds = |at: Instant| at.saturating_since(now).as_secs();
+    let (mut expires_s, mut retry_s) = (None, None);
+    match status.registration {
+        Registration::Registered { until } => expires_s = Some(in_seconds(until)),
+        Registration::Failed { retry_at } => retry_s = Some(in_seconds(retry_at)),
+        Registration::None | Registration::Registering | Registration::Unregistered => {}
+    }
+    let known = status.reach != Reach::Unknown;
+    view::Trunk {
+        name,
+        group,
+        uri,
+        registration: status.registration.name().to_owned(),
+        expires_s,
+        retry_s,
+        reach: status.reach.name().to_owned(),
+        since_s: known.then(|| now.saturating_since(status.since).as_secs()),
+        calls,
+        capacity,
+        failure: status.failure.as_ref().map(|(at, what)| view::TrunkFailure {
+            ago_s: now.saturating_since(*at).as_secs(),
+            what: what.clone(),
+        }),
+    }
 }
 
 pub(super) fn plugin(status: PluginStatus) -> view::Plugin {

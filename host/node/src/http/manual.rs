@@ -19,6 +19,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `GET /api/calls?limit=N` | an array of [calls](#call), oldest first |\n\
     | `POST /api/calls/CONN/hangup` | 202 when the call is being ended, 404 when there is none |\n\
     | `GET /api/registrations?limit=N` | an array of [registrations](#registration) |\n\
+    | `GET /api/trunks` | an array of [trunks](#trunk), in the order of the configuration |\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
     | `POST /api/plugins/reload?id=ID` | an array of [reloads](#reload), of one plugin or, without `id`, of all; status 422 when \
     one was refused, 404 when there is no such plugin |\n\
@@ -28,13 +29,15 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 14] = [
+const STRUCTURES: [&str; 16] = [
     "Status",
     "Listener",
     "Call",
     "Leg",
     "Registration",
     "Contact",
+    "Trunk",
+    "TrunkFailure",
     "Plugin",
     "HookFigures",
     "Diagnostic",

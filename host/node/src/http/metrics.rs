@@ -4,13 +4,16 @@ use std::{fmt::Write as _, time::Duration};
 
 use plugin::{HookStats, HostStats};
 
-use crate::{records::RecordFigures, store::StoreFigures, worker::Figures};
+use switch::{Reach, Registration};
+
+use crate::{directory::TrunkView, records::RecordFigures, store::StoreFigures, worker::Figures};
 
 /// What the metrics are made from.
 pub(super) struct Sources<'a> {
     pub(super) workers: &'a [Figures],
     pub(super) plugins: &'a HostStats,
     pub(super) registered: usize,
+    pub(super) trunks: &'a [TrunkView],
     pub(super) decisions: u64,
     pub(super) store: &'a StoreFigures,
     pub(super) records: &'a RecordFigures,
@@ -23,6 +26,8 @@ type OfWorker = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
 type OfNode = (&'static str, &'static str, &'static str, fn(&Sources<'_>) -> f64);
 /// A metric of the plugin host.
 type OfHost = (&'static str, &'static str, &'static str, fn(&HostStats) -> u64);
+/// A metric of each trunk, a gauge: name, help, value.
+type OfTrunk = (&'static str, &'static str, fn(&TrunkView) -> f64);
 /// A metric of each plugin at each hook.
 type OfHook = (&'static str, &'static str, fn(&HookStats) -> f64);
 
@@ -234,6 +239,21 @@ const OF_NODE: &[OfNode] = &[
     ("jackfield_uptime_seconds", GAUGE, "Time since the start.", |s| s.uptime.as_secs_f64()),
 ];
 
+const OF_TRUNK: &[OfTrunk] = &[
+    (
+        "jackfield_trunk_up",
+        "Whether the trunk gets calls: 0 when its probes are not answered.",
+        |t| f64::from(u8::from(t.status.reach != Reach::Down)),
+    ),
+    ("jackfield_trunk_registered", "Whether the trunk is registered.", |t| {
+        f64::from(u8::from(matches!(t.status.registration, Registration::Registered { .. })))
+    }),
+    ("jackfield_trunk_calls", "Calls over the trunk, both directions.", |t| f64::from(t.calls)),
+    ("jackfield_trunk_capacity", "Calls the trunk carries at once; 0 for no limit.", |t| {
+        f64::from(t.capacity.unwrap_or(0))
+    }),
+];
+
 /// By worker and status.
 const REFUSED: (&str, &str, &str) = (
     "jackfield_sip_refused_total",
@@ -252,6 +272,7 @@ pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
     all.push(REFUSED);
     all.extend(OF_HOOK.iter().map(|(name, help, _)| (*name, COUNTER, *help)));
     all.push(FAILED);
+    all.extend(OF_TRUNK.iter().map(|(name, help, _)| (*name, GAUGE, *help)));
     all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all
@@ -281,6 +302,12 @@ pub(super) fn text(from: &Sources<'_>) -> String {
         }
     }
     failures(&mut text, &from.plugins.hooks);
+    for (name, help, value) in OF_TRUNK {
+        head(&mut text, name, GAUGE, help);
+        for trunk in from.trunks {
+            line(&mut text, name, &format!("trunk=\"{}\"", escaped(&trunk.name)), value(trunk));
+        }
+    }
     for (name, kind, help, value) in OF_HOST {
         head(&mut text, name, kind, help);
         line(&mut text, name, "", value(from.plugins) as f64);
@@ -352,6 +379,7 @@ mod tests {
             workers: &workers,
             plugins: &no_plugins(),
             registered: 2,
+            trunks: &[],
             decisions: 4,
             store: &StoreFigures::default(),
             records: &RecordFigures::default(),

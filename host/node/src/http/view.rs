@@ -109,6 +109,42 @@ pub struct Contact {
     pub user_agent: String,
 }
 
+/// An element of `GET /api/trunks`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trunk {
+    /// Its name.
+    pub name: String,
+    /// Its group, if it is in one.
+    pub group: Option<String>,
+    /// Where its calls go.
+    pub uri: String,
+    /// `none` when it does not register, `registering`, `registered`, `failed` or, while the node drains, `unregistered`.
+    pub registration: String,
+    /// Seconds until the registration lapses; it is renewed before.
+    pub expires_s: Option<u64>,
+    /// Seconds until a failed registration is tried again.
+    pub retry_s: Option<u64>,
+    /// `up` or `down` as its probes are answered; `unknown` before the first is, and without probes: it gets calls.
+    pub reach: String,
+    /// Seconds since it came up or went down.
+    pub since_s: Option<u64>,
+    /// Calls at this moment, both directions.
+    pub calls: u32,
+    /// Calls at once; absent for no limit.
+    pub capacity: Option<u32>,
+    /// The last failure of a registration or a probe.
+    pub failure: Option<TrunkFailure>,
+}
+
+/// A failure of a trunk.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrunkFailure {
+    /// Seconds since it happened.
+    pub ago_s: u64,
+    /// What happened.
+    pub what: String,
+}
+
 /// An element of `GET /api/plugins`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plugin {

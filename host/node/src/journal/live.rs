@@ -7,7 +7,7 @@ use model::{
     hook::{CallFacts, Decision, FailureKind, StepOutcome},
 };
 use sip::auth::Trouble;
-use switch::{Cause, Fact, TrunkPassed};
+use switch::{Cause, Fact, TrunkChange, TrunkPassed};
 use tracing::{debug, info, warn};
 
 /// Calls that are not over, indexed by their connection id.
@@ -55,6 +55,14 @@ impl LiveCalls {
             Fact::TrunkPassed { conn, trunk, why } => {
                 info!(%conn, trunk, why = why.text(), "a trunk is passed over");
             }
+            Fact::Trunk { trunk, change } => match change {
+                TrunkChange::NotRegistered { .. } | TrunkChange::Down { .. } => {
+                    warn!(trunk, "the trunk is {change}");
+                }
+                TrunkChange::Registered { .. } | TrunkChange::Unregistered | TrunkChange::Up => {
+                    info!(trunk, "the trunk is {change}");
+                }
+            },
             Fact::LegAlerting { leg, status } => {
                 debug!(conn = %leg.conn, leg = leg.number, status, "leg alerting");
             }

@@ -66,6 +66,7 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::Established { .. }
         | Fact::NotAuthenticated { .. }
         | Fact::TrunkPassed { .. }
+        | Fact::Trunk { .. }
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }
         | Fact::LegOnTrunk { .. }

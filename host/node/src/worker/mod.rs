@@ -216,7 +216,8 @@ impl<D: Decide> Worker<D> {
         self.sweep(now);
         if self.drain_look_at.is_some_and(|at| at <= now) {
             self.drain_look_at = Some(now + DRAIN_LOOK);
-            self.stopped = self.switch.stats().calls_now == 0;
+            let stats = self.switch.stats();
+            self.stopped = stats.calls_now == 0 && stats.trunks_leaving == 0;
         }
     }
 
@@ -343,6 +344,7 @@ impl<D: Decide> Worker<D> {
             Output::Publish(publish) => {
                 self.parts.directory.publish(publish.aor, publish.bindings);
             }
+            Output::Trunk { id, status } => self.parts.directory.trunks().publish(id, status),
             Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
                 self.parts.records.take(now, &fact);

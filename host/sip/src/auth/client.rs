@@ -1,7 +1,7 @@
 //! The side that is asked who it is.
 
 use super::{
-    hash::{Algorithm, Salt, ha1, response},
+    hash::{Algorithm, Salt, ha1, response, response_uncounted},
     header::{BadHeader, Fields, quoted},
 };
 
@@ -16,6 +16,9 @@ pub struct Challenge {
     pub opaque: Option<String>,
     /// The hash.
     pub algorithm: Algorithm,
+    /// Whether counts and a nonce of ours go into the answer (`qop=auth`). Without it the challenge is one of RFC 2069, which some
+    /// registrars still send.
+    pub counted: bool,
     /// Whether only the nonce was too old: the password need not be asked for again.
     pub stale: bool,
 }
@@ -41,13 +44,15 @@ impl Challenge {
     /// Reads the value of a WWW-Authenticate or Proxy-Authenticate.
     ///
     /// # Errors
-    /// When it cannot be read, wants an algorithm that is not known here, or has no `qop` of `auth`.
+    /// When it cannot be read, wants an algorithm that is not known here, or offers a `qop` and not `auth`.
     pub fn parse(value: &str) -> Result<Self, BadHeader> {
         let fields = Fields::parse(value)?;
         let algorithm = Algorithm::of_token(fields.get("algorithm").unwrap_or("MD5"))
             .ok_or(BadHeader::Value("algorithm"))?;
-        let offered = fields.need("qop")?;
-        if !offered.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth")) {
+        let offered = fields.get("qop");
+        let has_auth =
+            |list: &str| list.split(',').any(|qop| qop.trim().eq_ignore_ascii_case("auth"));
+        if offered.is_some_and(|list| !has_auth(list)) {
             return Err(BadHeader::Value("qop"));
         }
         Ok(Self {
@@ -55,6 +60,7 @@ impl Challenge {
             nonce: fields.need("nonce")?.to_owned(),
             opaque: fields.get("opaque").map(str::to_owned),
             algorithm,
+            counted: offered.is_some(),
             stale: fields.get("stale").is_some_and(|stale| stale.eq_ignore_ascii_case("true")),
         })
     }
@@ -75,17 +81,24 @@ impl Challenge {
     pub fn answer(&self, answer: &Answer<'_>) -> String {
         let nc = format!("{:08x}", answer.count);
         let ha1 = ha1(self.algorithm, answer.user, &self.realm, answer.password);
-        let salt = Salt { nonce: &self.nonce, nc: &nc, cnonce: answer.cnonce };
-        let hash = response(self.algorithm, &ha1, &salt, answer.method, answer.uri);
+        let (method, uri) = (answer.method, answer.uri);
+        let hash = if self.counted {
+            let salt = Salt { nonce: &self.nonce, nc: &nc, cnonce: answer.cnonce };
+            response(self.algorithm, &ha1, &salt, method, uri)
+        } else {
+            response_uncounted(self.algorithm, &ha1, &self.nonce, method, uri)
+        };
         let mut text = format!(
-            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{hash}\", algorithm={}, cnonce={}, qop=auth, nc={nc}",
+            "Digest username={}, realm={}, nonce={}, uri={}, response=\"{hash}\", algorithm={}",
             quoted(answer.user),
             quoted(&self.realm),
             quoted(&self.nonce),
-            quoted(answer.uri),
+            quoted(uri),
             self.algorithm.token(),
-            quoted(answer.cnonce),
         );
+        if self.counted {
+            text.push_str(&format!(", cnonce={}, qop=auth, nc={nc}", quoted(answer.cnonce)));
+        }
         if let Some(opaque) = &self.opaque {
             text.push_str(", opaque=");
             text.push_str(&quoted(opaque));
@@ -115,6 +128,26 @@ mod tests {
             ("s", Algorithm::Sha256, true)
         );
         assert_eq!(Challenge::strongest(["Basic realm=\"r\""]), None);
+    }
+
+    /// The digest of RFC 2617 section 3.2.2.1 without `qop`, worked out by hand: MD5 of "HA1:nonce:HA2".
+    #[test]
+    fn a_challenge_without_qop_is_answered_without_counts() {
+        let challenge =
+            Challenge::parse("Digest realm=\"carrier\", nonce=\"n1\", opaque=\"o\"").unwrap();
+        let answer = challenge.answer(&Answer {
+            user: "4312345",
+            password: "secret",
+            method: "REGISTER",
+            uri: "sip:carrier.test",
+            cnonce: "c",
+            count: 1,
+        });
+        assert_eq!(
+            answer,
+            "Digest username=\"4312345\", realm=\"carrier\", nonce=\"n1\", uri=\"sip:carrier.test\", \
+             response=\"419a2079b27c9f991d5d2f84a1ee59aa\", algorithm=MD5, opaque=\"o\""
+        );
     }
 
     #[test]

@@ -101,6 +101,18 @@ pub(super) fn response(
     algorithm.hash(&[ha1.as_str(), salt.nonce, salt.nc, salt.cnonce, "auth", &request])
 }
 
+/// The response without `qop` (RFC 2617 section 3.2.2.1), as RFC 2069 had it.
+pub(super) fn response_uncounted(
+    algorithm: Algorithm,
+    ha1: &Ha1,
+    nonce: &str,
+    method: &str,
+    uri: &str,
+) -> String {
+    let request = algorithm.hash(&[method, uri]);
+    algorithm.hash(&[ha1.as_str(), nonce, &request])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

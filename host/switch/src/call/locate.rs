@@ -81,7 +81,8 @@ impl Call {
     ) -> Result<Hop, u16> {
         let reached = places.map_err(|_| NOWHERE)?.into_iter().filter_map(|place| {
             let Place { transport, address: peer } = place;
-            let listener = listener_for(tables, self.caller.flow, transport, peer)?;
+            let preferred = Some(self.caller.flow.listener);
+            let listener = listener_for(tables, preferred, transport, peer)?;
             Some(Flow { transport, listener, peer })
         });
         let mut flows: std::collections::VecDeque<Flow> = reached.collect();
@@ -111,22 +112,18 @@ impl Call {
 /// The status of a target that leads nowhere: a route that cannot be reached.
 pub(super) const NOWHERE: u16 = 503;
 
-/// The caller's listener where it can reach `peer` by `transport`, else the first that can.
-fn listener_for(
+/// The listener that is preferred, where it can reach `peer` by `transport`, else the first that can.
+pub(crate) fn listener_for(
     tables: &Tables,
-    caller: Flow,
+    preferred: Option<ListenerId>,
     transport: Transport,
     peer: std::net::SocketAddr,
 ) -> Option<ListenerId> {
-    let reaches = |id: ListenerId| {
+    let reaches = |id: &ListenerId| {
         tables.config.listeners.get(usize::from(id.0)).is_some_and(|listener| {
             listener.transport == transport && listener.advertised.is_ipv4() == peer.is_ipv4()
         })
     };
-    if reaches(caller.listener) {
-        return Some(caller.listener);
-    }
-    (0..tables.config.listeners.len())
-        .filter_map(|n| u16::try_from(n).ok().map(ListenerId))
-        .find(|id| reaches(*id))
+    let all = (0..tables.config.listeners.len()).filter_map(|n| u16::try_from(n).ok());
+    preferred.into_iter().chain(all.map(ListenerId)).find(reaches)
 }

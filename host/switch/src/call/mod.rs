@@ -26,6 +26,7 @@ pub(crate) use self::{
     branch::Branch,
     headers::{Identity, copy_headers, is_sips, our_contact},
     leg::{CallerLeg, Leg},
+    locate::listener_for,
     media::CallMedia,
     offer::{is_emergency, refuse},
     reinvite::{PendingAck, Reinvite},

@@ -40,6 +40,8 @@ pub struct Registering {
     pub contact_user: String,
     /// How long a registration is asked for.
     pub expires: Duration,
+    /// How long after a registration that was not taken it is tried again; doubled by each failure.
+    pub retry: Duration,
 }
 
 /// How a trunk is probed.
@@ -47,6 +49,8 @@ pub struct Registering {
 pub struct Probing {
     /// Between the end of one probe and the next.
     pub interval: Duration,
+    /// How long one place may take for its answer.
+    pub timeout: Duration,
     /// Failures in a row after which the trunk is down.
     pub failures: u32,
 }

@@ -1,0 +1,259 @@
+#![allow(clippy::unwrap_used)]
+//! A switch with trunks, for tests: what goes in and out message by message.
+
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use model::{
+    Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Seat, Seats, Secret, Shard,
+    Shards, Transport, TrunkId,
+    hook::{Answer, Decision, Destination, Hook, MediaMode, Plan, QuestionId, Target, Verdict},
+};
+
+use crate::{
+    AuthConfig, Cause, Config, Emergency, Fact, Input, Limits, Listener, LocateId, Output,
+    RegistrarConfig, Switch, TrunkConfig, TrunkStatus,
+};
+
+/// Everybody is a stranger here; trunks are up, and have as many seats as the test says.
+#[derive(Default)]
+pub(crate) struct Town {
+    pub(crate) seats: BTreeMap<TrunkId, Seats>,
+    pub(crate) down: Vec<TrunkId>,
+}
+
+impl Directory for Town {
+    fn bindings(&self, _: &Aor) -> Option<Arc<[Binding]>> {
+        None
+    }
+
+    fn membership(&self, _: &Aor) -> Membership {
+        Membership::ForeignHost
+    }
+
+    fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
+        None
+    }
+
+    fn seat(&self, trunk: TrunkId) -> Option<Seat> {
+        self.seats.get(&trunk).map_or_else(|| Some(Seat::default()), Seats::take)
+    }
+
+    fn trunk_is_up(&self, trunk: TrunkId) -> bool {
+        !self.down.contains(&trunk)
+    }
+}
+
+pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
+    TrunkConfig {
+        name: name.to_owned(),
+        group: Some("outside".to_owned()),
+        uri: uri.to_owned(),
+        login: None,
+        register: None,
+        probe: None,
+        identify: Vec::new(),
+        priority,
+        weight: 1,
+        from_user: None,
+        from_domain: None,
+    }
+}
+
+pub(crate) const OURS: &str = "192.0.2.9:5060";
+pub(crate) const PHONE: [u8; 4] = [198, 51, 100, 1];
+pub(crate) const FIRST: [u8; 4] = [203, 0, 113, 1];
+pub(crate) const SECOND: [u8; 4] = [203, 0, 113, 2];
+
+pub(crate) struct Bench {
+    pub(crate) switch: Switch,
+    pub(crate) town: Town,
+    pub(crate) now: Instant,
+    pub(crate) facts: Vec<Fact>,
+    pub(crate) asked: Option<QuestionId>,
+    /// Look-ups that the switch waits for.
+    pub(crate) lookups: Vec<(LocateId, String)>,
+    /// What was told last of each trunk.
+    pub(crate) statuses: BTreeMap<TrunkId, Arc<TrunkStatus>>,
+    last: u32,
+}
+
+/// A message that the switch sent, and to whom.
+pub(crate) struct Sent {
+    pub(crate) to: IpAddr,
+    pub(crate) text: String,
+}
+
+impl Sent {
+    pub(crate) fn line(&self, name: &str) -> String {
+        let start = format!("{name}: ");
+        self.text.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_default().to_owned()
+    }
+
+    /// The first line without the version, and the last byte of where it went.
+    pub(crate) fn what(&self) -> String {
+        let first =
+            self.text.lines().next().unwrap().replace(" SIP/2.0", "").replace("SIP/2.0 ", "");
+        let host = match self.to {
+            IpAddr::V4(ip) if ip.octets() == PHONE => "phone".to_owned(),
+            IpAddr::V4(ip) => format!("trunk {}", ip.octets()[3]),
+            IpAddr::V6(ip) => ip.to_string(),
+        };
+        format!("{first} > {host}")
+    }
+
+    /// A response to this request, with our tag of the carrier.
+    pub(crate) fn response(&self, status: &str, extra: &str) -> String {
+        let fields =
+            ["Via", "From", "Call-ID", "CSeq"].map(|n| format!("{n}: {}\r\n", self.line(n)));
+        let to = self.line("To");
+        format!(
+            "SIP/2.0 {status}\r\n{}To: {to};tag=carrier\r\n{extra}Content-Length: 0\r\n\r\n",
+            fields.concat()
+        )
+    }
+}
+
+impl Bench {
+    pub(crate) fn new(trunks: Vec<TrunkConfig>) -> Self {
+        Self::with_auth(trunks, None)
+    }
+
+    pub(crate) fn with_auth(trunks: Vec<TrunkConfig>, auth: Option<AuthConfig>) -> Self {
+        let switch = Switch::new(Self::config(trunks, auth));
+        let now = Instant::ZERO + Duration::from_secs(1);
+        let town = Town::default();
+        Self {
+            switch,
+            town,
+            now,
+            facts: Vec::new(),
+            asked: None,
+            lookups: Vec::new(),
+            statuses: BTreeMap::new(),
+            last: 0,
+        }
+    }
+
+    pub(crate) fn config(trunks: Vec<TrunkConfig>, auth: Option<AuthConfig>) -> Config {
+        Config {
+            shard: Shard(0),
+            shards: Shards::ONE,
+            seed: [1; 32],
+            timers: sip::Timers::default(),
+            sip_limits: sip::ParseLimits::default(),
+            listeners: vec![Listener {
+                name: "udp".to_owned(),
+                transport: Transport::Udp,
+                advertised: OURS.parse().unwrap(),
+            }],
+            limits: Limits::default(),
+            ring_timeout: Duration::from_secs(60),
+            question_timeout: Duration::from_secs(1),
+            relay_timeout: Duration::from_secs(1),
+            failover_after: Duration::from_secs(4),
+            locate_timeout: Duration::from_secs(4),
+            media: MediaMode::Bypass,
+            media_address6: None,
+            emergency: Emergency::default(),
+            auth,
+            registrar: RegistrarConfig::default(),
+            trunks,
+            server_header: String::new(),
+        }
+    }
+
+    pub(crate) fn drain(&mut self) -> Vec<Sent> {
+        let mut sent = Vec::new();
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Transmit { flow, bytes } => {
+                    let text = String::from_utf8(bytes.to_vec()).unwrap();
+                    sent.push(Sent { to: flow.peer.ip(), text });
+                }
+                Output::Ask(question) => self.asked = Some(question.id),
+                Output::Emit(fact) => self.facts.push(fact),
+                Output::Locate { id, uri } => self.lookups.push((id, uri)),
+                Output::Trunk { id, status } => {
+                    self.statuses.insert(id, status);
+                }
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    pub(crate) fn receive(&mut self, from: [u8; 4], text: String) -> Vec<Sent> {
+        let flow =
+            Flow { transport: Transport::Udp, listener: ListenerId(0), peer: (from, 5060).into() };
+        let input = Input::Datagram { flow, bytes: Bytes::from(text) };
+        self.switch.handle_input(self.now, &self.town, input);
+        self.drain()
+    }
+
+    pub(crate) fn pass(&mut self, seconds: u64) -> Vec<Sent> {
+        self.now = self.now + Duration::from_secs(seconds);
+        self.switch.handle_timeout(self.now, &self.town);
+        self.drain()
+    }
+
+    pub(crate) fn invite(&mut self, from: [u8; 4]) -> Vec<Sent> {
+        self.last += 1;
+        let n = self.last;
+        let host = IpAddr::from(from);
+        self.receive(
+            from,
+            format!(
+                "INVITE sip:+43123@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n}\r\n\
+                 From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>\r\nCall-ID: {n}\r\n\
+                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\nContent-Length: 0\r\n\r\n"
+            ),
+        )
+    }
+
+    /// The plugins answer the call that waits for them.
+    pub(crate) fn route(&mut self, names: &[&str]) -> Vec<Sent> {
+        let target =
+            |name: &&str| Target::new(Destination::Trunk { name: (*name).to_owned(), user: None });
+        let targets = names.iter().map(target).collect();
+        self.decide(Hook::Route, Verdict::Plan(Plan { targets, media: MediaMode::Default }))
+    }
+
+    pub(crate) fn decide(&mut self, hook: Hook, verdict: Verdict) -> Vec<Sent> {
+        let id = self.asked.take().unwrap();
+        let decision = Decision::of(hook, 0);
+        let answer = Answer { id, verdict, amended: None, pin: None, decision };
+        self.switch.handle_input(self.now, &self.town, Input::Answer(answer));
+        self.drain()
+    }
+
+    /// A call of the phone to a trunk or group, as far as its first INVITE.
+    pub(crate) fn call(&mut self, name: &str) -> Vec<Sent> {
+        self.invite(PHONE);
+        self.route(&[name])
+    }
+
+    pub(crate) fn released(&self) -> Option<Cause> {
+        self.facts.iter().find_map(|fact| match fact {
+            Fact::Released { cause, .. } => Some(*cause),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn trunks_told(&self) -> Vec<String> {
+        let told = self.facts.iter().filter_map(|fact| match fact {
+            Fact::LegOnTrunk { leg, trunk } => Some(format!("leg {} on {trunk}", leg.number)),
+            Fact::TrunkPassed { trunk, why, .. } => Some(format!("{trunk} passed, {why:?}")),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+pub(crate) fn what(sent: &[Sent]) -> Vec<String> {
+    sent.iter().map(Sent::what).collect()
+}
+
+pub(crate) fn two() -> Vec<TrunkConfig> {
+    vec![trunk("a", "sip:203.0.113.1", 1), trunk("b", "sip:203.0.113.2;transport=udp", 2)]
+}
