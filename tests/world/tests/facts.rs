@@ -78,6 +78,7 @@ fn told(world: &World) -> Vec<String> {
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
+            | Fact::Trunk { .. }
             | Fact::Unregistered { .. } => return None,
         })
     };

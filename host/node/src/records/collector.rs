@@ -73,6 +73,7 @@ impl Collector {
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
+            | Fact::Trunk { .. }
             | Fact::Unregistered { .. } => {}
         }
     }

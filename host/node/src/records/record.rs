@@ -256,6 +256,7 @@ impl<'a> Course<'a> {
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
+            | Fact::Trunk { .. }
             | Fact::Unregistered { .. } => {}
         }
     }
