@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Aor, Flow, Instant, Seat, Secret, TrunkId};
+use crate::{Aor, Flow, Instant, Seat, Secret, TrunkId, hook::Hook};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,6 +47,11 @@ pub trait Directory {
 
     /// What `aor` logs in with; `None` when it is no subscriber or cannot log in.
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>>;
+
+    /// Whether a plugin answers `hook`. Those before a call are asked only if so, because most switches have none.
+    fn answers(&self, _hook: Hook) -> bool {
+        false
+    }
 
     /// A place for one more call on a trunk, in either direction; `None` when it carries as many as it may.
     fn seat(&self, _trunk: TrunkId) -> Option<Seat> {

@@ -5,15 +5,23 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
-use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock};
+use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock, Transport};
 
+mod access;
 mod amendment;
 
+pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled};
 
 /// A named station in the life of a call where plugins decide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Hook {
+    /// May a request come in at all?
+    Admission,
+    /// Who is a request from?
+    Authenticate,
+    /// May these contacts be bound to this address-of-record?
+    Register,
     /// What was dialled, in the form that routing understands.
     DialPlan,
     /// Where does a new call go?
@@ -23,12 +31,22 @@ pub enum Hook {
 }
 
 impl Hook {
-    /// Every hook, in the order they come up in a call.
-    pub const ALL: [Self; 3] = [Self::DialPlan, Self::Route, Self::RouteOnFailure];
+    /// Every hook, in the order they come up.
+    pub const ALL: [Self; 6] = [
+        Self::Admission,
+        Self::Authenticate,
+        Self::Register,
+        Self::DialPlan,
+        Self::Route,
+        Self::RouteOnFailure,
+    ];
 
     /// The hook's name in manifests, metrics and the journal.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Admission => "admission",
+            Self::Authenticate => "authenticate",
+            Self::Register => "register",
             Self::DialPlan => "dial-plan",
             Self::Route => "route",
             Self::RouteOnFailure => "route-on-failure",
@@ -63,6 +81,9 @@ impl Question {
     /// The hook this question belongs to.
     pub const fn hook(&self) -> Hook {
         match self.ask {
+            Ask::Admission => Hook::Admission,
+            Ask::Authenticate => Hook::Authenticate,
+            Ask::Register { .. } => Hook::Register,
             Ask::DialPlan => Hook::DialPlan,
             Ask::Route => Hook::Route,
             Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
@@ -73,6 +94,15 @@ impl Question {
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ask {
+    /// Hook `admission`: a request that begins a call or a registration has come in.
+    Admission,
+    /// Hook `authenticate`: it was let in.
+    Authenticate,
+    /// Hook `register`: it is a REGISTER, and it is known who it is from.
+    Register {
+        /// The contacts it names; none when it only asks for those that are bound.
+        contacts: Vec<ContactFacts>,
+    },
     /// Hook `dial-plan` by itself. A switch never asks it: the plugins of this hook are asked on the way to `route`.
     DialPlan,
     /// Hook `route`: a new call, no target tried yet. Unless it is an emergency the plugins of `dial-plan` are asked first, and
@@ -87,18 +117,22 @@ pub enum Ask {
     },
 }
 
-/// What a plugin may know of a call.
+/// What a plugin may know of a call, or of the request that would begin one or a registration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallFacts {
-    /// Names the call everywhere: journal, logs, command line.
+    /// Names the call everywhere: journal, logs, command line. A REGISTER has one of its own.
     pub conn_id: ConnId,
-    /// Call-ID of the caller's INVITE.
+    /// What the request is.
+    pub request: RequestKind,
+    /// Call-ID of the request, which in a call is the caller's INVITE.
     pub call_id: String,
     /// The tenant; `default` until tenants exist.
     pub tenant: String,
-    /// The name of the listener the INVITE came in on.
+    /// The name of the listener the request came in on.
     pub ingress: String,
-    /// Where the INVITE came from.
+    /// What it came in over.
+    pub transport: Transport,
+    /// Where the request came from.
     pub source: SocketAddr,
     /// The name of the trunk it came over; `None` for a call that came over none.
     pub trunk: Option<String>,
@@ -106,7 +140,7 @@ pub struct CallFacts {
     pub identity: Option<Aor>,
     /// From, as the dial plan left it.
     pub caller: Party,
-    /// Who is called: the Request-URI, as the dial plan left it.
+    /// Who is called: the Request-URI, as the dial plan left it. Of a REGISTER whose contacts they are: To.
     pub callee: Party,
     /// Both parties as the INVITE named them; `None` while nothing was rewritten.
     pub dialled: Option<Box<Dialled>>,
@@ -114,7 +148,7 @@ pub struct CallFacts {
     pub labels: Vec<(String, String)>,
     /// Whether the host knows the number as one of an emergency service. No plugin is asked to rewrite it.
     pub emergency: bool,
-    /// The header fields of the INVITE, read on demand.
+    /// The header fields of the request, read on demand.
     pub headers: HeaderBlock,
 }
 
@@ -234,8 +268,10 @@ pub enum Verdict {
     Plan(Plan),
     /// On failure: go on with the remaining targets of the plan.
     Continue,
-    /// Refuse the call with this status, 400 to 699. On failure: give the caller this status.
+    /// Refuse the call, or the request, with this status, 400 to 699. On failure: give the caller this status.
     Refuse(u16),
+    /// Of the hooks before a call: let the request on, or what else they can say.
+    Access(Access),
 }
 
 /// The journal entry of one decision.

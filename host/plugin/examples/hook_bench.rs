@@ -144,9 +144,11 @@ fn question(callee: &str) -> (Question, Moment) {
     let names: Vec<String> = (0..20).map(|n| format!("X-Header-{n}")).collect();
     let facts = CallFacts {
         conn_id: ConnId(0x0001_0000_0000_1234),
+        request: model::hook::RequestKind::Invite,
         call_id: "a84b4c76e66710@pc33.example.com".into(),
         tenant: "default".into(),
         ingress: "lan".into(),
+        transport: model::Transport::Udp,
         source: ([192, 0, 2, 10], 5060).into(),
         trunk: None,
         identity: None,

@@ -109,7 +109,7 @@ fn rewritten(now: &Party, to: &str, limits: &AnswerLimits) -> Result<Party, Stri
     Ok(party)
 }
 
-fn check_text(text: &str, limits: &AnswerLimits) -> Result<(), String> {
+pub(crate) fn check_text(text: &str, limits: &AnswerLimits) -> Result<(), String> {
     if text.len() > limits.number_bytes_max {
         return Err(format!("longer than {} bytes", limits.number_bytes_max));
     }

@@ -5,6 +5,8 @@ use model::hook::CallFacts;
 /// The value of a fact; `None` when it is not known, or no fact of this version.
 pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
     match name {
+        "method" => Some(call.request.method().to_owned()),
+        "transport" => Some(call.transport.to_string()),
         "identity" => call.identity.as_ref().map(ToString::to_string),
         "dialled-uri" => Some(call.dialled_callee().uri.clone()),
         "dialled-user" => Some(call.dialled_callee().user.clone()),

@@ -256,6 +256,11 @@ impl PluginHost {
         self.lock().overrides = overrides;
     }
 
+    /// Whether a plugin answers this hook for what comes in now.
+    pub fn answers(&self, hook: Hook) -> bool {
+        self.tables.load().current.answers(hook)
+    }
+
     /// The token of the table that serves new calls.
     pub fn current(&self) -> GenerationToken {
         self.tables.load().current.token.clone()

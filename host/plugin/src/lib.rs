@@ -13,6 +13,7 @@
 //! [`Step`](model::hook::Step) of the decision, and the next one is asked; below the last stands
 //! [`Verdict::BuiltIn`](model::hook::Verdict::BuiltIn).
 
+mod access;
 pub mod alloc;
 mod amendment;
 mod body;

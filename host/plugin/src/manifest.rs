@@ -62,6 +62,9 @@ impl Manifest {
         })?;
         let hooks = raw.hooks.map(|hooks| {
             [
+                (Hook::Admission, hooks.admission),
+                (Hook::Authenticate, hooks.authenticate),
+                (Hook::Register, hooks.register),
                 (Hook::DialPlan, hooks.dial_plan),
                 (Hook::Route, hooks.route),
                 (Hook::RouteOnFailure, hooks.route_on_failure),
@@ -119,6 +122,9 @@ enum RawKind {
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct RawHooks {
+    admission: Option<RawHook>,
+    authenticate: Option<RawHook>,
+    register: Option<RawHook>,
     dial_plan: Option<RawHook>,
     route: Option<RawHook>,
     route_on_failure: Option<RawHook>,

@@ -71,9 +71,12 @@ impl Metrics {
 /// The place of a hook in arrays with one element a hook.
 pub(crate) const fn index(hook: Hook) -> usize {
     match hook {
-        Hook::DialPlan => 0,
-        Hook::Route => 1,
-        Hook::RouteOnFailure => 2,
+        Hook::Admission => 0,
+        Hook::Authenticate => 1,
+        Hook::Register => 2,
+        Hook::DialPlan => 3,
+        Hook::Route => 4,
+        Hook::RouteOnFailure => 5,
     }
 }
 

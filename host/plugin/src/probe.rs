@@ -3,8 +3,11 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use model::{
-    Aor, ConnId, HeaderBlock, LocalTime, Moment,
-    hook::{Ask, Attempt, CallFacts, Destination, Hook, Party, Question, QuestionId, Target},
+    Aor, ConnId, HeaderBlock, LocalTime, Moment, Transport,
+    hook::{
+        Ask, Attempt, CallFacts, ContactFacts, Destination, Hook, Party, Question, QuestionId,
+        RequestKind, Target,
+    },
 };
 
 /// Names a call that is none: the host of every party ends in `.invalid` (RFC 2606 section 2).
@@ -14,7 +17,15 @@ const HOST: &str = "jackfield.invalid";
 pub(crate) fn question(hook: Hook) -> Question {
     let callee = party("2000", HOST);
     let target = |user| Target::new(Destination::Aor(Aor::new(user, HOST)));
+    let contact = ContactFacts {
+        uri: "sip:self-test@192.0.2.1".into(),
+        expires: Some(Duration::from_secs(3600)),
+        q_milli: 1000,
+    };
     let ask = match hook {
+        Hook::Admission => Ask::Admission,
+        Hook::Authenticate => Ask::Authenticate,
+        Hook::Register => Ask::Register { contacts: vec![contact] },
         Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,
         Hook::RouteOnFailure => Ask::RouteOnFailure {
@@ -31,11 +42,17 @@ pub(crate) fn question(hook: Hook) -> Question {
 
 /// A question about a call from `caller` to `callee`.
 pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
+    let request = match ask {
+        Ask::Register { .. } => RequestKind::Register,
+        _ => RequestKind::Invite,
+    };
     let facts = CallFacts {
         conn_id: ConnId(0),
+        request,
         call_id: format!("self-test@{HOST}"),
         tenant: "default".into(),
         ingress: "self-test".into(),
+        transport: Transport::Udp,
         source: SocketAddr::from(([127, 0, 0, 1], 5060)),
         trunk: None,
         identity: None,

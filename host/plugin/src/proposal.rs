@@ -8,7 +8,7 @@ use model::{
     },
 };
 
-use crate::{AnswerLimits, amendment::ProposedAmendment};
+use crate::{AnswerLimits, access::ProposedAccess, amendment::ProposedAmendment};
 
 /// What a plugin answered, before the host looked at it. Both engines speak this, so both are held to the same rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,7 @@ pub(crate) enum Proposed {
     Plan { targets: Vec<ProposedTarget>, media: Option<String> },
     Proceed,
     Refuse(i64),
+    Access(ProposedAccess),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,9 @@ impl Proposal {
                 Ruling::Decide(Verdict::Plan(Plan { targets, media: mode(media)? }))
             }
             (Proposed::Proceed, Hook::RouteOnFailure) => Ruling::Decide(Verdict::Continue),
+            (Proposed::Access(access), _) => {
+                Ruling::Decide(Verdict::Access(access.check(hook, limits)?))
+            }
             (Proposed::Refuse(status), _) => Ruling::Decide(Verdict::Refuse(refusal(status)?)),
             (other @ (Proposed::Amend(_) | Proposed::Plan { .. } | Proposed::Proceed), _) => {
                 return Err(no_verdict(hook, other.name()));
@@ -96,6 +100,7 @@ impl Proposed {
             Self::Plan { .. } => "plan(…)",
             Self::Proceed => "proceed()",
             Self::Refuse(_) => "refuse(…)",
+            Self::Access(access) => access.name(),
         }
     }
 }
@@ -110,6 +115,9 @@ fn refusal(status: i64) -> Result<u16, Failure> {
 /// A bad answer to `hook`, in words.
 pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
     let hint = match hook {
+        Hook::Admission => "pass(), allow(), refuse(…) or drop()",
+        Hook::Authenticate => "pass(), allow(…), challenge(), password(…), ha1(…) or refuse(…)",
+        Hook::Register => "pass(), accept() or refuse(…)",
         Hook::DialPlan => "pass(), rewrite(…) or refuse(…)",
         Hook::Route => "pass(), plan(…) or refuse(…)",
         Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
@@ -165,7 +173,7 @@ fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, St
     Ok(Target { to, ring, together: proposed.together })
 }
 
-fn aor(value: &str) -> Result<Aor, String> {
+pub(crate) fn aor(value: &str) -> Result<Aor, String> {
     match value.rsplit_once('@') {
         _ if value.starts_with("sip:") || value.starts_with("sips:") => {
             Err("an AOR is user@host, without a scheme; or use uri".into())

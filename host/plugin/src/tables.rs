@@ -26,6 +26,11 @@ impl HookTable {
         Self { token: GenerationToken::new(number), generations, chains }
     }
 
+    /// Whether a generation answers this hook.
+    pub(crate) fn answers(&self, hook: Hook) -> bool {
+        !self.chain(hook).is_empty()
+    }
+
     pub(crate) fn chain(&self, hook: Hook) -> &[Arc<Generation>] {
         &self.chains[index(hook)]
     }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use model::{
     Digest, GenerationRef,
-    hook::{Ask, Failure, Hook, Question, Verdict},
+    hook::{Access, Ask, Failure, Hook, Question, Verdict},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -196,9 +196,11 @@ impl PluginHost {
         let (hook, ask) = match vector.hook.as_deref() {
             None | Some("route") => (Hook::Route, Ask::Route),
             Some("dial-plan") => (Hook::DialPlan, Ask::DialPlan),
+            Some("admission") => (Hook::Admission, Ask::Admission),
+            Some("authenticate") => (Hook::Authenticate, Ask::Authenticate),
             Some(other) => {
                 let reason = format!("hook `{}` has no vectors", other.escape_debug());
-                return Err(refused(reason, "write route or dial-plan"));
+                return Err(refused(reason, "write route, dial-plan, admission or authenticate"));
             }
         };
         if !body.answers(hook) {
@@ -272,6 +274,18 @@ fn place(diagnostic: Diagnostic, failure: &Failure, file: &str) -> Diagnostic {
     diagnostic.at(line, column)
 }
 
+/// A verdict on a request as vectors write it.
+fn access_shown(access: &Access) -> String {
+    match access {
+        Access::Allow(None) => "allow".into(),
+        Access::Allow(Some(aor)) => format!("allow {aor}"),
+        Access::Drop => "drop".into(),
+        Access::Challenge => "challenge".into(),
+        Access::Verify(_) => "verify".into(),
+        Access::Accept(_) => "accept".into(),
+    }
+}
+
 /// A ruling as vectors write it.
 fn shown(ruling: &Ruling) -> String {
     match ruling {
@@ -284,6 +298,7 @@ fn shown(ruling: &Ruling) -> String {
             callee.chain(caller).chain(labels).collect::<Vec<_>>().join(" ")
         }
         Ruling::Decide(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
+        Ruling::Decide(Verdict::Access(access)) => access_shown(access),
         Ruling::Decide(Verdict::Refuse(status)) => format!("refuse {status}"),
         Ruling::Decide(Verdict::Plan(plan)) => {
             let targets = plan.targets.iter().map(|target| target.to.to_string());

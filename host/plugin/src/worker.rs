@@ -81,7 +81,10 @@ impl Worker {
         let is_dialled = match question.ask {
             Ask::DialPlan => true,
             Ask::Route => !question.call.emergency && !table.chain(Hook::DialPlan).is_empty(),
-            Ask::RouteOnFailure { .. } => false,
+            Ask::RouteOnFailure { .. }
+            | Ask::Admission
+            | Ask::Authenticate
+            | Ask::Register { .. } => false,
         };
         if !is_dialled {
             let (verdict, decision) = self.decide(table, question, moment);
@@ -95,7 +98,7 @@ impl Worker {
                 let (verdict, decision) = self.decide(table, &question, moment);
                 (verdict, Some(Box::new(amended)), decision)
             }
-            (None, Ask::DialPlan | Ask::RouteOnFailure { .. }) => {
+            (None, _) => {
                 let decision = amended.decision.clone();
                 (Verdict::BuiltIn, Some(Box::new(amended)), decision)
             }

@@ -7,7 +7,9 @@ mod failures;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use model::{Aor, Directory, Flow, Instant, ListenerId, Membership, Secret};
+use model::{
+    Aor, Directory, Flow, Ha1, Instant, ListenerId, Membership, Secret, hook::Credentials,
+};
 use sip::{
     Message, Name,
     auth::{Algorithm, Guard, GuardConfig, Outcome, Trouble},
@@ -18,6 +20,8 @@ use self::failures::Failures;
 /// How requests are authenticated.
 #[derive(Clone, Debug)]
 pub struct AuthConfig {
+    /// Whether everybody must prove who they are. Otherwise only those of whom a plugin asks it.
+    pub required: bool,
     /// The realm of the challenges.
     pub realm: String,
     /// What is offered, most wanted first.
@@ -39,12 +43,42 @@ pub struct AuthConfig {
     pub sources_max: usize,
 }
 
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            required: false,
+            realm: "jackfield".to_owned(),
+            algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
+            nonce_life: Duration::from_secs(300),
+            nonces_max: 100_000,
+            anonymous_calls: false,
+            failures_max: 10,
+            failures_window: Duration::from_secs(60),
+            sources_max: 100_000,
+            offered: BTreeMap::new(),
+        }
+    }
+}
+
 /// Asks for proof, and judges it.
 pub(crate) struct Authenticator {
     guard: Guard,
+    realm: String,
+    required: bool,
     failures: Failures,
     offered: BTreeMap<ListenerId, Vec<Algorithm>>,
     anonymous_calls: bool,
+}
+
+/// What proof is asked for.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    /// What the configuration says.
+    Configured,
+    /// Of the password that the configuration gives its user.
+    Asked,
+    /// Of these, which a plugin gave.
+    Of(Credentials),
 }
 
 /// What a request may do.
@@ -75,10 +109,17 @@ impl Authenticator {
                 nonces_max: config.nonces_max,
                 key,
             }),
+            realm: config.realm.clone(),
+            required: config.required,
             failures: Failures::new(config),
             offered: config.offered.clone(),
             anonymous_calls: config.anonymous_calls,
         }
+    }
+
+    /// Whether everybody must prove who they are.
+    pub(crate) const fn is_required(&self) -> bool {
+        self.required
     }
 
     /// Judges a request that begins something. `claimed` is who its From says it is from.
@@ -89,9 +130,15 @@ impl Authenticator {
         flow: Flow,
         request: &Message,
         claimed: Option<&Aor>,
+        proof: &Proof,
     ) -> Standing {
+        let is_configured = matches!(proof, Proof::Configured);
+        if is_configured && !self.required {
+            return Standing::Allowed(None);
+        }
         let is_ours = claimed.is_some_and(|aor| dir.membership(aor) != Membership::ForeignHost);
-        if !is_ours && self.anonymous_calls && request.method() == sip::Method::Invite {
+        let is_stranger = !is_ours && self.anonymous_calls;
+        if is_configured && is_stranger && request.method() == sip::Method::Invite {
             return Standing::Allowed(None);
         }
         let (ip, user) = (flow.peer.ip(), claimed.map_or("", Aor::as_str));
@@ -104,7 +151,11 @@ impl Authenticator {
         let method = request.method();
         let outcome =
             self.guard.judge(now, method.as_str(), request.request_uri(), values, |name| {
-                claimed.filter(|aor| is_name_of(aor, name)).and_then(|aor| dir.secret(aor))
+                let aor = claimed.filter(|aor| is_name_of(aor, name))?;
+                match proof {
+                    Proof::Of(credentials) => secret_of(name, &self.realm, credentials),
+                    Proof::Configured | Proof::Asked => dir.secret(aor),
+                }
             });
         match outcome {
             Outcome::Proved => {
@@ -138,6 +189,18 @@ impl Authenticator {
 /// Whether the name in credentials is that of the address-of-record: its user, or all of it.
 fn is_name_of(aor: &Aor, name: &str) -> bool {
     name == aor.user() || name == aor.as_str()
+}
+
+/// What the user `name` of the credentials logs in with, as a plugin gave it.
+fn secret_of(name: &str, realm: &str, credentials: &Credentials) -> Option<Arc<Secret>> {
+    match credentials {
+        Credentials::Password(password) => Some(secret_of_password(name, realm, password)),
+        Credentials::Ha1(hex) => {
+            let of = |algorithm: Algorithm| Ha1::from_hex(hex, algorithm.hex_length());
+            let (md5, sha256) = (of(Algorithm::Md5), of(Algorithm::Sha256));
+            Some(Arc::new(Secret { md5, sha256 })).filter(|secret| !secret.is_empty())
+        }
+    }
 }
 
 /// What a subscriber logs in with, from a password.

@@ -46,6 +46,7 @@ impl Bench {
     fn offering(own: &[Algorithm], anonymous_calls: bool) -> Self {
         let own = (!own.is_empty()).then(|| (ListenerId(0), own.to_vec()));
         let auth = AuthConfig {
+            required: true,
             realm: REALM.to_owned(),
             algorithms: vec![Algorithm::Sha256, Algorithm::Md5],
             offered: own.into_iter().collect(),

@@ -44,7 +44,8 @@ pub struct Config {
     pub media_address6: Option<Ipv6Addr>,
     /// The registrar's rules.
     pub registrar: RegistrarConfig,
-    /// How requests are authenticated; `None` takes everyone for who it says it is.
+    /// How requests are authenticated; `None` is the default, which takes everyone for who it says it is unless a plugin has
+    /// another opinion.
     pub auth: Option<AuthConfig>,
     /// The numbers of emergency services and where their calls go.
     pub emergency: Emergency,
@@ -76,6 +77,9 @@ pub struct Limits {
     pub attempts_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
+    /// Requests that wait for the plugins before they are a call or a registration; beyond it they are answered 503 with
+    /// Retry-After.
+    pub questions_max: usize,
     /// Media streams of one call.
     pub streams_max: u8,
     /// Seconds in the Retry-After header of a 503.
@@ -89,6 +93,7 @@ impl Default for Limits {
             transactions_max: 500_000,
             attempts_max: 32,
             branches_max: 10,
+            questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,
         }

@@ -25,6 +25,13 @@ pub enum Fact {
         /// Who, what and why.
         decision: Decision,
     },
+    /// The plugins decided on a request that is no call yet, or none at all.
+    Judged {
+        /// What is known of it.
+        facts: Arc<CallFacts>,
+        /// Who, what and why.
+        decision: Decision,
+    },
     /// The dial plan was asked; this is the call as it left it.
     Amended {
         /// What is known of it from now on.

@@ -11,6 +11,7 @@
 mod authenticate;
 mod call;
 mod config;
+mod door;
 mod emergency;
 mod fact;
 mod in_dialog;

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
-use model::{Aor, Binding, Directory, Flow, Instant};
-use sip::{Message, Name, ServerTx};
+use model::{Aor, Binding, Directory, Instant, hook::Registration};
+use sip::Name;
 
 use crate::{
     Output, Publish, StoreOutcome, StoreTicket, Switch,
     call::refuse,
+    door::Arrival,
     registrar::Decided,
     writes::{Waiting, Write},
 };
@@ -17,17 +18,16 @@ impl Switch {
         &mut self,
         now: Instant,
         dir: &dyn Directory,
-        flow: Flow,
-        tx: ServerTx,
-        request: Message,
-        identity: Option<&Aor>,
+        arrival: Arrival,
+        rules: Option<Registration>,
     ) {
+        let Arrival { tx, flow, request, identity, .. } = arrival;
         let aor = self.registrar.aor_of(&request);
-        if identity.is_some() && identity != aor.as_ref() {
+        if rules.is_none() && identity.is_some() && identity != aor {
             // RFC 3261 section 10.3 step 4: authenticated is not authorised.
             return refuse(&mut self.tables, now, tx, &request, 403, "Register yourself only");
         }
-        let waiting = Waiting { tx, flow, request };
+        let waiting = Waiting { tx, flow, request, rules };
         if self.writes.is_none() {
             return self.register_at_once(now, dir, &waiting);
         }
@@ -88,7 +88,8 @@ impl Switch {
     }
 
     fn register_at_once(&mut self, now: Instant, dir: &dyn Directory, waiting: &Waiting) {
-        match self.registrar.decide(now, dir, waiting.flow, &waiting.request, 0) {
+        let Waiting { flow, request, rules, .. } = waiting;
+        match self.registrar.decide(now, dir, *flow, request, rules.as_ref(), 0) {
             Ok(Decided { aor, bindings }) => {
                 if let Some(bindings) = bindings {
                     let (publish, fact) = self.registrar.commit(&aor, bindings);
@@ -113,7 +114,8 @@ impl Switch {
         later: VecDeque<Waiting>,
     ) -> Option<VecDeque<Waiting>> {
         let Some(writes) = &mut self.writes else { return Some(later) };
-        match self.registrar.decide(now, dir, waiting.flow, &waiting.request, writes.len()) {
+        let Waiting { flow, request, rules, .. } = &waiting;
+        match self.registrar.decide(now, dir, *flow, request, rules.as_ref(), writes.len()) {
             Ok(Decided { aor, bindings: Some(bindings) }) => {
                 let publish = Publish { aor: aor.clone(), bindings: bindings.as_slice().into() };
                 let ticket = writes.begin(now, aor, bindings, waiting, later);

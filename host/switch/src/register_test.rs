@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use model::{ListenerId, Membership, Shard, Shards, Transport, hook::MediaMode};
+use model::{Flow, ListenerId, Membership, Shard, Shards, Transport, hook::MediaMode};
 
 use super::*;
 use crate::{Config, Input, Limits, Listener, RegistrarConfig, StoreConfig};

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use model::{Aor, Binding, Directory, Flow, Instant, Membership};
+use model::{Aor, Binding, Directory, Flow, Instant, Membership, hook::Registration};
 use sip::{Message, Name, NameAddr, Uri, response_to};
 
 use crate::{Fact, Publish, RegistrarConfig};
@@ -90,6 +90,7 @@ impl Registrar {
         dir: &dyn Directory,
         flow: Flow,
         request: &Message,
+        rules: Option<&Registration>,
         reserved: usize,
     ) -> Result<Decided, Refusal> {
         let aor = self
@@ -97,6 +98,8 @@ impl Registrar {
             .ok_or_else(|| Refusal::new(400, "To is not an address of record"))?;
         match dir.membership(&aor) {
             Membership::Subscriber => {}
+            // A plugin may keep users that the configuration does not list.
+            Membership::UnknownUser if rules.is_some() => {}
             // RFC 3261 section 10.3 steps 1 and 5.
             Membership::UnknownUser | Membership::ForeignHost => return Err(Refusal::new(404, "")),
         }
@@ -104,7 +107,7 @@ impl Registrar {
         if old.is_empty() && self.bindings_by_aor.len() + reserved >= self.config.aors_max {
             return Err(Refusal::new(503, ""));
         }
-        let bindings = self.updated(now, flow, request, old)?;
+        let bindings = self.updated(now, flow, request, rules, old)?;
         Ok(Decided { aor, bindings })
     }
 
@@ -119,6 +122,7 @@ impl Registrar {
         now: Instant,
         flow: Flow,
         request: &Message,
+        rules: Option<&Registration>,
         old: &[Binding],
     ) -> Result<Option<Vec<Binding>>, Refusal> {
         let contacts: Vec<&str> = request.values(Name::Contact).collect();
@@ -141,7 +145,7 @@ impl Registrar {
             let contact =
                 NameAddr::parse(text).map_err(|_| Refusal::new(400, "Contact cannot be read"))?;
             let uri = contact.parsed_uri().map_err(|_| Refusal::new(400, "Contact is no URI"))?;
-            let expires = self.expires_of(&contact, request)?;
+            let expires = self.expires_of(&contact, request, rules)?;
             let known =
                 bindings.iter().position(|b| Uri::parse(&b.contact).is_ok_and(|u| u == uri));
             if let Some(at) = known {
@@ -154,6 +158,11 @@ impl Registrar {
                 bindings.push(binding(now, flow, request, &contact, &uri, expires));
             }
         }
+        if let Some(most) = rules.and_then(|rules| rules.contacts_max) {
+            // They stand in the order they were stored, what is new behind what was there.
+            bindings.sort_by_key(|b| (&*b.call_id == request.call_id(), b.expires_at));
+            bindings.drain(..bindings.len().saturating_sub(most));
+        }
         if bindings.len() > self.config.contacts_max {
             return Err(Refusal::new(403, "Too many contacts"));
         }
@@ -162,7 +171,12 @@ impl Registrar {
         Ok(Some(bindings))
     }
 
-    fn expires_of(&self, contact: &NameAddr<'_>, request: &Message) -> Result<Duration, Refusal> {
+    fn expires_of(
+        &self,
+        contact: &NameAddr<'_>,
+        request: &Message,
+        rules: Option<&Registration>,
+    ) -> Result<Duration, Refusal> {
         let own = contact.params.get("expires").flatten().and_then(|text| text.parse().ok());
         let asked = own.or_else(|| request.expires()).map(|s| Duration::from_secs(u64::from(s)));
         let expires = asked.unwrap_or(self.config.expires_default);
@@ -170,7 +184,8 @@ impl Registrar {
             let min_expires = Some(self.config.expires_min.as_secs());
             return Err(Refusal { status: 423, reason: "", min_expires });
         }
-        Ok(expires.min(self.config.expires_max))
+        let most = rules.and_then(|rules| rules.expires_max).unwrap_or(self.config.expires_max);
+        Ok(expires.min(most).min(self.config.expires_max))
     }
 
     fn store(&mut self, aor: &Aor, new: Vec<Binding>, lapsed: bool) -> (Publish, Fact) {
@@ -241,7 +256,7 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
 }
 
 /// A qvalue (RFC 3261 section 25.1) in thousandths: `0`, `1`, `0.5`, `1.000`.
-fn q_milli(text: &str) -> Option<u16> {
+pub(crate) fn q_milli(text: &str) -> Option<u16> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let short = fraction.len() <= 3 && fraction.bytes().all(|b| b.is_ascii_digit());
     match (whole, short) {

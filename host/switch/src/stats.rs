@@ -31,6 +31,8 @@ pub struct Stats {
     pub not_authenticated: u64,
     /// Requests refused because wrong credentials had come too often.
     pub blocked: u64,
+    /// Requests a plugin had dropped without an answer.
+    pub dropped: u64,
     /// Datagrams from peers that were not SIP at all.
     pub unreadable: u64,
     /// Trunks whose registration is being taken back.

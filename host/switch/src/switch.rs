@@ -11,8 +11,9 @@ use sip::{
 
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Output, Publish, Reason, Stats,
-    authenticate::{Authenticator, Standing},
+    authenticate::{Authenticator, Proof, Standing},
     call::{Call, State, is_emergency, refuse},
+    door::{Arrival, Door},
     in_dialog::pass_back,
     registrar::Registrar,
     tables::{ClientUse, Tables},
@@ -27,7 +28,9 @@ pub struct Switch {
     pub(crate) registrar: Registrar,
     /// Registrations on their way to the store, where there is one.
     pub(crate) writes: Option<Writes>,
-    authenticator: Option<Authenticator>,
+    pub(crate) authenticator: Authenticator,
+    /// Requests the plugins are asked about before anything is made of them.
+    pub(crate) door: Door,
     /// Registers and probes the trunks that are this shard's.
     keeper: Keeper,
     draining: bool,
@@ -54,12 +57,10 @@ impl Switch {
             ..EndpointConfig::default()
         });
         let registrar = Registrar::new(config.registrar);
-        let authenticator = config.auth.as_ref().map(|auth| {
-            // Half of the seed, which nobody else has and which a restart changes.
-            let mut key = [0; 16];
-            key.iter_mut().zip(config.seed).for_each(|(key, seed)| *key = seed);
-            Authenticator::new(auth, key)
-        });
+        // Half of the seed, which nobody else has and which a restart changes.
+        let mut key = [0; 16];
+        key.iter_mut().zip(config.seed).for_each(|(key, seed)| *key = seed);
+        let authenticator = Authenticator::new(&config.auth.clone().unwrap_or_default(), key);
         let store = config.registrar.store;
         let keeper = Keeper::new(&config);
         Self {
@@ -68,6 +69,7 @@ impl Switch {
             tables: Tables::new(config, endpoint),
             registrar,
             authenticator,
+            door: Door::default(),
             writes: store.map(|store| Writes::new(store.writes_max, store.timeout)),
             draining: false,
         }
@@ -109,7 +111,9 @@ impl Switch {
         let lapse = self.registrar.next_lapse().map(|at| (at, Reason::Registration));
         let write = self.writes.as_ref().and_then(Writes::deadline).map(|at| (at, Reason::Store));
         let trunk = self.keeper.next_timer().map(|at| (at, Reason::Trunk));
-        [transaction, lapse, write, trunk, self.tables.next_timer()].into_iter().flatten().min()
+        let judged = self.door.deadline().map(|at| (at, Reason::Question));
+        let timers = [transaction, lapse, write, trunk, judged, self.tables.next_timer()];
+        timers.into_iter().flatten().min()
     }
 
     /// Does what is due at `now`. Drain [`Self::poll_output`] afterwards.
@@ -125,6 +129,7 @@ impl Switch {
         }
         self.give_up_writes(now, dir);
         self.keeper.wake(&mut self.tables, now);
+        self.give_up_judging(now, dir);
         self.drain_endpoint(now, dir);
     }
 
@@ -196,21 +201,14 @@ impl Switch {
             return self.on_in_dialog(now, flow, tx, request, &tag);
         }
         match request.method() {
-            Method::Invite => {
-                // Nobody is asked for a password before help is called, and a trunk is known by where it is.
-                let is_known = is_emergency(&self.tables, &request)
-                    || self.tables.trunk_at(dir, flow).is_some();
-                let identity = match is_known {
-                    true => Some(None),
-                    false => self.authenticate(now, dir, flow, tx, &request),
-                };
-                if let Some(identity) = identity {
-                    self.on_invite(now, dir, tx, flow, request, identity);
-                }
-            }
-            Method::Register => {
-                if let Some(identity) = self.authenticate(now, dir, flow, tx, &request) {
-                    self.on_register(now, dir, flow, tx, request, identity.as_ref());
+            Method::Invite | Method::Register => {
+                let arrival = Arrival { tx, flow, request, conn: None, identity: None };
+                // No plugin stands before an emergency, and nobody is asked for a password before help is called.
+                let is_call = arrival.request.method() == Method::Invite;
+                if is_call && is_emergency(&self.tables, &arrival.request) {
+                    self.on_invite(now, dir, arrival);
+                } else {
+                    self.arrive(now, dir, arrival);
                 }
             }
             Method::Options => self.on_options(now, tx, &request),
@@ -229,22 +227,14 @@ impl Switch {
         }
     }
 
-    fn on_invite(
-        &mut self,
-        now: Instant,
-        dir: &dyn Directory,
-        tx: ServerTx,
-        flow: Flow,
-        invite: Message,
-        identity: Option<Aor>,
-    ) {
+    pub(crate) fn on_invite(&mut self, now: Instant, dir: &dyn Directory, arrival: Arrival) {
         let is_full = self.draining || self.calls.len() >= self.tables.config.limits.calls_max;
         // An emergency is still within the limit of transactions.
-        if is_full && !is_emergency(&self.tables, &invite) {
+        if is_full && !is_emergency(&self.tables, &arrival.request) {
             self.tables.stats.calls_shed += 1;
-            return refuse(&mut self.tables, now, tx, &invite, 503, "");
+            return refuse(&mut self.tables, now, arrival.tx, &arrival.request, 503, "");
         }
-        if let Some(call) = Call::offer(&mut self.tables, now, dir, tx, flow, invite, identity) {
+        if let Some(call) = Call::offer(&mut self.tables, now, dir, arrival) {
             self.calls.insert(call.conn, Box::new(call));
         }
     }
@@ -263,17 +253,18 @@ impl Switch {
         clippy::option_option,
         reason = "whether it goes on, and whether it is known who it is from"
     )]
-    fn authenticate(
+    pub(crate) fn authenticate(
         &mut self,
         now: Instant,
         dir: &dyn Directory,
         flow: Flow,
         tx: ServerTx,
         request: &Message,
+        proof: Proof,
     ) -> Option<Option<Aor>> {
-        let Some(authenticator) = &mut self.authenticator else { return Some(None) };
+        let authenticator = &mut self.authenticator;
         let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
-        let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref());
+        let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref(), &proof);
         let trouble = match standing {
             Standing::Allowed(identity) => return Some(identity),
             Standing::Unreadable(why) => {
@@ -315,6 +306,9 @@ impl Switch {
     }
 
     fn on_cancelled(&mut self, now: Instant, tx: ServerTx) {
+        if self.cancel_at_door(now, tx) {
+            return;
+        }
         let Some((conn, side)) = self.tables.invites_by_server_tx.get(&tx).copied() else { return };
         if side == Side::A {
             self.with_call(conn, |call, tables| call.on_cancel(tables, now));
@@ -378,6 +372,7 @@ impl Switch {
     }
 
     fn on_answer(&mut self, now: Instant, dir: &dyn Directory, answer: Answer) {
+        let Some(answer) = self.on_judged(now, dir, answer) else { return };
         let Some(conn) = self.tables.calls_by_question.remove(&answer.id) else {
             self.tables.stats.answers_late += 1;
             return;

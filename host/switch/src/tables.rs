@@ -103,10 +103,15 @@ impl Tables {
     }
 
     pub(crate) fn mint_question_id(&mut self, conn: ConnId) -> QuestionId {
-        self.next_question += 1;
-        let id = QuestionId(self.next_question);
+        let id = self.mint_question();
         self.calls_by_question.insert(id, conn);
         id
+    }
+
+    /// A question that is not a call's.
+    pub(crate) const fn mint_question(&mut self) -> QuestionId {
+        self.next_question += 1;
+        QuestionId(self.next_question)
     }
 
     /// Wakes `conn` at `at` for `reason`; each call has at most one timer a reason and keeps `at` to stop it.

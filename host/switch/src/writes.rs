@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use model::{Aor, Binding, Flow, Instant};
+use model::{Aor, Binding, Flow, Instant, hook::Registration};
 use sip::{Message, ServerTx};
 
 use crate::StoreTicket;
@@ -15,6 +15,8 @@ pub(crate) struct Waiting {
     pub(crate) tx: ServerTx,
     pub(crate) flow: Flow,
     pub(crate) request: Message,
+    /// How a plugin wants it taken.
+    pub(crate) rules: Option<Registration>,
 }
 
 /// One address-of-record on its way to the store.

@@ -33,6 +33,9 @@ macro_rules! hook {
     };
 }
 
+hook!(admission, "admission-plugin", "jackfield_guest::bindings::admission");
+hook!(authenticate, "authenticate-plugin", "jackfield_guest::bindings::authenticate");
+hook!(register, "register-plugin", "jackfield_guest::bindings::register");
 hook!(dial_plan, "dial-plan-plugin", "jackfield_guest::bindings::dial_plan");
 hook!(route, "route-plugin", "jackfield_guest::bindings::route");
 hook!(route_on_failure, "route-on-failure-plugin", "jackfield_guest::bindings::route_on_failure");

@@ -42,6 +42,16 @@ impl Call {
         host::headers(name)
     }
 
+    /// What the request is: `INVITE` or `REGISTER`.
+    pub fn method(&self) -> String {
+        host::fact("method").unwrap_or_else(|| "INVITE".to_owned())
+    }
+
+    /// What it came in over: `UDP`, `TCP`, `TLS`.
+    pub fn transport(&self) -> String {
+        host::fact("transport").unwrap_or_default()
+    }
+
     /// Who the caller has proved to be, as `user@host`; `None` for one that was not asked to.
     pub fn identity(&self) -> Option<String> {
         host::fact("identity")

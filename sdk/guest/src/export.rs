@@ -5,13 +5,16 @@
 use std::{marker::PhantomData, panic, process, time::Duration};
 
 use crate::bindings::{
+    admission::exports::jackfield::plugin::admission,
+    authenticate::exports::jackfield::plugin::authenticate,
     dial_plan::exports::jackfield::plugin::dial_plan, imports::jackfield::plugin::types,
-    route::exports::jackfield::plugin::route,
+    register::exports::jackfield::plugin::register, route::exports::jackfield::plugin::route,
     route_on_failure::exports::jackfield::plugin::route_on_failure,
 };
 use crate::{
-    Attempt, Config, Destination, Failure, Level, Media, Plan, Plugin, Reason, Target, Verdict,
-    log, rewrite::Outcome, text,
+    Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
+    Destination, Failure, Identification, IdentificationVerdict, Level, Media, Plan, Plugin,
+    Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
 /// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
@@ -92,6 +95,66 @@ pub fn start<P: Plugin>() -> P {
         process::abort();
     }
     plugin
+}
+
+impl<P: Registered> admission::Guest for Exported<P> {
+    fn decide(request: types::CallFacts) -> (admission::Verdict, Vec<Reason>) {
+        let Admission { verdict, reasons } = P::with(|plugin| plugin.admission(&request));
+        let verdict = match verdict {
+            AdmissionVerdict::Pass => admission::Verdict::Pass,
+            AdmissionVerdict::Allow => admission::Verdict::Allow,
+            AdmissionVerdict::Refuse(status) => admission::Verdict::Refuse(status),
+            AdmissionVerdict::Drop => admission::Verdict::Drop,
+        };
+        (verdict, reasons)
+    }
+}
+
+impl<P: Registered> authenticate::Guest for Exported<P> {
+    fn decide(request: types::CallFacts) -> (authenticate::Verdict, Vec<Reason>) {
+        use IdentificationVerdict as Said;
+        let Identification { verdict, reasons } = P::with(|plugin| plugin.authenticate(&request));
+        let verdict = match verdict {
+            Said::Pass => authenticate::Verdict::Pass,
+            Said::Allow(user) => authenticate::Verdict::Allow(user),
+            Said::Challenge => authenticate::Verdict::Challenge,
+            Said::Password(password) => authenticate::Verdict::Password(password),
+            Said::Ha1(hex) => authenticate::Verdict::Ha1(hex),
+            Said::Refuse(status) => authenticate::Verdict::Refuse(status),
+        };
+        (verdict, reasons)
+    }
+}
+
+impl<P: Registered> register::Guest for Exported<P> {
+    fn decide(
+        request: types::CallFacts,
+        contacts: Vec<register::Contact>,
+    ) -> (register::Verdict, Vec<Reason>) {
+        let contacts: Vec<Contact> = contacts
+            .into_iter()
+            .map(|contact| Contact {
+                uri: contact.uri,
+                expires_secs: contact.expires_s,
+                q_milli: contact.q_milli,
+            })
+            .collect();
+        let Acceptance { verdict, reasons } =
+            P::with(|plugin| plugin.register(&request, &contacts));
+        let verdict = match verdict {
+            AcceptanceVerdict::Pass => register::Verdict::Pass,
+            AcceptanceVerdict::Accept { expires_secs, contacts } => {
+                let attrs = Vec::new();
+                register::Verdict::Accept(register::Acceptance {
+                    expires_s: expires_secs,
+                    contacts,
+                    attrs,
+                })
+            }
+            AcceptanceVerdict::Refuse(status) => register::Verdict::Refuse(status),
+        };
+        (verdict, reasons)
+    }
 }
 
 impl<P: Registered> dial_plan::Guest for Exported<P> {

@@ -29,6 +29,7 @@
 //! keeps between them is a cache, since the host may replace it at any time. A panic harms the one
 //! decision: its message goes to the log, the instance is thrown away, and the next plugin decides.
 
+mod access;
 mod answer;
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all)]
 #[doc(hidden)]
@@ -44,9 +45,13 @@ mod rewrite;
 pub mod testing;
 mod value;
 
+pub use access::{
+    Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Contact, Identification,
+    IdentificationVerdict,
+};
 pub use answer::{Answer, Destination, Media, Plan, Target, Verdict, aor, trunk, trunk_to, uri};
 pub use bindings::imports::jackfield::plugin::types::{
-    CallFacts as Call, LocalTime, Party, Reason,
+    CallFacts as Call, CallFacts as Request, LocalTime, Party, Reason,
 };
 pub use call::{Attempt, Failure};
 pub use config::{Config, config};

@@ -1,4 +1,6 @@
-use crate::{Answer, Call, Config, Failure, Rewrite};
+use crate::{
+    Acceptance, Admission, Answer, Call, Config, Contact, Failure, Identification, Request, Rewrite,
+};
 
 /// What an author writes: one function a hook, each passing unless written. Those that are written are
 /// named in [`register_plugin!`](crate::register_plugin).
@@ -14,6 +16,24 @@ pub trait Plugin: Default + 'static {
     fn configure(&mut self, config: &Config) -> Result<(), String> {
         let _ = config;
         Ok(())
+    }
+
+    /// Hook `admission`: may a request that begins a call or a registration come in at all?
+    fn admission(&self, request: &Request) -> Admission {
+        let _ = request;
+        Admission::pass()
+    }
+
+    /// Hook `authenticate`: who is a request from, and what proof of that is needed?
+    fn authenticate(&self, request: &Request) -> Identification {
+        let _ = request;
+        Identification::pass()
+    }
+
+    /// Hook `register`: may these contacts be bound to the address-of-record in `request.callee`?
+    fn register(&self, request: &Request, contacts: &[Contact]) -> Acceptance {
+        let _ = (request, contacts);
+        Acceptance::pass()
     }
 
     /// Hook `dial-plan`: what was dialled, in the form that routing understands? Asked before

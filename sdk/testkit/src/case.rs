@@ -1,12 +1,12 @@
 //! One question and what must come of it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use model::{
-    Aor, ConnId, HeaderBlock, Moment,
+    Aor, ConnId, HeaderBlock, Moment, Transport,
     hook::{
-        Answer, Ask, Attempt, CallFacts, Destination, MediaMode, Party, Question, QuestionId,
-        Target, Verdict,
+        Access, Answer, Ask, Attempt, CallFacts, ContactFacts, Destination, MediaMode, Party,
+        Question, QuestionId, Registration, RequestKind, Target, Verdict,
     },
 };
 use serde::Deserialize;
@@ -19,7 +19,7 @@ use crate::time;
 pub struct Case {
     /// What is shown when it fails.
     pub name: String,
-    /// `dial-plan`, `route` or `route-on-failure`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
+    /// `admission`, `authenticate`, `register`, `dial-plan`, `route` or `route-on-failure`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
     #[serde(default = "route")]
     pub hook: String,
     /// The civil time, as `2026-11-18T09:15:00`.
@@ -40,6 +40,15 @@ pub struct Case {
     /// Header fields of the INVITE.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// Where the request comes from.
+    #[serde(default = "source")]
+    pub source: SocketAddr,
+    /// What the request is, for `admission` and `authenticate`: `INVITE` or `REGISTER`.
+    #[serde(default = "invite")]
+    pub method: String,
+    /// URIs of the contacts, for `register`.
+    #[serde(default)]
+    pub contacts: Vec<String>,
     /// What was tried, for `route-on-failure`.
     #[serde(default)]
     pub attempts: Vec<Tried>,
@@ -63,7 +72,8 @@ pub struct Tried {
     pub lasted_ms: u64,
 }
 
-/// What must come out; name exactly one of `targets`, `refuse`, `pass` and `proceed`, or for `dial-plan` what is rewritten.
+/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed` and `access`, or for `dial-plan` what is
+/// rewritten.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
@@ -86,12 +96,23 @@ pub struct Expectation {
     pub caller_name: Option<String>,
     /// Of `dial-plan`: the labels that are set, all of them.
     pub labels: BTreeMap<String, String>,
+    /// Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
+    /// and ` contacts NUMBER` where they are given.
+    pub access: Option<String>,
     /// The code of one of the reasons.
     pub reason: Option<String>,
 }
 
 fn route() -> String {
     "route".to_owned()
+}
+
+fn source() -> SocketAddr {
+    ([192, 0, 2, 1], 5060).into()
+}
+
+fn invite() -> String {
+    "INVITE".to_owned()
 }
 
 fn noon() -> String {
@@ -113,10 +134,16 @@ impl Case {
             .ok_or_else(|| format!("{}: now = \"{}\" is no time", self.name, self.now))?;
         let call = CallFacts {
             conn_id: ConnId(1),
+            request: match self.method.as_str() {
+                "INVITE" if self.hook != "register" => RequestKind::Invite,
+                "INVITE" | "REGISTER" => RequestKind::Register,
+                other => return Err(format!("{}: method = \"{other}\" is not known", self.name)),
+            },
             call_id: "scenario".to_owned(),
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
-            source: ([192, 0, 2, 1], 5060).into(),
+            transport: Transport::Udp,
+            source: self.source,
             trunk: self.trunk.clone(),
             identity: self.identity.as_deref().map(aor).transpose()?,
             caller: party(&self.caller),
@@ -129,6 +156,11 @@ impl Case {
             ),
         };
         let ask = match self.hook.as_str() {
+            "admission" => Ask::Admission,
+            "authenticate" => Ask::Authenticate,
+            "register" => {
+                Ask::Register { contacts: self.contacts.iter().map(|uri| contact(uri)).collect() }
+            }
             "dial-plan" => Ask::DialPlan,
             "route" => Ask::Route,
             "route-on-failure" => Ask::RouteOnFailure {
@@ -195,6 +227,9 @@ impl Expectation {
             return format!("rewrite {}", rewritten.join(", "));
         }
         let media = self.media.as_ref().map_or_else(String::new, |media| format!(" {media}"));
+        if let Some(access) = &self.access {
+            return access.clone();
+        }
         match (&self.targets, self.refuse) {
             (Some(targets), _) => format!("plan [{}]{media}", targets.join(", ")),
             (None, Some(status)) => format!("refuse {status}"),
@@ -208,6 +243,7 @@ fn came(verdict: &Verdict) -> String {
     match verdict {
         Verdict::BuiltIn => "pass".to_owned(),
         Verdict::Continue => "proceed".to_owned(),
+        Verdict::Access(access) => access_shown(access),
         Verdict::Refuse(status) => format!("refuse {status}"),
         Verdict::Plan(plan) => {
             let media = match plan.media {
@@ -221,10 +257,31 @@ fn came(verdict: &Verdict) -> String {
     }
 }
 
+/// A verdict on a request that is no call yet. Secrets are not shown.
+fn access_shown(access: &Access) -> String {
+    match access {
+        Access::Allow(None) => "allow".to_owned(),
+        Access::Allow(Some(aor)) => format!("allow {aor}"),
+        Access::Drop => "drop".to_owned(),
+        Access::Challenge => "challenge".to_owned(),
+        Access::Verify(_) => "verify".to_owned(),
+        Access::Accept(Registration { expires_max, contacts_max }) => {
+            let expires =
+                expires_max.map_or_else(String::new, |max| format!(" expires {}", max.as_secs()));
+            let contacts = contacts_max.map_or_else(String::new, |max| format!(" contacts {max}"));
+            format!("accept{expires}{contacts}")
+        }
+    }
+}
+
 fn shown(target: &Target) -> String {
     let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
     let together = if target.together { " together" } else { "" };
     format!("{}{ring}{together}", target.to)
+}
+
+fn contact(uri: &str) -> ContactFacts {
+    ContactFacts { uri: uri.to_owned(), expires: Some(Duration::from_secs(3600)), q_milli: 1000 }
 }
 
 fn attempt(tried: &Tried) -> Result<Attempt, String> {

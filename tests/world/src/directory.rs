@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, TrunkId};
+use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, TrunkId, hook::Hook};
 use switch::{Publish, Reach, TrunkStatus};
 
 /// A directory in which every user of one host is a subscriber.
@@ -13,6 +13,8 @@ pub(crate) struct SimDirectory {
     trunks: BTreeMap<TrunkId, Arc<TrunkStatus>>,
     /// Places on trunks that carry no more than so many calls at once.
     seats: BTreeMap<TrunkId, Seats>,
+    /// Those before a call for which the decider is asked.
+    pub(crate) hooks: Vec<Hook>,
 }
 
 impl SimDirectory {
@@ -68,5 +70,9 @@ impl Directory for SimDirectory {
 
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.iter().find(|(_, status)| status.places.contains(&source)).map(|(id, _)| *id)
+    }
+
+    fn answers(&self, hook: Hook) -> bool {
+        self.hooks.contains(&hook)
     }
 }

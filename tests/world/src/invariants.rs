@@ -70,6 +70,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             Fact::Decided { .. }
             | Fact::Amended { .. }
             | Fact::TargetFailed { .. }
+            | Fact::Judged { .. }
             | Fact::LegOffered { .. }
             | Fact::LegOnTrunk { .. }
             | Fact::TrunkPassed { .. }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{
     Flow, Instant, ListenerId, Shard, Shards, Transport, TrunkId,
-    hook::{MediaMode, Question},
+    hook::{Hook, MediaMode, Question},
 };
 use switch::{
     Config, Emergency, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch,
@@ -38,6 +38,11 @@ pub(crate) enum Effect {
 }
 
 impl Node {
+    /// The hooks before a call at which somebody is asked.
+    pub(crate) fn ask_at(&mut self, hooks: &[Hook]) {
+        self.directory.hooks = hooks.to_vec();
+    }
+
     pub(crate) fn new(
         addr: SocketAddr,
         options: &Options,

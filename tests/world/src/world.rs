@@ -6,7 +6,7 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{
     Instant, Shard,
-    hook::{Answer, Question},
+    hook::{Answer, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
 use switch::{Command, Input, LocateId, TrunkConfig};
@@ -93,6 +93,11 @@ impl World {
             decider: built_in(),
             trace: Trace::default(),
         }
+    }
+
+    /// Has the decider asked at these hooks before a call, too.
+    pub fn ask_at(&mut self, hooks: &[Hook]) {
+        self.node.ask_at(hooks);
     }
 
     /// Who answers the node's questions from now on.

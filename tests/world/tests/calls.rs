@@ -8,7 +8,7 @@ use jackfield_world::{
 };
 use model::{
     Aor,
-    hook::{Ask, Destination, MediaMode, Plan, Target, Verdict},
+    hook::{Access, Ask, Destination, Hook, MediaMode, Plan, Target, Verdict},
 };
 use switch::{Cause, Fact};
 
@@ -115,7 +115,7 @@ fn a_phone_nobody_answers_rings_for_its_time_and_outlives_timer_b() {
         };
         vec![Reply::now(match question.ask {
             Ask::Route => Verdict::Plan(Plan { targets: vec![target], media: MediaMode::Default }),
-            Ask::DialPlan | Ask::RouteOnFailure { .. } => Verdict::BuiltIn,
+            _ => Verdict::BuiltIn,
         })]
     }));
     world.plan(secs(0), 1, Manner::OnCall(Reaction::Ring));
@@ -138,11 +138,11 @@ fn the_second_target_is_called_when_the_first_fails_and_the_plugin_sees_why() {
     let sees = seen.clone();
     world.decide_by(Box::new(move |question, _| {
         let verdict = match &question.ask {
-            Ask::DialPlan | Ask::Route => plan_of(&["2000", "3000"]),
             Ask::RouteOnFailure { attempts, remaining } => {
                 sees.borrow_mut().push((attempts.last().unwrap().status, remaining.len()));
                 Verdict::Continue
             }
+            _ => plan_of(&["2000", "3000"]),
         };
         vec![Reply::now(verdict)]
     }));
@@ -151,6 +151,12 @@ fn the_second_target_is_called_when_the_first_fails_and_the_plugin_sees_why() {
     settle(&mut world);
     assert_eq!(*seen.borrow(), [(486, 1)]);
     assert!(world.facts_of(c).contains(&PhoneFact::Up));
+}
+
+fn together(users: &[&str]) -> Verdict {
+    let Verdict::Plan(mut plan) = plan_of(users) else { unreachable!("a plan") };
+    plan.targets.iter_mut().for_each(|target| target.together = true);
+    Verdict::Plan(plan)
 }
 
 fn plan_of(users: &[&str]) -> Verdict {
@@ -333,6 +339,9 @@ fn one_seed_is_one_world() {
 fn chaos(seed: u64, shards: u16) {
     let mut world = World::new(Options { seed, shards, faults: Faults::BAD, ..Options::default() });
     let mut random = Random::new(seed ^ 0x5eed);
+    if seed % 2 == 1 {
+        world.ask_at(&[Hook::Admission, Hook::Authenticate, Hook::Register]);
+    }
     let users: Vec<String> = (0..8).map(|n| format!("{}", 1000 + n)).collect();
     for user in &users {
         let phone = world.add_phone(user);
@@ -350,8 +359,11 @@ fn chaos(seed: u64, shards: u16) {
         match (random.below(20), &question.ask) {
             (0, _) => Vec::new(),
             (1, _) => vec![Reply::late(Verdict::BuiltIn, Duration::from_secs(3))],
-            (2, _) => vec![Reply::now(Verdict::Refuse(603)), Reply::now(Verdict::BuiltIn)],
-            (3, _) => vec![Reply::now(plan_of(&["nobody", "1003"]))],
+            (18, _) => vec![Reply::now(Verdict::Refuse(603)), Reply::now(Verdict::BuiltIn)],
+            (2, _) => vec![Reply::now(plan_of(&["nobody", "1003"]))],
+            (3 | 4, Ask::Route) => vec![Reply::now(together(&["1001", "nobody", "1002"]))],
+            (3..=5, Ask::Admission) => vec![Reply::now(Verdict::Access(Access::Drop))],
+            (3..=5, Ask::Authenticate) => vec![Reply::now(Verdict::Access(Access::Challenge))],
             (4, Ask::RouteOnFailure { .. }) => vec![Reply::now(plan_of(&["1001"]))],
             (_, _) => vec![Reply::late(Verdict::BuiltIn, after)],
         }

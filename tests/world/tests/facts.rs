@@ -44,7 +44,7 @@ fn routed_to(world: &mut World, users: &'static [&'static str]) {
                 targets: users.iter().map(target).collect(),
                 media: MediaMode::Bypass,
             }),
-            Ask::DialPlan | Ask::RouteOnFailure { .. } => Verdict::Continue,
+            _ => Verdict::Continue,
         })]
     }));
 }
@@ -73,6 +73,7 @@ fn told(world: &World) -> Vec<String> {
                 format!("released: {cause}, anchored {anchored}, table {table:?}")
             }
             Fact::LegOnTrunk { .. }
+            | Fact::Judged { .. }
             | Fact::TrunkPassed { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }

@@ -42,12 +42,12 @@ fn group(options: Options, reactions: [Reaction; 3], plan: Vec<Target>) -> (Worl
     world.decide_by(Box::new(move |question, _| {
         vec![Reply::now(match &question.ask {
             Ask::Route => Verdict::Plan(Plan { targets: plan.clone(), media: MediaMode::Default }),
-            Ask::DialPlan => Verdict::BuiltIn,
             Ask::RouteOnFailure { attempts, remaining } => {
                 let statuses = attempts.iter().map(|attempt| attempt.status).collect();
                 tells.borrow_mut().push((statuses, remaining.len()));
                 Verdict::Continue
             }
+            _ => Verdict::BuiltIn,
         })]
     }));
     world.run(secs(1));

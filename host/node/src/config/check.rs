@@ -72,6 +72,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.transactions_max", 1, 100_000_000),
     ("limits.attempts_max", 1, 1000),
     ("limits.branches_max", 1, 100),
+    ("limits.questions_max", 1, 1_000_000),
     ("limits.streams_max", 1, 64),
     ("limits.retry_after_s", 0, 3600),
     ("journal.entries_max", 1, 10_000_000),

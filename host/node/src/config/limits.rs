@@ -12,6 +12,9 @@ pub struct LimitsConfig {
     pub attempts_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
+    /// Requests that wait for the plugins of `admission`, `authenticate` and `register`; beyond it they are answered 503 with
+    /// Retry-After.
+    pub questions_max: usize,
     /// Media streams of one call.
     pub streams_max: u8,
     /// The Retry-After header of a 503, in seconds.
@@ -25,6 +28,7 @@ impl Default for LimitsConfig {
             transactions_max: 500_000,
             attempts_max: 32,
             branches_max: 10,
+            questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,
         }

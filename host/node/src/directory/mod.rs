@@ -5,7 +5,8 @@ mod trunks;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId};
+use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId, hook::Hook};
+use plugin::PluginHost;
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
 pub use trunks::{TrunkTable, TrunkView};
@@ -16,6 +17,7 @@ pub struct NodeDirectory {
     subscribers: Box<dyn SubscriberStore>,
     bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
     trunks: TrunkTable,
+    plugins: Option<Arc<PluginHost>>,
 }
 
 impl NodeDirectory {
@@ -29,6 +31,7 @@ impl NodeDirectory {
             subscribers,
             bindings_by_aor: papaya::HashMap::new(),
             trunks: TrunkTable::default(),
+            plugins: None,
         }
     }
 
@@ -36,6 +39,12 @@ impl NodeDirectory {
     #[must_use]
     pub fn with_trunks(self, trunks: TrunkTable) -> Self {
         Self { trunks, ..self }
+    }
+
+    /// The plugins, of which the shards ask whether one answers a hook.
+    #[must_use]
+    pub fn with_plugins(self, plugins: Arc<PluginHost>) -> Self {
+        Self { plugins: Some(plugins), ..self }
     }
 
     /// The trunks.
@@ -102,6 +111,10 @@ impl Directory for NodeDirectory {
 
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.at(source)
+    }
+
+    fn answers(&self, hook: Hook) -> bool {
+        self.plugins.as_ref().is_some_and(|plugins| plugins.answers(hook))
     }
 }
 

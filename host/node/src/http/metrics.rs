@@ -58,6 +58,9 @@ const OF_WORKER: &[OfWorker] = &[
         "Requests refused after too many wrong credentials.",
         |f| f.switch.blocked,
     ),
+    ("jackfield_dropped_total", COUNTER, "Requests a plugin had dropped unanswered.", |f| {
+        f.switch.dropped
+    }),
     ("jackfield_questions_total", COUNTER, "Questions put to the plugins.", |f| f.questions),
     ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
         f.switch.questions_timed_out

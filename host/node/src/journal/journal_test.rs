@@ -18,9 +18,11 @@ fn offered(conn: u64) -> Fact {
     Fact::CallOffered {
         facts: Arc::new(CallFacts {
             conn_id: ConnId(conn),
+            request: model::hook::RequestKind::Invite,
             call_id: format!("call-{conn}"),
             tenant: "default".to_owned(),
             ingress: "udp".to_owned(),
+            transport: model::Transport::Udp,
             source: ([192, 0, 2, 1], 5060).into(),
             trunk: None,
             identity: None,

@@ -37,6 +37,7 @@ impl LiveCalls {
         match fact {
             Fact::CallOffered { facts } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
+            Fact::Judged { facts, decision } => warn_of_failures(facts.conn_id, decision),
             Fact::Amended { facts } => {
                 debug!(conn = %facts.conn_id, callee = facts.callee.uri, "dial plan asked");
             }
@@ -105,17 +106,7 @@ impl LiveCalls {
     }
 
     fn on_decided(&mut self, conn: ConnId, decision: &Decision) {
-        for step in &decision.steps {
-            if let StepOutcome::Failed(failure) = &step.outcome
-                && failure.kind != FailureKind::Quarantined
-            {
-                warn!(
-                    %conn, hook = %decision.hook, generation = %step.generation,
-                    kind = failure.kind.name(), detail = failure.detail,
-                    "plugin failed a decision; the next one was asked"
-                );
-            }
-        }
+        warn_of_failures(conn, decision);
         if let Some(call) = self.calls_by_conn.get_mut(&conn) {
             call.routed_by.clone_from(&decision.decided_by);
         }
@@ -130,5 +121,19 @@ impl LiveCalls {
             %conn, %cause, routed_by = by, lasted_ms = lasted.as_millis() as u64,
             talked_ms = talked.map(|talked| talked.as_millis() as u64), "call released"
         );
+    }
+}
+
+fn warn_of_failures(conn: ConnId, decision: &Decision) {
+    for step in &decision.steps {
+        if let StepOutcome::Failed(failure) = &step.outcome
+            && failure.kind != FailureKind::Quarantined
+        {
+            warn!(
+                %conn, hook = %decision.hook, generation = %step.generation,
+                kind = failure.kind.name(), detail = failure.detail,
+                "plugin failed a decision; the next one was asked"
+            );
+        }
     }
 }

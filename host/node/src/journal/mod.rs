@@ -63,6 +63,7 @@ fn is_read(fact: &Fact) -> bool {
     match fact {
         Fact::CallOffered { .. }
         | Fact::Decided { .. }
+        | Fact::Judged { .. }
         | Fact::Established { .. }
         | Fact::NotAuthenticated { .. }
         | Fact::TrunkPassed { .. }
@@ -163,9 +164,16 @@ impl Journal {
 impl State {
     fn take(&mut self, fact: Fact, at: Instant, clock: &Clock, entries_max: usize) {
         self.live.on_fact(&fact, at);
-        let Fact::Decided { conn, decision } = fact else { return };
+        let judged;
+        let (conn, call, decision) = match fact {
+            Fact::Decided { conn, decision } => (conn, self.live.get(conn), decision),
+            Fact::Judged { facts, decision } => {
+                judged = facts;
+                (judged.conn_id, Some(&*judged), decision)
+            }
+            _ => return,
+        };
         self.decisions += 1;
-        let call = self.live.get(conn);
         let entry = Entry {
             number: self.decisions,
             at_ms: clock.wall_ms(at),

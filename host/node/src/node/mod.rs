@@ -74,7 +74,7 @@ impl Node {
         let host = plugins::load(config).map_err(StartError::Plugins)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
-        let directory = Arc::new(directory(config, &listeners));
+        let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
         let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
         let (journal, facts, scribe) = start_journal(config, clock)?;
         let records = start_records(config, clock)?;

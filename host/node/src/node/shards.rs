@@ -57,7 +57,7 @@ pub(super) fn config(
         media: config.media.mode.into(),
         media_address6: config.media.advertise6,
         registrar: registrar(config),
-        auth: config.asks_for_credentials().then(|| auth(config)),
+        auth: Some(auth(config)),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
@@ -68,6 +68,7 @@ pub(super) fn config(
 fn auth(config: &Config) -> switch::AuthConfig {
     let auth = &config.auth;
     switch::AuthConfig {
+        required: config.asks_for_credentials(),
         realm: auth.realm.clone(),
         algorithms: auth.algorithms.iter().map(|name| (*name).into()).collect(),
         offered: offered(config),
@@ -97,6 +98,7 @@ fn limits(config: &Config) -> switch::Limits {
         transactions_max: limits.transactions_max,
         attempts_max: limits.attempts_max,
         branches_max: limits.branches_max,
+        questions_max: limits.questions_max,
         streams_max: limits.streams_max,
         retry_after_s: limits.retry_after_s,
     }

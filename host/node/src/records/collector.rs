@@ -69,7 +69,8 @@ impl Collector {
                     self.sender.send(draft);
                 }
             }
-            Fact::Held { .. }
+            Fact::Judged { .. }
+            | Fact::Held { .. }
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }

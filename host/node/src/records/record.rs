@@ -252,6 +252,7 @@ impl<'a> Course<'a> {
             }
             Fact::CallOffered { .. }
             | Fact::Amended { .. }
+            | Fact::Judged { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }

@@ -34,6 +34,8 @@ fn party(uri: &str) -> Party {
 fn facts(conn: u64) -> CallFacts {
     CallFacts {
         conn_id: ConnId(conn),
+        request: model::hook::RequestKind::Invite,
+        transport: model::Transport::Udp,
         call_id: "a84b4c76e66710@pc33".to_owned(),
         tenant: "default".to_owned(),
         ingress: "udp".to_owned(),

@@ -8,7 +8,7 @@ use rhai::{Array, CallFnOptions, Dynamic, EvalAltResult, Scope};
 
 use super::{
     Script,
-    call::{AttemptValue, CallValue},
+    call::{AttemptValue, CallValue, ContactValue},
     compile::{described, function},
     engine::{Over, begin, over},
     verdict::{TargetValue, VerdictValue},
@@ -41,7 +41,13 @@ impl Instance for Run {
         let call = CallValue { facts: Arc::clone(&question.call), moment };
         begin();
         let answer = match &question.ask {
-            Ask::DialPlan | Ask::Route => self.call(hook, (call,)),
+            Ask::Admission | Ask::Authenticate | Ask::DialPlan | Ask::Route => {
+                self.call(hook, (call,))
+            }
+            Ask::Register { contacts } => {
+                let contacts = contacts.iter().map(|c| Dynamic::from(ContactValue(c.clone())));
+                self.call(hook, (call, contacts.collect::<Array>()))
+            }
             Ask::RouteOnFailure { attempts, remaining } => {
                 let attempts = attempts.iter().map(|a| Dynamic::from(AttemptValue::from(a)));
                 let remaining = remaining.iter().map(|t| Dynamic::from(TargetValue::from(t)));

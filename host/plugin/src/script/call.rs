@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use model::{
     LocalTime, Moment,
-    hook::{Attempt, CallFacts, Party},
+    hook::{Attempt, CallFacts, ContactFacts, Party},
 };
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, FLOAT, INT, ImmutableString, Map};
 
 use super::verdict::TargetValue;
 use crate::metrics::nanos;
@@ -36,6 +36,10 @@ enum End {
 /// The civil time of the question.
 #[derive(Clone, Copy, Debug)]
 struct LocalValue(LocalTime);
+
+/// A contact of a REGISTER.
+#[derive(Clone, Debug)]
+pub(crate) struct ContactValue(pub(crate) ContactFacts);
 
 /// A target that was tried.
 #[derive(Clone, Debug)]
@@ -70,6 +74,7 @@ pub(crate) fn register(engine: &mut Engine) {
     register_call(engine);
     register_party(engine);
     register_local(engine);
+    register_contact(engine);
     engine
         .register_type_with_name::<AttemptValue>("Attempt")
         .register_get("target", |attempt: &mut AttemptValue| attempt.target.clone())
@@ -82,6 +87,10 @@ fn register_call(engine: &mut Engine) {
     engine
         .register_type_with_name::<CallValue>("Call")
         .register_get("conn_id", |call: &mut CallValue| call.facts.conn_id.to_string())
+        .register_get("method", |call: &mut CallValue| call.facts.request.method())
+        .register_get("transport", |call: &mut CallValue| call.facts.transport.to_string())
+        .register_get("from", move |call: &mut CallValue| party(call, End::Caller))
+        .register_get("to", move |call: &mut CallValue| party(call, End::Callee))
         .register_get("call_id", |call: &mut CallValue| string(&call.facts.call_id))
         .register_get("tenant", |call: &mut CallValue| string(&call.facts.tenant))
         .register_get("ingress", |call: &mut CallValue| string(&call.facts.ingress))
@@ -135,6 +144,18 @@ fn register_party(engine: &mut Engine) {
         .register_get("host", |party: &mut PartyValue| string(&party.party().host))
         .register_get("display", |party: &mut PartyValue| string(&party.party().display))
         .register_fn("to_string", |party: &mut PartyValue| party.party().uri.clone());
+}
+
+fn register_contact(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<ContactValue>("Contact")
+        .register_get("uri", |contact: &mut ContactValue| string(&contact.0.uri))
+        // Whoever gives no time leaves it to the switch, which is told from 0, the wish to be forgotten.
+        .register_get("expires", |contact: &mut ContactValue| match contact.0.expires {
+            Some(expires) => Dynamic::from(saturated(expires.as_secs())),
+            None => Dynamic::UNIT,
+        })
+        .register_get("q", |contact: &mut ContactValue| FLOAT::from(contact.0.q_milli) / 1000.0);
 }
 
 fn register_local(engine: &mut Engine) {

@@ -15,6 +15,9 @@ const CONFIG: &str = "config";
 /// The function behind each hook, and what it takes.
 pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) {
     match hook {
+        Hook::Admission => ("admission", 1, "fn admission(request)"),
+        Hook::Authenticate => ("authenticate", 1, "fn authenticate(request)"),
+        Hook::Register => ("register", 2, "fn register(request, contacts)"),
         Hook::DialPlan => ("dial_plan", 1, "fn dial_plan(call)"),
         Hook::Route => ("route", 1, "fn route(call)"),
         Hook::RouteOnFailure => {

@@ -1,7 +1,8 @@
-use model::hook::{Destination, Reason, Target};
+use model::hook::{Credentials, Destination, Reason, Target};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
 
 use crate::{
+    access::{ProposedAccess, ProposedRegistration},
     amendment::ProposedAmendment,
     metrics::nanos,
     proposal::{Proposal, Proposed, ProposedTarget},
@@ -34,7 +35,11 @@ impl VerdictValue {
     fn with_media(mut self, mode: &str) -> Result<Self, Box<EvalAltResult>> {
         match &mut self.0.verdict {
             Proposed::Plan { media, .. } => *media = Some(mode.into()),
-            Proposed::Pass | Proposed::Amend(_) | Proposed::Proceed | Proposed::Refuse(_) => {
+            Proposed::Pass
+            | Proposed::Amend(_)
+            | Proposed::Proceed
+            | Proposed::Refuse(_)
+            | Proposed::Access(_) => {
                 return Err(error(format!("only a plan can {mode} media")));
             }
         }
@@ -49,9 +54,26 @@ impl VerdictValue {
     ) -> Result<Self, Box<EvalAltResult>> {
         match &mut self.0.verdict {
             Proposed::Amend(amendment) => change(amendment),
-            Proposed::Pass | Proposed::Plan { .. } | Proposed::Proceed | Proposed::Refuse(_) => {
+            Proposed::Pass
+            | Proposed::Plan { .. }
+            | Proposed::Proceed
+            | Proposed::Refuse(_)
+            | Proposed::Access(_) => {
                 return Err(error(format!("only a rewrite has {what}; begin with rewrite()")));
             }
+        }
+        Ok(self)
+    }
+
+    /// Changes how an `accept` takes a REGISTER.
+    fn registration(
+        mut self,
+        what: &str,
+        change: impl FnOnce(&mut ProposedRegistration),
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Access(ProposedAccess::Accept(registration)) => change(registration),
+            _ => return Err(error(format!("only an accept has {what}; begin with accept()"))),
         }
         Ok(self)
     }
@@ -86,6 +108,7 @@ impl From<&Target> for TargetValue {
 pub(crate) fn register(engine: &mut Engine) {
     register_targets(engine);
     register_rewrite(engine);
+    register_access(engine);
     engine
         .register_type_with_name::<VerdictValue>("Verdict")
         .register_fn("pass", || VerdictValue::new(Proposed::Pass))
@@ -121,6 +144,28 @@ fn register_rewrite(engine: &mut Engine) {
         .register_fn("label", |verdict: VerdictValue, name: &str, value: ImmutableString| {
             let label = (name.to_owned(), value.into_owned());
             verdict.amend("labels", |amendment| amendment.labels.push(label))
+        });
+}
+
+/// What scripts say of a request that is no call yet.
+fn register_access(engine: &mut Engine) {
+    let access = |access| VerdictValue::new(Proposed::Access(access));
+    let verify = move |credentials| access(ProposedAccess::Verify(credentials));
+    engine
+        .register_fn("allow", move || access(ProposedAccess::Allow(None)))
+        .register_fn("allow", move |user: &str| access(ProposedAccess::Allow(Some(user.into()))))
+        .register_fn("drop", move || access(ProposedAccess::Drop))
+        .register_fn("challenge", move || access(ProposedAccess::Challenge))
+        .register_fn("password", move |text: &str| verify(Credentials::Password(text.into())))
+        .register_fn("ha1", move |hex: &str| verify(Credentials::Ha1(hex.into())))
+        .register_fn("accept", move || {
+            access(ProposedAccess::Accept(ProposedRegistration::default()))
+        })
+        .register_fn("expires", |verdict: VerdictValue, seconds: INT| {
+            verdict.registration("expires", |taken| taken.expires = Some(seconds))
+        })
+        .register_fn("contacts", |verdict: VerdictValue, most: INT| {
+            verdict.registration("contacts", |taken| taken.contacts = Some(most))
         });
 }
 

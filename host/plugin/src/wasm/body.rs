@@ -14,7 +14,9 @@ use wasmtime::{
 
 use super::{
     Wasm,
-    bindings::exports::jackfield::plugin::{dial_plan, route, route_on_failure},
+    bindings::exports::jackfield::plugin::{
+        admission, authenticate, dial_plan, register, route, route_on_failure,
+    },
     instance::{Guest, WasmInstance, ended},
     state::{Ended, Limiter, State},
 };
@@ -53,6 +55,9 @@ impl Drop for Counted {
 /// A compiled and linked component.
 pub(crate) struct Component {
     linked: InstancePre<State>,
+    admission: Option<admission::GuestIndices>,
+    authenticate: Option<authenticate::GuestIndices>,
+    register: Option<register::GuestIndices>,
     dial_plan: Option<dial_plan::GuestIndices>,
     route: Option<route::GuestIndices>,
     route_on_failure: Option<route_on_failure::GuestIndices>,
@@ -91,6 +96,9 @@ impl Component {
             )
         })?;
         Ok(Self {
+            admission: admission::GuestIndices::new(&linked).ok(),
+            authenticate: authenticate::GuestIndices::new(&linked).ok(),
+            register: register::GuestIndices::new(&linked).ok(),
             dial_plan: dial_plan::GuestIndices::new(&linked).ok(),
             route: route::GuestIndices::new(&linked).ok(),
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
@@ -119,15 +127,16 @@ impl Component {
         store: &mut Store<State>,
         instance: &LinkedInstance,
     ) -> wasmtime::Result<Guest> {
-        let Self { dial_plan, route, route_on_failure, .. } = self;
-        Ok(Guest {
-            dial_plan: dial_plan.as_ref().map(|at| at.load(&mut *store, instance)).transpose()?,
-            route: route.as_ref().map(|at| at.load(&mut *store, instance)).transpose()?,
-            route_on_failure: route_on_failure
-                .as_ref()
-                .map(|at| at.load(&mut *store, instance))
-                .transpose()?,
-        })
+        /// The export behind these indices, if there is one.
+        macro_rules! load {
+            ($($hook:ident),*) => {
+                Guest { $($hook: match &self.$hook {
+                    Some(at) => Some(at.load(&mut *store, instance)?),
+                    None => None,
+                }),* }
+            };
+        }
+        Ok(load!(admission, authenticate, register, dial_plan, route, route_on_failure))
     }
 
     fn store(&self) -> Store<State> {
@@ -153,6 +162,9 @@ impl Component {
 impl Body for Component {
     fn answers(&self, hook: Hook) -> bool {
         match hook {
+            Hook::Admission => self.admission.is_some(),
+            Hook::Authenticate => self.authenticate.is_some(),
+            Hook::Register => self.register.is_some(),
             Hook::DialPlan => self.dial_plan.is_some(),
             Hook::Route => self.route.is_some(),
             Hook::RouteOnFailure => self.route_on_failure.is_some(),

@@ -9,9 +9,12 @@ use model::{
 use wasmtime::{Store, Trap};
 
 use super::{
+    access,
     bindings::{
         exports::jackfield::plugin::{
+            admission, authenticate,
             dial_plan::{self, Verdict as DialPlanVerdict},
+            register,
             route::{self, Verdict as RouteVerdict},
             route_on_failure::{self, Verdict as FailureVerdict},
         },
@@ -30,6 +33,9 @@ use crate::{
 
 /// The hooks an instance exports.
 pub(crate) struct Guest {
+    pub(crate) admission: Option<admission::Guest>,
+    pub(crate) authenticate: Option<authenticate::Guest>,
+    pub(crate) register: Option<register::Guest>,
     pub(crate) dial_plan: Option<dial_plan::Guest>,
     pub(crate) route: Option<route::Guest>,
     pub(crate) route_on_failure: Option<route_on_failure::Guest>,
@@ -73,6 +79,19 @@ impl Instance for WasmInstance {
         let facts = facts(&question.call, moment, conn_id, source);
         let in_guest = slot.enter();
         let answer = match &question.ask {
+            Ask::Admission => {
+                let guest = guest.admission.as_ref().ok_or_else(not_exported)?;
+                guest.call_decide(&mut *store, facts).map(access::from_admission)
+            }
+            Ask::Authenticate => {
+                let guest = guest.authenticate.as_ref().ok_or_else(not_exported)?;
+                guest.call_decide(&mut *store, facts).map(access::from_authenticate)
+            }
+            Ask::Register { contacts } => {
+                let guest = guest.register.as_ref().ok_or_else(not_exported)?;
+                let contacts: Vec<_> = contacts.iter().map(access::contact).collect();
+                guest.call_decide(&mut *store, facts, &contacts).map(access::from_register)
+            }
             Ask::DialPlan => {
                 let guest = guest.dial_plan.as_ref().ok_or_else(not_exported)?;
                 guest.call_decide(&mut *store, facts).map(from_dial_plan)
@@ -240,7 +259,7 @@ fn from_plan(plan: wit::Plan) -> Proposed {
     Proposed::Plan { targets: targets.collect(), media }
 }
 
-fn from_reasons(reasons: Vec<wit::Reason>) -> Vec<Reason> {
+pub(super) fn from_reasons(reasons: Vec<wit::Reason>) -> Vec<Reason> {
     let reasons = reasons.into_iter();
     reasons.map(|reason| Reason { code: reason.code, text: reason.text }).collect()
 }

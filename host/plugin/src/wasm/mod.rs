@@ -1,5 +1,6 @@
 //! Plugins as WebAssembly components.
 
+mod access;
 mod bindings;
 mod body;
 mod compile;

@@ -51,9 +51,11 @@ pub(crate) fn party(user: &str) -> Party {
 pub(crate) fn facts(callee: &str) -> CallFacts {
     CallFacts {
         conn_id: ConnId(0x1234),
+        request: model::hook::RequestKind::Invite,
         call_id: "a84b4c76e66710".to_owned(),
         tenant: "default".to_owned(),
         ingress: "lan".to_owned(),
+        transport: model::Transport::Udp,
         source: ([192, 0, 2, 10], 5060).into(),
         trunk: None,
         identity: None,

@@ -30,6 +30,11 @@ impl Endpoint {
         }
     }
 
+    /// Forgets a request without an answer: its sender hears nothing, and what it repeats is a new request.
+    pub fn abandon(&mut self, tx: ServerTx) {
+        self.remove_server(tx.0);
+    }
+
     //= RFC 3261 section 17.2.3
     //# The request matches a transaction if:
     pub(super) fn server_key(

@@ -97,6 +97,7 @@ mod tests {
 
     fn failures(sources_max: usize) -> Failures {
         Failures::new(&AuthConfig {
+            required: true,
             realm: String::new(),
             algorithms: Vec::new(),
             offered: BTreeMap::new(),

@@ -28,7 +28,7 @@ pub(crate) use self::{
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,
-    offer::{is_emergency, refuse},
+    offer::{facts_of, is_emergency, refuse},
     reinvite::{PendingAck, Reinvite},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables};

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use model::{
     Aor, ConnId, Directory, Flow, Instant, LegId, Seat,
-    hook::{CallFacts, Party},
+    hook::{CallFacts, Party, RequestKind},
 };
-use sip::{HeaderError, Message, Name, NameAddr, ServerTx, Uri, response_to};
+use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_to};
 
 use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, is_sips, our_contact};
-use crate::{Fact, TrunkPassed, tables::Tables};
+use crate::{Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
     /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`.
@@ -17,16 +17,14 @@ impl Call {
         tables: &mut Tables,
         now: Instant,
         dir: &dyn Directory,
-        tx: ServerTx,
-        flow: Flow,
-        invite: Message,
-        identity: Option<Aor>,
+        arrival: Arrival,
     ) -> Option<Self> {
+        let Arrival { tx, flow, request: invite, conn, identity } = arrival;
         if invite.header(Name::Require).is_some() {
             refuse_extension(tables, now, tx, &invite);
             return None;
         }
-        let conn = tables.mint_conn_id();
+        let conn = conn.unwrap_or_else(|| tables.mint_conn_id());
         let facts = match facts_of(tables, dir, conn, flow, &invite, identity) {
             Ok(facts) => Arc::new(facts),
             Err(error) => {
@@ -150,12 +148,13 @@ fn seat_of(
     }
 }
 
-fn facts_of(
+/// What plugins may know of a request that begins something.
+pub(crate) fn facts_of(
     tables: &Tables,
     dir: &dyn Directory,
     conn: ConnId,
     flow: Flow,
-    invite: &Message,
+    request: &Message,
     identity: Option<Aor>,
 ) -> Result<CallFacts, HeaderError> {
     let ingress = tables
@@ -163,25 +162,30 @@ fn facts_of(
         .listeners
         .get(usize::from(flow.listener.0))
         .map_or_else(String::new, |listener| listener.name.clone());
-    let callee = party_of_uri(invite.request_uri(), "");
+    let (kind, callee) = match request.method() {
+        Method::Register => (RequestKind::Register, party_of(&request.to()?)),
+        _ => (RequestKind::Invite, party_of_uri(request.request_uri(), "")),
+    };
     let emergency = tables.config.emergency.number(&callee).is_some();
     Ok(CallFacts {
         conn_id: conn,
-        call_id: invite.call_id().to_owned(),
+        request: kind,
+        call_id: request.call_id().to_owned(),
         tenant: "default".to_owned(),
         ingress,
+        transport: flow.transport,
         source: flow.peer,
         trunk: tables
             .trunk_at(dir, flow)
             .and_then(|id| tables.trunks.get(id))
             .map(|trunk| trunk.name.clone()),
         identity,
-        caller: party_of(&invite.from()?),
+        caller: party_of(&request.from()?),
         callee,
         dialled: None,
         labels: Vec::new(),
         emergency,
-        headers: invite.header_block(),
+        headers: request.header_block(),
     })
 }
 

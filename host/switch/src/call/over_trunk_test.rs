@@ -229,6 +229,7 @@ fn a_trunk_nobody_knows_is_a_target_that_is_not_found() {
 #[test]
 fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password() {
     let auth = AuthConfig {
+        required: true,
         realm: "r".to_owned(),
         algorithms: vec![sip::auth::Algorithm::Md5],
         offered: BTreeMap::new(),

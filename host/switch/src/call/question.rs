@@ -110,7 +110,8 @@ impl Call {
         match (hook, verdict) {
             (_, Verdict::Refuse(status)) => self.refuse_caller(tables, now, status, None),
             (_, Verdict::Plan(plan)) => self.take_plan(tables, now, dir, plan),
-            (Hook::DialPlan | Hook::Route, Verdict::BuiltIn | Verdict::Continue) => {
+            (Hook::RouteOnFailure, _) => self.try_next(tables, now, dir),
+            _ => {
                 match self.built_in_plan(tables, dir) {
                     Ok(plan) => self.take_plan(tables, now, dir, plan),
                     // Not that there is no such number, but that this switch cannot reach it.
@@ -119,9 +120,6 @@ impl Call {
                     }
                     Err(status) => self.refuse_caller(tables, now, status, None),
                 }
-            }
-            (Hook::RouteOnFailure, Verdict::BuiltIn | Verdict::Continue) => {
-                self.try_next(tables, now, dir);
             }
         }
     }
