@@ -96,7 +96,10 @@ pub(crate) enum Standing {
     /// It cannot be read: 400.
     Unreadable(String),
     /// It tried too often: 403.
-    Blocked,
+    Blocked {
+        /// Whether this is the first since it is refused; the others go without a word in the log.
+        first: bool,
+    },
 }
 
 impl Authenticator {
@@ -143,7 +146,7 @@ impl Authenticator {
         }
         let (ip, user) = (flow.peer.ip(), claimed.map_or("", Aor::as_str));
         if self.failures.is_blocked(now, ip, user) {
-            return Standing::Blocked;
+            return Standing::Blocked { first: self.failures.tell_blocked(ip, user) };
         }
         // Whole values: a comma stands between the parameters of one credential.
         let values = request.fields().filter(|field| field.name == Name::Authorization);

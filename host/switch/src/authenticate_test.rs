@@ -194,6 +194,8 @@ fn who_guesses_is_told_nothing_and_then_shut_out_for_a_while() {
         assert_eq!(bench.did("REGISTER", ANN, ANN, &with("guess", n)), "Some(Password); 401");
     }
     assert_eq!(bench.did("REGISTER", ANN, ANN, &with("secret", 4)), "None; 403");
+    // Told once: who goes on does not fill the log.
+    assert_eq!(bench.did("REGISTER", ANN, ANN, &with("secret", 5)), "403");
     bench.now = bench.now + Duration::from_secs(61);
     let (did, asked) = bench.send("REGISTER", ANN, ANN, &with("secret", 4));
     assert_eq!(did, "401");

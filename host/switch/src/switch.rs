@@ -271,9 +271,12 @@ impl Switch {
                 refuse(&mut self.tables, now, tx, request, 400, &why);
                 return None;
             }
-            Standing::Blocked => {
+            Standing::Blocked { first } => {
                 self.tables.stats.blocked += 1;
                 refuse(&mut self.tables, now, tx, request, 403, "Too many failed attempts");
+                if !first {
+                    return None;
+                }
                 None
             }
             Standing::Challenged { stale, failed } => {

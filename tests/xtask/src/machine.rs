@@ -15,7 +15,7 @@ struct Need {
 }
 
 /// What `cargo xtask test` needs.
-const TESTS: [Need; 6] = [
+const TESTS: [Need; 7] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
     Need {
         program: "dnsmasq",
@@ -25,6 +25,7 @@ const TESTS: [Need; 6] = [
     Need { program: "kamailio", package: "kamailio", purpose: "is the carrier in tests/interop" },
     Need { program: "baresip", package: "baresip-core", purpose: "is a phone in tests/interop" },
     Need { program: "linphonec", package: "linphone-cli", purpose: "is a phone in tests/interop" },
+    Need { program: "svwar", package: "sipvicious", purpose: "is the stranger in tests/interop" },
     Need {
         program: "python3",
         package: "python3",

@@ -20,13 +20,22 @@ pub(super) struct Failures {
     max: u32,
     window: Duration,
     sources_max: usize,
-    by_source: BTreeMap<Source, (Instant, u32)>,
+    by_source: BTreeMap<Source, Tally>,
     /// In the order their windows began.
     order: VecDeque<(Instant, Source)>,
 }
 
 /// An address with the user it claimed to be; without one for all of them.
 type Source = (IpAddr, Option<Box<str>>);
+
+/// The failures of a source within one window.
+#[derive(Debug)]
+struct Tally {
+    since: Instant,
+    count: u32,
+    /// It has been told that the source is refused.
+    told: bool,
+}
 
 impl Failures {
     pub(super) const fn new(config: &AuthConfig) -> Self {
@@ -45,26 +54,37 @@ impl Failures {
             return false;
         }
         let counts = |source: Source, max: u32| {
-            self.by_source.get(&source).is_some_and(|(since, count)| {
-                now.saturating_since(*since) <= self.window && *count >= max
+            self.by_source.get(&source).is_some_and(|tally| {
+                now.saturating_since(tally.since) <= self.window && tally.count >= max
             })
         };
         counts((ip, Some(user.into())), self.max)
             || counts((ip, None), self.max.saturating_mul(ADDRESS_SHARE))
     }
 
+    /// Whether it has still to be told that this one is refused: once, however often it goes on trying.
+    pub(super) fn tell_blocked(&mut self, ip: IpAddr, user: &str) -> bool {
+        let address_max = self.max.saturating_mul(ADDRESS_SHARE);
+        [((ip, Some(user.into())), self.max), ((ip, None), address_max)].into_iter().any(
+            |(source, max)| {
+                let tally = self.by_source.get_mut(&source).filter(|tally| tally.count >= max);
+                tally.is_some_and(|tally| !std::mem::replace(&mut tally.told, true))
+            },
+        )
+    }
+
     pub(super) fn note(&mut self, now: Instant, ip: IpAddr, user: &str) {
         self.drop_old(now);
         for source in [(ip, Some(user.into())), (ip, None)] {
-            if let Some((_, count)) = self.by_source.get_mut(&source) {
-                *count = count.saturating_add(1);
+            if let Some(tally) = self.by_source.get_mut(&source) {
+                tally.count = tally.count.saturating_add(1);
                 continue;
             }
             if self.by_source.len() >= self.sources_max {
                 self.drop_oldest();
             }
             self.order.push_back((now, source.clone()));
-            self.by_source.insert(source, (now, 1));
+            self.by_source.insert(source, Tally { since: now, count: 1, told: false });
         }
     }
 
@@ -83,7 +103,7 @@ impl Failures {
 
     fn drop_oldest(&mut self) {
         if let Some((at, source)) = self.order.pop_front()
-            && self.by_source.get(&source).is_some_and(|(since, _)| *since == at)
+            && self.by_source.get(&source).is_some_and(|tally| tally.since == at)
         {
             self.by_source.remove(&source);
         }
