@@ -25,6 +25,8 @@ enum Way {
     To(Destination),
     /// A SIP URI without a user: scheme and the rest, between which the number goes.
     Number(&'static str, String),
+    /// A trunk or a group by its name, which is sent the number.
+    Trunk(String),
 }
 
 /// What is wrong with an emergency route or number: the text, and what to write.
@@ -46,7 +48,8 @@ impl std::error::Error for EmergencyError {}
 
 impl Emergency {
     /// Numbers without separators, prefixes callers may dial before them, and targets in the order they are tried:
-    /// `sip:192.0.2.1` is sent the number, `sip:desk@192.0.2.1` is called as it stands, `user@host` where it is registered.
+    /// `sip:192.0.2.1` is sent the number, `sip:desk@192.0.2.1` is called as it stands, `user@host` where it is registered, and
+    /// `trunk:name` is a trunk or a group that is sent the number.
     ///
     /// # Errors
     ///
@@ -65,7 +68,7 @@ impl Emergency {
             way(text).ok_or_else(|| {
                 error(
                     text,
-                    "write sip:ADDRESS, sip:USER@ADDRESS or USER@HOST; an address is an IP address",
+                    "write sip:ADDRESS, sip:USER@ADDRESS, USER@HOST or trunk:NAME; an address is an IP address",
                 )
             })
         });
@@ -79,6 +82,14 @@ impl Emergency {
     /// Whether the configuration says where emergency calls go.
     pub fn has_route(&self) -> bool {
         !self.route.is_empty()
+    }
+
+    /// The trunks and groups that the route names.
+    pub fn trunks(&self) -> impl Iterator<Item = &str> {
+        self.route.iter().filter_map(|way| match way {
+            Way::Trunk(name) => Some(name.as_str()),
+            Way::To(_) | Way::Number(..) => None,
+        })
     }
 
     /// The emergency number that a callee stands for: as it is, with separators, `+` or one of the prefixes before it, as a
@@ -109,6 +120,9 @@ impl Emergency {
             .map(|way| match way {
                 Way::To(to) => to.clone(),
                 Way::Number(scheme, rest) => Destination::Uri(format!("{scheme}{number}@{rest}")),
+                Way::Trunk(name) => {
+                    Destination::Trunk { name: name.clone(), user: Some(number.to_owned()) }
+                }
             })
             .map(Target::new)
             .collect();
@@ -123,6 +137,9 @@ fn is_service_urn(uri: &str) -> bool {
 }
 
 fn way(text: &str) -> Option<Way> {
+    if let Some(name) = text.strip_prefix("trunk:") {
+        return (!name.is_empty()).then(|| Way::Trunk(name.to_owned()));
+    }
     for scheme in ["sip:", "sips:"] {
         let Some(rest) = text.strip_prefix(scheme) else { continue };
         let uri = Uri::parse(text).ok()?;
@@ -180,8 +197,13 @@ mod tests {
 
     #[test]
     fn the_route_is_sent_the_number() {
-        let emergency =
-            emergency(&["sip:192.0.2.1:5070;lr", "sip:desk@192.0.2.2", "199@home.test"]).unwrap();
+        let emergency = emergency(&[
+            "sip:192.0.2.1:5070;lr",
+            "sip:desk@192.0.2.2",
+            "199@home.test",
+            "trunk:out",
+        ])
+        .unwrap();
         let plan = emergency.plan("112").unwrap();
         let to: Vec<_> = plan.targets.into_iter().map(|target| target.to).collect();
         assert_eq!(
@@ -190,6 +212,7 @@ mod tests {
                 Destination::Uri("sip:112@192.0.2.1:5070;lr".into()),
                 Destination::Uri("sip:desk@192.0.2.2".into()),
                 Destination::Aor(Aor::new("199", "home.test")),
+                Destination::Trunk { name: "out".into(), user: Some("112".into()) },
             ]
         );
         assert_eq!(Emergency::default().plan("112"), None);
@@ -197,7 +220,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_called_is_refused_by_name() {
-        for wrong in ["", "sip:", "sip:psap.example.com", "112", "@host", "a b@host", "tel:112"] {
+        for wrong in
+            ["", "sip:", "sip:psap.example.com", "112", "@host", "a b@host", "tel:112", "trunk:"]
+        {
             let error = emergency(&[wrong]).unwrap_err();
             assert_eq!(error.text, wrong);
         }

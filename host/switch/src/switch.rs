@@ -337,6 +337,8 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
+            Some(ClientUse::Bye(_)) if message.status() < 200 => {}
+            Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_response(&mut self.tables, now, tx, message);
             }
@@ -367,6 +369,9 @@ impl Switch {
                 self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            Some(ClientUse::Bye(_)) => {
+                self.tables.uses_by_client_tx.remove(&tx);
+            }
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_lost(&mut self.tables, now, tx, status);
             }

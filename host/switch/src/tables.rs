@@ -8,6 +8,7 @@ use sip::{ClientTx, Endpoint, Message, ServerTx};
 
 use crate::{
     Config, Fact, Output, Reason, Stats,
+    call::Bye,
     trunk::{Chore, Trunks},
 };
 
@@ -50,6 +51,8 @@ pub(crate) enum ClientUse {
         /// The request as it came.
         request: Box<Message>,
     },
+    /// A BYE to a trunk that may ask who we are.
+    Bye(Box<Bye>),
     /// A REGISTER or an OPTIONS to a trunk.
     Trunk {
         /// Which.

@@ -52,6 +52,7 @@ impl Carrier {
         let text = fs::read_to_string(peers::here().join("kamailio/carrier.cfg"))
             .expect("the configuration")
             .replace("@LISTEN@", &address)
+            .replace("@IP@", terms.ip)
             .replace("@WORLD@", &terms.world.to_string())
             .replace("@EXPIRES_MIN@", &terms.expires_min.to_string())
             .replace("@QOP@", if terms.qop { "1" } else { "0" });

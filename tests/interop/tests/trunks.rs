@@ -4,7 +4,7 @@
 use std::{path::PathBuf, process::Command};
 
 use jackfield_interop::{
-    Carrier, Sipp, Switch,
+    Carrier, Dns, Sipp, Switch,
     carrier::{ACCOUNT, Terms},
     peers, ports,
     sipp::Scenario,
@@ -84,47 +84,69 @@ fn a_wrong_password_is_a_failed_target_and_no_challenge_reaches_the_caller() {
     switch.stop();
 }
 
+/// A trunk registers, is called, and takes its registration back. `uri` leads to the carrier, `@PORT@` being its port; the
+/// carrier is known by nothing but where it registered.
+#[track_caller]
+fn a_call_comes_in(uri: &str, qop: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let dns = Dns::start(&[format!("--host-record=carrier.test,{FIRST}")]);
+    let called = world(&folder, 1);
+    // It wants longer registrations than the trunk asks for (423).
+    let terms = Terms { ip: FIRST, port: ports::free(), world: called.port, qop, expires_min: 120 };
+    let carrier = Carrier::start(folder.path(), &terms);
+    let uri = uri.replace("@PORT@", &carrier.port().to_string());
+    let trunk = format!(
+        "trunk=[{{name=\"carrier\",uri=\"{uri}\",username=\"{ACCOUNT}\",password=\"secret\",register=true,\
+         register_expires_s=60,capacity=1}}]"
+    );
+    // The carrier's customer has this number; its calls go to a phone, which is another SIPp. Nobody else may call.
+    let phone = Scenario::new("callee", folder.path()).value("RING", 0).listen();
+    let script = script(
+        &folder,
+        &format!(
+            "fn route(call) {{\n  if call.trunk == \"carrier\" && call.callee.user == \"{ACCOUNT}\" {{\n    \
+             return plan(uri(\"sip:1000@127.0.0.1:{}\"));\n  }}\n  refuse(403)\n}}\n",
+            phone.port
+        ),
+    );
+    let listeners = [
+        "name=\"udp\",bind=\"127.0.0.1:@PORT@\"",
+        "name=\"tcp\",transport=\"tcp\",bind=\"127.0.0.1:@PORT@\"",
+    ];
+    let settings = [&*trunk, &*dns.setting(), "media.mode=bypass", "auth.mode=digest"];
+    let switch = Switch::listening(&listeners, &settings, &[&script]);
+    let is_registered = |trunk: &Value| trunk["registration"] == "registered";
+    let view = until_trunk(&switch, 0, "the registration", is_registered);
+    assert!(view["expires_s"].as_u64().unwrap() > 60, "{view}");
+    Scenario::new("caller", folder.path())
+        .value("TALK", 0)
+        .to(&carrier.address)
+        .call(carrier.port(), ACCOUNT)
+        .succeed();
+    phone.succeed();
+    until_trunk(&switch, 0, "the end of the call", |trunk| trunk["calls"] == 0);
+    switch.stop();
+    // Nobody is registered there any more.
+    Scenario::new("caller_is_refused", folder.path())
+        .value("STATUS", 404)
+        .to(&carrier.address)
+        .call(carrier.port(), ACCOUNT)
+        .succeed();
+}
+
 #[test]
 fn a_registered_trunk_is_called_and_its_registration_is_taken_back() {
-    for qop in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let called = world(&folder, 1);
-        // It wants longer registrations than the trunk asks for (423).
-        let terms =
-            Terms { ip: FIRST, port: ports::free(), world: called.port, qop, expires_min: 120 };
-        let carrier = Carrier::start(folder.path(), &terms);
-        let more = ",register=true,register_expires_s=60,capacity=1";
-        let trunk = format!("trunk=[{}]", trunk("carrier", &carrier, more));
-        // The carrier's customer has this number; its calls go to a phone, which is another SIPp. Nobody else may call.
-        let phone = Scenario::new("callee", folder.path()).value("RING", 0).listen();
-        let script = script(
-            &folder,
-            &format!(
-                "fn route(call) {{\n  if call.trunk == \"carrier\" && call.callee.user == \"{ACCOUNT}\" {{\n    \
-                 return plan(uri(\"sip:1000@127.0.0.1:{}\"));\n  }}\n  refuse(403)\n}}\n",
-                phone.port
-            ),
-        );
-        let settings = [&*trunk, "media.mode=bypass", "auth.mode=digest"];
-        let switch = Switch::start(&settings, &[&script]);
-        let is_registered = |trunk: &Value| trunk["registration"] == "registered";
-        let view = until_trunk(&switch, 0, "the registration", is_registered);
-        assert!(view["expires_s"].as_u64().unwrap() > 60, "{view}");
-        Scenario::new("caller", folder.path())
-            .value("TALK", 0)
-            .to(&carrier.address)
-            .call(carrier.port(), ACCOUNT)
-            .succeed();
-        phone.succeed();
-        until_trunk(&switch, 0, "the end of the call", |trunk| trunk["calls"] == 0);
-        switch.stop();
-        // Nobody is registered there any more.
-        Scenario::new("caller_is_refused", folder.path())
-            .value("STATUS", 404)
-            .to(&carrier.address)
-            .call(carrier.port(), ACCOUNT)
-            .succeed();
-    }
+    a_call_comes_in(&format!("sip:{FIRST}:@PORT@"), true);
+}
+
+#[test]
+fn a_registrar_with_a_name_is_known_by_where_it_was_found() {
+    a_call_comes_in("sip:carrier.test:@PORT@", false);
+}
+
+#[test]
+fn a_trunk_over_tcp_is_called_over_tcp() {
+    a_call_comes_in(&format!("sip:{FIRST}:@PORT@;transport=tcp"), true);
 }
 
 #[test]

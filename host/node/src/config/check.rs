@@ -1,6 +1,6 @@
 //! What must hold of a configuration beyond its types.
 
-use super::{AlgorithmName, Config, ListenConfig, SipTransport};
+use super::{AlgorithmName, Config, ListenConfig, SipTransport, TrunkSection};
 
 /// The least and the greatest value of every whole number in the configuration, `*` standing for each element of an array.
 pub(crate) const RANGES: &[(&str, i64, i64)] = &[
@@ -297,7 +297,20 @@ fn credentials(config: &Config) -> Vec<Violation> {
 
 fn emergency(config: &Config) -> Option<Violation> {
     let emergency = &config.emergency;
-    let error = emergency.to_switch().err()?;
+    let error = match emergency.to_switch() {
+        Ok(route) => {
+            let unknown = route.trunks().find(|name| {
+                let is_it = |trunk: &TrunkSection| {
+                    trunk.name == *name || trunk.group.as_deref() == Some(name)
+                };
+                !config.trunk.iter().any(is_it)
+            })?;
+            let what = format!("\"trunk:{unknown}\" is no [[trunk]] and no group");
+            let help = "name one of them";
+            return Some(Violation::new("emergency.route", what, help));
+        }
+        Err(error) => error,
+    };
     let keys = [("numbers", &emergency.numbers), ("prefixes", &emergency.prefixes)];
     let key = keys.into_iter().find(|(_, texts)| texts.contains(&error.text));
     let path = format!("emergency.{}", key.map_or("route", |(key, _)| key));

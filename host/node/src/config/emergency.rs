@@ -10,7 +10,8 @@ pub struct EmergencyConfig {
     /// What callers dial before a number of the outside world, digits only: with `"0"` 0112 is 112 too.
     pub prefixes: Vec<String>,
     /// Where the calls go, tried in this order: `"sip:192.0.2.1"` is sent the number, `"sip:desk@192.0.2.1"` is called as it
-    /// stands, `"reception@example.com"` where it is registered. Empty leaves them to the plugins of `route`, and answers 503
+    /// stands, `"reception@example.com"` where it is registered, `"trunk:carrier"` is sent the number whatever its
+    /// probes and its `capacity` say. Empty leaves them to the plugins of `route`, and answers 503
     /// when those find no way.
     pub route: Vec<String>,
 }

@@ -119,6 +119,11 @@ impl RequestDraft {
         Method::from_token(&self.method)
     }
 
+    /// The request's Request-URI.
+    pub fn request_uri(&self) -> &str {
+        self.writer.head.split(' ').nth(1).unwrap_or_default()
+    }
+
     /// Adds a field, as [`Writer::header`].
     pub fn header(&mut self, name: Name, value: impl Display) -> &mut Self {
         self.writer.header(name, value);

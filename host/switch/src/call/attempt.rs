@@ -116,7 +116,7 @@ impl Call {
                 },
                 Destination::Uri(_) => trying.unplaced.push_back(of),
                 Destination::Trunk { name, user } => {
-                    trunks = self.trunks_of(tables, name, user.as_deref());
+                    trunks = self.trunks_of(tables, dir, name, user.as_deref());
                     best = if trunks.is_empty() { TrunkPassed::Unknown.status() } else { 0 };
                 }
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use media::Side;
-use model::{Directory, Flow, Instant, LegId, hook::Destination};
+use model::{Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
 use sip::{ClientTx, Dialog, Message, Method, Name, Uri, Writer};
 
 use super::{
@@ -322,15 +322,16 @@ impl Call {
             return self.branch_failed(tables, now, dir, failed);
         };
         let trying = matches!(self.state, State::Trying { .. });
+        let trunk = branch.trunk.as_ref().map(|on| on.id);
         if branch.cancelled || !trying {
-            hang_up_stray(tables, now, branch.tx, &branch.contact, dialog);
+            hang_up_stray(tables, now, branch.tx, &branch.contact, dialog, trunk);
             tables.emit(Fact::LegFailed { leg, status: 487 });
             return;
         }
         let of = branch.of;
         if let Err(stray) = self.answer(tables, now, branch, dialog, response) {
             let super::answer::Stray { tx, contact, dialog } = *stray;
-            hang_up_stray(tables, now, tx, &contact, dialog);
+            hang_up_stray(tables, now, tx, &contact, dialog, trunk);
             let failed = Failed { leg, of, status: 488, redirect: Vec::new() };
             self.branch_failed(tables, now, dir, failed);
         }
@@ -386,10 +387,11 @@ pub(super) fn hang_up_stray(
     tx: ClientTx,
     contact: &str,
     mut dialog: Dialog,
+    trunk: Option<TrunkId>,
 ) {
     let ack = dialog.ack(dialog.local_cseq, contact);
     tables.endpoint.send_ack(now, tx, dialog.flow, ack);
-    tables.send_bye(now, &mut dialog, contact, None);
+    tables.send_bye(now, &mut dialog, contact, trunk, None);
 }
 
 fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &str) -> Writer {

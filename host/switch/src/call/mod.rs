@@ -30,6 +30,7 @@ pub(crate) use self::{
     media::CallMedia,
     offer::{facts_of, is_emergency, refuse},
     reinvite::{PendingAck, Reinvite},
+    release::Bye,
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables};
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use media::Side;
 use model::{Directory, Instant, LegId, Seat, TrunkId, hook::Party};
 use sip::{
     Message, Uri,
@@ -24,7 +25,7 @@ pub(crate) struct OnTrunk {
     /// What it is sent.
     pub(crate) number: String,
     /// Held for its capacity, and for nothing else.
-    pub(crate) _seat: Seat,
+    seat: Seat,
 }
 
 /// The trunks of one of the targets being tried.
@@ -55,11 +56,15 @@ impl Call {
     pub(super) fn trunks_of(
         &self,
         tables: &mut Tables,
+        dir: &dyn Directory,
         name: &str,
         user: Option<&str>,
     ) -> TrunksLeft {
         let Tables { trunks, endpoint, .. } = tables;
-        let untried = trunks.order(name, || endpoint.mint_number());
+        let mut untried = trunks.order(name, || endpoint.mint_number());
+        if self.facts.emergency {
+            untried.make_contiguous().sort_by_key(|id| !dir.trunk_is_up(*id));
+        }
         if untried.is_empty() {
             self.pass_trunk(tables, name, TrunkPassed::Unknown);
         }
@@ -104,11 +109,13 @@ impl Call {
             let Some(trunk) = tables.trunks.get(id) else { continue };
             let (name, uri) = (trunk.name.clone(), trunk.request_uri(&number));
             let seat = match dir.trunk_is_up(id) {
+                // Help is called over a trunk that may be dead, or has to make room, rather than not at all.
+                _ if self.facts.emergency => Ok(dir.seat(id).unwrap_or_default()),
                 true => dir.seat(id).ok_or(TrunkPassed::Full),
                 false => Err(TrunkPassed::Down),
             };
             let on = match seat {
-                Ok(seat) => OnTrunk { id, number, _seat: seat },
+                Ok(seat) => OnTrunk { id, number, seat },
                 Err(why) => {
                     self.pass_trunk(tables, &name, why);
                     self.note_failure(of, why.status(), Vec::new());
@@ -264,8 +271,16 @@ impl Call {
     pub(super) fn leave_seats(&mut self) {
         self.seat = None;
         self.trying = None;
-        if let Some(callee) = &mut self.callee {
-            callee.trunk = None;
+        if let Some(on) = self.callee.as_mut().and_then(|callee| callee.trunk.as_mut()) {
+            on.seat = Seat::default();
+        }
+    }
+
+    /// The trunk that a side is reached over.
+    pub(super) fn trunk_of_side(&self, tables: &Tables, side: Side) -> Option<TrunkId> {
+        match side {
+            Side::A => tables.trunks.named(self.facts.trunk.as_deref()?),
+            Side::B => self.callee.as_ref()?.trunk.as_ref().map(|on| on.id),
         }
     }
 

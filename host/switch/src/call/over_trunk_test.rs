@@ -9,7 +9,7 @@ use model::{
 };
 
 use crate::{
-    AuthConfig, Cause, Fact, Login, Registering, TrunkConfig,
+    AuthConfig, Cause, Emergency, Fact, Login, Registering, TrunkConfig,
     trunk::bench::{Bench, FIRST, OURS, PHONE, SECOND, Sent, trunk, two, what},
 };
 
@@ -261,4 +261,73 @@ fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password
     assert_eq!(what(&bench.invite(FIRST)), ["503 Service Unavailable > trunk 1"]);
     bench.decide(Hook::Route, Verdict::Refuse(404));
     assert_eq!(what(&bench.invite(FIRST)), [""; 0]);
+}
+
+/// A call that is up over the trunk with a password, and its INVITE.
+fn up() -> (Bench, Sent) {
+    let (mut bench, first) = with_password();
+    bench.receive(FIRST, first.response("200 OK", "Contact: <sip:gw@203.0.113.1>\r\n"));
+    bench.receive(PHONE, from_phone("ACK", 1, &bench, ""));
+    (bench, first)
+}
+
+/// A request of the phone within its call.
+fn from_phone(method: &str, cseq: u32, bench: &Bench, extra: &str) -> String {
+    let tag = &bench.tag;
+    format!(
+        "{method} sip:+43123@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{method}{cseq}\r\n\
+         From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>;tag={tag}\r\nCall-ID: 1\r\n\
+         CSeq: {cseq} {method}\r\nMax-Forwards: 70\r\n{extra}Content-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn a_trunk_may_ask_within_a_call() {
+    let (mut bench, _) = up();
+    let contact = "Contact: <sip:1000@198.51.100.1>\r\n";
+    let invite = from_phone("INVITE", 2, &bench, contact);
+    let asked = bench.receive(PHONE, invite).remove(0);
+    assert_eq!(asked.what(), "INVITE sip:gw@203.0.113.1 > trunk 1");
+    let challenge = format!("Proxy-Authenticate: {ASKS}\r\n");
+    let sent = bench.receive(FIRST, asked.response("407 Asked", &challenge));
+    assert_eq!(what(&sent)[1], "INVITE sip:gw@203.0.113.1 > trunk 1");
+    assert_eq!(
+        (asked.line("CSeq").as_str(), sent[1].line("CSeq").as_str()),
+        ("2 INVITE", "3 INVITE")
+    );
+    assert!(sent[1].line("Proxy-Authorization").contains("uri=\"sip:gw@203.0.113.1\""));
+    let sent =
+        bench.receive(FIRST, sent[1].response("200 OK", "Contact: <sip:gw@203.0.113.1>\r\n"));
+    assert!(what(&sent).contains(&"200 OK > phone".to_owned()), "{:?}", what(&sent));
+    bench.receive(PHONE, from_phone("ACK", 2, &bench, ""));
+
+    let bye = from_phone("BYE", 3, &bench, "");
+    let sent = bench.receive(PHONE, bye);
+    assert_eq!(what(&sent), ["200 OK > phone", "BYE sip:gw@203.0.113.1 > trunk 1"]);
+    let sent = bench.receive(FIRST, sent[1].response("407 Asked", &challenge));
+    assert_eq!(
+        (what(&sent), sent[0].line("CSeq")),
+        (vec!["BYE sip:gw@203.0.113.1 > trunk 1".to_owned()], "5 BYE".to_owned())
+    );
+    assert!(sent[0].line("Proxy-Authorization").starts_with("Digest username=\"4312345\""));
+    // It asks again: the password is wrong, and the call is over all the same.
+    let again = challenge.replace("n1", "n2");
+    assert_eq!(what(&bench.receive(FIRST, sent[0].response("407 Asked", &again))), [""; 0]);
+    assert_eq!(bench.switch.calls(bench.now).count(), 0);
+}
+
+#[test]
+fn help_is_called_over_trunks_that_are_down_or_full_the_likelier_first() {
+    let route = ["trunk:outside".to_owned()];
+    let mut config = Bench::config(two(), None);
+    config.emergency =
+        Emergency::new(&["+43123".trim_start_matches('+').to_owned()], &[], &route).unwrap();
+    let mut bench = Bench::of(config);
+    bench.town.down = vec![TrunkId(0)];
+    bench.town.seats.insert(TrunkId(1), Seats::new(Some(0)));
+    let sent = bench.invite(PHONE);
+    let called = what(&sent);
+    assert_eq!(called.last().unwrap(), "INVITE sip:43123@203.0.113.2;transport=udp > trunk 2");
+    let sent = bench.receive(SECOND, sent.last().unwrap().response("503 Full", ""));
+    assert_eq!(what(&sent).last().unwrap(), "INVITE sip:43123@203.0.113.1 > trunk 1");
 }

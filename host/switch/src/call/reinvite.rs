@@ -15,6 +15,7 @@ use super::{
 use crate::{
     Fact,
     tables::{ClientUse, Tables},
+    trunk::Challenged,
 };
 
 /// A re-INVITE on its way across.
@@ -26,6 +27,8 @@ pub(crate) struct Reinvite {
     waits_for_ack: bool,
     /// `None` until it is sent on: it may wait for an ACK, or for the relay.
     client: Option<ClientTx>,
+    /// Who it was asked to prove to be.
+    challenged: Challenged,
 }
 
 /// A 2xx whose ACK waits for the ACK of the other side, which has the answer in it.
@@ -63,7 +66,14 @@ impl Call {
             return refuse(tables, now, server, &request, 491, "");
         }
         let waits_for_ack = self.awaits_ack_of(side.other());
-        self.reinvite = Some(Reinvite { from: side, server, request, waits_for_ack, client: None });
+        self.reinvite = Some(Reinvite {
+            from: side,
+            server,
+            request,
+            waits_for_ack,
+            client: None,
+            challenged: Challenged::default(),
+        });
         if !waits_for_ack {
             self.begin_reinvite(tables, now);
         }
@@ -101,13 +111,14 @@ impl Call {
     }
 
     fn send_reinvite(&mut self, tables: &mut Tables, now: Instant) {
-        let Some(open) = self.reinvite.take() else { return };
+        let Some(mut open) = self.reinvite.take() else { return };
         let Ok(body) = self.body_across(tables, open.from, &open.request) else {
             return refuse(tables, now, open.server, &open.request, 488, "");
         };
         let to = open.from.other();
         let contact = self.contact(to).to_owned();
         let identity = self.identity_of(open.from);
+        let trunk = self.trunk_of_side(tables, to);
         let Some(dialog) = self.dialog_mut(to) else {
             return refuse(tables, now, open.server, &open.request, 481, "");
         };
@@ -119,6 +130,9 @@ impl Call {
                 draft.other(name, value);
             }
         });
+        if let Some(trunk) = trunk {
+            tables.prove(trunk, &mut open.challenged, &mut draft);
+        }
         match tables.endpoint.send_request(now, flow, draft.with_body(body)) {
             Ok(client) => {
                 tables.uses_by_client_tx.insert(client, ClientUse::Reinvite { conn: self.conn });
@@ -140,7 +154,14 @@ impl Call {
             return;
         }
         tables.uses_by_client_tx.remove(&tx);
-        let Some(open) = self.reinvite.take_if(|open| open.client == Some(tx)) else { return };
+        let Some(mut open) = self.reinvite.take_if(|open| open.client == Some(tx)) else { return };
+        // Only a trunk may ask who we are.
+        let is_asked = matches!(response.status(), 401 | 407)
+            && self.trunk_of_side(tables, open.from.other()).is_some_and(|id| tables.can_prove(id));
+        if is_asked && open.challenged.take(response) {
+            self.reinvite = Some(Reinvite { client: None, ..open });
+            return self.send_reinvite(tables, now);
+        }
         if response.status() >= 300 {
             return self.reinvite_failed(tables, now, open, response.status());
         }

@@ -1,11 +1,15 @@
 //! How a call ends.
 
 use media::Side;
-use model::{Instant, LegId};
-use sip::{Dialog, Message, Method, Name, RequestDraft, ServerTx};
+use model::{Instant, LegId, TrunkId};
+use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 
 use super::{Call, State, copy_headers, headers::Identity};
-use crate::{Cause, Fact, ReleasedBy, tables::Tables};
+use crate::{
+    Cause, Fact, ReleasedBy,
+    tables::{ClientUse, Tables},
+    trunk::Challenged,
+};
 
 impl Call {
     /// Ends everything of the call that still stands. `bye` is the BYE that ended it, whose sender needs none of ours.
@@ -86,8 +90,9 @@ impl Call {
                 }
             }
             Side::A | Side::B => {
+                let trunk = self.trunk_of_side(tables, side);
                 if let Some(dialog) = self.dialog_mut(side) {
-                    tables.send_bye(now, dialog, &contact, cause);
+                    tables.send_bye(now, dialog, &contact, trunk, cause);
                 }
             }
         }
@@ -159,12 +164,14 @@ impl Call {
 }
 
 impl Tables {
-    /// Sends a BYE; what comes back is of no interest, the endpoint repeats it until something does.
+    /// Sends a BYE; what comes back is of no interest, the endpoint repeats it until something does. Only a trunk may ask who we
+    /// are.
     pub(crate) fn send_bye(
         &mut self,
         now: Instant,
         dialog: &mut Dialog,
         contact: &str,
+        trunk: Option<TrunkId>,
         cause: Option<&Message>,
     ) {
         let mut draft: RequestDraft = dialog.request(Method::Bye, contact);
@@ -180,6 +187,55 @@ impl Tables {
             draft.header(Name::UserAgent, &self.config.server_header);
         }
         // At its limit of transactions the switch cannot send it; the peer's session timer or its next request ends the leg.
-        let _ = self.endpoint.send_request(now, dialog.flow, draft);
+        let Ok(tx) = self.endpoint.send_request(now, dialog.flow, draft) else { return };
+        if let Some(trunk) = trunk.filter(|id| self.can_prove(*id)) {
+            let challenged = Challenged::default();
+            let bye = Bye { dialog: dialog.clone(), trunk, challenged };
+            self.uses_by_client_tx.insert(tx, ClientUse::Bye(Box::new(bye)));
+        }
     }
+
+    /// The answer to a BYE that went to a trunk: when it asks who we are, the BYE goes out once more.
+    pub(crate) fn on_bye_response(&mut self, now: Instant, tx: ClientTx, response: &Message) {
+        let Some(ClientUse::Bye(mut bye)) = self.uses_by_client_tx.remove(&tx) else { return };
+        if !matches!(response.status(), 401 | 407) || !bye.challenged.take(response) {
+            return;
+        }
+        let mut draft = bye.dialog.request(Method::Bye, "");
+        self.prove(bye.trunk, &mut bye.challenged, &mut draft);
+        if !self.config.server_header.is_empty() {
+            draft.header(Name::UserAgent, &self.config.server_header);
+        }
+        if let Ok(tx) = self.endpoint.send_request(now, bye.dialog.flow, draft) {
+            self.uses_by_client_tx.insert(tx, ClientUse::Bye(bye));
+        }
+    }
+
+    /// Whether there is a password to answer a trunk's challenges with.
+    pub(crate) fn can_prove(&self, trunk: TrunkId) -> bool {
+        self.trunks.get(trunk).is_some_and(|trunk| trunk.login.is_some())
+    }
+
+    /// Answers the challenges that a request to a trunk has got, if it got any.
+    pub(crate) fn prove(
+        &mut self,
+        trunk: TrunkId,
+        challenged: &mut Challenged,
+        draft: &mut RequestDraft,
+    ) {
+        let Self { trunks, endpoint, .. } = self;
+        let Some(login) = trunks.get(trunk).and_then(|trunk| trunk.login.as_ref()) else { return };
+        let (method, uri) = (draft.method().as_str().to_owned(), draft.request_uri().to_owned());
+        for (name, answer) in challenged.answers(login, &method, &uri, || endpoint.mint_number()) {
+            draft.header(name, answer);
+        }
+    }
+}
+
+/// A BYE to a trunk, which may have to be sent once more.
+#[derive(Debug)]
+pub(crate) struct Bye {
+    dialog: Dialog,
+    trunk: TrunkId,
+    challenged: Challenged,
 }

@@ -75,6 +75,8 @@ pub(crate) struct Bench {
     pub(crate) lookups: Vec<(LocateId, String)>,
     /// What was told last of each trunk.
     pub(crate) statuses: BTreeMap<TrunkId, Arc<TrunkStatus>>,
+    /// The switch's tag in its last response to the phone.
+    pub(crate) tag: String,
     last: u32,
 }
 
@@ -107,8 +109,9 @@ impl Sent {
         let fields =
             ["Via", "From", "Call-ID", "CSeq"].map(|n| format!("{n}: {}\r\n", self.line(n)));
         let to = self.line("To");
+        let to = if to.contains("tag=") { to } else { format!("{to};tag=carrier") };
         format!(
-            "SIP/2.0 {status}\r\n{}To: {to};tag=carrier\r\n{extra}Content-Length: 0\r\n\r\n",
+            "SIP/2.0 {status}\r\n{}To: {to}\r\n{extra}Content-Length: 0\r\n\r\n",
             fields.concat()
         )
     }
@@ -120,7 +123,11 @@ impl Bench {
     }
 
     pub(crate) fn with_auth(trunks: Vec<TrunkConfig>, auth: Option<AuthConfig>) -> Self {
-        let switch = Switch::new(Self::config(trunks, auth));
+        Self::of(Self::config(trunks, auth))
+    }
+
+    pub(crate) fn of(config: Config) -> Self {
+        let switch = Switch::new(config);
         let now = Instant::ZERO + Duration::from_secs(1);
         let town = Town::default();
         Self {
@@ -131,6 +138,7 @@ impl Bench {
             asked: None,
             lookups: Vec::new(),
             statuses: BTreeMap::new(),
+            tag: String::new(),
             last: 0,
         }
     }
@@ -169,7 +177,12 @@ impl Bench {
             match output {
                 Output::Transmit { flow, bytes } => {
                     let text = String::from_utf8(bytes.to_vec()).unwrap();
-                    sent.push(Sent { to: flow.peer.ip(), text });
+                    let message = Sent { to: flow.peer.ip(), text };
+                    if message.text.starts_with("SIP/2.0") && message.to == IpAddr::from(PHONE) {
+                        let to = message.line("To");
+                        self.tag = to.split("tag=").nth(1).unwrap_or_default().to_owned();
+                    }
+                    sent.push(message);
                 }
                 Output::Ask(question) => self.asked = Some(question.id),
                 Output::Emit(fact) => self.facts.push(fact),

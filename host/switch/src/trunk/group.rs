@@ -23,10 +23,15 @@ impl Trunks {
         (0_u16..).map(TrunkId).zip(&self.list)
     }
 
+    /// The trunk of a name.
+    pub(crate) fn named(&self, name: &str) -> Option<TrunkId> {
+        self.iter().find(|(_, trunk)| trunk.name == name).map(|(id, _)| id)
+    }
+
     /// The trunk a name stands for, or the trunks of the group of that name in the order to try: by priority, and among equals
     /// by chance in the proportion of their weights, for which `roll` gives random numbers. Empty when there is none.
     pub(crate) fn order(&self, name: &str, mut roll: impl FnMut() -> u64) -> VecDeque<TrunkId> {
-        if let Some((id, _)) = self.iter().find(|(_, trunk)| trunk.name == name) {
+        if let Some(id) = self.named(name) {
             return [id].into();
         }
         let is_member = |trunk: &TrunkConfig| trunk.group.as_deref() == Some(name);

@@ -277,7 +277,10 @@ impl Keeper {
                 self.sleep(id, chore);
                 Some((id, chore))
             }
-            ClientUse::Branch(_) | ClientUse::Reinvite { .. } | ClientUse::Relayed { .. } => None,
+            ClientUse::Branch(_)
+            | ClientUse::Reinvite { .. }
+            | ClientUse::Relayed { .. }
+            | ClientUse::Bye(_) => None,
         }
     }
 
