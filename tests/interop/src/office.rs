@@ -20,12 +20,22 @@ impl Office {
     /// When the switch does not come up.
     #[track_caller]
     pub fn with(name: &str, edits: &[(&str, &str)]) -> Self {
+        Self::configured(name, edits, &[])
+    }
+
+    /// The same with more settings for the switch.
+    ///
+    /// # Panics
+    ///
+    /// When the switch does not come up.
+    #[track_caller]
+    pub fn configured(name: &str, edits: &[(&str, &str)], settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let script = folder.path().join(name).with_extension("rhai");
         let stock = peers::here().join("../../scripts").join(name).with_extension("rhai");
         let text = fs::read_to_string(stock).expect("a stock script");
         save(&script, edited(text, edits));
-        let switch = Switch::start(&[], &[&script]);
+        let switch = Switch::start(settings, &[&script]);
         Self { switch, script, folder }
     }
 

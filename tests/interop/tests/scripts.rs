@@ -1,7 +1,12 @@
 //! Each stock script live: what it does, and an edit to it that the next call follows.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use jackfield_interop::{Office, Sipp};
+use jackfield_interop::{Office, Sipp, ports, sipp::Scenario, wait};
+
+/// A trunk to a gateway on this machine, which answers no probe.
+fn trunk(name: &str, port: u16, more: &str) -> String {
+    format!("{{name=\"{name}\",uri=\"sip:127.0.0.1:{port}\",probe_interval_s=0{more}}}")
+}
 
 /// What the called party saw as the caller in its INVITE.
 fn from_of(called: Sipp) -> String {
@@ -189,5 +194,49 @@ fn in_office_hours_the_reception_rings() {
     office.edit("now.weekday <= LAST_DAY && minute >= OPENS && minute < CLOSES", "true");
     office.call("1000", "100");
     reception.succeed();
+    office.switch.stop();
+}
+
+#[test]
+fn a_trunk_that_answers_no_probe_is_passed_over_and_the_last_way_out_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = || Scenario::new("callee", folder.path()).value("RING", 0).listen();
+    let (spare, mobile) = (gateway(), gateway());
+    let dead = trunk("main", ports::free(), ",group=\"outside\"");
+    let dead = dead.replace("probe_interval_s=0", "probe_interval_s=1,probe_timeout_ms=500");
+    let second = trunk("spare", spare.port, ",group=\"outside\",priority=2");
+    let trunks = format!("trunk=[{dead},{second},{}]", trunk("mobile", mobile.port, ""));
+    let settings = [trunks.as_str(), "sip.failover_ms=300", "media.mode=bypass"];
+    let office = Office::configured("failover", &[], &settings);
+    wait::until("the probes to find out", || {
+        (office.switch.get("/api/trunks")[0]["reach"] == "down").then_some(())
+    });
+    office.call("1000", "0664123");
+    spare.succeed();
+    wait::until("the log to say so", || {
+        office.switch.log().contains("a trunk is passed over").then_some(())
+    });
+    // The spare gateway has had its one call and is gone.
+    office.call("1000", "0664123");
+    mobile.succeed();
+    office.edit("LAST = \"mobile\"", "LAST = \"\"");
+    office.refused("1000", "0664123", 480);
+    office.switch.stop();
+}
+
+#[test]
+fn a_call_goes_over_the_cheapest_trunk_and_after_an_edit_over_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let gateway = || Scenario::new("callee", folder.path()).value("RING", 0).traced().listen();
+    let (home, world) = (gateway(), gateway());
+    let trunks =
+        format!("trunk=[{},{}]", trunk("home", home.port, ""), trunk("world", world.port, ""));
+    let office = Office::configured("least-cost", &[], &[&trunks, "media.mode=bypass"]);
+    office.call("1000", "01234567");
+    let seen = home.succeed_with_trace();
+    assert!(seen.contains("INVITE sip:+431234567@127.0.0.1"), "{seen}");
+    office.edit("trunk: \"home\", price: 0.011", "trunk: \"home\", price: 0.3");
+    office.call("1000", "01234567");
+    world.succeed();
     office.switch.stop();
 }

@@ -119,6 +119,25 @@ fn a_trunk_that_has_just_died_gives_way_after_the_time_for_that() {
 }
 
 #[test]
+fn the_last_trunk_that_says_nothing_has_failed_and_does_not_keep_the_caller_waiting() {
+    let mut world = office(1, [9, 9]);
+    for gateway in [2, 3] {
+        let address = world.phones[gateway].address();
+        world.network.unplug(address);
+    }
+    world.plan(secs(0), 0, Manner::Call("+43123".into()));
+    world.run(secs(9));
+    assert_eq!(
+        world.facts_of(0).last(),
+        Some(&PhoneFact::Refused(480)),
+        "{}",
+        world.trace.as_str()
+    );
+    world.run(secs(200));
+    assert_eq!(check(&world), [], "\n{}", world.trace.as_str());
+}
+
+#[test]
 fn capacity_is_of_the_node_and_not_of_a_shard() {
     for shards in [1, 4] {
         let mut world = office(shards, [1, 0]);

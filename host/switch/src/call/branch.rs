@@ -113,7 +113,8 @@ impl Call {
             let trunk = trunk.name.clone();
             tables.emit(Fact::LegOnTrunk { leg, trunk });
         }
-        let gives_way = !hop.others.is_empty() || self.has_another_trunk(hop.of);
+        // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
+        let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
         self.branches.push(Branch {
             leg,
             of: hop.of,

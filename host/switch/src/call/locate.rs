@@ -95,7 +95,7 @@ impl Call {
     pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let State::Trying { .. } = self.state else { return };
         let waits = |branch: &&super::Branch| {
-            branch.is_silent() && (branch.has_another_place() || self.has_another_trunk(branch.of))
+            branch.is_silent() && (branch.has_another_place() || branch.trunk.is_some())
         };
         let silent: Vec<(LegId, usize)> =
             self.branches.iter().filter(waits).map(|b| (b.leg, b.of)).collect();
@@ -103,6 +103,9 @@ impl Call {
             self.next_place(tables, now, leg, 408, true);
             if !self.has_branch(of) {
                 self.next_trunk(tables, now, dir, of);
+            }
+            if !self.has_branch(of) && !self.looks_for_trunk_of(of) {
+                self.note_failure(of, 408, Vec::new());
             }
         }
         self.try_next(tables, now, dir);
