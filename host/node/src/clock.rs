@@ -52,6 +52,7 @@ pub fn format_wall(ms: u64) -> String {
 }
 
 /// Gives plugins the moment in their zone, computed once a second.
+#[derive(Debug)]
 pub struct Calendar {
     zone: TimeZone,
     second: u64,

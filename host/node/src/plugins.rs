@@ -69,7 +69,8 @@ fn host_config(config: &Config) -> HostConfig {
     }
 }
 
-fn sources(config: &Config) -> Vec<Source> {
+/// The plugins that the configuration names, then the stock ones.
+pub(crate) fn sources(config: &Config) -> Vec<Source> {
     let mut sources: Vec<Source> = config.plugin_paths().into_iter().map(Source::Path).collect();
     if config.plugins.stock {
         // A plugin that would change nothing is not asked for it on every call.

@@ -1,4 +1,4 @@
-//! The thread that loads plugins again: when their files change, and when an operator says so.
+//! The thread that loads plugins and the configuration again: when their files change, and when an operator says so.
 //!
 //! Compiling takes milliseconds to seconds, so it has a thread of its own, of low priority; workers never wait for it.
 
@@ -17,7 +17,9 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::{
+    config::Config,
     mailbox::Postbox,
+    node::{Reconfigured, Reconfigurer},
     watch::{BACKSTOP, Hint, HintSource, Watch},
     worker::Mail,
 };
@@ -29,6 +31,7 @@ const NICE: i32 = 10;
 
 enum Message {
     Reload { plugin: Option<String>, reply: oneshot::Sender<Vec<ReloadReport>> },
+    Configuration { cause: &'static str, reply: Option<oneshot::Sender<Reconfigured>> },
     Hint(Hint),
     Stop,
 }
@@ -45,6 +48,21 @@ impl ReloadHandle {
         self.0.try_send(Message::Reload { plugin, reply }).ok()?;
         reports.await.ok()
     }
+
+    /// Reads the configuration again, and gives what became of it. `None` when the thread is gone or has too much to do.
+    pub async fn reconfigure(&self) -> Option<Reconfigured> {
+        let (reply, report) = oneshot::channel();
+        let message = Message::Configuration { cause: "operator", reply: Some(reply) };
+        self.0.try_send(message).ok()?;
+        report.await.ok()
+    }
+
+    /// Has the configuration read again for `cause`; the log tells what became of it.
+    pub fn have_reconfigured(&self, cause: &'static str) {
+        if self.0.try_send(Message::Configuration { cause, reply: None }).is_err() {
+            info!(cause, "too many reloads are waiting; the configuration is not read again");
+        }
+    }
 }
 
 /// The running thread. Ends when it is dropped.
@@ -54,26 +72,27 @@ pub struct Reloader {
 }
 
 impl Reloader {
-    /// Starts the thread; it follows the `watched` files and folders, which are sources of `host`'s plugins, and tells the
-    /// workers when a plugin was replaced.
+    /// Starts the thread; it follows the files and folders of `host`'s plugins and the configuration's file, where the
+    /// configuration says so, and tells the workers when a plugin was replaced.
     ///
     /// # Errors
     ///
     /// When the system gives no thread.
     pub fn start(
         host: Arc<PluginHost>,
-        watched: Vec<PathBuf>,
+        reconfigurer: Reconfigurer,
         workers: Vec<Postbox<Mail>>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
         let hints = sender.clone();
         // Looked at here, before the thread runs: what changes from now on is seen.
-        let watch = Watch::new(watched, Instant::now());
+        let watch = Watch::new(watched(reconfigurer.current()), Instant::now());
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
             // Without the right to it the thread runs at the common priority.
             let _ = rustix::process::setpriority_process(None, NICE);
-            let _source = hint_source(&watch, hints);
-            Loader { host, workers }.run(watch, &receiver);
+            let source = hint_source(&watch, hints.clone());
+            let loader = Loader { host, workers, reconfigurer, watch, hints, source };
+            loader.run(&receiver);
         })?;
         Ok(Self { sender, thread: Some(thread) })
     }
@@ -112,27 +131,44 @@ fn hint_source(watch: &Watch, hints: SyncSender<Message>) -> Option<HintSource> 
 struct Loader {
     host: Arc<PluginHost>,
     workers: Vec<Postbox<Mail>>,
+    reconfigurer: Reconfigurer,
+    watch: Watch,
+    hints: SyncSender<Message>,
+    source: Option<HintSource>,
+}
+
+/// The files and folders to follow.
+fn watched(config: &Config) -> Vec<PathBuf> {
+    let plugins = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
+    let file = config.origin.file.clone().filter(|_| config.node.watch_config);
+    plugins.into_iter().chain(file).collect()
 }
 
 impl Loader {
-    fn run(&self, mut watch: Watch, receiver: &Receiver<Message>) {
+    fn run(mut self, receiver: &Receiver<Message>) {
         let mut sweep_at = Instant::now() + BACKSTOP;
         loop {
-            let deadline = watch.deadline().min(sweep_at);
+            let deadline = self.watch.deadline().min(sweep_at);
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Message::Reload { plugin, reply }) => {
                     // Who asked may have gone.
                     let _ = reply.send(self.reload(plugin.as_deref(), "operator"));
                 }
+                Ok(Message::Configuration { cause, reply }) => {
+                    let report = self.reconfigure(cause);
+                    if let Some(reply) = reply {
+                        let _ = reply.send(report);
+                    }
+                }
                 Ok(Message::Hint(hint)) => {
-                    if let Some(path) = watch.on_hint(Instant::now(), &hint) {
+                    if let Some(path) = self.watch.on_hint(Instant::now(), &hint) {
                         self.reload_path(&path);
                     }
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            for path in watch.due(Instant::now()) {
+            for path in self.watch.due(Instant::now()) {
                 self.reload_path(&path);
             }
             if Instant::now() >= sweep_at {
@@ -142,7 +178,25 @@ impl Loader {
         }
     }
 
-    fn reload_path(&self, path: &Path) {
+    fn reconfigure(&mut self, cause: &'static str) -> Reconfigured {
+        let before = watched(self.reconfigurer.current());
+        let report = self.reconfigurer.reload(cause);
+        let after = watched(self.reconfigurer.current());
+        if before != after {
+            self.watch = Watch::new(after, Instant::now());
+            self.source = hint_source(&self.watch, self.hints.clone());
+        }
+        if !report.changes.is_empty() {
+            self.sweep_workers();
+        }
+        report
+    }
+
+    fn reload_path(&mut self, path: &Path) {
+        if self.reconfigurer.current().origin.file.as_deref() == Some(path) {
+            self.reconfigure("file");
+            return;
+        }
         let source = path.display().to_string();
         for plugin in self.host.list().iter().filter(|plugin| plugin.source == source) {
             self.reload(Some(&plugin.id), "file");
@@ -153,12 +207,16 @@ impl Loader {
         let reports = self.host.reload(plugin);
         reports.iter().for_each(|report| tell(report, cause));
         if reports.iter().any(|report| matches!(report.outcome, Ok(Reloaded::Activated(_)))) {
-            for worker in &self.workers {
-                // A worker that is too busy for this sweeps with its next question.
-                let _ = worker.post(Mail::Sweep);
-            }
+            self.sweep_workers();
         }
         reports
+    }
+
+    fn sweep_workers(&self) {
+        for worker in &self.workers {
+            // A worker that is too busy for this sweeps with its next question.
+            let _ = worker.post(Mail::Sweep);
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use sip::{
 use self::failures::Failures;
 
 /// How requests are authenticated.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct AuthConfig {
     /// Whether everybody must prove who they are. Otherwise only those of whom a plugin asks it.
     pub required: bool,

@@ -6,7 +6,9 @@ use model::{Binding, ListenerId, Shard, Shards, Transport, hook::MediaMode};
 use sip::auth::{Answer, Challenge};
 
 use super::*;
-use crate::{Config, Emergency, Fact, Input, Limits, Listener, Output, RegistrarConfig, Switch};
+use crate::{
+    Config, Emergency, Fact, Input, Limits, Listener, Output, RegistrarConfig, Settings, Switch,
+};
 
 const REALM: &str = "realm";
 
@@ -33,6 +35,7 @@ impl Directory for Office {
 
 struct Bench {
     switch: Switch,
+    settings: Settings,
     sent: u32,
     now: Instant,
 }
@@ -58,7 +61,7 @@ impl Bench {
             sources_max: 10,
         };
         let route = ["sip:192.0.2.112".to_owned()];
-        let switch = Switch::new(Config {
+        let config = Config {
             shard: Shard(0),
             shards: Shards::ONE,
             seed: [1; 32],
@@ -82,8 +85,10 @@ impl Bench {
             registrar: RegistrarConfig::default(),
             trunks: Vec::new(),
             server_header: String::new(),
-        });
-        Self { switch, sent: 0, now: Instant::ZERO + Duration::from_secs(1) }
+        };
+        let settings = config.settings();
+        let switch = Switch::new(config);
+        Self { switch, settings, sent: 0, now: Instant::ZERO + Duration::from_secs(1) }
     }
 
     /// Sends a request from a user to a user, and gives what the switch does: its final or first answer, `asks` when the
@@ -127,6 +132,11 @@ impl Bench {
             }
         }
         (did.join("; "), answer)
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        let input = Input::Configure(Box::new(settings));
+        self.switch.handle_input(self.now, &Office, input);
     }
 
     fn did(&mut self, method: &str, from: &str, to: &str, extra: &str) -> String {
@@ -220,4 +230,47 @@ fn nobody_is_asked_for_a_password_before_help_is_called() {
     assert_eq!(bench.did("INVITE", ANN, "112@example.org", ""), "calls");
     assert_eq!(bench.did("INVITE", "eve@example.net", "112@example.net", ""), "calls");
     assert_eq!(bench.did("INVITE", ANN, "1120@example.org", ""), "401");
+}
+
+#[test]
+fn authentication_is_switched_on_and_off_while_the_switch_runs() {
+    let mut bench = Bench::new(false);
+    let settings = bench.settings.clone();
+    assert_eq!(bench.did("INVITE", BEN, ANN, ""), "401");
+    bench.configure(Settings { auth: None, ..settings.clone() });
+    assert_eq!(bench.did("INVITE", BEN, ANN, ""), "asks, of nobody");
+    bench.configure(settings);
+    assert_eq!(bench.did("INVITE", BEN, ANN, ""), "401");
+}
+
+#[test]
+fn a_nonce_goes_stale_with_a_change_of_what_is_asked_and_with_no_other() {
+    let mut bench = Bench::new(false);
+    let mut settings = bench.settings.clone();
+    let (_, asked) = bench.send("REGISTER", ANN, ANN, "");
+    let right = |n| credentials(&asked, "REGISTER", "sip:example.org", "secret", n);
+    settings.ring_timeout = Duration::from_secs(7);
+    bench.configure(settings.clone());
+    assert_eq!(bench.did("REGISTER", ANN, ANN, &right(1)), "200");
+    settings.auth.as_mut().unwrap().failures_max = 9;
+    bench.configure(settings);
+    let (did, answer) = bench.send("REGISTER", ANN, ANN, &right(2));
+    assert_eq!(did, "401");
+    assert!(answer.contains("stale=true"), "{answer}");
+}
+
+#[test]
+fn other_limits_and_other_emergency_numbers_hold_for_the_next_call() {
+    let mut bench = Bench::new(true);
+    let mut settings = bench.settings.clone();
+    let eve = "eve@example.net";
+    assert_eq!(bench.did("INVITE", eve, BEN, ""), "asks, of nobody");
+    assert_eq!(bench.did("INVITE", eve, "911@example.org", ""), "asks, of nobody");
+    settings.limits.calls_max = 2;
+    let route = ["sip:192.0.2.112".to_owned()];
+    settings.emergency = Emergency::new(&["911".to_owned()], &[], &route).unwrap();
+    bench.configure(settings);
+    assert_eq!(bench.did("INVITE", eve, BEN, ""), "503");
+    assert_eq!(bench.did("INVITE", eve, "911@example.org", ""), "calls");
+    assert_eq!(bench.did("INVITE", eve, "112@example.org", ""), "503");
 }

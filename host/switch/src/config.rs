@@ -55,6 +55,44 @@ pub struct Config {
     pub server_header: String,
 }
 
+impl Config {
+    /// What of it may be changed later.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            limits: self.limits,
+            ring_timeout: self.ring_timeout,
+            question_timeout: self.question_timeout,
+            failover_after: self.failover_after,
+            media: self.media,
+            registrar: self.registrar,
+            auth: self.auth.clone(),
+            emergency: self.emergency.clone(),
+        }
+    }
+}
+
+/// What of a [`Config`] may be changed while calls stand. Each field is that of the same name; what has begun (a target that rings, a
+/// registration) goes on as it began.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Settings {
+    /// All but `transactions_max` and `streams_max`, which stay as they are.
+    pub limits: Limits,
+    /// How long a target rings when its plan does not say.
+    pub ring_timeout: Duration,
+    /// How long a plugin's answer is waited for.
+    pub question_timeout: Duration,
+    /// How long a silent place of a target is waited for while there is another.
+    pub failover_after: Duration,
+    /// What happens to media when the plan does not say.
+    pub media: MediaMode,
+    /// All but `store`, which stays as it is.
+    pub registrar: RegistrarConfig,
+    /// How requests are authenticated. A change makes nonces given out so far stale, and forgets failed attempts.
+    pub auth: Option<AuthConfig>,
+    /// The numbers of emergency services and where their calls go.
+    pub emergency: Emergency,
+}
+
 /// A SIP listener as its peers see it.
 #[derive(Clone, Debug)]
 pub struct Listener {
@@ -67,7 +105,7 @@ pub struct Listener {
 }
 
 /// The size of every table of a shard.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Calls at once; beyond it an INVITE is answered 503 with Retry-After.
     pub calls_max: usize,
@@ -101,7 +139,7 @@ impl Default for Limits {
 }
 
 /// The registrar's rules (RFC 3261 section 10.3).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RegistrarConfig {
     /// Shorter expirations are refused with 423.
     pub expires_min: Duration,
@@ -118,7 +156,7 @@ pub struct RegistrarConfig {
 }
 
 /// How registrations wait for the store.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StoreConfig {
     /// REGISTERs of this shard that wait at once; beyond it a REGISTER is answered 503 with Retry-After.
     pub writes_max: usize,

@@ -7,7 +7,7 @@ use media::{RelayCommand, RelayEvent};
 use model::{Aor, Binding, ConnId, Flow, TrunkId, hook};
 use sip::locate::{LocateError, Place};
 
-use crate::{Fact, TrunkStatus};
+use crate::{Fact, Settings, TrunkStatus};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub enum Input {
     Relay(RelayEvent),
     /// From the operator.
     Command(Command),
+    /// Go by these settings from now on.
+    Configure(Box<Settings>),
     /// What became of an [`Output::Store`]. Late and unknown tickets are dropped.
     Stored {
         /// Of which.

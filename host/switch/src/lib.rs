@@ -27,7 +27,7 @@ mod view;
 mod writes;
 
 pub use authenticate::{AuthConfig, secret_of_password};
-pub use config::{Config, Limits, Listener, RegistrarConfig, StoreConfig};
+pub use config::{Config, Limits, Listener, RegistrarConfig, Settings, StoreConfig};
 pub use emergency::{Emergency, EmergencyError};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};

@@ -10,7 +10,8 @@ use sip::{
 };
 
 use crate::{
-    CallView, Cause, Command, Config, Fact, Input, Output, Publish, Reason, Stats,
+    CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
+    RegistrarConfig, Settings, Stats,
     authenticate::{Authenticator, Proof, Standing},
     call::{Call, State, is_emergency, refuse},
     door::{Arrival, Door},
@@ -93,10 +94,36 @@ impl Switch {
             }),
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Command(command) => self.on_command(now, command),
+            Input::Configure(settings) => self.configure(*settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(aor, bindings),
         }
         self.drain_endpoint(now, dir);
+    }
+
+    fn configure(&mut self, settings: Settings) {
+        let Settings { limits, registrar, auth, emergency, .. } = settings;
+        if auth != self.tables.config.auth {
+            // Another key: what was proved with an old nonce must not count as new.
+            let numbers = [(); 2].map(|()| self.tables.endpoint.mint_number().to_be_bytes());
+            let mut key = [0; 16];
+            key.iter_mut().zip(numbers.as_flattened()).for_each(|(key, byte)| *key = *byte);
+            self.authenticator = Authenticator::new(&auth.clone().unwrap_or_default(), key);
+        }
+        self.registrar.configure(registrar);
+        let config = &mut self.tables.config;
+        config.limits = Limits {
+            transactions_max: config.limits.transactions_max,
+            streams_max: config.limits.streams_max,
+            ..limits
+        };
+        config.registrar = RegistrarConfig { store: config.registrar.store, ..registrar };
+        config.ring_timeout = settings.ring_timeout;
+        config.question_timeout = settings.question_timeout;
+        config.failover_after = settings.failover_after;
+        config.media = settings.media;
+        config.auth = auth;
+        config.emergency = emergency;
     }
 
     /// Takes the next thing to do, until there is none.

@@ -54,7 +54,27 @@ impl Switch {
         Self::launch(ports::free(), listeners, settings, plugins)
     }
 
+    /// As [`Self::start`], with a configuration file, which says nothing of the ports.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn with_file(file: &Path, settings: &[&str]) -> Self {
+        let listener = ["name=\"udp\",bind=\"127.0.0.1:@PORT@\""];
+        Self::launch_with(ports::free(), &listener, settings, &[], Some(file))
+    }
+
     fn launch(sip_port: u16, listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
+        Self::launch_with(sip_port, listeners, settings, plugins, None)
+    }
+
+    fn launch_with(
+        sip_port: u16,
+        listeners: &[&str],
+        settings: &[&str],
+        plugins: &[&Path],
+        file: Option<&Path>,
+    ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let http_port = ports::free();
         let (media_first, media_last) = ports::media_window(sip_port);
@@ -70,6 +90,9 @@ impl Switch {
         ];
         for setting in ours.iter().map(String::as_str).chain(settings.iter().copied()) {
             command.args(["--set", setting]);
+        }
+        if let Some(file) = file {
+            command.arg("--config").arg(file);
         }
         for plugin in plugins {
             command.arg("--plugin").arg(plugin);

@@ -50,6 +50,8 @@ pub(super) enum Command {
     },
     /// Show SIP as it passes through the running switch, as a ladder, until interrupted.
     Trace(TraceArgs),
+    /// Have the running switch read its configuration again: exit status 1 when it is refused, and all stays as it was.
+    Reload(ApiArgs),
     /// List and reload the plugins of the running switch.
     Plugin {
         #[command(subcommand)]

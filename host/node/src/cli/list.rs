@@ -152,6 +152,31 @@ pub(super) fn reload(args: &ApiArgs, id: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
+pub(super) fn reconfigure(args: &ApiArgs) -> anyhow::Result<()> {
+    let report: view::Reconfiguration = Client::new(args)?.post("/api/reload", &RELOADED)?;
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&report.changes.iter().map(change_line).collect::<String>());
+        print(&report.problems.iter().map(|p| format!("{}\n", p.text)).collect::<String>());
+    }
+    match (report.outcome.as_str(), report.changes.iter().filter(|change| !change.live).count()) {
+        ("refused", _) => bail!("refused; the former configuration serves on"),
+        _ if args.json => {}
+        ("unchanged", _) => print("nothing has changed\n"),
+        (_, 0) => print("taken\n"),
+        (_, count) => print(&format!("taken, but for {count} that need a restart\n")),
+    }
+    Ok(())
+}
+
+/// `changed  sip.ring_timeout_s  60 -> 30`
+fn change_line(change: &view::Change) -> String {
+    let how = if change.live { "changed" } else { "restart" };
+    let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
+    format!("{how}  {}  {} -> {}\n", change.key, text(&change.from), text(&change.to))
+}
+
 fn report_line(report: &view::Reload) -> String {
     let serving = report.serving.as_deref().unwrap_or("nothing");
     let line = format!("{}: {} in {:.1} ms", report.plugin, report.outcome, report.took_ms);

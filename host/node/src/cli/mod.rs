@@ -25,6 +25,7 @@ pub fn main() -> ExitCode {
         Command::Registrations { filter, api } => list::registrations(&api, filter.as_deref()),
         Command::Trunks { filter, api } => list::trunks(&api, filter.as_deref()),
         Command::Hangup { conn, api } => list::hang_up(&api, &conn),
+        Command::Reload(api) => list::reconfigure(&api),
         Command::Trace(args) => trace::trace(&args),
         Command::Plugin { command: PluginCommand::List(api) } => list::plugins(&api),
         Command::Plugin { command: PluginCommand::Reload { id, api } } => {

@@ -28,6 +28,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     // Signals are taken before anything listens, so that none is missed by who waits for the listeners.
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot take SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot take SIGTERM")?;
+    let mut hang_up = signal(SignalKind::hangup()).context("cannot take SIGHUP")?;
     let mut node = Node::start(config)?;
     for (listen, address) in config.sip.listen.iter().zip(node.sip_addresses()) {
         info!(listener = listen.name, %address, "SIP listens");
@@ -38,6 +39,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hang_up.recv() => {
+                node.reconfigure("SIGHUP");
+                continue;
+            }
             ended = node.ended() => {
                 ended?;
                 info!("stopped");

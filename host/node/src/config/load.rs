@@ -6,8 +6,17 @@ use serde::{Deserialize, de::IntoDeserializer};
 
 use super::{Config, ConfigError, Place, Problem, check, source::Source};
 
+/// Where a configuration comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// What the command line says over it.
+    pub overrides: Overrides,
+}
+
 /// What the command line says over the file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
     /// `--set KEY=VALUE`, in order; the value is TOML, or a bare string.
     pub set: Vec<String>,
@@ -42,15 +51,22 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Config, Config
         what: error.message().to_owned(),
         help: None,
     })?;
+    config.origin = Origin { file: file.map(Path::to_owned), overrides: overrides.clone() };
     config.folder = file.and_then(Path::parent).unwrap_or_else(|| Path::new("")).to_owned();
     let working_folder = std::env::current_dir().unwrap_or_default();
     config.plugins.load.extend(overrides.plugins.iter().map(|path| working_folder.join(path)));
     problems.extend(check::check(&config).into_iter().map(|violation| Problem {
-        place: sources.iter().rev().find_map(|source| source.locate(&violation.path)),
+        place: place_of(&sources, &violation.path),
         what: violation.what,
         help: violation.help,
     }));
     if problems.is_empty() { Ok(config) } else { Err(ConfigError { problems }) }
+}
+
+/// Where the key at `path` is said last; for one that nothing says, where its block is.
+fn place_of(sources: &[Source<'_>], path: &[String]) -> Option<Place> {
+    let said = sources.iter().rev().filter(|source| source.says(path));
+    said.chain(sources).find_map(|source| source.locate(path))
 }
 
 /// A text that says something of the configuration, and what it is called in messages.

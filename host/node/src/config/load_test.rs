@@ -50,6 +50,12 @@ fn an_unknown_key_names_its_line_and_the_nearest_valid_key() {
 }
 
 #[test]
+fn a_problem_is_placed_where_its_key_is_and_not_where_its_section_is_said_again() {
+    let error = load_with("[sip]\nring_timeout_s = 0\n", &["sip.t1_ms=400"]).unwrap_err();
+    assert!(error.starts_with("jackfield.toml:2:1: `ring_timeout_s` is 0"), "{error}");
+}
+
+#[test]
 fn every_problem_of_a_file_is_reported_at_once() {
     assert_eq!(
         refusal(

@@ -5,7 +5,11 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use super::{Config, ListenConfig, SubscriberConfig, TrunkSection, check::RANGES};
+use super::{
+    Config, ListenConfig, SubscriberConfig, TrunkSection,
+    check::RANGES,
+    live::{LIVE, is_live},
+};
 
 /// The sections in the manual's order: heading, source text, structure.
 const SECTIONS: &[(&str, &str, &str)] = &[
@@ -22,6 +26,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),
     ("trunk", include_str!("trunk.rs"), "TrunkSection"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
+    ("emergency", include_str!("emergency.rs"), "EmergencyConfig"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),
     ("journal", include_str!("journal.rs"), "JournalConfig"),
     ("records", include_str!("records.rs"), "RecordsConfig"),
@@ -33,7 +38,9 @@ const INTRODUCTION: &str = "# Configuration\n\n\
     `jackfield run --config FILE` reads one TOML file. Every key has a default and no file is needed: without one, the stock \
     plugins route calls and every listener is on loopback. `--set KEY=VALUE` lays a value over the file, for example \
     `--set sip.t1_ms=250`. A key that does not exist and a value that cannot be are errors that name the file, the line and what \
-    to write instead; `jackfield check` reports them all without starting anything.\n";
+    to write instead; `jackfield check` reports them all without starting anything.\n\n\
+    `jackfield reload`, SIGHUP, or with `node.watch_config` a change of the file has the running switch read it again: keys marked \
+    *live* are taken at once, those marked *restart* with the next start ([reload.md](reload.md)).\n";
 
 /// The doc comment of structure `name` in `source`, and its fields, each with its own.
 pub(crate) fn documented_fields(source: &str, name: &str) -> (String, Vec<(String, String)>) {
@@ -93,7 +100,11 @@ fn manual() -> String {
         let (about, fields) = documented_fields(source, structure);
         let (heading, about) = about.split_once(": ").expect("`[section]`: what it is about");
         let about = about[..1].to_uppercase() + &about[1..];
-        write!(text, "\n## {heading}\n\n{about}\n\n| key | default | |\n|---|---|---|\n").unwrap();
+        write!(
+            text,
+            "\n## {heading}\n\n{about}\n\n| key | default | change | |\n|---|---|---|---|\n"
+        )
+        .unwrap();
         let defaults = defaults_of(section);
         for (name, doc) in fields {
             let default = default_text(defaults.get(&name));
@@ -101,7 +112,8 @@ fn manual() -> String {
             let range = RANGES.iter().find(|(key, _, _)| *key == path);
             let range = range.map_or_else(String::new, |(_, min, max)| format!(" {min} to {max}."));
             let doc = doc.replace('|', "\\|");
-            writeln!(text, "| `{name}` | {default} | {doc}{range} |").unwrap();
+            let change = if is_live(&path) { "live" } else { "restart" };
+            writeln!(text, "| `{name}` | {default} | {change} | {doc}{range} |").unwrap();
         }
     }
     text
@@ -133,6 +145,19 @@ fn every_field_of_the_configuration_is_in_the_manual_with_a_doc_comment() {
         for (name, doc) in &fields {
             assert!(doc.ends_with('.'), "[{section}] {name}: {doc:?}");
         }
+    }
+}
+
+#[test]
+fn every_key_that_is_taken_live_is_there() {
+    let config = toml::Table::try_from(Config::default()).unwrap();
+    for path in LIVE {
+        let mut steps = path.splitn(2, '.');
+        let (section, key) = (steps.next().unwrap(), steps.next());
+        let source = SECTIONS.iter().find(|(name, _, _)| *name == section).expect(path);
+        let (_, fields) = documented_fields(source.1, source.2);
+        assert!(key.is_none_or(|key| fields.iter().any(|(name, _)| name == key)), "{path}");
+        assert!(config.contains_key(section), "{path}");
     }
 }
 

@@ -3,12 +3,14 @@
 //! The doc comment of each field is its entry in `docs/configuration.md`, which a test of this module writes.
 
 mod auth;
+mod change;
 mod check;
 mod dns;
 mod emergency;
 mod http;
 mod journal;
 mod limits;
+mod live;
 mod load;
 mod log;
 #[cfg(test)]
@@ -31,12 +33,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{AlgorithmName, AuthMode, AuthSection};
+pub use change::{Change, changes};
 pub use dns::{DnsConfig, NameServer};
 pub use emergency::EmergencyConfig;
 pub use http::HttpConfig;
 pub use journal::JournalConfig;
 pub use limits::LimitsConfig;
-pub use load::{Overrides, load};
+pub use live::in_force;
+pub use load::{Origin, Overrides, load};
 pub use log::{LogConfig, LogFormat};
 pub use media::{MediaConfig, MediaModeConfig};
 pub use node::NodeConfig;
@@ -91,6 +95,9 @@ pub struct Config {
     /// The folder that relative paths start from: the file's, or the working directory.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// Where it was read from, and can be again.
+    #[serde(skip)]
+    pub origin: Origin,
 }
 
 impl Config {
@@ -103,12 +110,19 @@ impl Config {
         }
     }
 
+    /// Calls at once, of all workers.
+    pub fn calls_max(&self) -> usize {
+        self.limits.calls_max.saturating_mul(usize::from(self.node.workers))
+    }
+
     /// The paths of the plugins to load, in order, relative ones resolved against the configuration's folder.
     pub fn plugin_paths(&self) -> Vec<PathBuf> {
         self.plugins.load.iter().map(|path| self.folder.join(path)).collect()
     }
 }
 
+#[cfg(test)]
+pub(crate) use live::{LIVE, is_live};
 #[cfg(test)]
 pub(crate) use manual::documented_fields;
 

@@ -13,10 +13,18 @@ pub struct NodeConfig {
     pub domains: Vec<String>,
     /// The IANA time zone plugins see local time in, such as `Europe/Vienna`. Absent takes the system's zone.
     pub zone: Option<String>,
+    /// Whether the configuration file is read again when it changes. Without it `jackfield reload` or SIGHUP has it read.
+    pub watch_config: bool,
 }
 
 impl Default for NodeConfig {
     fn default() -> Self {
-        Self { name: "jackfield".to_owned(), workers: 1, domains: Vec::new(), zone: None }
+        Self {
+            name: "jackfield".to_owned(),
+            workers: 1,
+            domains: Vec::new(),
+            zone: None,
+            watch_config: false,
+        }
     }
 }

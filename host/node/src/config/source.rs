@@ -60,6 +60,13 @@ impl<'t> Source<'t> {
         })
     }
 
+    /// Whether this text says something of the key `path` itself.
+    pub(crate) fn says(&self, path: &[String]) -> bool {
+        let Some((first, rest)) = path.split_first() else { return false };
+        let value = self.table.get_ref().get(first.as_str());
+        value.is_some_and(|value| says_below(value, rest))
+    }
+
     /// Where this text says something of the key `path`; for a key that is missing from its block, the block.
     pub(crate) fn locate(&self, path: &[String]) -> Option<Place> {
         let (first, rest) = path.split_first()?;
@@ -67,6 +74,20 @@ impl<'t> Source<'t> {
         let offset = offset_below(key.span().start, value, rest)?;
         Some(Place::of_offset(self.name, self.text, offset))
     }
+}
+
+fn says_below(value: &Spanned<DeValue<'_>>, path: &[String]) -> bool {
+    let Some((step, rest)) = path.split_first() else { return true };
+    let below = match value.get_ref() {
+        DeValue::Table(table) => table.get(step.as_str()),
+        DeValue::Array(array) => step.parse::<usize>().ok().and_then(|index| array.get(index)),
+        DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => None,
+    };
+    below.is_some_and(|below| says_below(below, rest))
 }
 
 fn offset_below(own: usize, value: &Spanned<DeValue<'_>>, path: &[String]) -> Option<usize> {

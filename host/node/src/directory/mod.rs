@@ -5,16 +5,33 @@ mod trunks;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
+use arc_swap::ArcSwap;
 use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId, hook::Hook};
 use plugin::PluginHost;
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
 pub use trunks::{TrunkTable, TrunkView};
 
-/// The directory of a node: which hosts are ours, who subscribes, and which contacts are bound to whom.
-pub struct NodeDirectory {
+/// Whose users are ours, and which of them are there.
+pub struct Members {
     domains: BTreeSet<String>,
     subscribers: Box<dyn SubscriberStore>,
+}
+
+impl Members {
+    /// Takes the hosts that are ours (any case) and the store of subscribers.
+    pub fn new(
+        domains: impl IntoIterator<Item = String>,
+        subscribers: Box<dyn SubscriberStore>,
+    ) -> Self {
+        let domains = domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect();
+        Self { domains, subscribers }
+    }
+}
+
+/// The directory of a node: which hosts are ours, who subscribes, and which contacts are bound to whom.
+pub struct NodeDirectory {
+    members: ArcSwap<Members>,
     bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
     trunks: TrunkTable,
     plugins: Option<Arc<PluginHost>>,
@@ -27,8 +44,7 @@ impl NodeDirectory {
         subscribers: Box<dyn SubscriberStore>,
     ) -> Self {
         Self {
-            domains: domains.into_iter().map(|domain| domain.to_ascii_lowercase()).collect(),
-            subscribers,
+            members: ArcSwap::from_pointee(Members::new(domains, subscribers)),
             bindings_by_aor: papaya::HashMap::new(),
             trunks: TrunkTable::default(),
             plugins: None,
@@ -77,8 +93,14 @@ impl NodeDirectory {
     }
 
     /// The hosts that are ours.
-    pub fn domains(&self) -> impl Iterator<Item = &str> {
-        self.domains.iter().map(String::as_str)
+    pub fn domains(&self) -> Vec<String> {
+        self.members.load().domains.iter().cloned().collect()
+    }
+
+    /// Has every worker go by these members from its next question on. Bindings of whoever is none any more stay until they lapse,
+    /// but nobody is led to them by the built-in route.
+    pub fn set_members(&self, members: Members) {
+        self.members.store(Arc::new(members));
     }
 }
 
@@ -88,9 +110,10 @@ impl Directory for NodeDirectory {
     }
 
     fn membership(&self, aor: &Aor) -> Membership {
-        if !self.domains.contains(aor.host()) {
+        let members = self.members.load();
+        if !members.domains.contains(aor.host()) {
             Membership::ForeignHost
-        } else if self.subscribers.contains(aor) {
+        } else if members.subscribers.contains(aor) {
             Membership::Subscriber
         } else {
             Membership::UnknownUser
@@ -98,7 +121,8 @@ impl Directory for NodeDirectory {
     }
 
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
-        self.domains.contains(aor.host()).then(|| self.subscribers.secret(aor)).flatten()
+        let members = self.members.load();
+        members.domains.contains(aor.host()).then(|| members.subscribers.secret(aor)).flatten()
     }
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {

@@ -88,6 +88,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/trunks", get(trunks))
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/reload", post(reload))
+        .route("/api/reload", post(reconfigure))
         .route("/api/journal", get(decisions))
         .route("/api/trace", get(trace))
         .layer(middleware::from_fn_with_state(guard, auth::check))
@@ -135,7 +136,7 @@ async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
         uptime_s: api.clock.now().saturating_since(api.started_at).as_secs(),
         draining: api.draining.load(Ordering::Relaxed),
         sip: api.listeners.clone(),
-        domains: api.directory.domains().map(str::to_owned).collect(),
+        domains: api.directory.domains(),
         workers: api.postboxes.len(),
         calls: figures.iter().map(|f| f.switch.calls_now).sum(),
         calls_offered: sum(|f| f.switch.calls_offered),
@@ -216,6 +217,16 @@ async fn reload(State(api): Shared, Query(query): Query<ReloadQuery>) -> Result<
     let refused = reports.iter().any(|report| report.refused.is_some());
     let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     Ok((status, Json(reports)).into_response())
+}
+
+async fn reconfigure(State(api): Shared) -> Result<Response, Refusal> {
+    let report = api.reload.reconfigure().await.ok_or_else(|| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting".to_owned())
+    })?;
+    let view = convert::reconfigured(&report);
+    let is_refused = !report.problems.is_empty();
+    let status = if is_refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, Json(view)).into_response())
 }
 
 async fn decisions(

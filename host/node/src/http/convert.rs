@@ -8,7 +8,7 @@ use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
 use switch::{CallView, Reach, Registration};
 
 use super::view;
-use crate::{clock::format_wall, directory::TrunkView, journal::Entry};
+use crate::{clock::format_wall, directory::TrunkView, journal::Entry, node::Reconfigured};
 
 pub(super) fn call(call: CallView, now: Instant) -> view::Call {
     let legs = call.legs.into_iter().map(|leg| view::Leg {
@@ -127,6 +127,33 @@ pub(super) fn reload(report: &ReloadReport) -> view::Reload {
         serving: report.still_serving.as_ref().map(ToString::to_string),
         refused,
         took_ms: report.took.as_secs_f64() * 1000.0,
+    }
+}
+
+pub(super) fn reconfigured(report: &Reconfigured) -> view::Reconfiguration {
+    let outcome = match (report.problems.is_empty(), report.changes.is_empty()) {
+        (false, _) => "refused",
+        (true, true) => "unchanged",
+        (true, false) => "changed",
+    };
+    let changes = report.changes.iter().map(|change| view::Change {
+        key: change.key.clone(),
+        from: change.from.clone(),
+        to: change.to.clone(),
+        live: change.live,
+    });
+    let problems = report.problems.iter().map(|problem| view::Problem {
+        file: problem.place.as_ref().map(|place| place.source.clone()),
+        line: problem.place.as_ref().map(|place| place.line),
+        column: problem.place.as_ref().map(|place| place.column),
+        what: problem.what.clone(),
+        help: problem.help.clone(),
+        text: problem.to_string(),
+    });
+    view::Reconfiguration {
+        outcome: outcome.to_owned(),
+        changes: changes.collect(),
+        problems: problems.collect(),
     }
 }
 

@@ -23,13 +23,14 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
     | `POST /api/plugins/reload?id=ID` | an array of [reloads](#reload), of one plugin or, without `id`, of all; status 422 when \
     one was refused, 404 when there is no such plugin |\n\
+    | `POST /api/reload` | a [reconfiguration](#reconfiguration): the configuration was read again; status 422 when it is refused |\n\
     | `GET /api/journal?limit=N&conn=CONN&call_id=ID` | an array of the newest [decisions](#decision), oldest first |\n\
     | `GET /api/trace?what=WHAT&full=true` | SIP messages as they pass, a [line of JSON](#traceline) each, for as long as the \
     client stays; `what` is a user, a Call-ID, the CONN of a call that is up, or an address, and absent for everything; status 429 when \
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 16] = [
+const STRUCTURES: [&str; 19] = [
     "Status",
     "Listener",
     "Call",
@@ -42,6 +43,9 @@ const STRUCTURES: [&str; 16] = [
     "HookFigures",
     "Diagnostic",
     "Reload",
+    "Reconfiguration",
+    "Change",
+    "Problem",
     "Decision",
     "Step",
     "Reason",

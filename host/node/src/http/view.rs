@@ -217,6 +217,47 @@ pub struct Reload {
     pub took_ms: f64,
 }
 
+/// What `POST /api/reload` did.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reconfiguration {
+    /// `changed`, `unchanged` or `refused`; what was refused leaves everything as it was.
+    pub outcome: String,
+    /// The keys in which the configuration differs from what was in force.
+    pub changes: Vec<Change>,
+    /// Why it was refused.
+    pub problems: Vec<Problem>,
+}
+
+/// A key of the configuration that differs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// The key with its section; blocks go by their names: `subscriber.1000.password`.
+    pub key: String,
+    /// What it was, as TOML; null when it was absent, `(hidden)` for a secret.
+    pub from: Option<String>,
+    /// What it is to be, the same way.
+    pub to: Option<String>,
+    /// Whether it holds now; what does not needs a restart.
+    pub live: bool,
+}
+
+/// Something that is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// The file, or the argument of the command line.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<usize>,
+    /// The column, from 1.
+    pub column: Option<usize>,
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub help: Option<String>,
+    /// All of it in one line.
+    pub text: String,
+}
+
 /// An element of `GET /api/journal`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {

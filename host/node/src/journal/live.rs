@@ -28,6 +28,10 @@ impl LiveCalls {
         Self { calls_by_conn: HashMap::new(), calls_max }
     }
 
+    pub(super) const fn set_calls_max(&mut self, calls_max: usize) {
+        self.calls_max = calls_max;
+    }
+
     pub(super) fn get(&self, conn: ConnId) -> Option<&CallFacts> {
         self.calls_by_conn.get(&conn).map(|call| &*call.facts)
     }

@@ -134,6 +134,11 @@ impl Journal {
         found
     }
 
+    /// Follows at most so many calls at once from now on.
+    pub fn set_calls_max(&self, calls_max: usize) {
+        self.lock().live.set_calls_max(calls_max);
+    }
+
     /// Decisions made since the process began.
     pub fn decisions(&self) -> u64 {
         self.drained().decisions

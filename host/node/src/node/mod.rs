@@ -2,6 +2,7 @@
 
 mod contacts;
 mod error;
+mod live;
 mod shards;
 
 use std::{
@@ -24,11 +25,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, info, warn};
 
 pub use error::{StartError, WorkerPanicked};
+pub use live::{Reconfigured, Reconfigurer};
 
 use crate::{
     clock::{Calendar, Clock},
     config::{Config, ListenConfig, SipTransport},
-    directory::{Everyone, Listed, NodeDirectory, SubscriberStore, TrunkTable},
+    directory::{Everyone, NodeDirectory, TrunkTable},
     http::{Api, HttpServer, view},
     journal::{FactSender, Journal, Scribe},
     mailbox::{Mailbox, Postbox, mailbox},
@@ -53,7 +55,7 @@ pub struct Node {
     plugins: Arc<PluginHost>,
     http: HttpServer,
     _resolver: Resolver,
-    _reloader: Reloader,
+    reloader: Reloader,
     _tls_watch: TlsWatch,
     _relay: relay::RelayHandle,
     // After the workers, so that it writes what they handed over until their end.
@@ -81,15 +83,27 @@ impl Node {
         let (postboxes, mailboxes) = mailboxes(config).map_err(StartError::os("a mailbox"))?;
         let relay = start_relay(config, &postboxes)?;
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
-        let reloader = watch_plugins(config, &host, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
+        let common = Common {
+            config,
+            clock,
+            directory: directory.clone(),
+            facts,
+            records: records.sender(),
+            relay: relay.clone(),
+            resolver: resolver.handle(),
+            host: host.clone(),
+            owners: Owners::default(),
+            store: store.as_ref().map(StoreThread::sender),
+        };
+        let reloader = common.reloader(&listeners, &postboxes, &records, &journal)?;
         let draining = Arc::new(AtomicBool::new(false));
         let api = Api {
             node: config.node.name.clone(),
             listeners: listeners.views(config),
             postboxes: postboxes.clone(),
-            directory: directory.clone(),
+            directory,
             journal: journal.clone(),
             plugins: host.clone(),
             store: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
@@ -104,18 +118,6 @@ impl Node {
         };
         let http = HttpServer::start(&config.http, api)
             .map_err(StartError::bind("the HTTP API", config.http.bind))?;
-        let common = Common {
-            config,
-            clock,
-            directory,
-            facts,
-            records: records.sender(),
-            relay: relay.clone(),
-            resolver: resolver.handle(),
-            host: host.clone(),
-            owners: Owners::default(),
-            store: store.as_ref().map(StoreThread::sender),
-        };
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip: listeners.advertised.clone(),
@@ -127,7 +129,7 @@ impl Node {
             plugins: host.clone(),
             http,
             _resolver: resolver,
-            _reloader: reloader,
+            reloader,
             _tls_watch: listeners.watch()?,
             _relay: relay,
             _store: store,
@@ -179,6 +181,11 @@ impl Node {
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
         self.tell(|| Mail::Drain);
+    }
+
+    /// Has the configuration read again for `cause`; the log tells what became of it.
+    pub fn reconfigure(&self, cause: &'static str) {
+        self.reloader.handle().have_reconfigured(cause);
     }
 
     /// Ends the workers now.
@@ -286,6 +293,12 @@ impl Listeners {
             .collect()
     }
 
+    /// The hosts that are ours when the configuration names none.
+    fn hosts(&self) -> Vec<String> {
+        let addresses = self.advertised.iter().chain(&self.bound);
+        addresses.map(|address| address.ip().to_string()).chain(["localhost".to_owned()]).collect()
+    }
+
     /// What can be reached from here.
     fn reach(&self, config: &Config) -> Reach {
         let mut transports: Vec<Transport> = Vec::new();
@@ -388,6 +401,28 @@ impl Common<'_> {
         })
     }
 
+    /// The thread that loads plugins and the configuration again.
+    fn reloader(
+        &self,
+        listeners: &Listeners,
+        postboxes: &[Postbox<Mail>],
+        records: &RecordThread,
+        journal: &Arc<Journal>,
+    ) -> Result<Reloader, StartError> {
+        let reconfigurer = Reconfigurer {
+            started: self.config.clone(),
+            current: self.config.clone(),
+            own_hosts: listeners.hosts(),
+            directory: self.directory.clone(),
+            plugins: self.host.clone(),
+            workers: postboxes.to_vec(),
+            records: records.control(),
+            journal: journal.clone(),
+        };
+        Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec())
+            .map_err(StartError::os("the plugin watch"))
+    }
+
     fn collector(&self) -> Collector {
         let records = &self.config.records;
         Collector::new(self.records.clone(), records.events_max, records.path.is_some())
@@ -459,20 +494,9 @@ fn start_journal(
     config: &Config,
     clock: Clock,
 ) -> Result<(Arc<Journal>, FactSender, Scribe), StartError> {
-    let calls_max = config.limits.calls_max.saturating_mul(usize::from(config.node.workers));
-    let (journal, facts) = Journal::new(&config.journal, calls_max, clock);
+    let (journal, facts) = Journal::new(&config.journal, config.calls_max(), clock);
     let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
     Ok((journal, facts, scribe))
-}
-
-fn watch_plugins(
-    config: &Config,
-    host: &Arc<PluginHost>,
-    postboxes: &[Postbox<Mail>],
-) -> Result<Reloader, StartError> {
-    let watched = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
-    Reloader::start(host.clone(), watched, postboxes.to_vec())
-        .map_err(StartError::os("the plugin watch"))
 }
 
 /// The thread that writes call records, and the file it begins with.
@@ -486,23 +510,9 @@ fn start_records(config: &Config, clock: Clock) -> Result<RecordThread, StartErr
 }
 
 fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
-    let domains: Vec<String> = if config.node.domains.is_empty() {
-        let addresses = listeners.advertised.iter().chain(&listeners.bound);
-        let hosts = addresses.map(|address| address.ip().to_string());
-        hosts.chain(["localhost".to_owned()]).collect()
-    } else {
-        config.node.domains.clone()
-    };
-    let subscribers: Box<dyn SubscriberStore> = if config.subscriber.is_empty() {
-        Box::new(Everyone)
-    } else {
-        let realm = &config.auth.realm;
-        Box::new(config.subscriber.iter().fold(Listed::default(), |listed, subscriber| {
-            let secret = subscriber.secret(realm);
-            listed.with(&subscriber.user, subscriber.host.as_deref(), secret)
-        }))
-    };
-    NodeDirectory::new(domains, subscribers).with_trunks(TrunkTable::new(&config.trunk))
+    let directory = NodeDirectory::new([], Box::new(Everyone));
+    directory.set_members(live::members(config, &listeners.hosts()));
+    directory.with_trunks(TrunkTable::new(&config.trunk))
 }
 
 /// What is allowed and hardly meant.

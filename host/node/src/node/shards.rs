@@ -25,6 +25,7 @@ pub(super) fn config(
     let sip = &config.sip;
     let listen = sip.listen.iter().zip(advertised);
     let ms = Duration::from_millis;
+    let settings = settings(config);
     Ok(switch::Config {
         shard: Shard(u16::try_from(shard).unwrap_or(u16::MAX)),
         shards: Shards(NonZeroU16::new(config.node.workers).unwrap_or(NonZeroU16::MIN)),
@@ -47,22 +48,37 @@ pub(super) fn config(
                 advertised: *advertised,
             })
             .collect(),
-        limits: limits(config),
-        ring_timeout: Duration::from_secs(sip.ring_timeout_s),
-        question_timeout: ms(sip.question_timeout_ms),
+        limits: settings.limits,
+        ring_timeout: settings.ring_timeout,
+        question_timeout: settings.question_timeout,
         // The resolver gives up first; this is for an answer that found no room.
         locate_timeout: ms(config.dns.timeout_ms) + LOCATE_GRACE,
-        failover_after: ms(sip.failover_ms),
+        failover_after: settings.failover_after,
         relay_timeout: RELAY_TIMEOUT,
-        media: config.media.mode.into(),
+        media: settings.media,
         media_address6: config.media.advertise6,
+        registrar: settings.registrar,
+        auth: settings.auth,
+        emergency: settings.emergency,
+        trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
+        server_header: sip.server_header.clone(),
+    })
+}
+
+/// What of it is taken while the switch runs.
+pub(super) fn settings(config: &Config) -> switch::Settings {
+    let sip = &config.sip;
+    switch::Settings {
+        limits: limits(config),
+        ring_timeout: Duration::from_secs(sip.ring_timeout_s),
+        question_timeout: Duration::from_millis(sip.question_timeout_ms),
+        failover_after: Duration::from_millis(sip.failover_ms),
+        media: config.media.mode.into(),
         registrar: registrar(config),
         auth: Some(auth(config)),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
-        trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
-        server_header: sip.server_header.clone(),
-    })
+    }
 }
 
 fn auth(config: &Config) -> switch::AuthConfig {

@@ -83,6 +83,16 @@ impl RecordFile {
         Ok(file)
     }
 
+    /// Goes by other settings from now on, of which `path` does not count. A file that is not of the new form is set aside.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or set aside.
+    pub fn configure(&mut self, config: RecordsConfig) -> io::Result<()> {
+        self.config = config;
+        self.prepare()
+    }
+
     /// Files it has set aside.
     pub const fn set_aside(&self) -> u64 {
         self.set_aside

@@ -17,7 +17,7 @@ pub use draft::Draft;
 pub use figures::RecordFigures;
 pub use file::{RecordFile, RecordFileError};
 pub use record::Record;
-pub use thread::{RecordSender, RecordThread};
+pub use thread::{RecordControl, RecordSender, RecordThread};
 
 #[cfg(test)]
 #[path = "records_test.rs"]

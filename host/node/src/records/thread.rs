@@ -13,7 +13,10 @@ use std::{
 use tracing::{error, info, warn};
 
 use super::{Draft, Record, RecordFigures, RecordFile, csv};
-use crate::{clock::Clock, config::RecordFormat};
+use crate::{
+    clock::Clock,
+    config::{RecordFormat, RecordsConfig},
+};
 
 /// How often the queue is emptied while calls end. Workers wake nobody: a record may be so much late.
 const INTERVAL_BUSY: Duration = Duration::from_millis(20);
@@ -66,13 +69,34 @@ impl RecordSender {
 /// What is said to the thread.
 enum Order {
     /// Write to this file from now on, or nowhere.
-    Write(Option<Box<RecordFile>>, RecordFormat),
+    Write(Option<Box<RecordFile>>, RecordsConfig),
+    /// Write to the same file by other settings.
+    Adjust(RecordsConfig),
+    /// Write what waits and end.
+    Stop,
+}
+
+/// Has records written elsewhere or otherwise.
+#[derive(Clone)]
+pub struct RecordControl(SyncSender<Order>);
+
+impl RecordControl {
+    /// Has records written to `file` from now on, by `config`; what waits still goes to the former one.
+    pub fn write_to(&self, file: Option<RecordFile>, config: RecordsConfig) {
+        // A thread that is gone has panicked and told so.
+        let _ = self.0.send(Order::Write(file.map(Box::new), config));
+    }
+
+    /// Has records written to the same file by `config`.
+    pub fn adjust(&self, config: RecordsConfig) {
+        let _ = self.0.send(Order::Adjust(config));
+    }
 }
 
 /// The running thread. Ends when it is dropped, after what waited was written.
 pub struct RecordThread {
     sender: RecordSender,
-    orders: Option<SyncSender<Order>>,
+    orders: SyncSender<Order>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -108,7 +132,7 @@ impl RecordThread {
             .name("records".to_owned())
             .spawn(move || writer.run(&ordered, &drafts))?;
         let sender = RecordSender { queue, figures };
-        Ok(Self { sender, orders: Some(orders), thread: Some(thread) })
+        Ok(Self { sender, orders, thread: Some(thread) })
     }
 
     /// What workers write with.
@@ -121,18 +145,16 @@ impl RecordThread {
         self.sender.figures.clone()
     }
 
-    /// Has records written to `file` from now on, in `format`; what waits still goes to the former one.
-    pub fn write_to(&self, file: Option<RecordFile>, format: RecordFormat) {
-        if let Some(orders) = &self.orders {
-            // A thread that is gone has panicked and told so.
-            let _ = orders.send(Order::Write(file.map(Box::new), format));
-        }
+    /// What changes where and how they are written.
+    pub fn control(&self) -> RecordControl {
+        RecordControl(self.orders.clone())
     }
 }
 
 impl Drop for RecordThread {
     fn drop(&mut self) {
-        self.orders.take();
+        // It takes its orders after each batch; a thread that is gone needs none.
+        let _ = self.orders.send(Order::Stop);
         if let Some(thread) = self.thread.take() {
             // A thread that panicked has told so on standard error.
             let _ = thread.join();
@@ -164,18 +186,31 @@ impl Writer {
             let wrote = self.write_all(drafts);
             self.tell_dropped();
             match order {
-                Ok(Order::Write(file, format)) => {
+                Ok(Order::Write(file, config)) => {
                     self.give_up();
                     self.file = file;
-                    self.format = format;
+                    self.format = config.format;
                 }
+                Ok(Order::Adjust(config)) => self.adjust(config),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => {
                     self.give_up();
                     return;
                 }
             }
             interval = if wrote { INTERVAL_BUSY } else { INTERVAL_IDLE };
+        }
+    }
+
+    fn adjust(&mut self, config: RecordsConfig) {
+        if config.format != self.format {
+            self.give_up();
+        }
+        self.format = config.format;
+        if let Some(file) = &mut self.file
+            && let Err(error) = file.configure(config)
+        {
+            error!(%error, "the file of call records cannot be written by its new settings");
         }
     }
 

@@ -1,3 +1,5 @@
+use std::sync::mpsc::SyncSender;
+
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{ConnId, Flow};
@@ -6,7 +8,7 @@ use switch::{CallView, LocateId, StoreOutcome, StoreTicket};
 use tokio::sync::oneshot;
 
 use super::Figures;
-use crate::trace::Tap;
+use crate::{clock::Calendar, trace::Tap};
 
 /// What others say to a worker.
 #[derive(Debug)]
@@ -60,9 +62,26 @@ pub enum Mail {
     },
     /// Show every message from now on to this tap.
     Watch(Tap),
+    /// Go by other settings from now on.
+    Configure(Box<Configured>),
     /// Tell the counters.
     Figures {
         /// As of now.
         reply: oneshot::Sender<Box<Figures>>,
     },
+}
+
+/// Settings that a worker takes while it runs.
+#[derive(Debug)]
+pub struct Configured {
+    /// The switch's.
+    pub settings: switch::Settings,
+    /// The zone plugins see local time in.
+    pub calendar: Calendar,
+    /// Events of a call that are kept for its record.
+    pub events_max: usize,
+    /// Whether calls have records.
+    pub records: bool,
+    /// Told when they hold.
+    pub done: SyncSender<()>,
 }

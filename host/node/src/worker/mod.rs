@@ -37,7 +37,7 @@ use crate::{
 };
 
 pub use figures::{Figures, MediaFigures};
-pub use mail::Mail;
+pub use mail::{Configured, Mail};
 
 /// Timers are rounded up to this, so that a thousand ending transactions are one wake-up and not a thousand. RFC 3261's
 /// shortest timer is fifty times as long.
@@ -300,6 +300,7 @@ impl<D: Decide> Worker<D> {
                     let _ = reply.send(self.switch.calls(now).take(limit).collect());
                 }
                 Mail::Watch(tap) => self.taps.push(tap),
+                Mail::Configure(configured) => self.configure(*configured),
                 Mail::Figures { reply } => {
                     self.figures.switch = self.switch.stats();
                     self.figures.streams = self.streams.figures();
@@ -308,6 +309,15 @@ impl<D: Decide> Worker<D> {
                 }
             }
         }
+    }
+
+    fn configure(&mut self, configured: Configured) {
+        let Configured { settings, calendar, events_max, records, done } = configured;
+        self.parts.calendar = calendar;
+        self.parts.records.configure(events_max, records);
+        self.input(Input::Configure(Box::new(settings)));
+        // Who waited has given up, or there is room for every worker.
+        let _ = done.try_send(());
     }
 
     fn input(&mut self, input: Input) {

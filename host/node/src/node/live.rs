@@ -1,0 +1,235 @@
+//! The configuration, read again and taken as far as it can be while calls stand.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        mpsc::{RecvTimeoutError, sync_channel},
+    },
+    time::{Duration, Instant},
+};
+
+use plugin::{Diagnostic, PluginHost};
+use tracing::{error, info, warn};
+
+use super::{shards, warn_of};
+use crate::{
+    clock::Calendar,
+    config::{Change, Config, Problem, RecordsConfig, SubscriberConfig, changes, in_force, load},
+    directory::{Everyone, Listed, Members, NodeDirectory, SubscriberStore},
+    journal::Journal,
+    mailbox::Postbox,
+    plugins,
+    records::{RecordControl, RecordFile},
+    telemetry,
+    worker::{Configured, Mail},
+};
+
+/// How long the workers may take to take their settings, all together.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What of a configuration is taken while the node runs, beside what plugins are told.
+#[derive(Clone, PartialEq, Debug)]
+struct Live {
+    settings: switch::Settings,
+    domains: Vec<String>,
+    subscribers: Vec<SubscriberConfig>,
+    zone: Option<String>,
+    watch_config: bool,
+    records: RecordsConfig,
+    filter: String,
+    plugins: Plugins,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Plugins {
+    paths: Vec<PathBuf>,
+    stock: bool,
+    watch: bool,
+    config: BTreeMap<String, toml::Table>,
+}
+
+impl Live {
+    fn of(config: &Config) -> Self {
+        Self {
+            settings: shards::settings(config),
+            domains: config.node.domains.clone(),
+            subscribers: config.subscriber.clone(),
+            zone: config.node.zone.clone(),
+            watch_config: config.node.watch_config,
+            // The length of the queue is that of the start.
+            records: RecordsConfig { queue_max: 0, ..config.records.clone() },
+            filter: config.log.filter.clone(),
+            plugins: Plugins {
+                paths: config.plugin_paths(),
+                stock: config.plugins.stock,
+                watch: config.plugins.watch,
+                config: config.plugins.config.clone(),
+            },
+        }
+    }
+}
+
+/// Reads the configuration again and has everyone take it.
+pub struct Reconfigurer {
+    /// As of the start, for what takes a restart.
+    pub(super) started: Config,
+    /// As it was taken last.
+    pub(super) current: Config,
+    /// Hosts that are ours when the configuration names none.
+    pub(super) own_hosts: Vec<String>,
+    pub(super) directory: Arc<NodeDirectory>,
+    pub(super) plugins: Arc<PluginHost>,
+    pub(super) workers: Vec<Postbox<Mail>>,
+    pub(super) records: RecordControl,
+    pub(super) journal: Arc<Journal>,
+}
+
+/// What came of reading the configuration again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reconfigured {
+    /// What differs from what was in force; empty when nothing does, and when it was refused.
+    pub changes: Vec<Change>,
+    /// Why it was refused as a whole; empty when it was taken.
+    pub problems: Vec<Problem>,
+}
+
+impl Reconfigurer {
+    /// The configuration as it was taken last.
+    pub const fn current(&self) -> &Config {
+        &self.current
+    }
+
+    /// Reads the configuration again, for a `cause`. Nothing of it is taken when anything is wrong with it.
+    pub fn reload(&mut self, cause: &'static str) -> Reconfigured {
+        match self.try_reload(cause) {
+            Ok(changes) => Reconfigured { changes, problems: Vec::new() },
+            Err(problems) => {
+                for problem in &problems {
+                    error!(cause, %problem, "the configuration is refused; the former one serves on");
+                }
+                Reconfigured { changes: Vec::new(), problems }
+            }
+        }
+    }
+
+    fn try_reload(&mut self, cause: &'static str) -> Result<Vec<Change>, Vec<Problem>> {
+        let origin = self.current.origin.clone();
+        let new = load(origin.file.as_deref(), &origin.overrides).map_err(|e| e.problems)?;
+        let changes = changes(&self.started, &self.current, &new);
+        if changes.iter().any(|change| change.live) {
+            let in_force = in_force(&self.started, &new);
+            self.take(&in_force)?;
+            warn_of(&in_force);
+        }
+        self.current = new;
+        if changes.is_empty() {
+            info!(cause, "configuration read again: nothing has changed");
+        }
+        for Change { key, from, to, live } in &changes {
+            let (from, to) =
+                (from.as_deref().unwrap_or("absent"), to.as_deref().unwrap_or("absent"));
+            if *live {
+                info!(cause, key, from, to, "configuration changed");
+            } else {
+                warn!(cause, key, from, to, "this change of the configuration needs a restart");
+            }
+        }
+        Ok(changes)
+    }
+
+    /// What can fail comes first, so that all is taken or nothing.
+    fn take(&mut self, new: &Config) -> Result<(), Vec<Problem>> {
+        let (was, is) = (Live::of(&self.current), Live::of(new));
+        let records_moved = was.records.path != is.records.path;
+        let file = match &new.records.path {
+            Some(path) if records_moved => {
+                let opened = RecordFile::open(&new.folder.join(path), &new.records);
+                Some(opened.map_err(|error| vec![problem(error.to_string())])?)
+            }
+            Some(_) | None => None,
+        };
+        if was.plugins != is.plugins {
+            self.plugins.set_overrides(new.plugins.config.clone());
+            if let Err(refused) = self.plugins.install(plugins::sources(new)) {
+                self.plugins.set_overrides(self.current.plugins.config.clone());
+                return Err(refused.diagnostics.iter().map(problem_of).collect());
+            }
+        }
+        self.directory.set_members(members(new, &self.own_hosts));
+        self.journal.set_calls_max(new.calls_max());
+        self.tell_workers(&is);
+        if was.filter != is.filter {
+            telemetry::set_filter(&is.filter);
+        }
+        if records_moved {
+            self.records.write_to(file, new.records.clone());
+        } else if was.records != is.records {
+            self.records.adjust(new.records.clone());
+        }
+        Ok(())
+    }
+
+    /// Each worker takes all of it between two messages.
+    fn tell_workers(&self, live: &Live) {
+        let (done, taken) = sync_channel(self.workers.len());
+        let until = Instant::now() + PATIENCE;
+        for worker in &self.workers {
+            let mut mail = Mail::Configure(Box::new(Configured {
+                settings: live.settings.clone(),
+                calendar: Calendar::new(live.zone.as_deref()),
+                events_max: live.records.events_max,
+                records: live.records.path.is_some(),
+                done: done.clone(),
+            }));
+            // A full mailbox is being emptied. A worker that is gone needs no telling.
+            while let Err(back) = worker.post(mail) {
+                if Instant::now() >= until {
+                    break;
+                }
+                mail = back;
+                std::thread::yield_now();
+            }
+        }
+        drop(done);
+        let mut missing = self.workers.len();
+        while missing > 0 {
+            match taken.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(()) => missing -= 1,
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    error!(missing, "workers have not taken the configuration yet");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Whose users are ours, and which.
+pub(super) fn members(config: &Config, own_hosts: &[String]) -> Members {
+    let named = &config.node.domains;
+    let domains = if named.is_empty() { own_hosts } else { named };
+    let subscribers: Box<dyn SubscriberStore> = if config.subscriber.is_empty() {
+        Box::new(Everyone)
+    } else {
+        let realm = &config.auth.realm;
+        Box::new(config.subscriber.iter().fold(Listed::default(), |listed, subscriber| {
+            let secret = subscriber.secret(realm);
+            listed.with(&subscriber.user, subscriber.host.as_deref(), secret)
+        }))
+    };
+    Members::new(domains.iter().cloned(), subscribers)
+}
+
+const fn problem(what: String) -> Problem {
+    Problem { place: None, what, help: None }
+}
+
+fn problem_of(diagnostic: &Diagnostic) -> Problem {
+    problem(format!("a plugin is refused: {diagnostic}"))
+}
+
+#[cfg(test)]
+#[path = "live_test.rs"]
+mod tests;
