@@ -53,6 +53,19 @@ def kamailio(scripted=False):
     return Description("kamailio-lua" if scripted else "kamailio", PEER_PORT, command)
 
 
+def registrar(asks):
+    """Kamailio as a registrar in memory that asks for a password, or not."""
+    def command(work):
+        with open(os.path.join(BENCH, "peers", "kamailio-register.cfg")) as file:
+            text = file.read()
+        text = text.replace("LISTEN", f"127.0.0.1:{PEER_PORT}").replace("AUTH_AUTH", "AUTH_yes" if asks else "AUTH_no")
+        configuration = os.path.join(work, "kamailio-register.cfg")
+        with open(configuration, "w") as file:
+            file.write(text)
+        return [find("kamailio"), "-DD", "-E", "-m", "256", "-M", "16", "-Y", work, "-f", configuration]
+    return Description("kamailio-register", PEER_PORT, command)
+
+
 def jackfield(name, configuration, *options):
     """The switch with one of the configurations beside this folder, and options of `jackfield run`."""
     def command(_work):

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
@@ -30,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),
     ("interop", &["plugin-build"]),
+    ("load", &["sip"]),
 ];
 
 /// What a stock or example plugin may depend on.

@@ -5,7 +5,7 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{binary, error::Error, machine, plugins, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 4] = ["calls", "reload", "loop", "reload-memory"];
+const NAMES: [&str; 6] = ["calls", "register", "transports", "reload", "loop", "reload-memory"];
 
 /// Runs the benchmark named first, with the rest as its options.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
         let folder = plugins::target().join("bench");
         python
             .env("JACKFIELD_BIN", program)
+            .env("JACKFIELD_LOAD", binary::build_load()?)
             .env("JACKFIELD_ROUTE", plugins::build_one(&plugins::STOCK[0], &folder)?)
             .env("JACKFIELD_STEPS", plugins::build_one(&plugins::STEPS, &folder)?);
     }

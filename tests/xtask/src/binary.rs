@@ -13,22 +13,27 @@ pub(crate) enum Profile {
     Release,
 }
 
-/// Builds the program and gives its path, which Cargo names: the target folder may be anywhere.
+/// Builds the program and gives its path.
 pub(crate) fn build(profile: Profile) -> Result<PathBuf, Error> {
-    let mut arguments = vec![
-        "build",
-        "--locked",
-        "--bin",
-        "jackfield",
-        "--message-format",
-        "json-render-diagnostics",
-    ];
+    build_one("jackfield", "jackfield-node", profile)
+}
+
+/// Builds the phones that load it, as fast as they can be.
+pub(crate) fn build_load() -> Result<PathBuf, Error> {
+    build_one("load", "jackfield-load", Profile::Release)
+}
+
+/// Cargo names the path: the target folder may be anywhere.
+fn build_one(program: &str, package: &str, profile: Profile) -> Result<PathBuf, Error> {
+    let format = "json-render-diagnostics";
+    let mut arguments =
+        vec!["build", "--locked", "-p", package, "--bin", program, "--message-format", format];
     if profile == Profile::Release {
         arguments.push("--release");
     }
     let messages = run::read(&mut run::cargo(&arguments))?;
     executable(&messages).ok_or_else(|| {
-        Error::Unexpected("cargo built `jackfield` and named no executable".to_owned())
+        Error::Unexpected(format!("cargo built `{program}` and named no executable"))
     })
 }
 
