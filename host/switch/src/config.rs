@@ -36,6 +36,8 @@ pub struct Config {
     /// How long a place of a target may say nothing at all before the next place of the same target is tried (RFC 3263 section
     /// 4.3); Timer B still ends the first.
     pub failover_after: Duration,
+    /// An INVITE over UDP that is larger goes over TCP, where there is a TCP listener (RFC 3261 section 18.1.1); in bytes.
+    pub udp_request_max: usize,
     /// How long the relay's answer is waited for before the call is refused with 503.
     pub relay_timeout: Duration,
     /// What happens to media when the plan does not say.

@@ -137,7 +137,10 @@ impl<'a> Scenario<'a> {
         for (key, value) in &self.values {
             text = text.replace(&format!("@{key}@"), value);
         }
-        text = text.replace("@FROM@", "1000").replace("@DOMAIN@", "[remote_ip]");
+        text = text
+            .replace("@FROM@", "1000")
+            .replace("@SUBJECT@", "interop")
+            .replace("@DOMAIN@", "[remote_ip]");
         let folder = self.folder.join(format!("{}-{}", self.name, self.port));
         fs::create_dir_all(&folder).expect("a folder for SIPp");
         fs::write(folder.join("scenario.xml"), text).expect("a scenario file");

@@ -134,3 +134,36 @@ fn media_that_is_not_relayed_does_not_cross_between_families() {
         .call(switch.sip_port, "2000")
         .succeed();
 }
+
+/// A call to a phone that registered over UDP and listens over `to`, with an INVITE that is too large for a datagram.
+#[track_caller]
+fn a_large_call(switch: &Switch, to: &str) {
+    let callee = Scenario::new("callee", switch.folder()).value("RING", 20).over(to).listen();
+    register(switch, &callee, "127.0.0.1", "u1");
+    Scenario::new("caller", switch.folder())
+        .value("TALK", 50)
+        .value("SUBJECT", "x".repeat(1400))
+        .call(switch.sip_port, "2000")
+        .succeed();
+    callee.succeed();
+}
+
+#[test]
+fn an_invite_too_large_for_a_datagram_goes_over_tcp() {
+    let switch = Switch::listening(&[UDP, TCP], &[], &[]);
+    a_large_call(&switch, "t1");
+    assert_eq!(switch.counter("jackfield_connections_made_total"), 1);
+}
+
+#[test]
+fn an_invite_too_large_for_a_datagram_goes_over_udp_where_nobody_listens_over_tcp() {
+    let switch = Switch::listening(&[UDP, TCP], &[], &[]);
+    a_large_call(&switch, "u1");
+}
+
+#[test]
+fn an_invite_as_large_as_allowed_goes_over_udp() {
+    let switch = Switch::listening(&[UDP, TCP], &["sip.udp_request_max=4000"], &[]);
+    a_large_call(&switch, "u1");
+    assert_eq!(switch.counter("jackfield_connections_made_total"), 0);
+}

@@ -171,6 +171,7 @@ fn config(
         question_timeout: Duration::from_secs(2),
         locate_timeout: Duration::from_secs(5),
         failover_after: Duration::from_secs(4),
+        udp_request_max: 1300,
         relay_timeout: Duration::from_secs(2),
         media: MediaMode::Anchor,
         media_address6: None,

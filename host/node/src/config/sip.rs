@@ -26,6 +26,10 @@ pub struct SipConfig {
     pub ring_timeout_s: u64,
     /// How long one place of a target with several (RFC 3263) may say nothing at all before the next is tried, in milliseconds.
     pub failover_ms: u64,
+    /// The largest INVITE that goes over UDP, in bytes (RFC 3261 section 18.1.1). A larger one goes over TCP where there is a TCP
+    /// listener, unless its URI says `transport=udp` or its phone is behind NAT, and over UDP after all if TCP fails there. 65535
+    /// sends everything over UDP.
+    pub udp_request_max: usize,
     /// How long a plugin's answer is waited for before the built-in default decides, in milliseconds.
     pub question_timeout_ms: u64,
     /// The largest SIP message, in bytes.
@@ -55,6 +59,7 @@ impl Default for SipConfig {
             t4_ms: 5000,
             ring_timeout_s: 120,
             failover_ms: 4000,
+            udp_request_max: 1300,
             question_timeout_ms: 2000,
             message_bytes_max: 65_535,
             headers_max: 256,

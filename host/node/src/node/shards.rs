@@ -54,6 +54,7 @@ pub(super) fn config(
         // The resolver gives up first; this is for an answer that found no room.
         locate_timeout: ms(config.dns.timeout_ms) + LOCATE_GRACE,
         failover_after: settings.failover_after,
+        udp_request_max: sip.udp_request_max,
         relay_timeout: RELAY_TIMEOUT,
         media: settings.media,
         media_address6: config.media.advertise6,

@@ -149,6 +149,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         question_timeout: Duration::from_secs(1),
         locate_timeout: Duration::from_secs(1),
         failover_after: Duration::from_secs(1),
+        udp_request_max: 1300,
         relay_timeout: Duration::from_secs(1),
         media: MediaMode::Bypass,
         media_address6: None,

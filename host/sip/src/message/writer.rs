@@ -124,6 +124,12 @@ impl RequestDraft {
         self.writer.head.split(' ').nth(1).unwrap_or_default()
     }
 
+    /// About how many bytes it has so far, in all: without its Via and the fields that describe the body.
+    pub fn size(&self) -> usize {
+        let raw: usize = self.writer.raw.iter().map(|(_, value)| value.len()).sum();
+        self.writer.head.len() + raw + self.body.as_ref().map_or(0, |(_, body)| body.len())
+    }
+
     /// Adds a field, as [`Writer::header`].
     pub fn header(&mut self, name: Name, value: impl Display) -> &mut Self {
         self.writer.header(name, value);

@@ -25,6 +25,8 @@ pub(crate) struct Hop {
     pub(crate) flow: Flow,
     /// Other places of the same host, tried in order when this one is dead (RFC 3263 section 4.3).
     pub(crate) others: VecDeque<Flow>,
+    /// Its INVITE was found too large for a datagram, and goes over a connection first.
+    pub(crate) is_large: bool,
     /// The trunk it goes over.
     pub(crate) trunk: Option<OnTrunk>,
 }
@@ -389,7 +391,8 @@ fn groups_of_aor(
         let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
         let listeners = &tables.config.listeners;
         let flow = parsed.as_ref().map_or(*flow, |uri| route::flow_of(listeners, *flow, uri));
-        let hop = Hop { of, uri: uri.to_owned(), flow, others: VecDeque::new(), trunk: None };
+        let (uri, others) = (uri.to_owned(), VecDeque::new());
+        let hop = Hop { of, uri, flow, others, is_large: false, trunk: None };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use media::Side;
 use model::{Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
-use sip::{ClientTx, Dialog, Message, Method, Name, Uri, Writer};
+use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
 
 use super::{
     Call, State,
@@ -13,6 +13,7 @@ use super::{
     headers::name_addr,
     is_sips, our_contact,
     over_trunk::OnTrunk,
+    route,
 };
 use crate::{
     Fact, Reason,
@@ -34,6 +35,8 @@ pub(crate) struct Branch {
     pub(super) facts: sip::DialogSeed,
     /// Where else its target is, if it is dead where it was sent.
     others: VecDeque<Flow>,
+    /// It went over a connection because it is too large for a datagram; the same place over UDP is among `others`.
+    is_large: bool,
     /// Something came back, if only a 100.
     heard: bool,
     /// A CANCEL went out, or will; a 2xx that still comes is acknowledged and ended.
@@ -77,7 +80,7 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        hop: Hop,
+        mut hop: Hop,
     ) -> Result<(), u16> {
         let Some((_, invite)) = &self.caller.invite else { return Err(487) };
         let invite = invite.clone();
@@ -107,7 +110,12 @@ impl Call {
             flow: hop.flow,
         };
         let letter = Letter { uri: &hop.uri, facts: &facts, contact: &contact, answers: &[] };
-        let tx = self.send_invite(tables, now, leg, letter)?;
+        let draft = self.draft_invite(tables, letter)?;
+        if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
+            hop.others.push_front(hop.flow);
+            return self.open_branch(tables, now, Hop { flow, is_large: true, ..hop });
+        }
+        let tx = send_draft(tables, now, leg, hop.flow, draft)?;
         tables.emit(self.leg_offered(leg, &facts.call_id, &hop));
         if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
             let trunk = trunk.name.clone();
@@ -126,6 +134,7 @@ impl Call {
             heard: false,
             cancelled: false,
             others: hop.others,
+            is_large: hop.is_large,
             trunk: hop.trunk,
             challenged: Challenged::default(),
         });
@@ -143,6 +152,15 @@ impl Call {
         leg: LegId,
         letter: Letter<'_>,
     ) -> Result<ClientTx, u16> {
+        let draft = self.draft_invite(tables, letter)?;
+        send_draft(tables, now, leg, letter.facts.flow, draft)
+    }
+
+    fn draft_invite(
+        &mut self,
+        tables: &mut Tables,
+        letter: Letter<'_>,
+    ) -> Result<RequestDraft, u16> {
         let Some((_, invite)) = &self.caller.invite else { return Err(487) };
         let invite = invite.clone();
         let offer = self.offer_for_callee(tables, &invite)?;
@@ -158,10 +176,7 @@ impl Call {
         });
         tables.sign_request(&mut draft);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
-        let sent = tables.endpoint.send_request(now, letter.facts.flow, draft.draft(offer));
-        let tx = sent.map_err(|_| 503_u16)?;
-        tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
-        Ok(tx)
+        Ok(draft.draft(offer))
     }
 
     /// The addresses of an INVITE to a phone or a URI: those of the caller's, which is maybe shown as somebody else.
@@ -194,6 +209,11 @@ impl Call {
     ) {
         if let Some(branch) = self.branches.iter_mut().find(|branch| branch.leg == leg) {
             branch.heard = true;
+            if branch.is_large {
+                // It is there: what it answers over a connection it would answer to a datagram.
+                let here = branch.facts.flow.peer;
+                branch.others.retain(|other| other.peer != here);
+            }
         }
         match response.status() {
             401 | 407 if self.answer_challenge(tables, now, leg, response) => {}
@@ -250,6 +270,7 @@ impl Call {
         let branch = &mut self.branches[at];
         let mut others = std::mem::take(&mut branch.others);
         let (of, uri, trunk) = (branch.of, branch.uri.clone(), branch.trunk.clone());
+        let is_large = branch.is_large;
         if running {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
@@ -259,8 +280,8 @@ impl Call {
             tables.emit(Fact::LegFailed { leg, status });
         }
         while let Some(flow) = others.pop_front() {
-            let hop =
-                Hop { of, uri: uri.clone(), flow, others: others.clone(), trunk: trunk.clone() };
+            let (uri, trunk, others) = (uri.clone(), trunk.clone(), others.clone());
+            let hop = Hop { of, uri, flow, others, is_large, trunk };
             match self.open_branch(tables, now, hop) {
                 Ok(()) => return,
                 Err(status) => self.note_failure(of, status, Vec::new()),
@@ -379,6 +400,18 @@ impl Branch {
     pub(super) fn has_another_place(&self) -> bool {
         !self.others.is_empty()
     }
+}
+
+fn send_draft(
+    tables: &mut Tables,
+    now: Instant,
+    leg: LegId,
+    flow: Flow,
+    draft: RequestDraft,
+) -> Result<ClientTx, u16> {
+    let tx = tables.endpoint.send_request(now, flow, draft).map_err(|_| 503_u16)?;
+    tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
+    Ok(tx)
 }
 
 /// A 2xx that nobody waits for any more: acknowledged, then ended with BYE (RFC 3261 section 13.2.2.4).

@@ -3,7 +3,11 @@
 use model::{Flow, ListenerId, Transport};
 use sip::{Scheme, Uri};
 
-use crate::Listener;
+use super::attempt::Hop;
+use crate::{Config, Listener};
+
+/// What a Via and the fields of a body add to an INVITE.
+const VIA_AND_BODY_FIELDS: usize = 180;
 
 /// The transport a URI asks for, if it does (RFC 3261 sections 19.1.1 and 26.2.2).
 fn transport_of(uri: &Uri<'_>) -> Option<Transport> {
@@ -44,6 +48,33 @@ pub(super) fn flow_of(listeners: &[Listener], registered: Flow, contact: &Uri<'_
         }
         Some(_) | None => registered,
     }
+}
+
+/// The flow that an INVITE of so many bytes takes instead of UDP, if it is too large for a datagram (RFC 3261 section 18.1.1): TCP
+/// to the same place. `None` when it fits, when its URI or an earlier try says UDP, when we have no TCP listener, and for a phone
+/// behind NAT, which is reached by the way it opened and no other.
+pub(super) fn way_for_size(config: &Config, hop: &Hop, size: usize) -> Option<Flow> {
+    let is_too_large = size + VIA_AND_BODY_FIELDS > config.udp_request_max;
+    if hop.flow.transport != Transport::Udp || hop.is_large || !is_too_large {
+        return None;
+    }
+    let uri = Uri::parse(&hop.uri).ok()?;
+    let is_elsewhere = uri.socket_addr().is_some_and(|address| address != hop.flow.peer);
+    if transport_of(&uri).is_some() || is_elsewhere {
+        return None;
+    }
+    let listener = listener_of(&config.listeners, hop.flow.listener, hop.flow)?;
+    Some(Flow { transport: Transport::Tcp, listener, ..hop.flow })
+}
+
+/// A TCP listener of the family of `flow`; best one of the address that its own listener has.
+fn listener_of(listeners: &[Listener], own: ListenerId, flow: Flow) -> Option<ListenerId> {
+    let ip = listeners.get(usize::from(own.0)).map(|listener| listener.advertised.ip());
+    let all = (0..).map(ListenerId).zip(listeners);
+    let tcp = all.filter(|(_, listener)| {
+        listener.transport == Transport::Tcp && listener.advertised.is_ipv4() == flow.peer.is_ipv4()
+    });
+    tcp.min_by_key(|(_, listener)| Some(listener.advertised.ip()) != ip).map(|(id, _)| id)
 }
 
 #[cfg(test)]
@@ -111,3 +142,8 @@ mod tests {
         assert_eq!(of("sip:a@192.0.2.9:7;transport=udp").transport, Transport::Udp);
     }
 }
+
+#[cfg(test)]
+#[path = "size_test.rs"]
+#[allow(clippy::unwrap_used)]
+mod size;

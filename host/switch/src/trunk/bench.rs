@@ -160,6 +160,7 @@ impl Bench {
             question_timeout: Duration::from_secs(1),
             relay_timeout: Duration::from_secs(1),
             failover_after: Duration::from_secs(4),
+            udp_request_max: 1300,
             locate_timeout: Duration::from_secs(4),
             media: MediaMode::Bypass,
             media_address6: None,
