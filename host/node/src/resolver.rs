@@ -166,9 +166,6 @@ async fn serve(
         let lookups = lookups.clone();
         running.spawn(async move {
             let places = lookups.places(&request.uri).await;
-            if let Err(error) = &places {
-                debug!(conn = %request.id.conn, %error, "a target was not found");
-            }
             let mail = Mail::Located { id: request.id, places };
             // A mailbox that is full or gone: the switch stops waiting by itself.
             let _ = lookups.workers.get(usize::from(request.shard.0)).map(|w| w.post(mail));

@@ -1,4 +1,5 @@
 use std::{
+    cell::RefCell,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -6,6 +7,8 @@ use std::{
     },
     time::Instant,
 };
+
+use model::hook::CallFacts;
 
 use crate::{LogLimits, manifest::Grants, proposal::clean};
 
@@ -22,6 +25,39 @@ pub(crate) struct Settings {
     /// The second the lines are counted for (upper half) and their count (lower half).
     window: AtomicU64,
     pub(crate) lines_dropped: AtomicU64,
+}
+
+thread_local! {
+    /// The call that this thread asks plugins about: what they write to the log is of it.
+    static CALL: RefCell<Option<Arc<CallFacts>>> = const { RefCell::new(None) };
+}
+
+/// While it lives, what plugins write on this thread is of this call.
+pub(crate) struct About(());
+
+impl About {
+    pub(crate) fn call(call: &Arc<CallFacts>) -> Self {
+        CALL.set(Some(call.clone()));
+        Self(())
+    }
+}
+
+impl Drop for About {
+    fn drop(&mut self) {
+        CALL.set(None);
+    }
+}
+
+fn say(level: Level, plugin: &str, text: &str, call: Option<&CallFacts>) {
+    // A plugin that is being tested is asked about no call; the fields are left out.
+    let conn_id = call.map(|call| call.conn_id.to_string());
+    let (conn_id, call_id) = (conn_id.as_deref(), call.map(|call| call.call_id.as_str()));
+    match level {
+        Level::Debug => tracing::debug!(plugin, conn_id, call_id, text, "plugin says"),
+        Level::Info => tracing::info!(plugin, conn_id, call_id, text, "plugin says"),
+        Level::Warn => tracing::warn!(plugin, conn_id, call_id, text, "plugin says"),
+        Level::Error => tracing::error!(plugin, conn_id, call_id, text, "plugin says"),
+    }
 }
 
 /// How grave a line is.
@@ -69,12 +105,7 @@ impl Settings {
         }
         let plugin = &*self.plugin;
         let message = clean(message, self.limits.line_bytes_max);
-        match level {
-            Level::Debug => tracing::debug!(plugin, message, "plugin says"),
-            Level::Info => tracing::info!(plugin, message, "plugin says"),
-            Level::Warn => tracing::warn!(plugin, message, "plugin says"),
-            Level::Error => tracing::error!(plugin, message, "plugin says"),
-        }
+        CALL.with_borrow(|call| say(level, plugin, &message, call.as_deref()));
     }
 
     fn may_log(&self) -> bool {

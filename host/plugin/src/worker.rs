@@ -21,6 +21,7 @@ use crate::{
     generation::Generation,
     metrics::nanos,
     proposal::{Checked, Ruling},
+    settings::About,
     tables::HookTable,
     ticker::Slot,
 };
@@ -59,6 +60,7 @@ impl Worker {
     /// It never panics and never waits. At worst it uses `cpu_limit` of CPU time for each plugin of the hook (half as much again
     /// for WebAssembly, which is looked at in steps). Where no plugin decides the verdict is [`Verdict::BuiltIn`].
     pub fn answer(&mut self, question: &Question, moment: Moment) -> Answer {
+        let _about = About::call(&question.call);
         self.sweep();
         let tables = self.host.tables.load();
         let (table, is_pinned) = tables.pick(question.pin.as_ref());
@@ -239,7 +241,8 @@ impl Worker {
         let policy = &self.host.config.quarantine;
         let is_quarantined = generation.strikes(hook).strike(now, policy);
         tracing::warn!(
-            plugin = %generation.reference, %hook, call = %question.call.conn_id,
+            plugin = %generation.reference, %hook, conn_id = %question.call.conn_id,
+            call_id = question.call.call_id,
             kind = failure.kind.name(), detail = failure.detail, "plugin failed a decision"
         );
         if is_quarantined {

@@ -170,6 +170,11 @@ impl Switch {
         self.calls.values().map(move |call| call.view(now))
     }
 
+    /// The Call-ID of a call's first INVITE; `None` when there is no such call.
+    pub fn call_id(&self, conn: ConnId) -> Option<&str> {
+        self.calls.get(&conn).map(|call| call.facts.call_id.as_str())
+    }
+
     /// Counters and gauges of this shard.
     pub fn stats(&self) -> Stats {
         let ending = self.calls.values().filter(|call| call.state == State::Ending).count();

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct LogConfig {
     /// What is written: a level (`"warn"`, `"info"`, `"debug"`) or directives by module (`"info,jackfield_node::http=debug"`).
     pub filter: String,
-    /// How: `"text"` for people, `"json"` for machines.
+    /// How: `"text"` for people, `"json"` for machines, one object a line. Each line about a call has its `conn_id`, as in `jackfield
+    /// calls` and call records, and the `call_id` of its first INVITE.
     pub format: LogFormat,
 }
 

@@ -1,6 +1,9 @@
 //! The calls that are not over, as the journal knows them, and their log lines.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use model::{
     ConnId, GenerationRef, Instant,
@@ -14,7 +17,12 @@ use tracing::{debug, info, warn};
 pub(super) struct LiveCalls {
     calls_by_conn: HashMap<ConnId, LiveCall>,
     calls_max: usize,
+    /// Those that ended last, newest last: what comes late is told with their Call-ID too.
+    ended: VecDeque<Arc<CallFacts>>,
 }
+
+/// Calls that are remembered after their end.
+const ENDED_MAX: usize = 256;
 
 struct LiveCall {
     facts: Arc<CallFacts>,
@@ -25,7 +33,7 @@ struct LiveCall {
 
 impl LiveCalls {
     pub(super) fn new(calls_max: usize) -> Self {
-        Self { calls_by_conn: HashMap::new(), calls_max }
+        Self { calls_by_conn: HashMap::new(), calls_max, ended: VecDeque::new() }
     }
 
     pub(super) const fn set_calls_max(&mut self, calls_max: usize) {
@@ -36,29 +44,41 @@ impl LiveCalls {
         self.calls_by_conn.get(&conn).map(|call| &*call.facts)
     }
 
+    /// The Call-ID of the caller's INVITE; empty when it is not known any more.
+    fn call_id(&self, conn: ConnId) -> &str {
+        let live = self.get(conn);
+        let ended = || self.ended.iter().rev().find(|facts| facts.conn_id == conn).map(|f| &**f);
+        live.or_else(ended).map_or("", |facts| &facts.call_id)
+    }
+
     /// Follows the call and writes its line.
     pub(super) fn on_fact(&mut self, fact: &Fact, at: Instant) {
         match fact {
             Fact::CallOffered { facts } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
-            Fact::Judged { facts, decision } => warn_of_failures(facts.conn_id, decision),
+            Fact::Judged { facts, decision } => {
+                warn_of_failures(facts.conn_id, &facts.call_id, decision)
+            }
             Fact::Amended { facts } => {
-                debug!(conn = %facts.conn_id, callee = facts.callee.uri, "dial plan asked");
+                debug!(
+                    conn_id = %facts.conn_id, call_id = facts.call_id, callee = facts.callee.uri,
+                    "dial plan asked"
+                );
             }
             Fact::TargetFailed { conn, attempt } => {
-                debug!(%conn, status = attempt.status, "target failed");
+                debug!(conn_id = %conn, call_id = self.call_id(*conn), status = attempt.status, "target failed");
             }
             Fact::LegOffered { leg, uri, .. } => {
-                debug!(conn = %leg.conn, leg = leg.number, uri, "leg offered");
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, uri, "leg offered");
             }
             Fact::LegOnTrunk { leg, trunk } => {
-                debug!(conn = %leg.conn, leg = leg.number, trunk, "leg goes over a trunk");
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, trunk, "leg goes over a trunk");
             }
             Fact::TrunkPassed { conn, trunk, why: why @ TrunkPassed::Unknown } => {
-                warn!(%conn, trunk, why = why.text(), "a trunk is passed over");
+                warn!(conn_id = %conn, call_id = self.call_id(*conn), trunk, why = why.text(), "a trunk is passed over");
             }
             Fact::TrunkPassed { conn, trunk, why } => {
-                info!(%conn, trunk, why = why.text(), "a trunk is passed over");
+                info!(conn_id = %conn, call_id = self.call_id(*conn), trunk, why = why.text(), "a trunk is passed over");
             }
             Fact::Trunk { trunk, change } => match change {
                 TrunkChange::NotRegistered { .. } | TrunkChange::Down { .. } => {
@@ -69,19 +89,23 @@ impl LiveCalls {
                 }
             },
             Fact::LegAlerting { leg, status } => {
-                debug!(conn = %leg.conn, leg = leg.number, status, "leg alerting");
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, status, "leg alerting");
             }
             Fact::LegFailed { leg, status } => {
-                debug!(conn = %leg.conn, leg = leg.number, status, "leg failed");
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, status, "leg failed");
             }
             Fact::Established { conn, leg } => {
-                debug!(%conn, leg = leg.number, "call established");
+                debug!(conn_id = %conn, call_id = self.call_id(*conn), leg = leg.number, "call established");
                 if let Some(call) = self.calls_by_conn.get_mut(conn) {
                     call.established_at = Some(at);
                 }
             }
-            Fact::Held { leg } => debug!(conn = %leg.conn, leg = leg.number, "held"),
-            Fact::Retrieved { leg } => debug!(conn = %leg.conn, leg = leg.number, "retrieved"),
+            Fact::Held { leg } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "held")
+            }
+            Fact::Retrieved { leg } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "retrieved")
+            }
             Fact::Released { conn, cause, .. } => self.on_released(*conn, *cause, at),
             Fact::NotAuthenticated { source, claimed, method, trouble } => {
                 let trouble = match trouble {
@@ -99,7 +123,7 @@ impl LiveCalls {
 
     fn on_offered(&mut self, facts: &Arc<CallFacts>, at: Instant) {
         debug!(
-            conn = %facts.conn_id, call_id = facts.call_id, caller = facts.caller.uri,
+            conn_id = %facts.conn_id, call_id = facts.call_id, caller = facts.caller.uri,
             callee = facts.callee.uri, ingress = facts.ingress, "call offered"
         );
         if self.calls_by_conn.len() < self.calls_max {
@@ -110,7 +134,7 @@ impl LiveCalls {
     }
 
     fn on_decided(&mut self, conn: ConnId, decision: &Decision) {
-        warn_of_failures(conn, decision);
+        warn_of_failures(conn, self.call_id(conn), decision);
         if let Some(call) = self.calls_by_conn.get_mut(&conn) {
             call.routed_by.clone_from(&decision.decided_by);
         }
@@ -122,19 +146,23 @@ impl LiveCalls {
         let talked = call.established_at.map(|since| at.saturating_since(since));
         let by = call.routed_by.map_or_else(|| "built-in".to_owned(), |by| by.to_string());
         info!(
-            %conn, %cause, routed_by = by, lasted_ms = lasted.as_millis() as u64,
+            conn_id = %conn, call_id = call.facts.call_id, %cause, routed_by = by, lasted_ms = lasted.as_millis() as u64,
             talked_ms = talked.map(|talked| talked.as_millis() as u64), "call released"
         );
+        if self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(call.facts);
     }
 }
 
-fn warn_of_failures(conn: ConnId, decision: &Decision) {
+fn warn_of_failures(conn: ConnId, call_id: &str, decision: &Decision) {
     for step in &decision.steps {
         if let StepOutcome::Failed(failure) = &step.outcome
             && failure.kind != FailureKind::Quarantined
         {
             warn!(
-                %conn, hook = %decision.hook, generation = %step.generation,
+                conn_id = %conn, call_id, hook = %decision.hook, generation = %step.generation,
                 kind = failure.kind.name(), detail = failure.detail,
                 "plugin failed a decision; the next one was asked"
             );

@@ -1,4 +1,6 @@
 use media::RelayEvent;
+use model::RelayId;
+use switch::Switch;
 use tracing::{debug, warn};
 
 use crate::stream::StreamFigures;
@@ -55,20 +57,21 @@ pub struct MediaFigures {
 
 impl MediaFigures {
     /// Counts what the relay told.
-    pub(super) fn count(&mut self, event: &RelayEvent) {
+    pub(super) fn count(&mut self, event: &RelayEvent, switch: &Switch) {
+        let call_id = |relay: &RelayId| switch.call_id(relay.0).unwrap_or_default().to_owned();
         match event {
             RelayEvent::Opened { .. } => self.opened += 1,
             RelayEvent::Refused { relay, why } => {
                 self.refused += 1;
-                warn!(conn = %relay.0, ?why, "the media relay has no room for a call");
+                warn!(conn_id = %relay.0, call_id = call_id(relay), ?why, "the media relay has no room for a call");
             }
             RelayEvent::Learned { relay, stream, side, from } => {
-                debug!(conn = %relay.0, stream = stream.0, ?side, %from, "media address learned");
+                debug!(conn_id = %relay.0, call_id = call_id(relay), stream = stream.0, ?side, %from, "media address learned");
             }
             RelayEvent::Silent { relay, since } => {
                 self.silent += 1;
                 let since_s = since.as_secs();
-                debug!(conn = %relay.0, since_s, "no media from either party");
+                debug!(conn_id = %relay.0, call_id = call_id(relay), since_s, "no media from either party");
             }
             RelayEvent::Closed { stats, .. } => {
                 for stream in stats {

@@ -22,6 +22,7 @@ use model::{
 };
 use rustix::event::Timespec;
 use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
+use tracing::debug;
 
 use crate::{
     clock::{Calendar, Clock},
@@ -268,11 +269,17 @@ impl<D: Decide> Worker<D> {
                         self.input(Input::Datagram { flow, bytes });
                     }
                 }
-                Mail::Located { id, places } => self.input(Input::Located { id, places }),
+                Mail::Located { id, places } => {
+                    if let Err(error) = &places {
+                        let call_id = self.switch.call_id(id.conn).unwrap_or_default();
+                        debug!(conn_id = %id.conn, call_id, %error, "a target was not found");
+                    }
+                    self.input(Input::Located { id, places });
+                }
                 Mail::Send { flow, bytes } => self.send_for_another(flow, &bytes),
                 Mail::Closed(flow) => self.input(Input::TransportError { flow }),
                 Mail::Relay(event) => {
-                    self.figures.media.count(&event);
+                    self.figures.media.count(&event, &self.switch);
                     self.input(Input::Relay(event));
                 }
                 Mail::Stored { tickets, outcome } => {
