@@ -167,7 +167,7 @@ impl Switch {
 
     /// Every call, oldest first.
     pub fn calls(&self, now: Instant) -> impl Iterator<Item = CallView> + '_ {
-        self.calls.values().map(move |call| call.view(now))
+        self.calls.values().map(move |call| call.view(now, &self.tables.trunks))
     }
 
     /// The Call-ID of a call's first INVITE; `None` when there is no such call.

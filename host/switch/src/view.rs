@@ -36,6 +36,8 @@ pub struct LegView {
     pub uri: String,
     /// The Call-ID of its dialog.
     pub call_id: String,
+    /// The name of the trunk it goes over, or came over.
+    pub trunk: Option<String>,
     /// Whether this party holds the other.
     pub holding: bool,
 }

@@ -61,7 +61,16 @@ fn a_call_out_is_challenged_by_the_carrier_and_answered() {
     let script =
         script(&folder, "fn route(call) { plan(trunk(\"carrier\", \"+43199\").ring(10)) }\n");
     let switch = Switch::start(&[&trunk, "media.mode=bypass"], &[&script]);
-    call_out(&folder, &switch);
+    let caller = Scenario::new("caller", folder.path()).value("TALK", 2000);
+    let caller = caller.call(switch.sip_port, "2000");
+    let legs = wait::until("the call to be up", || {
+        let calls = switch.get("/api/calls");
+        let is_up = calls[0]["phase"] == "established";
+        is_up.then(|| calls[0]["legs"].clone())
+    });
+    assert_eq!((&legs[0]["trunk"], &legs[1]["trunk"]), (&Value::Null, &Value::from("carrier")));
+    assert_eq!(switch.get("/api/trunks")[0]["calls"], 1);
+    caller.succeed();
     called.succeed();
     switch.stop();
 }
@@ -178,7 +187,8 @@ fn a_dead_carrier_gives_way_to_the_second_and_is_used_again_when_it_is_back() {
         trunk("second", &second, &format!("{probed},priority=2"))
     );
     let script = script(&folder, "fn route(call) { plan(trunk(\"outside\").ring(10)) }\n");
-    let switch = Switch::start(&[&trunks, "media.mode=bypass"], &[&script]);
+    // One worker keeps both trunks, and all of them use them.
+    let switch = Switch::start(&[&trunks, "media.mode=bypass", "node.workers=3"], &[&script]);
     let is_ready = |trunk: &Value| trunk["reach"] == "up" && trunk["registration"] == "registered";
     for at in [0, 1] {
         until_trunk(&switch, at, "both trunks to be up", is_ready);

@@ -20,7 +20,7 @@ pub(super) fn calls(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> 
             seconds(call.established_s.unwrap_or(call.age_s)),
             call.caller.clone(),
             call.callee.clone(),
-            call.legs.iter().skip(1).map(|leg| leg.uri.as_str()).collect::<Vec<_>>().join(" "),
+            call.legs.iter().skip(1).map(target).collect::<Vec<_>>().join(" "),
             call.routed_by.clone().unwrap_or_else(|| "built-in".to_owned()),
         ]
     };
@@ -31,6 +31,14 @@ pub(super) fn calls(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> 
     let headings = ["CONN", "PHASE", "FOR", "CALLER", "CALLEE", "TARGET", "ROUTED BY"];
     print(&table(&headings, &calls.iter().map(row).collect::<Vec<_>>()));
     Ok(())
+}
+
+/// A leg, with the trunk it goes over.
+fn target(leg: &view::Leg) -> String {
+    match &leg.trunk {
+        Some(trunk) => format!("{} ({trunk})", leg.uri),
+        None => leg.uri.clone(),
+    }
 }
 
 pub(super) fn registrations(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {

@@ -24,7 +24,8 @@ pub struct SipConfig {
     pub t4_ms: u64,
     /// How long a target rings when the plan of its call does not say, in seconds.
     pub ring_timeout_s: u64,
-    /// How long one place of a target with several (RFC 3263) may say nothing at all before the next is tried, in milliseconds.
+    /// How long one place of a target with several (RFC 3263), or one trunk of a group, may say nothing at all before the next is
+    /// tried, in milliseconds.
     pub failover_ms: u64,
     /// The largest INVITE that goes over UDP, in bytes (RFC 3261 section 18.1.1). A larger one goes over TCP where there is a TCP
     /// listener, unless its URI says `transport=udp` or its phone is behind NAT, and over UDP after all if TCP fails there. 65535

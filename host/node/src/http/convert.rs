@@ -16,6 +16,7 @@ pub(super) fn call(call: CallView, now: Instant) -> view::Call {
         number: leg.number,
         uri: leg.uri,
         holding: leg.holding,
+        trunk: leg.trunk,
     });
     view::Call {
         conn: call.conn.to_string(),

@@ -83,6 +83,9 @@ pub struct Leg {
     pub call_id: String,
     /// Whether this party holds the other.
     pub holding: bool,
+    /// The trunk it goes over, or came over.
+    #[serde(default)]
+    pub trunk: Option<String>,
 }
 
 /// An element of `GET /api/registrations`.

@@ -32,7 +32,7 @@ pub(crate) use self::{
     reinvite::{PendingAck, Reinvite},
     release::Bye,
 };
-use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables};
+use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
 
 /// A call: the caller's leg, and either the branches being tried or the leg that answered.
 pub(crate) struct Call {
@@ -148,7 +148,7 @@ impl Call {
         }
     }
 
-    pub(crate) fn view(&self, now: Instant) -> CallView {
+    pub(crate) fn view(&self, now: Instant, trunks: &Trunks) -> CallView {
         let (phase, since) = match self.state {
             State::Asking(_) => (CallPhase::Routing, None),
             State::OpeningMedia => (CallPhase::OpeningMedia, None),
@@ -157,23 +157,29 @@ impl Call {
             State::Established { since } => (CallPhase::Established, Some(since)),
             State::Ending => (CallPhase::Ending, None),
         };
+        let name_of = |on: &Option<over_trunk::OnTrunk>| {
+            on.as_ref().and_then(|on| Some(trunks.get(on.id)?.name.clone()))
+        };
         let mut legs = vec![LegView {
             number: 0,
             uri: self.facts.caller.uri.clone(),
             call_id: self.facts.call_id.clone(),
             holding: self.caller.holding,
+            trunk: self.facts.trunk.clone(),
         }];
         legs.extend(self.branches.iter().map(|b| LegView {
             number: b.leg.number,
             uri: b.uri.clone(),
             call_id: b.call_id().to_owned(),
             holding: false,
+            trunk: name_of(&b.trunk),
         }));
         legs.extend(self.callee.iter().map(|leg| LegView {
             number: leg.id.number,
             uri: leg.uri.clone(),
             call_id: leg.dialog.id.call_id.clone(),
             holding: leg.holding,
+            trunk: name_of(&leg.trunk),
         }));
         CallView {
             conn: self.conn,

@@ -6,7 +6,11 @@ use model::{Flow, Instant};
 use sip::{ClientTx, Method, Name, RequestDraft, Writer};
 
 use super::{Challenged, TrunkConfig};
-use crate::{LocateId, call::our_contact, tables::Tables};
+use crate::{
+    LocateId,
+    call::{is_sips, our_contact},
+    tables::Tables,
+};
 
 /// What is done for a trunk again and again.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -78,7 +82,7 @@ impl Errand {
         let own = trunk.own_uri(register.map_or("", |register| &register.user));
         let contact_user = register.map(|register| register.contact_user.as_str());
         let mut writer = self.request(tables, trunk, Method::Register, &own, &own);
-        writer.header(Name::Contact, contact(tables, contact_user, flow));
+        writer.header(Name::Contact, contact(tables, trunk, contact_user, flow));
         writer.header(Name::Expires, seconds);
         if let Some(login) = &trunk.login {
             let cnonce = || tables.endpoint.mint_number();
@@ -100,7 +104,7 @@ impl Errand {
             trunk.from_user.as_deref().or_else(|| trunk.login.as_ref().map(|login| &*login.user));
         let own = trunk.own_uri(user.unwrap_or_default());
         let mut writer = self.request(tables, trunk, Method::Options, &own, &trunk.uri);
-        writer.header(Name::Contact, contact(tables, user, flow));
+        writer.header(Name::Contact, contact(tables, trunk, user, flow));
         writer.header(Name::Accept, "application/sdp");
         writer.draft(None)
     }
@@ -125,6 +129,6 @@ impl Errand {
     }
 }
 
-fn contact(tables: &Tables, user: Option<&str>, flow: Flow) -> String {
-    our_contact(user, tables.advertised(flow.listener), flow.transport, false)
+fn contact(tables: &Tables, trunk: &TrunkConfig, user: Option<&str>, flow: Flow) -> String {
+    our_contact(user, tables.advertised(flow.listener), flow.transport, is_sips(&trunk.uri))
 }

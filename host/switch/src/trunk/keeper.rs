@@ -27,6 +27,9 @@ use crate::{
 /// A registration that is not taken is tried again after a time that grows to this (RFC 5626 section 4.5).
 const RETRY_MAX: Duration = Duration::from_secs(1800);
 
+/// Longer registrations are neither asked for nor believed in: a week.
+const EXPIRES_MAX: Duration = Duration::from_secs(604_800);
+
 /// A drain waits no longer than this for registrations to be taken back; they lapse by themselves.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
@@ -319,8 +322,9 @@ impl Keeper {
     /// RFC 3261 section 10.2.8: the registrar wants longer registrations.
     fn too_brief(&mut self, tables: &mut Tables, now: Instant, id: TrunkId, response: &Message) {
         let least = response.header(Name::MinExpires).and_then(|text| text.trim().parse().ok());
+        let least = least.map(Duration::from_secs).filter(|least| *least <= EXPIRES_MAX);
         let Some(kept) = self.kept_by_id.get_mut(&id) else { return };
-        match least.map(Duration::from_secs) {
+        match least {
             Some(least) if least > kept.expires && !self.stopped => {
                 kept.expires = least;
                 if let Some(sent) = self.take_sent(id, Chore::Register) {
@@ -328,7 +332,7 @@ impl Keeper {
                 }
             }
             _ => {
-                let why = "423 without a longer Min-Expires".to_owned();
+                let why = "423 without a Min-Expires that can be asked for".to_owned();
                 self.fail(tables, now, id, Chore::Register, why);
             }
         }
@@ -468,7 +472,7 @@ fn granted(response: &Message, own: &str, asked: Duration) -> Duration {
     });
     let seconds = of_contact.max().or_else(|| response.expires());
     let granted = seconds.filter(|seconds| *seconds > 0);
-    granted.map_or(asked, |seconds| Duration::from_secs(seconds.into()))
+    granted.map_or(asked, |seconds| Duration::from_secs(seconds.into())).min(EXPIRES_MAX)
 }
 
 /// Doubled by each failure up to the most, and less by chance, so that not all trunks come at once.

@@ -131,6 +131,27 @@ fn longer_registrations_are_asked_for_where_the_registrar_wants_them() {
 }
 
 #[test]
+fn numbers_beyond_reason_are_not_believed() {
+    for most in ["604801", "4294967295", "18446744073709551615", "-1", "x"] {
+        let mut bench = Bench::new(vec![registering("sip:203.0.113.1")]);
+        let first = bench.pass(0).remove(0);
+        bench.receive(FIRST, first.response("423 Brief", &format!("Min-Expires: {most}\r\n")));
+        assert!(
+            bench.told()[0].contains("423 without a Min-Expires that can be asked for"),
+            "{most}"
+        );
+        let (mut bench, _, second) = asked();
+        let granted = format!("Expires: {most}\r\n");
+        bench.receive(FIRST, second.response("200 OK", &granted));
+        let told = bench.told().remove(0);
+        assert!(
+            ["registered for 604800 s", "registered for 600 s"].contains(&&*told),
+            "{most}: {told}"
+        );
+    }
+}
+
+#[test]
 fn the_next_place_of_a_name_takes_over() {
     let mut bench = Bench::new(vec![registering("sip:carrier.test")]);
     assert_eq!(what(&bench.pass(0)), [""; 0]);

@@ -156,6 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn an_address_of_ipv6_stands_in_brackets() {
+        let trunk = crate::trunk::bench::trunk("a", "sips:[2001:db8::1]:5071;transport=tcp", 1);
+        assert_eq!(trunk.request_uri("+43 1"), "sips:+43%201@[2001:db8::1]:5071;transport=tcp");
+        assert_eq!(trunk.called_uri("112"), "sip:112@[2001:db8::1]");
+        assert_eq!(
+            [trunk.own_uri("u"), trunk.own_uri("")],
+            ["sip:u@[2001:db8::1]", "sip:[2001:db8::1]"]
+        );
+    }
+
+    #[test]
     fn a_number_cannot_leave_its_place() {
         assert_eq!(escaped("+43 1@x>\r\n#1%23"), "+43%201%40x%3E%0D%0A%231%23");
     }
