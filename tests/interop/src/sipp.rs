@@ -75,6 +75,13 @@ impl<'a> Scenario<'a> {
         self
     }
 
+    /// Speaks on this port, such as that of a peer that has ended.
+    #[must_use]
+    pub const fn on(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Speaks to this address, `IP:PORT`, and still from 127.0.0.1.
     #[must_use]
     pub const fn to(mut self, remote: &'a str) -> Self {

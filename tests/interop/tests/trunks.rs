@@ -177,9 +177,10 @@ fn a_wrong_password_is_what_the_operator_reads() {
 #[test]
 fn a_dead_carrier_gives_way_to_the_second_and_is_used_again_when_it_is_back() {
     let folder = tempfile::tempdir().unwrap();
-    let [one, two] = [world(&folder, 2), world(&folder, 1)];
+    let [one, two] = [world(&folder, 1), world(&folder, 1)];
     let mut first = carrier(&folder, FIRST, &one);
     let second = carrier(&folder, SECOND, &two);
+    let port = one.port;
     let probed = ",register=true,group=\"outside\",probe_interval_s=1,probe_timeout_ms=500";
     let trunks = format!(
         "trunk=[{},{}]",
@@ -194,6 +195,8 @@ fn a_dead_carrier_gives_way_to_the_second_and_is_used_again_when_it_is_back() {
         until_trunk(&switch, at, "both trunks to be up", is_ready);
     }
     call_out(&folder, &switch);
+    // Its BYE has come through as well.
+    one.succeed();
     first.down();
     until_trunk(&switch, 0, "the first to be down", |trunk| trunk["reach"] == "down");
     call_out(&folder, &switch);
@@ -202,6 +205,7 @@ fn a_dead_carrier_gives_way_to_the_second_and_is_used_again_when_it_is_back() {
     wait::until("the line that says so", || {
         switch.log().contains("a trunk is passed over").then_some(())
     });
+    let one = Scenario::new("callee", folder.path()).value("RING", 0).on(port).listen();
     first.up();
     until_trunk(&switch, 0, "the first to be back", is_ready);
     call_out(&folder, &switch);
