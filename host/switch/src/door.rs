@@ -224,7 +224,10 @@ impl Switch {
     ) {
         let is_configured = matches!(proof, Proof::Configured);
         let is_call = arrival.request.method() == Method::Invite;
-        if is_configured && is_call && self.tables.trunk_at(dir, arrival.flow).is_some() {
+        if is_configured
+            && is_call
+            && self.tables.trunk_of(dir, arrival.flow, &arrival.request).is_some()
+        {
             // A trunk is known by where it is.
             return self.step_in(now, dir, arrival);
         }

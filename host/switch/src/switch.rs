@@ -487,10 +487,19 @@ impl Tables {
         at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
     }
 
-    /// The trunk that what came on this flow belongs to.
-    pub(crate) fn trunk_at(&self, dir: &dyn Directory, flow: Flow) -> Option<TrunkId> {
+    /// The trunk that a request on this flow belongs to. A request that says it is from a user who logs in here does not: a phone
+    /// may share an address with a carrier, and no carrier speaks for our users.
+    pub(crate) fn trunk_of(
+        &self,
+        dir: &dyn Directory,
+        flow: Flow,
+        request: &Message,
+    ) -> Option<TrunkId> {
         let source = flow.peer.ip();
-        self.trunks.at(source).or_else(|| dir.trunk_at(source))
+        let trunk = self.trunks.at(source).or_else(|| dir.trunk_at(source))?;
+        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let is_ours = claimed.is_some_and(|aor| dir.secret(&aor).is_some());
+        (!is_ours).then_some(trunk)
     }
 
     /// Asks the sender of a request to prove who it is (RFC 3261 section 22.2).

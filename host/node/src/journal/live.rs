@@ -136,7 +136,10 @@ impl LiveCalls {
     fn on_decided(&mut self, conn: ConnId, decision: &Decision) {
         warn_of_failures(conn, self.call_id(conn), decision);
         if let Some(call) = self.calls_by_conn.get_mut(&conn) {
-            call.routed_by.clone_from(&decision.decided_by);
+            // A failure that no plugin has a word on changes nothing of who routed the call.
+            if decision.decided_by.is_some() {
+                call.routed_by.clone_from(&decision.decided_by);
+            }
         }
     }
 

@@ -32,7 +32,7 @@ impl Call {
                 return None;
             }
         };
-        let Ok(seat) = seat_of(tables, dir, flow, &facts) else {
+        let Ok(seat) = seat_of(tables, dir, flow, &invite, &facts) else {
             tables.stats.calls_shed += 1;
             refuse(tables, now, tx, &invite, 503, "");
             return None;
@@ -135,9 +135,10 @@ fn seat_of(
     tables: &mut Tables,
     dir: &dyn Directory,
     flow: Flow,
+    invite: &Message,
     facts: &CallFacts,
 ) -> Result<Option<Seat>, TrunkPassed> {
-    let Some(id) = tables.trunk_at(dir, flow) else { return Ok(None) };
+    let Some(id) = tables.trunk_of(dir, flow, invite) else { return Ok(None) };
     match dir.seat(id) {
         None if !facts.emergency => {
             let (why, trunk) = (TrunkPassed::Full, facts.trunk.clone().unwrap_or_default());
@@ -176,7 +177,7 @@ pub(crate) fn facts_of(
         transport: flow.transport,
         source: flow.peer,
         trunk: tables
-            .trunk_at(dir, flow)
+            .trunk_of(dir, flow, request)
             .and_then(|id| tables.trunks.get(id))
             .map(|trunk| trunk.name.clone()),
         identity,

@@ -261,6 +261,9 @@ fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password
     assert_eq!(what(&bench.invite(FIRST)), ["503 Service Unavailable > trunk 1"]);
     bench.decide(Hook::Route, Verdict::Refuse(404));
     assert_eq!(what(&bench.invite(FIRST)), [""; 0]);
+    // A phone at the carrier's address, or a carrier that speaks for a user of ours.
+    bench.town.users.push(model::Aor::new("1000", "office.test"));
+    assert_eq!(what(&bench.invite(FIRST)), ["401 Unauthorized > trunk 1"]);
 }
 
 /// A call that is up over the trunk with a password, and its INVITE.

@@ -20,6 +20,8 @@ use crate::{
 pub(crate) struct Town {
     pub(crate) seats: BTreeMap<TrunkId, Seats>,
     pub(crate) down: Vec<TrunkId>,
+    /// Who logs in here.
+    pub(crate) users: Vec<Aor>,
 }
 
 impl Directory for Town {
@@ -31,8 +33,8 @@ impl Directory for Town {
         Membership::ForeignHost
     }
 
-    fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
-        None
+    fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
+        self.users.contains(aor).then(Arc::default)
     }
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {
