@@ -182,7 +182,7 @@ impl Switch {
     ) {
         let access = match verdict {
             Verdict::Refuse(status) => {
-                return refuse(&mut self.tables, now, arrival.tx, &arrival.request, status, "");
+                return self.turn_away(now, &arrival, status);
             }
             Verdict::Access(access) => Some(access),
             Verdict::BuiltIn | Verdict::Plan(_) | Verdict::Continue => None,
@@ -214,6 +214,15 @@ impl Switch {
         }
     }
 
+    /// Refuses a request that plugins were asked about.
+    fn turn_away(&mut self, now: Instant, arrival: &Arrival, status: u16) {
+        let is_call = arrival.request.method() == Method::Invite;
+        if let Some(conn) = arrival.conn.filter(|_| is_call) {
+            self.tables.emit(Fact::TurnedAway { conn, status });
+        }
+        refuse(&mut self.tables, now, arrival.tx, &arrival.request, status, "");
+    }
+
     fn prove(
         &mut self,
         now: Instant,
@@ -233,7 +242,7 @@ impl Switch {
         }
         if has_failed && !self.authenticator.is_required() && is_configured {
             // Nothing stands below a plugin that was to keep strangers out, so a broken one keeps the door shut.
-            return refuse(&mut self.tables, now, arrival.tx, &arrival.request, 503, "");
+            return self.turn_away(now, &arrival, 503);
         }
         let Arrival { tx, flow, request, .. } = &arrival;
         if let Some(identity) = self.authenticate(now, dir, *flow, *tx, request, proof) {

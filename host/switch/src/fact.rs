@@ -32,6 +32,13 @@ pub enum Fact {
         /// Who, what and why.
         decision: Decision,
     },
+    /// An INVITE was refused because of what [`Self::Judged`] told, and makes no call.
+    TurnedAway {
+        /// What it has for a name there.
+        conn: ConnId,
+        /// The status it was refused with.
+        status: u16,
+    },
     /// The dial plan was asked; this is the call as it left it.
     Amended {
         /// What is known of it from now on.

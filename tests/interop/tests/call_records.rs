@@ -288,3 +288,28 @@ fn a_file_moved_away_by_a_tool_for_logs_is_begun_anew() {
     records(&path, 1);
     records(&moved, 1);
 }
+
+#[test]
+fn a_call_that_a_plugin_refuses_at_the_door_has_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("calls.jsonl");
+    let script = folder.path().join("door.rhai");
+    let text = "fn admission(request) { if request.callee.user == \"4000\" { refuse(403).because(\"barred\", \"not here\") } else { pass() } }";
+    save(&script, text);
+    let switch = Switch::start(&[&setting(&path)], &[&script]);
+    for (user, status) in [("4000", 403), ("1999", 480)] {
+        Scenario::new("caller_is_refused", switch.folder())
+            .value("STATUS", status)
+            .call(switch.sip_port, user)
+            .succeed();
+    }
+    let all = records(&path, 2);
+    assert_eq!(fields(&all[0], &END[..5]), json!(["refused", "switch", "refused 403", 403, 21]));
+    let hooks = |record: &Value| -> Vec<String> {
+        let decisions = record["decisions"].as_array().unwrap().iter();
+        decisions.map(|decision| decision["hook"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(hooks(&all[0]), ["admission"]);
+    assert_eq!(all[0]["decisions"][0]["reasons"][0]["code"], "barred");
+    assert_eq!(hooks(&all[1])[..2], ["admission", "route"]);
+}

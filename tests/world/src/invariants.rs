@@ -69,6 +69,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             Fact::Released { conn, .. } => lives.entry(*conn).or_default().released += 1,
             Fact::Decided { .. }
             | Fact::Amended { .. }
+            | Fact::TurnedAway { .. }
             | Fact::TargetFailed { .. }
             | Fact::Judged { .. }
             | Fact::LegOffered { .. }

@@ -72,6 +72,7 @@ fn told(world: &World) -> Vec<String> {
             Fact::Released { cause, anchored, table, .. } => {
                 format!("released: {cause}, anchored {anchored}, table {table:?}")
             }
+            Fact::TurnedAway { status, .. } => format!("turned away {status}"),
             Fact::LegOnTrunk { .. }
             | Fact::Judged { .. }
             | Fact::TrunkPassed { .. }

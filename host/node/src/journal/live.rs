@@ -17,11 +17,11 @@ use tracing::{debug, info, warn};
 pub(super) struct LiveCalls {
     calls_by_conn: HashMap<ConnId, LiveCall>,
     calls_max: usize,
-    /// Those that ended last, newest last: what comes late is told with their Call-ID too.
+    /// Those that ended last, or are at the door, newest last: what is told of them has their Call-ID too.
     ended: VecDeque<Arc<CallFacts>>,
 }
 
-/// Calls that are remembered after their end.
+/// Calls that are remembered beside those that stand.
 const ENDED_MAX: usize = 256;
 
 struct LiveCall {
@@ -57,13 +57,17 @@ impl LiveCalls {
             Fact::CallOffered { facts } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
             Fact::Judged { facts, decision } => {
-                warn_of_failures(facts.conn_id, &facts.call_id, decision)
+                self.remember(facts.clone());
+                warn_of_failures(facts.conn_id, &facts.call_id, decision);
             }
             Fact::Amended { facts } => {
                 debug!(
                     conn_id = %facts.conn_id, call_id = facts.call_id, callee = facts.callee.uri,
                     "dial plan asked"
                 );
+            }
+            Fact::TurnedAway { conn, status } => {
+                debug!(conn_id = %conn, call_id = self.call_id(*conn), status, "call turned away");
             }
             Fact::TargetFailed { conn, attempt } => {
                 debug!(conn_id = %conn, call_id = self.call_id(*conn), status = attempt.status, "target failed");
@@ -80,14 +84,7 @@ impl LiveCalls {
             Fact::TrunkPassed { conn, trunk, why } => {
                 info!(conn_id = %conn, call_id = self.call_id(*conn), trunk, why = why.text(), "a trunk is passed over");
             }
-            Fact::Trunk { trunk, change } => match change {
-                TrunkChange::NotRegistered { .. } | TrunkChange::Down { .. } => {
-                    warn!(trunk, "the trunk is {change}");
-                }
-                TrunkChange::Registered { .. } | TrunkChange::Unregistered | TrunkChange::Up => {
-                    info!(trunk, "the trunk is {change}");
-                }
-            },
+            Fact::Trunk { trunk, change } => tell_of_trunk(trunk, change),
             Fact::LegAlerting { leg, status } => {
                 debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, status, "leg alerting");
             }
@@ -152,10 +149,25 @@ impl LiveCalls {
             conn_id = %conn, call_id = call.facts.call_id, %cause, routed_by = by, lasted_ms = lasted.as_millis() as u64,
             talked_ms = talked.map(|talked| talked.as_millis() as u64), "call released"
         );
+        self.remember(call.facts);
+    }
+
+    fn remember(&mut self, facts: Arc<CallFacts>) {
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
-        self.ended.push_back(call.facts);
+        self.ended.push_back(facts);
+    }
+}
+
+fn tell_of_trunk(trunk: &str, change: &TrunkChange) {
+    match change {
+        TrunkChange::NotRegistered { .. } | TrunkChange::Down { .. } => {
+            warn!(trunk, "the trunk is {change}");
+        }
+        TrunkChange::Registered { .. } | TrunkChange::Unregistered | TrunkChange::Up => {
+            info!(trunk, "the trunk is {change}");
+        }
     }
 }
 

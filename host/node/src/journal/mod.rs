@@ -72,6 +72,7 @@ fn is_read(fact: &Fact) -> bool {
         Fact::LegOffered { .. }
         | Fact::LegOnTrunk { .. }
         | Fact::Amended { .. }
+        | Fact::TurnedAway { .. }
         | Fact::TargetFailed { .. }
         | Fact::LegAlerting { .. }
         | Fact::LegFailed { .. }

@@ -1,16 +1,27 @@
 //! A worker's end: the facts of each call, kept together until it is over.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
-use model::{ConnId, Instant};
-use switch::Fact;
+use model::{
+    ConnId, Instant,
+    hook::{CallFacts, RequestKind},
+};
+use switch::{Cause, Fact};
 
 use super::{Draft, RecordSender};
+
+/// INVITEs at the door that are remembered.
+const EARLY_MAX: usize = 1000;
 
 /// Keeps the facts of a worker's calls together. It holds at most as many as there are calls.
 pub struct Collector {
     sender: RecordSender,
     drafts_by_conn: HashMap<ConnId, Box<Draft>>,
+    /// Of those that plugins were asked about at the door and that are no calls yet; most of them become one at once.
+    early_by_conn: BTreeMap<ConnId, Box<Draft>>,
     events_max: usize,
     enabled: bool,
 }
@@ -18,7 +29,13 @@ pub struct Collector {
 impl Collector {
     /// A collector that keeps at most `events_max` facts of a call; none of any call unless `enabled`.
     pub fn new(sender: RecordSender, events_max: usize, enabled: bool) -> Self {
-        Self { sender, drafts_by_conn: HashMap::new(), events_max, enabled }
+        Self {
+            sender,
+            drafts_by_conn: HashMap::new(),
+            early_by_conn: BTreeMap::new(),
+            events_max,
+            enabled,
+        }
     }
 
     /// Changes what [`Self::new`] was told. Calls that began while it was off get no record.
@@ -27,6 +44,7 @@ impl Collector {
         self.enabled = enabled;
         if !enabled {
             self.drafts_by_conn = HashMap::new();
+            self.early_by_conn = BTreeMap::new();
         }
     }
 
@@ -36,8 +54,23 @@ impl Collector {
             return;
         }
         match fact {
+            Fact::Judged { facts, .. } if facts.request == RequestKind::Invite => {
+                self.keep_early(facts, now, fact);
+            }
+            Fact::TurnedAway { conn, status } => {
+                if let Some(mut draft) = self.early_by_conn.remove(conn) {
+                    draft.ended_at = now;
+                    let (cause, anchored, table) = (Cause::Refused(*status), false, None);
+                    let over = Fact::Released { conn: *conn, cause, anchored, table };
+                    draft.events.push((now, over));
+                    self.sender.send(draft);
+                }
+            }
             Fact::CallOffered { facts } => {
-                let draft = Box::new(Draft::new(facts.clone(), now));
+                let mut draft = Box::new(Draft::new(facts.clone(), now));
+                if let Some(early) = self.early_by_conn.remove(&facts.conn_id) {
+                    draft.events = early.events;
+                }
                 self.drafts_by_conn.insert(facts.conn_id, draft);
             }
             Fact::Amended { facts } => {
@@ -86,6 +119,16 @@ impl Collector {
         for mut draft in drafts {
             draft.ended_at = now;
             self.sender.send_patiently(draft);
+        }
+    }
+
+    fn keep_early(&mut self, facts: &Arc<CallFacts>, now: Instant, fact: &Fact) {
+        let new = || Box::new(Draft::new(facts.clone(), now));
+        let draft = self.early_by_conn.entry(facts.conn_id).or_insert_with(new);
+        draft.events.push((now, fact.clone()));
+        if self.early_by_conn.len() > EARLY_MAX {
+            // The oldest was asked for a password, and comes again under another name.
+            self.early_by_conn.pop_first();
         }
     }
 

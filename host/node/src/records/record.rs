@@ -210,7 +210,9 @@ impl<'a> Course<'a> {
 
     fn take(&mut self, at: Instant, fact: &'a Fact) {
         match fact {
-            Fact::Decided { decision, .. } => self.decided.push((at, decision)),
+            Fact::Decided { decision, .. } | Fact::Judged { decision, .. } => {
+                self.decided.push((at, decision));
+            }
             Fact::TargetFailed { attempt, .. } => self.failed.push(attempt),
             Fact::LegOffered { leg, .. } => self.trials.push(Trial {
                 number: leg.number,
@@ -252,7 +254,7 @@ impl<'a> Course<'a> {
             }
             Fact::CallOffered { .. }
             | Fact::Amended { .. }
-            | Fact::Judged { .. }
+            | Fact::TurnedAway { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }
             | Fact::NotAuthenticated { .. }

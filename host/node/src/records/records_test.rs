@@ -465,3 +465,38 @@ fn nothing_is_kept_while_records_are_off() {
     drop(thread);
     assert_eq!(lines(&path).len(), 1);
 }
+
+fn judged(conn: u64, hook: Hook) -> Fact {
+    Fact::Judged { facts: Arc::new(facts(conn)), decision: Decision::of(hook, 0) }
+}
+
+#[test]
+fn what_was_decided_at_the_door_is_of_the_call_and_who_is_refused_there_has_a_record() {
+    let folder = Folder::new();
+    let path = folder.path("calls.jsonl");
+    let thread = thread(Some(&path), 10);
+    let mut collector = Collector::new(thread.sender(), 10, true);
+    collector.take(at(0), &judged(1, Hook::Admission));
+    collector.take(at(1), &Fact::TurnedAway { conn: ConnId(1), status: 403 });
+    // This one is asked for a password and comes again under another name.
+    collector.take(at(2), &judged(2, Hook::Admission));
+    collector.take(at(3), &judged(7, Hook::Admission));
+    collector.take(at(3), &judged(7, Hook::Authenticate));
+    collector.take(at(3), &Fact::CallOffered { facts: Arc::new(facts(7)) });
+    collector.take(at(4), &decided());
+    collector.take(at(5), &released(Cause::Cancelled));
+    collector.finish(at(6));
+    drop(thread);
+    let told: Vec<_> = lines(&path)
+        .iter()
+        .map(|line| {
+            let hooks = line["decisions"].as_array().unwrap().iter().map(|d| d["hook"].clone());
+            json!([line["outcome"], line["status"], hooks.collect::<Vec<_>>()])
+        })
+        .collect();
+    let expected = [
+        json!(["refused", 403, ["admission"]]),
+        json!(["cancelled", 487, ["admission", "authenticate", "route"]]),
+    ];
+    assert_eq!(told, expected);
+}
