@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use jackfield_world::{Manner, Options, PhoneFact, Reaction, Reply, World, check};
+use jackfield_world::{Faults, Manner, Options, PhoneFact, Random, Reaction, Reply, World, check};
 use model::{
     TrunkId,
     hook::{Ask, Destination, MediaMode, Plan, Target, Verdict},
@@ -35,6 +35,10 @@ fn trunk(name: &str, at: SocketAddr, priority: u16) -> TrunkConfig {
 
 /// Callers 0 and 1, and gateways 2 and 3 behind the trunks of a group, which carry so many calls at once. Every call goes there.
 fn office(shards: u16, calls_max: [u32; 2]) -> World {
+    office_with(Options { shards, ..Options::default() }, calls_max)
+}
+
+fn office_with(options: Options, calls_max: [u32; 2]) -> World {
     // Phones get their addresses in the order they are added.
     let mut model = World::new(Options::default());
     for user in ["1000", "1001", "first", "second"] {
@@ -44,7 +48,7 @@ fn office(shards: u16, calls_max: [u32; 2]) -> World {
         (trunk("first", model.phones[2].address(), 1), calls_max[0]),
         (trunk("second", model.phones[3].address(), 2), calls_max[1]),
     ];
-    let mut world = World::with_trunks(Options { shards, ..Options::default() }, &trunks);
+    let mut world = World::with_trunks(options, &trunks);
     for user in ["1000", "1001", "first", "second"] {
         let phone = world.add_phone(user);
         world.plan(secs(0), phone, Manner::OnCall(Reaction::AnswerAfter(secs(1))));
@@ -168,4 +172,46 @@ fn a_caller_who_gives_up_leaves_no_place_taken() {
     assert_eq!(world.facts_of(0).last(), Some(&PhoneFact::Refused(487)));
     assert_eq!([FIRST, SECOND].map(|trunk| world.node.trunk(trunk).1), [0, 0]);
     assert_eq!(check(&world), [], "\n{}", world.trace.as_str());
+}
+
+/// Over a bad network, with trunks that die and come back while calls are placed, cancelled and ended.
+fn chaos(seed: u64, shards: u16) {
+    let mut world =
+        office_with(Options { seed, shards, faults: Faults::BAD, ..Options::default() }, [1, 1]);
+    let mut random = Random::new(seed ^ 0x7a11);
+    for _ in 0..30 {
+        let caller = usize::try_from(random.below(2)).unwrap();
+        let gateway = usize::try_from(2 + random.below(2)).unwrap();
+        match random.below(8) {
+            0 => world.network.unplug(world.phones[gateway].address()),
+            1 | 2 => world.network.plug(world.phones[gateway].address()),
+            3 => world.plan(secs(0), gateway, Manner::OnCall(Reaction::Refuse(503))),
+            4 => world.plan(secs(0), gateway, Manner::OnCall(Reaction::AnswerAfter(secs(2)))),
+            5 => world.plan(secs(0), caller, Manner::Cancel),
+            6 => world.plan(secs(0), caller, Manner::HangUp),
+            _ => world.plan(secs(0), caller, Manner::Call("+43123".into())),
+        }
+        world.run(random.between(secs(0), secs(20)));
+    }
+    for gateway in [2, 3] {
+        world.network.plug(world.phones[gateway].address());
+    }
+    for phone in 0..4 {
+        world.plan(secs(1), phone, Manner::Cancel);
+        world.plan(secs(2), phone, Manner::HangUp);
+        world.plan(secs(150), phone, Manner::HangUp);
+    }
+    world.run(secs(300));
+    let taken = [FIRST, SECOND].map(|trunk| world.node.trunk(trunk).1);
+    let calls: usize = world.node.shards().iter().map(|shard| shard.stats().calls_now).sum();
+    assert_eq!((taken, calls), ([0, 0], 0), "seed {seed}\n{}", world.trace.as_str());
+    assert_eq!([FIRST, SECOND].map(|trunk| reach(&world, trunk)), [Reach::Up; 2], "seed {seed}");
+}
+
+#[test]
+fn whatever_happens_no_place_on_a_trunk_stays_taken() {
+    for seed in 0..40 {
+        chaos(seed, 1);
+        chaos(seed, 3);
+    }
 }
