@@ -9,7 +9,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Switch, Wire,
+    Dns, Switch, Wire,
     certificates::{self, authority, openssl},
     ports, wait,
 };
@@ -232,4 +232,67 @@ fn a_contact_with_a_certificate_we_trust_is_called_and_another_is_not() {
     let (port, _stranger) = server(at, "stranger");
     assert_eq!(call(&other, port, true).as_deref(), Some("SIP/2.0 503 Service Unavailable"));
     assert!(other.log().contains("the TLS handshake failed"), "{}", other.log());
+}
+
+/// A switch that probes a trunk at `carrier.test:PORT` over TLS, and trusts the test's authority, or those of the system.
+fn switch_with_a_trunk(folder: &Path, dns: &Dns, port: u16, ca: bool) -> Switch {
+    let ca = if ca { format!(",ca=\"{}/ca.pem\"", folder.display()) } else { String::new() };
+    let trunk = format!(
+        "trunk=[{{name=\"carrier\",uri=\"sip:carrier.test:{port};transport=tls\",probe_interval_s=1}}]"
+    );
+    switch(folder, &ca, &[&dns.setting(), &trunk])
+}
+
+#[test]
+fn a_carrier_must_have_a_certificate_of_the_domain_that_was_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    authority(at);
+    certificate(at, "server");
+    certificates::certificate(at, "carrier", "DNS:carrier.test");
+    certificates::certificate(at, "other", "DNS:other.test,IP:127.0.0.1");
+    let dns = Dns::start(&["--host-record=carrier.test,127.0.0.1".to_owned()]);
+    let (port, carrier) = server(at, "carrier");
+    let trusting = switch_with_a_trunk(at, &dns, port, true);
+    let line = carrier.line("OPTIONS ").expect("the probe arrives");
+    assert_eq!(line, format!("OPTIONS sip:carrier.test:{port};transport=tls SIP/2.0"));
+    drop(trusting);
+    let refused = |switch: &Switch| {
+        wait::until("the certificate to be refused", || {
+            switch.log().contains("the TLS handshake failed").then_some(())
+        });
+    };
+    // Its name is another, though the authority is right and so is the address.
+    let (port, _other) = server(at, "other");
+    refused(&switch_with_a_trunk(at, &dns, port, true));
+    // The name is right, and the system knows nothing of the authority.
+    let (port, _carrier) = server(at, "carrier");
+    refused(&switch_with_a_trunk(at, &dns, port, false));
+}
+
+#[test]
+fn what_is_for_one_domain_does_not_go_to_who_speaks_for_another_at_the_same_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    authority(at);
+    certificate(at, "server");
+    certificates::certificate(at, "carrier", "DNS:carrier.test");
+    let names = ["carrier", "second"].map(|name| format!("--host-record={name}.test,127.0.0.1"));
+    let dns = Dns::start(&names);
+    let (port, carrier) = server(at, "carrier");
+    let trunk = |name: &str| {
+        format!(
+            "{{name=\"{name}\",uri=\"sip:{name}.test:{port};transport=tls\",probe_interval_s=1}}"
+        )
+    };
+    let trunks = format!("trunk=[{},{}]", trunk("carrier"), trunk("second"));
+    let ca = format!(",ca=\"{}/ca.pem\"", at.display());
+    let switch = switch(at, &ca, &[&dns.setting(), &trunks]);
+    wait::until("what is for the second to be held back", || {
+        switch.log().contains("certificate is not of the host that was asked for").then_some(())
+    });
+    for _ in 0..3 {
+        let line = carrier.line("OPTIONS ").expect("a probe arrives");
+        assert!(line.contains("carrier.test"), "{line}");
+    }
 }

@@ -94,8 +94,8 @@ pub struct ListenConfig {
     pub key: Option<PathBuf>,
     /// A PEM file of authorities: who connects by TLS must have a certificate of one of them. Absent asks for none.
     pub client_ca: Option<PathBuf>,
-    /// A PEM file of authorities: a peer we connect to by TLS must have a certificate of one of them, for the address we connect
-    /// to. Absent connects to nobody; phones are then reached over the connections they make.
+    /// A PEM file of authorities: a peer we connect to by TLS must have a certificate of one of them, for the host of the URI that
+    /// leads there (RFC 5922). Absent trusts the authorities that the system does.
     pub ca: Option<PathBuf>,
     /// What this listener offers of `auth.algorithms`, most wanted first; empty offers all. A few phones give up when a hash they
     /// do not know is among what is offered: give those a listener with `["MD5"]`.

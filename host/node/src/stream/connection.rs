@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use model::{Flow, Instant};
+use rustls::{client::verify_server_name, pki_types::ServerName, server::ParsedCertificate};
 use sip::{
     ParseLimits,
     stream::{Framed, Framer},
@@ -85,6 +86,8 @@ pub(super) struct Connection {
     /// Whether the poller is told to say when it can be written.
     pub(super) armed: bool,
     tls: Option<Box<rustls::Connection>>,
+    /// Whose certificate the peer must show, of a TLS connection that we make.
+    asked: Option<ServerName<'static>>,
     framer: Framer,
     stage: Stage,
     queue: VecDeque<Bytes>,
@@ -131,6 +134,7 @@ impl Connection {
             aliases: Vec::new(),
             armed: false,
             tls: None,
+            asked: None,
             framer: Framer::new(limits.clone()),
             stage,
             queue: VecDeque::new(),
@@ -149,6 +153,29 @@ impl Connection {
         tls.set_buffer_limit(None);
         self.tls = Some(Box::new(tls));
         self
+    }
+
+    /// Puts TLS between the socket and the messages, to who has a certificate of `asked`.
+    pub(super) fn secured_for(
+        mut self,
+        tls: rustls::ClientConnection,
+        asked: ServerName<'static>,
+    ) -> Self {
+        self.asked = Some(asked);
+        self.secured(tls.into())
+    }
+
+    /// Whether what is for `host` may go over this connection: where we made it, its peer must have shown a certificate of that
+    /// host too, or who speaks for one domain would be told what is meant for another.
+    pub(super) fn may_carry(&self, host: &ServerName<'_>) -> bool {
+        let Some(asked) = &self.asked else { return true };
+        asked == host
+            || self.tls.as_ref().and_then(|tls| tls.peer_certificates()?.first()).is_some_and(
+                |shown| {
+                    ParsedCertificate::try_from(shown)
+                        .is_ok_and(|shown| verify_server_name(&shown, host).is_ok())
+                },
+            )
     }
 
     fn is_handshaking(&self) -> bool {

@@ -18,7 +18,11 @@ use std::{
 
 use bytes::Bytes;
 use model::{Flow, Instant, ListenerId, Transport};
-use sip::{ParseLimits, stream::connect_address};
+use rustls::{ClientConnection, pki_types::ServerName};
+use sip::{
+    ParseLimits,
+    stream::{asked_host, connect_address, is_outside_dialogs},
+};
 use tracing::{debug, info, warn};
 
 use self::connection::Connection;
@@ -314,7 +318,7 @@ impl Streams {
                 match self.find(flow.listener, peer, may_pass) {
                     Found::Here(slot) => slot,
                     Found::Elsewhere(worker) => return Delivery::Elsewhere(worker),
-                    Found::Nowhere => match self.connect(now, Flow { peer, ..flow }) {
+                    Found::Nowhere => match self.connect(now, Flow { peer, ..flow }, bytes) {
                         Some(slot) => slot,
                         None => return Delivery::Failed,
                     },
@@ -325,6 +329,13 @@ impl Streams {
         let Some(connection) = place.and_then(|place| place.connection.as_mut()) else {
             return Delivery::Failed;
         };
+        if let Some(host) = asked_name(bytes).filter(|_| is_outside_dialogs(bytes))
+            && !connection.may_carry(&host)
+        {
+            let peer = connection.flow.peer;
+            info!(%peer, ?host, "not sent: the peer's certificate is not of the host that was asked for");
+            return Delivery::Failed;
+        }
         connection.serve(flow);
         let result = connection.send(bytes, &self.limits);
         self.figures.messages_out += 1;
@@ -345,18 +356,20 @@ impl Streams {
         }
     }
 
-    fn connect(&mut self, now: Instant, flow: Flow) -> Option<u32> {
+    /// Connects for `message`; by TLS, to who has a certificate of the host it is for (RFC 5922 section 7.2).
+    fn connect(&mut self, now: Instant, flow: Flow, message: &[u8]) -> Option<u32> {
         let listening = self.listeners.get(&flow.listener)?;
         if self.slots_by_flow.len() >= self.limits.connections_max {
             self.figures.turned_away += 1;
             info!(peer = %flow.peer, limit = "connections_max", "no connection was made");
             return None;
         }
-        let client = match listening.tls.as_ref().map(|tls| client(tls, flow.peer)) {
+        let asked = asked_name(message).unwrap_or_else(|| flow.peer.ip().into());
+        let client = match listening.tls.as_ref().map(|tls| client(tls, &asked)) {
             None => None,
-            Some(Some(client)) => Some(client),
-            Some(None) => {
-                debug!(peer = %flow.peer, "no connection is made: the listener has no `ca`");
+            Some(Ok(client)) => Some(client),
+            Some(Err(error)) => {
+                warn!(peer = %flow.peer, %error, "no connection can be made by TLS");
                 return None;
             }
         };
@@ -365,7 +378,7 @@ impl Streams {
                 self.figures.connected += 1;
                 let mut connection = Connection::connecting(socket, flow, &self.parse, now);
                 if let Some(client) = client {
-                    connection = connection.secured(client.into());
+                    connection = connection.secured_for(client, asked);
                 }
                 self.insert(now, connection)
             }
@@ -442,10 +455,14 @@ impl Streams {
     }
 }
 
-/// Our side of a TLS connection that we make; `None` when the listener has no authorities to trust.
-fn client(tls: &Tls, peer: SocketAddr) -> Option<rustls::ClientConnection> {
-    let config = tls.load().client.clone()?;
-    rustls::ClientConnection::new(config, peer.ip().into()).ok()
+/// Our side of a TLS connection that we make, to who has a certificate of `asked`.
+fn client(tls: &Tls, asked: &ServerName<'static>) -> Result<ClientConnection, rustls::Error> {
+    ClientConnection::new(tls.load().client.clone(), asked.clone())
+}
+
+/// The host that a request of ours is for, as certificates have it.
+fn asked_name(message: &[u8]) -> Option<ServerName<'static>> {
+    ServerName::try_from(asked_host(message)?.to_owned()).ok()
 }
 
 /// Where a connection is.

@@ -15,7 +15,7 @@ use rustls::{
     server::{WebPkiClientVerifier, danger::ClientCertVerifier},
 };
 use sha2::{Digest, Sha256};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities of the certificates that who connects must have; absent asks for none.
     pub client_ca: Option<PathBuf>,
-    /// The authorities of the certificates that who we connect to must have; absent connects to nobody.
+    /// The authorities of the certificates that who we connect to must have; absent trusts those of the system.
     pub ca: Option<PathBuf>,
 }
 
@@ -39,7 +39,7 @@ pub struct TlsMaterial {
     /// For who connects to us.
     pub server: Arc<ServerConfig>,
     /// For who we connect to.
-    pub client: Option<Arc<ClientConfig>>,
+    pub client: Arc<ClientConfig>,
     fingerprint: [u8; 32],
 }
 
@@ -65,17 +65,14 @@ impl TlsFiles {
             let (certificate, key) = (self.certificate.display(), self.key.display());
             format!("{certificate} and {key} do not fit: {error}")
         })?;
-        let client = match &self.ca {
-            None => None,
-            Some(ca) => Some(Arc::new(
-                ClientConfig::builder_with_provider(provider)
-                    .with_safe_default_protocol_versions()
-                    .map_err(|error| error.to_string())?
-                    .with_root_certificates(roots(ca)?)
-                    .with_client_auth_cert(chain, key)
-                    .map_err(|error| format!("{}: {error}", self.certificate.display()))?,
-            )),
-        };
+        let trusted = self.ca.as_ref().map_or_else(|| Ok(system_roots()), |ca| roots(ca))?;
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .with_root_certificates(trusted)
+            .with_client_auth_cert(chain, key)
+            .map_err(|error| format!("{}: {error}", self.certificate.display()))?;
+        let client = Arc::new(client);
         Ok(TlsMaterial { server: Arc::new(server), client, fingerprint: self.fingerprint() })
     }
 
@@ -123,6 +120,17 @@ fn roots(path: &Path) -> Result<RootCertStore, String> {
         roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(roots)
+}
+
+/// The authorities that this machine trusts. What cannot be read is left out: whom it would have vouched for is not connected to.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    let found = rustls_native_certs::load_native_certs();
+    for error in &found.errors {
+        warn!(%error, "an authority of the system cannot be read");
+    }
+    roots.add_parsable_certificates(found.certs);
+    roots
 }
 
 /// Takes in files that change, on a thread of its own, until it is dropped.

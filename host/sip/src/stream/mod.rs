@@ -5,4 +5,4 @@ mod framer;
 mod reach;
 
 pub use framer::{Framed, Framer, Unframed};
-pub use reach::connect_address;
+pub use reach::{asked_host, connect_address, is_outside_dialogs};

@@ -32,14 +32,33 @@ fn of_response(message: &[u8], transport: Transport) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, via.port.unwrap_or_else(|| default_port(transport))))
 }
 
+/// The host that a request of ours is for: that of its next hop, the first Route or the Request-URI, a name or an address; who is
+/// connected to by TLS must show a certificate of it (RFC 5922 section 7.2). `None` for a response and what cannot be read.
+pub fn asked_host(message: &[u8]) -> Option<&str> {
+    match wire::status_of(message) {
+        Some(_) => None,
+        None => Some(next_hop(message)?.host),
+    }
+}
+
+/// Whether a message of ours is a request outside of any dialog. Within one, where it goes was agreed when it was made.
+pub fn is_outside_dialogs(message: &[u8]) -> bool {
+    let to = wire::field(message, "To", "t");
+    wire::status_of(message).is_none() && to.is_some_and(|to| wire::tag_of(to).is_empty())
+}
+
 fn of_request(message: &[u8]) -> Option<SocketAddr> {
+    next_hop(message)?.socket_addr()
+}
+
+fn next_hop(message: &[u8]) -> Option<Uri<'_>> {
     let route = wire::field(message, "Route", "Route").map(|route| {
         let inner = route.split_once('<').map_or(route, |(_, rest)| rest);
         inner.split_once('>').map_or(inner, |(uri, _)| uri)
     });
     let line = message.split(|byte| *byte == b'\r').next()?;
     let target = std::str::from_utf8(line).ok()?.split(' ').nth(1)?;
-    Uri::parse(route.unwrap_or(target)).ok()?.socket_addr()
+    Uri::parse(route.unwrap_or(target)).ok()
 }
 
 #[cfg(test)]
@@ -76,6 +95,26 @@ mod tests {
             reached(&head("10.0.0.1:7;received=192.0.2.5, SIP/2.0/TCP 9.9.9.9")),
             "192.0.2.5:7"
         );
+    }
+
+    #[test]
+    fn a_request_is_for_the_host_of_its_next_hop() {
+        let host = |head: &str| {
+            let message = format!("{}\r\n\r\n", head.replace('\n', "\r\n"));
+            asked_host(message.as_bytes()).map(str::to_owned)
+        };
+        assert_eq!(host("INVITE sip:1@b.test:5;transport=tls SIP/2.0\nVia: x").unwrap(), "b.test");
+        let routed = "INVITE sip:1@b.test SIP/2.0\nRoute: <sip:edge.test;lr>, <sip:far.test;lr>";
+        assert_eq!(host(routed).unwrap(), "edge.test");
+        assert_eq!(host("SIP/2.0 200 OK\nVia: SIP/2.0/TLS b.test"), None);
+        assert_eq!(host("nothing"), None);
+    }
+
+    #[test]
+    fn a_to_without_a_tag_is_outside_of_dialogs() {
+        assert!(is_outside_dialogs(b"INVITE sip:a@b SIP/2.0\r\nTo: <sip:a@b>\r\n\r\n"));
+        assert!(!is_outside_dialogs(b"BYE sip:a@b SIP/2.0\r\nt: <sip:a@b>;tag=1\r\n\r\n"));
+        assert!(!is_outside_dialogs(b"SIP/2.0 200 OK\r\nTo: <sip:a@b>\r\n\r\n"));
     }
 
     #[test]
