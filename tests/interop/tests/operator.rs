@@ -1,7 +1,11 @@
 //! What an operator does at a terminal: watching messages pass, listing, ending a call.
 #![allow(clippy::unwrap_used)]
 
-use std::process::{Command, Output, Stdio};
+use std::{
+    net::UdpSocket,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
 
 use jackfield_interop::{Sipp, Switch, peers, sipp::Scenario, wait};
 
@@ -74,4 +78,45 @@ fn a_call_is_found_by_a_filter_and_ended() {
     let again = jackfield(&switch, &["hangup", "0000000000000000"]).output().unwrap();
     let error = String::from_utf8_lossy(&again.stderr).into_owned();
     assert!(!again.status.success() && error.contains("there is no call"), "{error}");
+}
+
+/// Registers so many users, `user-0000` onwards, from one socket.
+fn register_many(switch: &Switch, users: u32) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let (port, to) = (socket.local_addr().unwrap().port(), ("127.0.0.1", switch.sip_port));
+    let mut answer = [0; 4096];
+    for number in 0..users {
+        let aor = format!("sip:user-{number:04}@127.0.0.1");
+        let text = format!(
+            "REGISTER sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{number}\r\n\
+             From: <{aor}>;tag=t\r\nTo: <{aor}>\r\nCall-ID: {number}\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n\
+             Contact: <{aor}:{port}>\r\nContent-Length: 0\r\n\r\n"
+        );
+        socket.send_to(text.as_bytes(), to).unwrap();
+        let length = socket.recv(&mut answer).unwrap();
+        assert!(answer[..length].starts_with(b"SIP/2.0 200 "));
+    }
+}
+
+#[test]
+fn a_filter_looks_at_every_registration_there_is() {
+    let switch = Switch::start(&[], &[]);
+    register_many(&switch, 1100);
+    let listed = |arguments: &[&str]| -> Vec<String> {
+        let output = jackfield(&switch, arguments).output().unwrap();
+        let all: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let aors = all.as_array().unwrap().iter();
+        aors.map(|registration| registration["aor"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(listed(&["registrations", "user-1099", "--json"]), ["user-1099@127.0.0.1"]);
+    assert_eq!(listed(&["registrations", "--json"]).len(), 1100);
+    let output = jackfield(&switch, &["registrations", "USER-0007"]).output().unwrap();
+    let text = told(&output);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(
+        lines[0].starts_with("ADDRESS ") && lines[1].starts_with("user-0007@127.0.0.1 "),
+        "{text}"
+    );
+    assert_eq!(lines.len(), 2, "{text}");
 }

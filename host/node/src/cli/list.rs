@@ -8,11 +8,14 @@ use crate::http::view;
 
 /// Statuses of a reload's answer: done, and refused.
 const RELOADED: [u16; 2] = [200, 422];
+/// Elements of a list that are asked for, the most that are given: a filter looks at all of them.
+const LIMIT: usize = 100_000;
 /// Status of a hang-up's answer.
 const ACCEPTED: [u16; 1] = [202];
 
 pub(super) fn calls(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {
-    let mut calls: Vec<view::Call> = Client::new(args)?.get("/api/calls")?;
+    let mut calls: Vec<view::Call> =
+        Client::new(args)?.get(&format!("/api/calls?limit={LIMIT}"))?;
     let row = |call: &view::Call| {
         vec![
             call.conn.clone(),
@@ -42,7 +45,8 @@ fn target(leg: &view::Leg) -> String {
 }
 
 pub(super) fn registrations(args: &ApiArgs, filter: Option<&str>) -> anyhow::Result<()> {
-    let mut all: Vec<view::Registration> = Client::new(args)?.get("/api/registrations")?;
+    let mut all: Vec<view::Registration> =
+        Client::new(args)?.get(&format!("/api/registrations?limit={LIMIT}"))?;
     let row = |aor: &str, contact: &view::Contact| {
         vec![
             aor.to_owned(),
