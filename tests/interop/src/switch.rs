@@ -15,6 +15,9 @@ use crate::{http, peers, ports, wait};
 /// Lines of the log that a failure repeats.
 const LOG_LINES_SHOWN: usize = 60;
 
+/// The variable that names the authorities of the system.
+const AUTHORITIES: &str = "SSL_CERT_FILE";
+
 /// A running switch; ended when dropped.
 pub struct Switch {
     /// UDP port of 127.0.0.1 that SIP is spoken on.
@@ -61,11 +64,20 @@ impl Switch {
     /// When it does not come up; with its log.
     pub fn with_file(file: &Path, settings: &[&str]) -> Self {
         let listener = ["name=\"udp\",bind=\"127.0.0.1:@PORT@\""];
-        Self::launch_with(ports::free(), &listener, settings, &[], Some(file))
+        Self::launch_with(ports::free(), &listener, settings, &[], &[("--config", file)])
+    }
+
+    /// As [`Self::listening`], on a machine that trusts the authorities in this PEM file and no others.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn trusting(authorities: &Path, listeners: &[&str], settings: &[&str]) -> Self {
+        Self::launch_with(ports::free(), listeners, settings, &[], &[(AUTHORITIES, authorities)])
     }
 
     fn launch(sip_port: u16, listeners: &[&str], settings: &[&str], plugins: &[&Path]) -> Self {
-        Self::launch_with(sip_port, listeners, settings, plugins, None)
+        Self::launch_with(sip_port, listeners, settings, plugins, &[])
     }
 
     fn launch_with(
@@ -73,7 +85,7 @@ impl Switch {
         listeners: &[&str],
         settings: &[&str],
         plugins: &[&Path],
-        file: Option<&Path>,
+        files: &[(&str, &Path)],
     ) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let http_port = ports::free();
@@ -91,8 +103,11 @@ impl Switch {
         for setting in ours.iter().map(String::as_str).chain(settings.iter().copied()) {
             command.args(["--set", setting]);
         }
-        if let Some(file) = file {
-            command.arg("--config").arg(file);
+        for (name, file) in files {
+            match *name {
+                AUTHORITIES => command.env(name, file),
+                _ => command.arg(name).arg(file),
+            };
         }
         for plugin in plugins {
             command.arg("--plugin").arg(plugin);

@@ -82,12 +82,16 @@ impl Drop for Client {
 }
 
 fn switch(folder: &Path, more: &str, settings: &[&str]) -> Switch {
+    let (listener, udp) = listeners(folder, more);
+    Switch::listening(&[&listener, udp], settings, &[])
+}
+
+fn listeners(folder: &Path, more: &str) -> (String, &'static str) {
     let at = folder.display();
     let listener = format!(
         "name=\"tls\",transport=\"tls\",bind=\"127.0.0.1:@PORT@\",certificate=\"{at}/server.pem\",key=\"{at}/server.key\"{more}"
     );
-    let udp = "name=\"udp\",bind=\"127.0.0.1:@PORT@\"";
-    Switch::listening(&[&listener, udp], settings, &[])
+    (listener, "name=\"udp\",bind=\"127.0.0.1:@PORT@\"")
 }
 
 const OK: &str = "SIP/2.0 200 OK";
@@ -268,6 +272,22 @@ fn a_carrier_must_have_a_certificate_of_the_domain_that_was_asked_for() {
     // The name is right, and the system knows nothing of the authority.
     let (port, _carrier) = server(at, "carrier");
     refused(&switch_with_a_trunk(at, &dns, port, false));
+}
+
+#[test]
+fn without_authorities_of_its_own_a_listener_trusts_those_of_the_system() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    authority(at);
+    certificate(at, "server");
+    let (port, carrier) = server(at, "server");
+    let (listener, udp) = listeners(at, "");
+    let trunk = format!(
+        "trunk=[{{name=\"carrier\",uri=\"sip:127.0.0.1:{port};transport=tls\",probe_interval_s=1}}]"
+    );
+    let _switch = Switch::trusting(&at.join("ca.pem"), &[&listener, udp], &[&trunk]);
+    let line = carrier.line("OPTIONS ").expect("the probe arrives");
+    assert_eq!(line, format!("OPTIONS sip:127.0.0.1:{port};transport=tls SIP/2.0"));
 }
 
 #[test]
