@@ -500,3 +500,43 @@ fn what_was_decided_at_the_door_is_of_the_call_and_who_is_refused_there_has_a_re
     ];
     assert_eq!(told, expected);
 }
+
+/// Hands over so many calls that are over.
+fn send(sender: &RecordSender, calls: u64) {
+    for conn in 0..calls {
+        sender.send(Box::new(Draft::new(Arc::new(facts(conn)), at(0))));
+    }
+}
+
+/// Waits until a write has failed.
+fn await_failure(figures: &RecordFigures) {
+    let until = std::time::Instant::now() + Duration::from_secs(10);
+    while figures.failures() == 0 {
+        assert!(std::time::Instant::now() < until, "nothing was written to the full disk");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn what_a_full_disk_does_not_take_waits_and_is_written_where_there_is_room() {
+    let folder = Folder::new();
+    let path = folder.path("calls.jsonl");
+    let full = thread(Some(Path::new("/dev/full")), 100);
+    let figures = full.figures();
+    send(&full.sender(), 5);
+    await_failure(&figures);
+    assert_eq!((figures.written(), figures.waiting(), figures.dropped()), (0, 5, 0));
+    let config = config(RecordFormat::Json);
+    full.control().write_to(Some(open(&path, &config)), config);
+    drop(full);
+    assert_eq!(lines(&path).len(), 5);
+    assert_eq!((figures.written(), figures.waiting(), figures.dropped()), (5, 0, 0));
+    // What it never takes is counted as lost and holds no end up.
+    let full = thread(Some(Path::new("/dev/full")), 100);
+    let figures = full.figures();
+    send(&full.sender(), 5);
+    await_failure(&figures);
+    send(&full.sender(), 3);
+    drop(full);
+    assert_eq!((figures.written(), figures.waiting(), figures.dropped()), (0, 0, 8));
+}

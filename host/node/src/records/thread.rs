@@ -81,7 +81,7 @@ enum Order {
 pub struct RecordControl(SyncSender<Order>);
 
 impl RecordControl {
-    /// Has records written to `file` from now on, by `config`; what waits still goes to the former one.
+    /// Has records written to `file` from now on, by `config`; what waits goes to the former one, if that takes it.
     pub fn write_to(&self, file: Option<RecordFile>, config: RecordsConfig) {
         // A thread that is gone has panicked and told so.
         let _ = self.0.send(Order::Write(file.map(Box::new), config));
@@ -187,13 +187,18 @@ impl Writer {
             self.tell_dropped();
             match order {
                 Ok(Order::Write(file, config)) => {
-                    self.give_up();
+                    // What the former file did not take is written to the new one, if it is of its form.
+                    if file.is_none() || config.format != self.format {
+                        self.give_up();
+                    }
                     self.file = file;
                     self.format = config.format;
                 }
                 Ok(Order::Adjust(config)) => self.adjust(config),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => {
+                    // Only behind what could not be written is anything left in the queue.
+                    self.pending_count += drafts.try_iter().count() as u64;
                     self.give_up();
                     return;
                 }
