@@ -11,6 +11,8 @@ pub struct Binding {
     pub contact: Arc<str>,
     /// The flow the REGISTER came in on: where requests to this contact are sent (RFC 3581, RFC 5626 in spirit).
     pub flow: Flow,
+    /// The proxies on the way to the contact, as the value of a Route field (RFC 3327); empty when there are none.
+    pub path: Arc<str>,
     /// Preference, 0 to 1000 for q=0.000 to 1.000; 1000 when no q was given.
     pub q_milli: u16,
     /// When the binding lapses.

@@ -81,6 +81,12 @@ impl Registrar {
         tag: &str,
     ) -> sip::Writer {
         let mut response = response_to(request, 200, "", Some(tag));
+        // RFC 3327 section 5.3: the phone learns the path only if it says that it knows what that is.
+        if request.values(Name::Supported).any(|tag| tag.eq_ignore_ascii_case("path")) {
+            for path in request.headers(Name::Path) {
+                response.header(Name::Path, path);
+            }
+        }
         for binding in self.bindings_by_aor.get(aor).into_iter().flatten() {
             response.header(Name::Contact, ContactWithExpires { binding, now });
         }
@@ -144,6 +150,7 @@ impl Registrar {
             }
             _ => {}
         }
+        let path = path_of(request)?;
         let mut bindings: Vec<Binding> =
             old.iter().filter(|b| b.expires_at > now).cloned().collect();
         for text in contacts {
@@ -160,7 +167,10 @@ impl Registrar {
                 bindings.remove(at);
             }
             if !expires.is_zero() {
-                bindings.push(binding(now, flow, request, &contact, &uri, expires));
+                bindings.push(Binding {
+                    path: path.clone(),
+                    ..binding(now, flow, request, &contact, &uri, expires)
+                });
             }
         }
         if let Some(most) = rules.and_then(|rules| rules.contacts_max) {
@@ -236,6 +246,7 @@ fn binding(
     let q_milli = contact.params.get("q").flatten().and_then(q_milli).unwrap_or(1000);
     Binding {
         contact: contact.uri.into(),
+        path: "".into(),
         flow: Flow { peer: reach(flow, request, uri), ..flow },
         q_milli,
         expires_at: now + expires,
@@ -251,6 +262,12 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
     if flow.transport.is_reliable() {
         return flow.peer;
     }
+    // The way to the contact begins with the last proxy of the REGISTER's way here.
+    if let Some(first) = request.values(Name::Path).next() {
+        let proxy =
+            NameAddr::parse(first).ok().and_then(|path| path.parsed_uri().ok()?.socket_addr());
+        return proxy.unwrap_or(flow.peer);
+    }
     let via_is_source = request.top_via().is_ok_and(|via| {
         via.host.parse() == Ok(flow.peer.ip()) && via.port.unwrap_or(5060) == flow.peer.port()
     });
@@ -258,6 +275,22 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
         Some(address) if via_is_source => address,
         Some(_) | None => flow.peer,
     }
+}
+
+/// The Path of a REGISTER as the value of a Route field (RFC 3327 section 5.3).
+fn path_of(request: &Message) -> Result<Arc<str>, Refusal> {
+    let mut path = String::new();
+    for value in request.values(Name::Path) {
+        let is_uri = NameAddr::parse(value).is_ok_and(|address| address.parsed_uri().is_ok());
+        if !is_uri {
+            return Err(Refusal::new(400, "Path cannot be read"));
+        }
+        if !path.is_empty() {
+            path.push_str(", ");
+        }
+        path.push_str(value);
+    }
+    Ok(path.into())
 }
 
 /// A qvalue (RFC 3261 section 25.1) in thousandths: `0`, `1`, `0.5`, `1.000`.
@@ -312,3 +345,7 @@ mod tests {
         assert_eq!(read, want);
     }
 }
+
+#[cfg(test)]
+#[path = "path_test.rs"]
+mod path_tests;

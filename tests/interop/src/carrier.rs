@@ -48,16 +48,24 @@ impl Carrier {
     ///
     /// When it does not come up; with its log.
     pub fn start(folder: &Path, terms: &Terms<'_>) -> Self {
-        let address = format!("{}:{}", terms.ip, terms.port);
         let text = fs::read_to_string(peers::here().join("kamailio/carrier.cfg"))
             .expect("the configuration")
-            .replace("@LISTEN@", &address)
             .replace("@IP@", terms.ip)
             .replace("@WORLD@", &terms.world.to_string())
             .replace("@EXPIRES_MIN@", &terms.expires_min.to_string())
             .replace("@QOP@", if terms.qop { "1" } else { "0" });
-        let config = folder.join(format!("carrier-{}.cfg", terms.port));
-        fs::write(&config, text).expect("a configuration file");
+        Self::configured(folder, terms.ip, terms.port, &text)
+    }
+
+    /// Starts a Kamailio with this configuration, in which `@LISTEN@` is its address, and waits until it answers OPTIONS.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn configured(folder: &Path, ip: &str, port: u16, text: &str) -> Self {
+        let address = format!("{ip}:{port}");
+        let config = folder.join(format!("kamailio-{port}.cfg"));
+        fs::write(&config, text.replace("@LISTEN@", &address)).expect("a configuration file");
         let log = config.with_extension("log");
         let mut carrier = Self { address, log, config, process: None };
         carrier.up();

@@ -151,6 +151,7 @@ mod tests {
     fn binding(contact: &str) -> Binding {
         Binding {
             contact: contact.into(),
+            path: "".into(),
             flow: Flow {
                 transport: Transport::Udp,
                 listener: ListenerId(0),

@@ -41,6 +41,7 @@ pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> vie
         q: f64::from(binding.q_milli) / 1000.0,
         expires_s: binding.expires_at.saturating_since(now).as_secs(),
         user_agent: binding.user_agent.to_string(),
+        path: binding.path.to_string(),
     });
     view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
 }

@@ -110,6 +110,8 @@ pub struct Contact {
     pub expires_s: u64,
     /// The phone, as it calls itself.
     pub user_agent: String,
+    /// The proxies on the way to it (RFC 3327), as the value of a Route field; empty when there are none.
+    pub path: String,
 }
 
 /// An element of `GET /api/trunks`.

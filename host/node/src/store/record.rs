@@ -9,6 +9,8 @@ use crate::clock::Clock;
 pub struct Record {
     /// The Contact URI.
     pub contact: String,
+    /// The proxies on the way to it, or empty.
+    pub path: String,
     /// The transport of the flow, `udp`, `tcp` or `tls`.
     pub transport: String,
     /// The name of the flow's listener in the configuration.
@@ -45,6 +47,7 @@ impl Listeners {
         let listener = self.0.get(usize::from(binding.flow.listener.0));
         Record {
             contact: binding.contact.to_string(),
+            path: binding.path.to_string(),
             transport: name(binding.flow.transport),
             listener: listener.map(|(name, _)| name.clone()).unwrap_or_default(),
             peer: binding.flow.peer,
@@ -66,6 +69,7 @@ impl Listeners {
         let listener = ListenerId(u16::try_from(index).ok()?);
         Some(Binding {
             contact: record.contact.into(),
+            path: record.path.into(),
             flow: Flow { transport: *transport, listener, peer: record.peer },
             q_milli: record.q_milli,
             expires_at: clock.at_wall_ms(record.expires_ms),

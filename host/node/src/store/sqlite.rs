@@ -18,7 +18,7 @@ use rusqlite::{Connection, ErrorCode, Row, params};
 use super::{Change, ContactStore, Record, StoreError, StoreFault};
 
 /// `user_version` of the schema below.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
 /// `application_id`: "Jkfd".
 const APPLICATION: i64 = 0x4a6b_6664;
 /// How long to wait for a process that is just ending.
@@ -37,14 +37,18 @@ const CREATE: &str = "
         call_id TEXT NOT NULL,
         cseq INTEGER NOT NULL,
         user_agent TEXT NOT NULL,
+        path TEXT NOT NULL DEFAULT '',
         PRIMARY KEY (aor, position)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX contact_by_expiry ON contact (expires_ms);";
-const LOAD: &str =
-    "SELECT aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent
+/// From version 1, which knew no path.
+const UPGRADE: &str = "ALTER TABLE contact ADD COLUMN path TEXT NOT NULL DEFAULT ''";
+const LOAD: &str = "SELECT
+    aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent, path
     FROM contact WHERE expires_ms > ?1 ORDER BY aor, position";
 const REMOVE: &str = "DELETE FROM contact WHERE aor = ?1";
-const INSERT: &str = "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const INSERT: &str =
+    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 const PURGE: &str = "DELETE FROM contact WHERE expires_ms <= ?1";
 
 /// Contacts in a file.
@@ -96,6 +100,9 @@ impl SqliteStore {
             db.pragma_update(None, "application_id", APPLICATION)?;
         } else if application != APPLICATION {
             return Ok(Some(StoreFault::Foreign));
+        } else if version == 1 {
+            db.execute_batch(UPGRADE)?;
+            db.pragma_update(None, "user_version", SCHEMA)?;
         } else if version != SCHEMA {
             return Ok(Some(StoreFault::Newer { found: version, known: SCHEMA }));
         }
@@ -143,6 +150,7 @@ impl SqliteStore {
                         record.call_id,
                         record.cseq,
                         record.user_agent,
+                        record.path,
                     ])?;
                 }
             }
@@ -180,6 +188,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
         call_id: row.get(7)?,
         cseq: row.get(8)?,
         user_agent: row.get(9)?,
+        path: row.get(10)?,
     }))
 }
 

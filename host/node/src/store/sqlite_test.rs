@@ -15,6 +15,7 @@ fn record(contact: &str, expires_ms: u64) -> Record {
         call_id: "a'b\"c".to_owned(),
         cseq: u32::MAX,
         user_agent: "Téléphone".to_owned(),
+        path: "<sip:edge.example;lr>".to_owned(),
     }
 }
 
@@ -83,6 +84,32 @@ fn a_second_opening_is_refused_until_the_first_is_closed() {
 }
 
 #[test]
+fn a_file_of_the_first_version_is_brought_up_to_date_and_nothing_of_it_is_lost() {
+    let (_folder, path) = file();
+    let old = Connection::open(&path).unwrap();
+    old.execute_batch(
+        "CREATE TABLE contact (
+             aor TEXT NOT NULL, position INTEGER NOT NULL, contact TEXT NOT NULL, transport TEXT NOT NULL,
+             listener TEXT NOT NULL, peer TEXT NOT NULL, q_milli INTEGER NOT NULL, expires_ms INTEGER NOT NULL,
+             call_id TEXT NOT NULL, cseq INTEGER NOT NULL, user_agent TEXT NOT NULL, PRIMARY KEY (aor, position)
+         ) STRICT, WITHOUT ROWID;
+         CREATE INDEX contact_by_expiry ON contact (expires_ms);
+         INSERT INTO contact VALUES ('2000@example.org', 0, 'sip:a@h', 'udp', 'lan', '[2001:db8::1]:5060', 500, 900,
+             'a''b\"c', 4294967295, 'Téléphone');
+         PRAGMA user_version = 1; PRAGMA application_id = 1248552548;",
+    )
+    .unwrap();
+    drop(old);
+    let mut store = SqliteStore::open(&path).unwrap();
+    let kept = Record { path: String::new(), ..record("sip:a@h", 900) };
+    assert_eq!(store.load(0).unwrap(), [change("2000", vec![kept])]);
+    store.write(&[change("2001", vec![record("sip:b@h", 901)])]).unwrap();
+    drop(store);
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.load(0).unwrap()[1], change("2001", vec![record("sip:b@h", 901)]));
+}
+
+#[test]
 fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
     let (_folder, path) = file();
     drop(SqliteStore::open(&path).unwrap());
@@ -91,7 +118,7 @@ fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
     };
     set("user_version", SCHEMA + 1);
     let text = refusal(&path);
-    assert!(text.contains("schema 2, known here up to 1"), "{text}");
+    assert!(text.contains("schema 3, known here up to 2"), "{text}");
     set("application_id", 7);
     let text = refusal(&path);
     assert!(text.contains("another program's database"), "{text}");

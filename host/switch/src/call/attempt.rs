@@ -1,6 +1,6 @@
 //! One target after another.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use model::{
     Aor, Binding, Directory, Flow, Instant, LegId,
@@ -22,6 +22,8 @@ pub(crate) struct Hop {
     pub(crate) of: usize,
     /// The Request-URI.
     pub(crate) uri: String,
+    /// The proxies on the way, as the value of a Route field (RFC 3327); or empty.
+    pub(crate) path: Arc<str>,
     pub(crate) flow: Flow,
     /// Other places of the same host, tried in order when this one is dead (RFC 3263 section 4.3).
     pub(crate) others: VecDeque<Flow>,
@@ -386,13 +388,17 @@ fn groups_of_aor(
     let bindings = dir.bindings(aor);
     let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
-    for Binding { contact, flow, q_milli, .. } in live {
+    for Binding { contact, path, flow, q_milli, .. } in live {
         let parsed = Uri::parse(contact);
         let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
         let listeners = &tables.config.listeners;
-        let flow = parsed.as_ref().map_or(*flow, |uri| route::flow_of(listeners, *flow, uri));
+        let flow = match &parsed {
+            Ok(uri) if path.is_empty() => route::flow_of(listeners, *flow, uri),
+            // A proxy is reached by the way it came.
+            Ok(_) | Err(_) => *flow,
+        };
         let (uri, others) = (uri.to_owned(), VecDeque::new());
-        let hop = Hop { of, uri, flow, others, is_large: false, trunk: None };
+        let hop = Hop { of, uri, path: path.clone(), flow, others, is_large: false, trunk: None };
         match groups.iter_mut().find(|(q, _)| q == q_milli) {
             Some((_, group)) => group.push(hop),
             None => groups.push((*q_milli, vec![hop])),

@@ -1,6 +1,6 @@
 //! A branch: an INVITE of ours to one contact, until its final response.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use media::Side;
 use model::{Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
@@ -33,6 +33,8 @@ pub(crate) struct Branch {
     pub(super) tx: ClientTx,
     /// What was sent, less its Via and body: the dialog is made from it and from the response.
     pub(super) facts: sip::DialogSeed,
+    /// The proxies on the way, as a Route; or empty.
+    path: Arc<str>,
     /// Where else its target is, if it is dead where it was sent.
     others: VecDeque<Flow>,
     /// It went over a connection because it is too large for a datagram; the same place over UDP is among `others`.
@@ -52,6 +54,8 @@ pub(crate) struct Branch {
 pub(super) struct Letter<'a> {
     /// The Request-URI.
     pub(super) uri: &'a str,
+    /// The value of Route, or empty.
+    pub(super) path: &'a str,
     pub(super) facts: &'a sip::DialogSeed,
     /// Our Contact.
     pub(super) contact: &'a str,
@@ -109,7 +113,8 @@ impl Call {
             cseq: 1,
             flow: hop.flow,
         };
-        let letter = Letter { uri: &hop.uri, facts: &facts, contact: &contact, answers: &[] };
+        let (uri, path) = (&*hop.uri, &*hop.path);
+        let letter = Letter { uri, path, facts: &facts, contact: &contact, answers: &[] };
         let draft = self.draft_invite(tables, letter)?;
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
             hop.others.push_front(hop.flow);
@@ -134,6 +139,7 @@ impl Call {
             heard: false,
             cancelled: false,
             others: hop.others,
+            path: hop.path,
             is_large: hop.is_large,
             trunk: hop.trunk,
             challenged: Challenged::default(),
@@ -165,6 +171,9 @@ impl Call {
         let invite = invite.clone();
         let offer = self.offer_for_callee(tables, &invite)?;
         let mut draft = invite_draft(&invite, letter.uri, letter.facts, letter.contact);
+        if !letter.path.is_empty() {
+            draft.header(Name::Route, letter.path);
+        }
         for (name, answer) in letter.answers {
             draft.header(*name, answer);
         }
@@ -270,7 +279,7 @@ impl Call {
         let branch = &mut self.branches[at];
         let mut others = std::mem::take(&mut branch.others);
         let (of, uri, trunk) = (branch.of, branch.uri.clone(), branch.trunk.clone());
-        let is_large = branch.is_large;
+        let (path, is_large) = (branch.path.clone(), branch.is_large);
         if running {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
@@ -281,7 +290,7 @@ impl Call {
         }
         while let Some(flow) = others.pop_front() {
             let (uri, trunk, others) = (uri.clone(), trunk.clone(), others.clone());
-            let hop = Hop { of, uri, flow, others, is_large, trunk };
+            let hop = Hop { of, uri, path: path.clone(), flow, others, is_large, trunk };
             match self.open_branch(tables, now, hop) {
                 Ok(()) => return,
                 Err(status) => self.note_failure(of, status, Vec::new()),

@@ -257,7 +257,7 @@ impl Call {
             let answers = branch.challenged.answers(login, "INVITE", &branch.uri, cnonce);
             branch.facts.cseq += 1;
             let (uri, facts, contact) = (&branch.uri, &branch.facts, &branch.contact);
-            let letter = Letter { uri, facts, contact, answers: &answers };
+            let letter = Letter { uri, path: "", facts, contact, answers: &answers };
             sent = self.send_invite(tables, now, leg, letter).ok();
         }
         if let Some(tx) = sent {
