@@ -2,9 +2,10 @@
 
 import json
 import os
+import socket
 import subprocess
 
-from .process import Failed
+from .process import Failed, wait_for
 
 # Phones, or pairs of phones, at once.
 THREADS = 8
@@ -15,6 +16,15 @@ def run(what, port, count, *options):
     program = os.environ.get("JACKFIELD_LOAD")
     if not program:
         raise Failed("JACKFIELD_LOAD names no program; run this through `cargo xtask bench`")
+    def listening():
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return True
+        except OSError:
+            return False
+    if "udp" not in options and "--over" in options:
+        # The subject counts as started when it listens over UDP.
+        wait_for(listening, f"TCP port {port}")
     command = [program, what, "--to", f"127.0.0.1:{port}", "--count", str(count), "--threads", str(THREADS), *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     if done.returncode != 0:

@@ -148,7 +148,7 @@ fn credentials_are_asked_for_from_the_moment_there_are_passwords() {
     bench.call_is_refused("1999", 480);
     bench.reload(TWO);
     bench.call_is_refused("1999", 401);
-    bench.reload("");
+    bench.reload("[auth]\nmode = \"off\"\n");
     bench.call_is_refused("1999", 480);
 }
 
@@ -197,4 +197,19 @@ fn a_watched_file_is_read_when_it_changes() {
         bench.switch.log().contains("configuration changed").then_some(())
     });
     bench.call_is_refused("1999", 401);
+}
+
+#[test]
+fn a_file_that_was_cut_short_does_not_open_the_door() {
+    let bench = Bench::start(TWO);
+    for cut in ["", "[node]\nname = \"office\"\n"] {
+        let (status, answer) = bench.reload(cut);
+        assert_eq!((status, &answer["outcome"]), (422, &json!("refused")), "{answer}");
+        let what = answer["problems"][0]["what"].as_str().unwrap();
+        assert!(what.contains("no [[subscriber]] has a password any more"), "{what}");
+        let mut stranger = Phone::with_password(&bench.switch, "1000", "guess");
+        stranger.expect(&registered(401, false));
+    }
+    let (status, _) = bench.reload("[auth]\nmode = \"off\"\n");
+    assert_eq!(status, 200);
 }

@@ -16,7 +16,9 @@ use tracing::{error, info, warn};
 use super::{shards, warn_of};
 use crate::{
     clock::Calendar,
-    config::{Change, Config, Problem, RecordsConfig, SubscriberConfig, changes, in_force, load},
+    config::{
+        AuthMode, Change, Config, Problem, RecordsConfig, SubscriberConfig, changes, in_force, load,
+    },
     directory::{Everyone, Listed, Members, NodeDirectory, SubscriberStore},
     journal::Journal,
     mailbox::Postbox,
@@ -117,6 +119,12 @@ impl Reconfigurer {
     fn try_reload(&mut self, cause: &'static str) -> Result<Vec<Change>, Vec<Problem>> {
         let origin = self.current.origin.clone();
         let new = load(origin.file.as_deref(), &origin.overrides).map_err(|e| e.problems)?;
+        if self.current.asks_for_credentials()
+            && !new.asks_for_credentials()
+            && new.auth.mode == AuthMode::Auto
+        {
+            return Err(vec![unguarded()]);
+        }
         let changes = changes(&self.started, &self.current, &new);
         if changes.iter().any(|change| change.live) {
             let in_force = in_force(&self.started, &new);
@@ -220,6 +228,19 @@ pub(super) fn members(config: &Config, own_hosts: &[String]) -> Members {
         }))
     };
     Members::new(domains.iter().cloned(), subscribers)
+}
+
+/// A file that is empty, or was cut short as it was written, must not open the door.
+fn unguarded() -> Problem {
+    Problem {
+        place: None,
+        what: "no [[subscriber]] has a password any more, so that nobody would be asked for one"
+            .to_owned(),
+        help: Some(
+            "a file that was cut short looks like this; if it is meant, say auth.mode = \"off\""
+                .to_owned(),
+        ),
+    }
 }
 
 const fn problem(what: String) -> Problem {

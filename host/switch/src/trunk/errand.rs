@@ -29,6 +29,8 @@ pub(super) struct Errand {
     /// Failures in a row.
     pub(super) failures: u32,
     pub(super) challenged: Challenged,
+    /// The registrar has wanted a longer registration this time.
+    pub(super) was_brief: bool,
     call_id: String,
     tag: String,
     cseq: u32,
@@ -55,6 +57,7 @@ impl Errand {
             wakes_at: None,
             failures: 0,
             challenged: Challenged::default(),
+            was_brief: false,
             call_id: String::new(),
             tag: String::new(),
             cseq: 0,
@@ -68,6 +71,7 @@ impl Errand {
         }
         self.tag = tables.endpoint.mint_tag();
         self.challenged = Challenged::default();
+        self.was_brief = false;
     }
 
     /// A REGISTER of `contact` for so many seconds; 0 takes it back.

@@ -325,8 +325,10 @@ impl Keeper {
         let least = least.map(Duration::from_secs).filter(|least| *least <= EXPIRES_MAX);
         let Some(kept) = self.kept_by_id.get_mut(&id) else { return };
         match least {
-            Some(least) if least > kept.expires && !self.stopped => {
+            // Once for each registration: one that wants more and more is not followed.
+            Some(least) if least > kept.expires && !kept.register.was_brief && !self.stopped => {
                 kept.expires = least;
+                kept.register.was_brief = true;
                 if let Some(sent) = self.take_sent(id, Chore::Register) {
                     self.send(tables, now, id, Chore::Register, sent);
                 }
@@ -339,18 +341,27 @@ impl Keeper {
     }
 
     fn registered(&mut self, tables: &mut Tables, now: Instant, id: TrunkId, response: &Message) {
-        let sent = self.take_sent(id, Chore::Register);
-        let Some(kept) = self.kept_by_id.get_mut(&id) else { return };
-        kept.register.failures = 0;
         if self.stopped {
+            let _ = self.take_sent(id, Chore::Register);
+            let Some(kept) = self.kept_by_id.get_mut(&id) else { return };
             kept.status.registration = Registration::Unregistered;
             return self.tell(tables, id, Some(TrunkChange::Unregistered));
         }
+        let Some(kept) = self.kept_by_id.get_mut(&id) else { return };
+        let at = match &kept.register.stage {
+            Stage::Sent { flow, .. } => Some(*flow),
+            Stage::Idle | Stage::Locating(_) => None,
+        };
+        let own = at.map(|flow| tables.advertised(flow.listener).to_string());
+        let Some(granted) = granted(response, &own.unwrap_or_default(), kept.expires) else {
+            let why = "it was granted for no time at all".to_owned();
+            return self.fail(tables, now, id, Chore::Register, why);
+        };
         let was =
             matches!(kept.status.registration, Registration::Registered { until } if until > now);
-        kept.registered_at = sent.map(|(flow, _)| flow);
-        let own = kept.registered_at.map(|flow| tables.advertised(flow.listener).to_string());
-        let granted = granted(response, &own.unwrap_or_default(), kept.expires);
+        kept.register.failures = 0;
+        kept.register.stage = Stage::Idle;
+        kept.registered_at = at;
         kept.status.places = std::mem::take(&mut kept.found);
         kept.status.registration = Registration::Registered { until: now + granted };
         // Four fifths of the time leave a fifth for trying again.
@@ -463,16 +474,16 @@ impl Keeper {
 }
 
 /// How long a registration was granted: by the parameter of our Contact, which has our address `own` in it, else by Expires,
-/// else as it was asked for (RFC 3261 section 10.2.4).
-fn granted(response: &Message, own: &str, asked: Duration) -> Duration {
+/// else as it was asked for (RFC 3261 section 10.2.4). `None` when it says that it is bound for no time.
+fn granted(response: &Message, own: &str, asked: Duration) -> Option<Duration> {
     let of_contact = response.values(Name::Contact).filter_map(|value| {
         let contact = sip::NameAddr::parse(value).ok()?;
         let is_ours = contact.uri.contains(own);
         contact.params.get("expires")??.parse::<u32>().ok().filter(|_| is_ours)
     });
     let seconds = of_contact.max().or_else(|| response.expires());
-    let granted = seconds.filter(|seconds| *seconds > 0);
-    granted.map_or(asked, |seconds| Duration::from_secs(seconds.into())).min(EXPIRES_MAX)
+    let granted = seconds.map_or(asked, |seconds| Duration::from_secs(seconds.into()));
+    Some(granted.min(EXPIRES_MAX)).filter(|granted| !granted.is_zero())
 }
 
 /// Doubled by each failure up to the most, and less by chance, so that not all trunks come at once.

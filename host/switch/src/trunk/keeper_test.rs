@@ -131,6 +131,27 @@ fn longer_registrations_are_asked_for_where_the_registrar_wants_them() {
 }
 
 #[test]
+fn a_registrar_that_always_wants_longer_registrations_is_not_followed() {
+    let mut bench = Bench::new(vec![registering("sip:203.0.113.1")]);
+    let first = bench.pass(0).remove(0);
+    let sent = bench.receive(FIRST, first.response("423 Brief", "Min-Expires: 601\r\n"));
+    let more = bench.receive(FIRST, sent[0].response("423 Brief", "Min-Expires: 602\r\n"));
+    assert_eq!(what(&more), [""; 0]);
+    assert!(bench.told()[0].starts_with("not registered: 423"));
+}
+
+#[test]
+fn a_registration_for_no_time_is_none() {
+    for nothing in ["Expires: 0\r\n", "Contact: <sip:4312345@192.0.2.9:5060>;expires=0\r\n"] {
+        let (mut bench, _, second) = asked();
+        bench.receive(FIRST, second.response("200 OK", nothing));
+        let told = bench.told().remove(0);
+        assert!(told.starts_with("not registered: it was granted for no time at all"), "{told}");
+        assert!(matches!(bench.registration(), Registration::Failed { .. }));
+    }
+}
+
+#[test]
 fn numbers_beyond_reason_are_not_believed() {
     for most in ["604801", "4294967295", "18446744073709551615", "-1", "x"] {
         let mut bench = Bench::new(vec![registering("sip:203.0.113.1")]);
