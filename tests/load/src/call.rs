@@ -4,11 +4,19 @@ use std::{
     io,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use sip::{Message, Method, Name, NameAddr};
 
-use crate::{Load, Tally, link::Link, phone::Phone};
+use crate::{
+    Load, Tally,
+    link::{Link, PATIENCE},
+    phone::Phone,
+};
+
+/// How long a called phone waits for a request before it looks whether there are to be more.
+const LOOK: Duration = Duration::from_millis(100);
 
 const SDP: &str = "v=0\r\no=- 20 20 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                    m=audio 6000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n";
@@ -18,7 +26,8 @@ pub(crate) fn run(load: &Load, thread: u32) -> io::Result<Tally> {
     let domain = load.domain();
     let user = |side: u32| (load.first + 2 * thread + side).to_string();
     let phone = |side: u32| {
-        let link = Link::open(load.to, load.over)?;
+        let patience = if side == 0 { PATIENCE } else { LOOK };
+        let link = Link::open(load.to, load.over, patience)?;
         Ok::<_, io::Error>(Phone::new(link, user(side), &domain, thread))
     };
     let (mut caller, mut callee) = (phone(0)?, phone(1)?);
@@ -42,8 +51,6 @@ pub(crate) fn run(load: &Load, thread: u32) -> io::Result<Tally> {
             tally.note(place(&mut caller, &to));
         }
         over.store(true, Ordering::Relaxed);
-        // One more request has the other side look.
-        let _ = place(&mut caller, &to);
         drop(answering);
     });
     Ok(tally)

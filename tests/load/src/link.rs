@@ -19,7 +19,7 @@ use sip::{
 };
 
 /// How long an answer is waited for. Nothing is sent twice, so that a loss shows.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is spoken.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
@@ -66,7 +66,12 @@ trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
 impl Link {
-    pub(crate) fn open(to: SocketAddr, transport: Transport) -> io::Result<Self> {
+    /// Opens one that waits so long for a message.
+    pub(crate) fn open(
+        to: SocketAddr,
+        transport: Transport,
+        patience: Duration,
+    ) -> io::Result<Self> {
         if transport == Transport::Udp {
             let any: IpAddr = if to.is_ipv4() {
                 [127, 0, 0, 1].into()
@@ -75,14 +80,14 @@ impl Link {
             };
             let socket = UdpSocket::bind((any, 0))?;
             socket.connect(to)?;
-            socket.set_read_timeout(Some(PATIENCE))?;
+            socket.set_read_timeout(Some(patience))?;
             let here = socket.local_addr()?;
             let way = Way::Datagrams(socket, vec![0; 65_535].into());
             return Ok(Self { transport, here, way });
         }
         let stream = TcpStream::connect(to)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
         let here = stream.local_addr()?;
         let stream: Box<dyn Stream> = match transport {
             Transport::Tls => Box::new(StreamOwned::new(secured(to)?, stream)),
