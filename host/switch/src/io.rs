@@ -157,6 +157,8 @@ pub enum Reason {
     Failover,
     /// The relay has not answered.
     Relay,
+    /// A re-INVITE of ours met one of the party, and is to be sent anew.
+    OwnOffer,
     /// A registration lapses.
     Registration,
     /// The store has not answered.

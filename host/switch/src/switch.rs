@@ -367,6 +367,12 @@ impl Switch {
                     call.on_reinvite_response(tables, now, tx, message);
                 });
             }
+            Some(ClientUse::OwnOffer { conn }) => {
+                let conn = *conn;
+                self.with_call(conn, |call, tables| {
+                    call.on_own_offer_response(tables, now, tx, message);
+                });
+            }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
             Some(ClientUse::Bye(_)) if message.status() < 200 => {}
@@ -399,6 +405,13 @@ impl Switch {
                 let conn = *conn;
                 self.tables.uses_by_client_tx.remove(&tx);
                 self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
+            }
+            Some(ClientUse::OwnOffer { conn }) => {
+                let conn = *conn;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(conn, |call, tables| {
+                    call.on_own_offer_lost(tables, now, tx, status);
+                });
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Bye(_)) => {
@@ -462,6 +475,7 @@ impl Switch {
                 call.on_media_refused(tables, now);
                 call.on_relay_extended(tables, now);
             }
+            Reason::OwnOffer => call.on_own_offer_timer(tables, now),
             Reason::Transaction | Reason::Registration | Reason::Store | Reason::Trunk => {}
         });
     }

@@ -44,6 +44,11 @@ pub(crate) enum ClientUse {
         /// The call.
         conn: ConnId,
     },
+    /// A re-INVITE that this switch began itself.
+    OwnOffer {
+        /// The call.
+        conn: ConnId,
+    },
     /// A request passed on within a dialog; its answer goes back the same way.
     Relayed {
         /// Where the answer goes.

@@ -134,6 +134,7 @@ impl Call {
             self.pass_ack(tables, now, ack);
         }
         self.reinvite_after_ack(tables, now, side);
+        self.try_own_offer(tables, now);
         self.send_awaited_bye(tables, now, side);
     }
 

@@ -29,6 +29,15 @@ pub(crate) struct CallMedia {
     callee_is_v6: bool,
     /// The called side has been told to the relay, so another target must first be forgotten.
     callee_known: bool,
+    /// The last description of each party as it came, the caller's first.
+    said: [Option<Box<[u8]>>; 2],
+}
+
+const fn index(side: Side) -> usize {
+    match side {
+        Side::A => 0,
+        Side::B => 1,
+    }
 }
 
 impl CallMedia {
@@ -63,6 +72,7 @@ impl CallMedia {
     }
 
     pub(super) fn forget_callee(&mut self, tables: &mut Tables, conn: ConnId) {
+        self.note_said(Side::B, None);
         if std::mem::take(&mut self.callee_known) {
             tables.relay(RelayCommand::Forget { relay: RelayId(conn), side: Side::B });
         }
@@ -76,6 +86,16 @@ impl CallMedia {
 
     pub(super) fn streams(&self) -> usize {
         self.ports.len()
+    }
+
+    /// The last description that a party gave, as it came.
+    pub(super) fn said(&self, side: Side) -> Option<&[u8]> {
+        self.said.get(index(side))?.as_deref()
+    }
+
+    /// Remembers a party's description; gives the one before.
+    pub(super) fn note_said(&mut self, side: Side, sdp: Option<Box<[u8]>>) -> Option<Box<[u8]>> {
+        self.said.get_mut(index(side)).and_then(|said| std::mem::replace(said, sdp))
     }
 }
 
@@ -130,17 +150,29 @@ impl Call {
             return Ok(None);
         }
         let kind = message.header(Name::ContentType).unwrap_or(SDP_TYPE);
-        if !self.media.anchored
-            && is_sdp(kind)
-            && self.media.caller_is_v6 != self.media.callee_is_v6
-        {
+        if !is_sdp(kind) {
+            return Ok(Some((kind.to_owned(), body)));
+        }
+        let sdp = self.sdp_across(tables, side, &body)?;
+        self.media.note_said(side, Some(body.as_ref().into()));
+        Ok(Some((kind.to_owned(), sdp.unwrap_or(body))))
+    }
+
+    /// A session description of `side` as the other side shall see it; `None` when it is to see it as it is. The relay is told.
+    pub(super) fn sdp_across(
+        &mut self,
+        tables: &mut Tables,
+        side: Side,
+        body: &[u8],
+    ) -> Result<Option<Bytes>, Unreadable> {
+        if !self.media.anchored && self.media.caller_is_v6 != self.media.callee_is_v6 {
             // What one says of its address the other cannot reach.
             return Err(Unreadable);
         }
-        if !self.media.anchored || !is_sdp(kind) {
-            return Ok(Some((kind.to_owned(), body)));
+        if !self.media.anchored {
+            return Ok(None);
         }
-        let sdp = Sdp::parse(&body).map_err(|_| Unreadable)?;
+        let sdp = Sdp::parse(body).map_err(|_| Unreadable)?;
         self.tell_relay(tables, side, &sdp);
         let ours: Vec<_> = self
             .media
@@ -150,7 +182,7 @@ impl Call {
                 Some(self.media.towards(side.other(), ports, tables.config.media_address6))
             })
             .collect();
-        Ok(Some((kind.to_owned(), sdp.rewrite(&ours).into())))
+        Ok(Some(sdp.rewrite(&ours).into()))
     }
 
     /// Where the party says its media shall be sent.

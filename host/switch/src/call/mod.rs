@@ -9,6 +9,8 @@ mod locate;
 mod media;
 mod offer;
 mod over_trunk;
+#[allow(dead_code, reason = "transfers and session timers begin to use it")]
+mod own_offer;
 mod question;
 mod reinvite;
 mod release;
@@ -29,6 +31,7 @@ pub(crate) use self::{
     locate::listener_for,
     media::CallMedia,
     offer::{facts_of, is_emergency, refuse},
+    own_offer::OwnOffer,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
 };
@@ -64,6 +67,8 @@ pub(crate) struct Call {
     last_redirect: Vec<String>,
     pub(crate) media: CallMedia,
     pub(crate) reinvite: Option<Reinvite>,
+    /// A re-INVITE that this switch began itself.
+    pub(crate) own_offer: Option<Box<OwnOffer>>,
     /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.
     pub(crate) pending_ack: Option<PendingAck>,
     timers: Vec<(Instant, Reason)>,

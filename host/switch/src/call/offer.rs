@@ -74,6 +74,7 @@ impl Call {
             last_redirect: Vec::new(),
             media: CallMedia::default(),
             reinvite: None,
+            own_offer: None,
             pending_ack: None,
             timers: Vec::new(),
         };

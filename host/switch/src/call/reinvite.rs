@@ -29,6 +29,8 @@ pub(crate) struct Reinvite {
     client: Option<ClientTx>,
     /// Who it was asked to prove to be.
     challenged: Challenged,
+    /// The description of its sender that counts again if it is refused.
+    before: Option<Box<[u8]>>,
 }
 
 /// A 2xx whose ACK waits for the ACK of the other side, which has the answer in it.
@@ -62,7 +64,7 @@ impl Call {
             Some(_) => return refuse(tables, now, server, &request, 491, ""),
             None => {}
         }
-        if self.pending_ack.is_some() {
+        if self.pending_ack.is_some() || self.has_own_offer() {
             return refuse(tables, now, server, &request, 491, "");
         }
         let waits_for_ack = self.awaits_ack_of(side.other());
@@ -73,6 +75,7 @@ impl Call {
             waits_for_ack,
             client: None,
             challenged: Challenged::default(),
+            before: None,
         });
         if !waits_for_ack {
             self.begin_reinvite(tables, now);
@@ -112,7 +115,14 @@ impl Call {
 
     fn send_reinvite(&mut self, tables: &mut Tables, now: Instant) {
         let Some(mut open) = self.reinvite.take() else { return };
-        let Ok(body) = self.body_across(tables, open.from, &open.request) else {
+        let before = self.media.note_said(open.from, None);
+        let body = self.body_across(tables, open.from, &open.request);
+        if self.media.said(open.from).is_none() {
+            self.media.note_said(open.from, before);
+        } else if open.before.is_none() {
+            open.before = before;
+        }
+        let Ok(body) = body else {
             return refuse(tables, now, open.server, &open.request, 488, "");
         };
         let to = open.from.other();
@@ -175,12 +185,24 @@ impl Call {
         }
     }
 
-    fn reinvite_failed(&mut self, tables: &mut Tables, now: Instant, open: Reinvite, status: u16) {
+    fn reinvite_failed(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        mut open: Reinvite,
+        status: u16,
+    ) {
+        // RFC 3261 section 14.1: the session goes on as it was.
+        if let Some(before) = open.before.take() {
+            let _ = self.sdp_across(tables, open.from, &before);
+            self.media.note_said(open.from, Some(before));
+        }
         refuse(tables, now, open.server, &open.request, status, "");
         // RFC 3261 section 14.1: 481 and 408 end the dialog; a call with one dead side ends.
         if matches!(status, 408 | 481) {
             self.release(tables, now, crate::Cause::Hangup(crate::ReleasedBy::Switch), None);
         }
+        self.try_own_offer(tables, now);
     }
 
     fn reinvite_answered(

@@ -31,6 +31,7 @@ impl Call {
         self.respond_to_caller(tables, now, 487, "", &[]);
         self.cancel_branches(tables, now, None);
         self.abandon_reinvite(tables, now);
+        self.abandon_own_offer(tables, now);
         self.abandon_pending_ack(tables, now);
         let anchored = self.media.is_anchored();
         self.media.close(tables, self.conn);

@@ -106,16 +106,22 @@ impl Sent {
         format!("{first} > {host}")
     }
 
+    pub(crate) fn body(&self) -> &str {
+        self.text.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
     /// A response to this request, with our tag of the carrier.
     pub(crate) fn response(&self, status: &str, extra: &str) -> String {
+        self.response_with(status, extra, "")
+    }
+
+    /// The same with a session description.
+    pub(crate) fn response_with(&self, status: &str, extra: &str, body: &str) -> String {
         let fields =
             ["Via", "From", "Call-ID", "CSeq"].map(|n| format!("{n}: {}\r\n", self.line(n)));
         let to = self.line("To");
         let to = if to.contains("tag=") { to } else { format!("{to};tag=carrier") };
-        format!(
-            "SIP/2.0 {status}\r\n{}To: {to}\r\n{extra}Content-Length: 0\r\n\r\n",
-            fields.concat()
-        )
+        format!("SIP/2.0 {status}\r\n{}To: {to}\r\n{extra}{}", fields.concat(), with_length(body))
     }
 }
 
@@ -174,6 +180,12 @@ impl Bench {
         }
     }
 
+    /// What follows from something done to a call behind the switch's back.
+    pub(crate) fn flush(&mut self) -> Vec<Sent> {
+        self.switch.handle_timeout(self.now, &self.town);
+        self.drain()
+    }
+
     pub(crate) fn drain(&mut self) -> Vec<Sent> {
         let mut sent = Vec::new();
         while let Some(output) = self.switch.poll_output() {
@@ -214,6 +226,10 @@ impl Bench {
     }
 
     pub(crate) fn invite(&mut self, from: [u8; 4]) -> Vec<Sent> {
+        self.invite_with(from, "")
+    }
+
+    pub(crate) fn invite_with(&mut self, from: [u8; 4], body: &str) -> Vec<Sent> {
         self.last += 1;
         let n = self.last;
         let host = IpAddr::from(from);
@@ -222,7 +238,8 @@ impl Bench {
             format!(
                 "INVITE sip:+43123@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n}\r\n\
                  From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>\r\nCall-ID: {n}\r\n\
-                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\nContent-Length: 0\r\n\r\n"
+                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\n{}",
+                with_length(body)
             ),
         )
     }
@@ -264,6 +281,12 @@ impl Bench {
         });
         told.collect()
     }
+}
+
+/// The fields about a body, and the body.
+pub(crate) fn with_length(body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    format!("{kind}Content-Length: {}\r\n\r\n{body}", body.len())
 }
 
 pub(crate) fn what(sent: &[Sent]) -> Vec<String> {

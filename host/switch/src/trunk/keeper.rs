@@ -283,6 +283,7 @@ impl Keeper {
             ClientUse::Branch(_)
             | ClientUse::Reinvite { .. }
             | ClientUse::Relayed { .. }
+            | ClientUse::OwnOffer { .. }
             | ClientUse::Bye(_) => None,
         }
     }
