@@ -6,14 +6,14 @@ use ::media::{RelayEvent, Side};
 use model::{Aor, ConnId, Directory, Flow, Instant, ListenerId, TrunkId, hook::Answer};
 use sip::{
     ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
-    Writer,
+    Uri, UriError, Writer,
 };
 
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
     RegistrarConfig, Settings, Stats,
     authenticate::{Authenticator, Proof, Standing},
-    call::{Call, State, is_emergency, refuse},
+    call::{Call, State, is_emergency, refuse, refuse_extension},
     door::{Arrival, Door},
     in_dialog::pass_back,
     registrar::Registrar,
@@ -232,6 +232,9 @@ impl Switch {
         if let Some(tag) = tag {
             return self.on_in_dialog(now, flow, tx, request, &tag);
         }
+        if let Some(status) = self.target_fault(&request) {
+            return refuse(&mut self.tables, now, tx, &request, status, "");
+        }
         match request.method() {
             Method::Invite | Method::Register => {
                 let arrival = Arrival { tx, flow, request, conn: None, identity: None };
@@ -271,7 +274,21 @@ impl Switch {
         }
     }
 
+    /// The status of a request whose Request-URI nobody here can act on (RFC 3261 section 8.2.2.1), if it has none.
+    fn target_fault(&self, request: &Message) -> Option<u16> {
+        match Uri::parse(request.request_uri()) {
+            Ok(_) => None,
+            // The service URN of an emergency is none of our schemes, and has a place to go.
+            Err(_) if is_emergency(&self.tables, request) => None,
+            Err(UriError::Scheme) => Some(416),
+            Err(_) => Some(400),
+        }
+    }
+
     fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
+        if request.header(Name::Require).is_some() {
+            return refuse_extension(&mut self.tables, now, tx, request);
+        }
         let tag = self.tables.endpoint.mint_tag();
         let mut response = sip::response_to(request, 200, "", Some(&tag));
         response.header(Name::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE");

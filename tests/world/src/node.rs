@@ -57,7 +57,7 @@ impl Node {
                 Switch::new(Config { trunks, ..config })
             })
             .collect();
-        let mut directory = SimDirectory::new(HOST);
+        let mut directory = SimDirectory::new(options.host);
         for (id, (_, calls_max)) in (0_u16..).map(TrunkId).zip(trunks) {
             directory.limit_trunk(id, *calls_max);
         }

@@ -9,8 +9,6 @@ use sip::{
     Method, Name, Output, ServerTx, Writer, response_to,
 };
 
-use crate::node::HOST;
-
 /// What a phone is told to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Manner {
@@ -73,6 +71,7 @@ pub enum PhoneFact {
 /// A phone.
 pub struct Phone {
     user: String,
+    host: &'static str,
     pub(crate) addr: SocketAddr,
     node: SocketAddr,
     endpoint: Endpoint,
@@ -103,7 +102,13 @@ impl Phone {
         self.addr
     }
 
-    pub(crate) fn new(user: &str, addr: SocketAddr, node: SocketAddr, seed: [u8; 32]) -> Self {
+    pub(crate) fn new(
+        user: &str,
+        host: &'static str,
+        addr: SocketAddr,
+        node: SocketAddr,
+        seed: [u8; 32],
+    ) -> Self {
         let endpoint = Endpoint::new(EndpointConfig {
             listeners: vec![ListenerConfig {
                 transport: Transport::Udp,
@@ -115,6 +120,7 @@ impl Phone {
         });
         Self {
             user: user.to_owned(),
+            host,
             addr,
             node,
             endpoint,
@@ -189,8 +195,8 @@ impl Phone {
     fn register(&mut self, now: Instant, seconds: u32) {
         self.register_cseq += 1;
         let tag = self.endpoint.mint_tag();
-        let aor = format!("<sip:{}@{HOST}>", self.user);
-        let mut writer = Writer::request(Method::Register, &format!("sip:{HOST}"));
+        let aor = format!("<sip:{}@{}>", self.user, self.host);
+        let mut writer = Writer::request(Method::Register, &format!("sip:{}", self.host));
         writer.header(Name::MaxForwards, 70);
         writer.header(Name::From, format_args!("{aor};tag={tag}"));
         writer.header(Name::To, &aor);
@@ -208,11 +214,11 @@ impl Phone {
         if self.call.is_some() {
             return;
         }
-        let uri = format!("sip:{user}@{HOST}");
+        let uri = format!("sip:{user}@{}", self.host);
         let seed = DialogSeed {
             call_id: self.endpoint.mint_call_id(),
             local_tag: self.endpoint.mint_tag(),
-            local_uri: format!("<sip:{}@{HOST}>", self.user),
+            local_uri: format!("<sip:{}@{}>", self.user, self.host),
             remote_uri: format!("<{uri}>"),
             cseq: 1,
             flow: self.flow(self.node),

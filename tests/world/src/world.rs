@@ -12,8 +12,8 @@ use sip::locate::{LocateError, Place};
 use switch::{Command, Input, LocateId, TrunkConfig};
 
 use crate::{
-    Decider, Faults, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace, built_in,
-    network::Datagram, node::Effect,
+    Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
+    built_in, network::Datagram, node::Effect,
 };
 
 /// What a world is made with.
@@ -29,6 +29,8 @@ pub struct Options {
     pub relays_max: usize,
     /// Where calls to 112 go: `user@host`, tried in this order.
     pub emergency_route: &'static [&'static str],
+    /// The host of the addresses-of-record of the node's subscribers.
+    pub host: &'static str,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             faults: Faults::NONE,
             relays_max: 1000,
             emergency_route: &["9000@world.test", "9001@world.test"],
+            host: HOST,
         }
     }
 }
@@ -58,6 +61,9 @@ pub struct World {
     /// The phones, in the order they were added.
     pub phones: Vec<Phone>,
     decider: Decider,
+    host: &'static str,
+    /// What the node sent to addresses where no phone is, in order.
+    pub strays: Vec<(SocketAddr, Bytes)>,
     /// What happened.
     pub trace: Trace,
 }
@@ -91,6 +97,8 @@ impl World {
             dns: SimDns::default(),
             phones: Vec::new(),
             decider: built_in(),
+            host: options.host,
+            strays: Vec::new(),
             trace: Trace::default(),
         }
     }
@@ -116,13 +124,19 @@ impl World {
         let host = u8::try_from(index % 250 + 2).unwrap_or(2);
         let net = u8::try_from(index / 250 + 1).unwrap_or(1);
         let addr = SocketAddr::from(([10, 1, net, host], 5060));
-        self.phones.push(Phone::new(user, addr, self.node.addr, self.random.seed()));
+        self.phones.push(Phone::new(user, self.host, addr, self.node.addr, self.random.seed()));
         index
     }
 
     /// Has a phone do something `after` now.
     pub fn plan(&mut self, after: Duration, phone: usize, manner: Manner) {
         self.push(after, Happening::Do { phone, manner });
+    }
+
+    /// Has a datagram of nobody's reach the node, from `from`.
+    pub fn throw(&mut self, from: SocketAddr, bytes: Bytes) {
+        let to = self.node.addr;
+        self.arrive(Datagram { from, to, bytes });
     }
 
     /// Has the operator hang up the call that has `conn`.
@@ -229,6 +243,8 @@ impl World {
         } else if let Some(n) = self.phones.iter().position(|phone| phone.addr == datagram.to) {
             let (from, bytes) = (datagram.from, datagram.bytes);
             self.with_phone(n, |phone, now| phone.on_datagram(now, from, bytes));
+        } else {
+            self.strays.push((datagram.to, datagram.bytes));
         }
     }
 

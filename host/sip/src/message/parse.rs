@@ -5,7 +5,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::{
-    CSeq, Message, Name, ParseError, Via,
+    CSeq, Message, Method, Name, ParseError, Via,
     name::is_token,
     params::split_outside_quotes,
     view::{FieldAt, Start},
@@ -279,7 +279,9 @@ fn fault_of(message: &Message) -> Option<Fault> {
     if let Start::Request { .. } = message.start
         && message.method() != cseq.method
     {
-        return Some(bad("CSeq method is not the request's"));
+        // RFC 4475 section 3.1.2.18: of a method that is not known, that is what there is to say.
+        let status = if let Method::Other(_) = message.method() { 501 } else { 400 };
+        return Some(Fault { status, what: "CSeq method is not the request's" });
     }
     None
 }
@@ -336,14 +338,13 @@ pub(super) fn replace_invalid(mut text: &mut [u8]) {
     }
 }
 
-/// An answer needs the fields it copies; without them there is nobody to answer.
+/// An answer needs the way back and the request's number; of From, To and Call-ID it has what the request has (RFC 4475 section
+/// 3.3.1).
 fn refusal(message: Message, fault: Fault) -> ParseError {
     if !message.is_request() {
         return ParseError::BadResponse(fault.what);
     }
-    let answerable = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq]
-        .iter()
-        .all(|name| message.header(*name).is_some());
+    let answerable = message.header(Name::CSeq).is_some();
     // A later version of SIP may have its own in Via too, and is told 505 all the same.
     let via = split_outside_quotes(message.header(Name::Via).unwrap_or_default(), b',').next();
     if !answerable || !via.is_some_and(Via::has_sent_by) {

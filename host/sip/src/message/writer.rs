@@ -165,15 +165,20 @@ pub fn response_to(request: &Message, status: u16, reason: &str, to_tag: Option<
     for via in request.headers(Name::Via) {
         writer.header(Name::Via, via);
     }
-    // The request was read before: From and To are UTF-8 where it was not refused, and empty is the best answer where it was.
-    writer.header(Name::From, request.header(Name::From).unwrap_or_default());
-    let to = request.header(Name::To).unwrap_or_default();
-    let tagged = request.to().is_ok_and(|to| to.tag().is_some());
-    match to_tag {
-        Some(tag) if !tagged => writer.header(Name::To, format_args!("{to};tag={tag}")),
-        Some(_) | None => writer.header(Name::To, to),
-    };
-    writer.header(Name::CallId, request.call_id());
+    // A request that was read has all four; one that is refused may lack them, and then its answer does.
+    if let Some(from) = request.header(Name::From) {
+        writer.header(Name::From, from);
+    }
+    if let Some(to) = request.header(Name::To) {
+        let tagged = request.to().is_ok_and(|to| to.tag().is_some());
+        match to_tag {
+            Some(tag) if !tagged => writer.header(Name::To, format_args!("{to};tag={tag}")),
+            Some(_) | None => writer.header(Name::To, to),
+        };
+    }
+    if let Some(call_id) = request.header(Name::CallId) {
+        writer.header(Name::CallId, call_id);
+    }
     writer.header(Name::CSeq, request.header(Name::CSeq).unwrap_or_default());
     if request.is_request() && matches!(request.method(), Method::Invite | Method::Register) {
         for record in request.headers(Name::RecordRoute).filter(|_| (101..300).contains(&status)) {

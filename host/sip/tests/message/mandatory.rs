@@ -68,12 +68,12 @@ fn status_lines() {
 }
 
 #[test]
-fn a_request_without_a_mandatory_field_cannot_be_answered() {
+fn a_request_without_a_mandatory_field_is_answered_as_far_as_it_can_be() {
     for (line, want) in [
         ("Via: SIP/2.0/UDP 192.0.2.7:5060;branch=z9hG4bK1\n", "dropped: Malformed Via"),
-        ("From: <sip:alice@example.com>;tag=a\n", "dropped: Missing From"),
-        ("To: <sip:bob@example.com>\n", "dropped: Missing To"),
-        ("Call-ID: c1\n", "dropped: Missing Call-ID"),
+        ("From: <sip:alice@example.com>;tag=a\n", "400 Missing From"),
+        ("To: <sip:bob@example.com>\n", "400 Missing To"),
+        ("Call-ID: c1\n", "400 Missing Call-ID"),
         ("CSeq: 7 OPTIONS\n", "dropped: Missing CSeq"),
     ] {
         assert_eq!(with(line, ""), want);

@@ -30,7 +30,7 @@ pub(crate) use self::{
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,
-    offer::{facts_of, is_emergency, refuse},
+    offer::{facts_of, is_emergency, refuse, refuse_extension},
     own_offer::OwnOffer,
     reinvite::{PendingAck, Reinvite},
     release::Bye,

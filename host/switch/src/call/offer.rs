@@ -20,8 +20,7 @@ impl Call {
         arrival: Arrival,
     ) -> Option<Self> {
         let Arrival { tx, flow, request: invite, conn, identity } = arrival;
-        if invite.header(Name::Require).is_some() {
-            refuse_extension(tables, now, tx, &invite);
+        if refuse_unusable(tables, now, tx, &invite) {
             return None;
         }
         let conn = conn.unwrap_or_else(|| tables.mint_conn_id());
@@ -92,6 +91,20 @@ impl Call {
     }
 }
 
+/// Answers an INVITE that no call can be made of, whatever the plugins say; gives whether it did.
+fn refuse_unusable(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) -> bool {
+    if invite.header(Name::Require).is_some() {
+        refuse_extension(tables, now, tx, invite);
+        return true;
+    }
+    // RFC 3261 section 8.1.1.8: without one nothing could be sent to the caller, and no phone shall ring for that.
+    let is_reachable = matches!(invite.contact(), Ok(Some(_)));
+    if !is_reachable {
+        refuse(tables, now, tx, invite, 400, "Contact is missing or cannot be read");
+    }
+    !is_reachable
+}
+
 /// Answers a request with a final status and no more.
 pub(crate) fn refuse(
     tables: &mut Tables,
@@ -103,7 +116,7 @@ pub(crate) fn refuse(
 ) {
     let tag = tables.endpoint.mint_tag();
     let mut response = response_to(request, status, reason, Some(&tag));
-    if status == 405 {
+    if matches!(status, 405 | 501) {
         response.header(Name::Allow, ALLOW);
     }
     if status == 503 {
@@ -114,7 +127,7 @@ pub(crate) fn refuse(
 }
 
 /// RFC 3261 section 8.2.2.3: 420 with the option tags we do not know, which today are all.
-fn refuse_extension(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) {
+pub(crate) fn refuse_extension(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) {
     let tag = tables.endpoint.mint_tag();
     let mut response = response_to(invite, 420, "", Some(&tag));
     for required in invite.headers(Name::Require) {
