@@ -13,6 +13,8 @@ pub struct Binding {
     pub flow: Flow,
     /// The proxies on the way to the contact, as the value of a Route field (RFC 3327); empty when there are none.
     pub path: Arc<str>,
+    /// Whether something between us and the phone rewrites addresses, as far as its REGISTER showed; over UDP only.
+    pub is_behind_nat: bool,
     /// Preference, 0 to 1000 for q=0.000 to 1.000; 1000 when no q was given.
     pub q_milli: u16,
     /// When the binding lapses.

@@ -147,6 +147,7 @@ impl Bench {
             | Event::Ack { .. }
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
+            | Event::Stray { .. }
             | Event::AckMissing { .. } => {}
         }
     }
@@ -176,6 +177,7 @@ impl Bench {
             | Event::Cancelled { .. }
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
+            | Event::Stray { .. }
             | Event::AckMissing { .. } => {}
         }
     }

@@ -155,6 +155,29 @@ pub struct RegistrarConfig {
     pub aors_max: usize,
     /// Registrations are acknowledged only once they are stored; `None` keeps them in memory alone and acknowledges at once.
     pub store: Option<StoreConfig>,
+    /// How the way to phones behind NAT is kept open; `None` leaves it to them.
+    pub keepalive: Option<KeepaliveConfig>,
+}
+
+/// What is sent to phones behind NAT over UDP, so that their NAT does not forget the way to them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeepaliveConfig {
+    /// How often each phone gets one; they are spread over it.
+    pub interval: Duration,
+    /// What it is.
+    pub method: KeepaliveMethod,
+    /// After so many OPTIONS in a row without any answer the contact is removed; 0 for never.
+    pub failures_max: u32,
+}
+
+/// What a keep-alive is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeepaliveMethod {
+    /// An OPTIONS (RFC 3261 section 11): its answer opens the way from the inside, as RFC 4787 section 4.3 wants every NAT to take
+    /// it.
+    Options,
+    /// Two empty lines, which phones drop: cheaper, and enough for a NAT that takes datagrams from the outside for use.
+    Crlf,
 }
 
 /// How registrations wait for the store.
@@ -166,6 +189,16 @@ pub struct StoreConfig {
     pub timeout: Duration,
 }
 
+impl Default for KeepaliveConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(25),
+            method: KeepaliveMethod::Options,
+            failures_max: 0,
+        }
+    }
+}
+
 impl Default for RegistrarConfig {
     fn default() -> Self {
         Self {
@@ -175,6 +208,7 @@ impl Default for RegistrarConfig {
             contacts_max: 10,
             aors_max: 200_000,
             store: None,
+            keepalive: Some(KeepaliveConfig::default()),
         }
     }
 }

@@ -165,4 +165,6 @@ pub enum Reason {
     Store,
     /// A trunk is to be registered or probed.
     Trunk,
+    /// A keep-alive is due.
+    Keepalive,
 }

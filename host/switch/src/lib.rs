@@ -16,6 +16,7 @@ mod emergency;
 mod fact;
 mod in_dialog;
 mod io;
+mod keepalive;
 mod register;
 mod registrar;
 mod shard;
@@ -27,7 +28,10 @@ mod view;
 mod writes;
 
 pub use authenticate::{AuthConfig, secret_of_password};
-pub use config::{Config, Limits, Listener, RegistrarConfig, Settings, StoreConfig};
+pub use config::{
+    Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, Settings,
+    StoreConfig,
+};
 pub use emergency::{Emergency, EmergencyError};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};

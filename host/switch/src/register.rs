@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use model::{Aor, Binding, Directory, Instant, hook::Registration};
+use model::{Aor, Binding, Directory, Flow, Instant, hook::Registration};
 use sip::Name;
 
 use crate::{
@@ -57,12 +57,20 @@ impl Switch {
         let Write { aor, bindings, cause, mut later, .. } = write;
         match outcome {
             StoreOutcome::Stored => {
-                let (publish, fact) = self.registrar.commit(&aor, bindings);
-                self.publish(publish, fact);
-                self.acknowledge(now, &aor, &cause);
+                if let Some(cause) = cause {
+                    self.commit(now, &aor, bindings, cause.flow);
+                    self.acknowledge(now, &aor, &cause);
+                } else {
+                    let (publish, fact) = self.registrar.drop_lost(&aor, bindings);
+                    self.publish(publish, fact);
+                }
             }
-            StoreOutcome::Failed => self.refuse_register(now, &cause, 500),
-            StoreOutcome::Busy => self.refuse_register(now, &cause, 503),
+            StoreOutcome::Failed | StoreOutcome::Busy => {
+                let status = if outcome == StoreOutcome::Failed { 500 } else { 503 };
+                if let Some(cause) = cause {
+                    self.refuse_register(now, &cause, status);
+                }
+            }
         }
         // Until one of them begins a write of its own, behind which the rest wait.
         while let Some(next) = later.pop_front() {
@@ -82,9 +90,18 @@ impl Switch {
     }
 
     /// Takes bindings from before a restart. They were acknowledged then, so no limit is applied.
-    pub(crate) fn restore(&mut self, aor: Aor, bindings: Vec<Binding>) {
+    pub(crate) fn restore(&mut self, now: Instant, aor: Aor, bindings: Vec<Binding>) {
+        self.keepalive.follow(now, &aor, &bindings);
         let (publish, _) = self.registrar.commit(&aor, bindings);
         self.tables.outputs.push_back(Output::Publish(publish));
+    }
+
+    /// Makes `bindings` those of `aor`, after a REGISTER that came by `flow`.
+    fn commit(&mut self, now: Instant, aor: &Aor, bindings: Vec<Binding>, flow: Flow) {
+        self.keepalive.follow(now, aor, &bindings);
+        self.keepalive.heard(aor, flow);
+        let (publish, fact) = self.registrar.commit(aor, bindings);
+        self.publish(publish, fact);
     }
 
     fn register_at_once(&mut self, now: Instant, dir: &dyn Directory, waiting: &Waiting) {
@@ -92,8 +109,7 @@ impl Switch {
         match self.registrar.decide(now, dir, *flow, request, rules.as_ref(), 0) {
             Ok(Decided { aor, bindings }) => {
                 if let Some(bindings) = bindings {
-                    let (publish, fact) = self.registrar.commit(&aor, bindings);
-                    self.publish(publish, fact);
+                    self.commit(now, &aor, bindings, *flow);
                 }
                 self.acknowledge(now, &aor, waiting);
             }
@@ -118,7 +134,7 @@ impl Switch {
         match self.registrar.decide(now, dir, *flow, request, rules.as_ref(), writes.len()) {
             Ok(Decided { aor, bindings: Some(bindings) }) => {
                 let publish = Publish { aor: aor.clone(), bindings: bindings.as_slice().into() };
-                let ticket = writes.begin(now, aor, bindings, waiting, later);
+                let ticket = writes.begin(now, aor, bindings, Some(waiting), later);
                 self.tables.outputs.push_back(Output::Store { ticket, publish });
                 return None;
             }

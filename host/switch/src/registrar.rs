@@ -63,6 +63,16 @@ impl Registrar {
         self.bindings_by_aor.len()
     }
 
+    /// The bindings of `aor`, best first; lapsed ones may still be among them.
+    pub(crate) fn bindings(&self, aor: &Aor) -> &[Binding] {
+        self.bindings_by_aor.get(aor).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every address-of-record with its bindings.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Aor, &[Binding])> {
+        self.bindings_by_aor.iter().map(|(aor, bindings)| (aor, bindings.as_slice()))
+    }
+
     pub(crate) fn next_lapse(&self) -> Option<Instant> {
         self.lapses.first().map(|(at, _)| *at)
     }
@@ -125,6 +135,11 @@ impl Registrar {
     /// Makes `new` the bindings of `aor`.
     pub(crate) fn commit(&mut self, aor: &Aor, new: Vec<Binding>) -> (Publish, Fact) {
         self.store(aor, new, false)
+    }
+
+    /// Makes `left` the bindings of `aor`: its phone did not take the others back, it is gone.
+    pub(crate) fn drop_lost(&mut self, aor: &Aor, left: Vec<Binding>) -> (Publish, Fact) {
+        self.store(aor, left, true)
     }
 
     /// The bindings after this REGISTER, or `None` when it only asks for them.
@@ -248,6 +263,7 @@ fn binding(
         contact: contact.uri.into(),
         path: "".into(),
         flow: Flow { peer: reach(flow, request, uri), ..flow },
+        is_behind_nat: is_behind_nat(flow, request, uri),
         q_milli,
         expires_at: now + expires,
         call_id: request.call_id().into(),
@@ -275,6 +291,19 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
         Some(address) if via_is_source => address,
         Some(_) | None => flow.peer,
     }
+}
+
+/// Whether a REGISTER shows that something rewrites the addresses of its phone's datagrams: where it comes from is not where its
+/// Via or its Contact says. Names say nothing, and behind a proxy it is the proxy that keeps the way open.
+fn is_behind_nat(flow: Flow, request: &Message, uri: &Uri<'_>) -> bool {
+    if flow.transport.is_reliable() || request.header(Name::Path).is_some() {
+        return false;
+    }
+    let via = request.top_via().ok().and_then(|via| {
+        let ip = via.host.trim_matches(['[', ']']).parse().ok()?;
+        Some(SocketAddr::new(ip, via.port.unwrap_or(5060)))
+    });
+    [via, uri.socket_addr()].into_iter().flatten().any(|said| said != flow.peer)
 }
 
 /// The Path of a REGISTER as the value of a Route field (RFC 3327 section 5.3).

@@ -16,6 +16,7 @@ use crate::{
     call::{Call, State, is_emergency, refuse, refuse_extension},
     door::{Arrival, Door},
     in_dialog::pass_back,
+    keepalive::Keepalive,
     registrar::Registrar,
     tables::{ClientUse, Tables},
     trunk::Keeper,
@@ -32,6 +33,8 @@ pub struct Switch {
     pub(crate) authenticator: Authenticator,
     /// Requests the plugins are asked about before anything is made of them.
     pub(crate) door: Door,
+    /// Keeps the way to phones behind NAT open.
+    pub(crate) keepalive: Keepalive,
     /// Registers and probes the trunks that are this shard's.
     keeper: Keeper,
     draining: bool,
@@ -58,6 +61,7 @@ impl Switch {
             ..EndpointConfig::default()
         });
         let registrar = Registrar::new(config.registrar);
+        let keepalive = Keepalive::new(config.registrar.keepalive);
         // Half of the seed, which nobody else has and which a restart changes.
         let mut key = [0; 16];
         key.iter_mut().zip(config.seed).for_each(|(key, seed)| *key = seed);
@@ -66,6 +70,7 @@ impl Switch {
         let keeper = Keeper::new(&config);
         Self {
             keeper,
+            keepalive,
             calls: BTreeMap::new(),
             tables: Tables::new(config, endpoint),
             registrar,
@@ -94,14 +99,14 @@ impl Switch {
             }),
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Command(command) => self.on_command(now, command),
-            Input::Configure(settings) => self.configure(*settings),
+            Input::Configure(settings) => self.configure(now, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
-            Input::Restore { aor, bindings } => self.restore(aor, bindings),
+            Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
         }
         self.drain_endpoint(now, dir);
     }
 
-    fn configure(&mut self, settings: Settings) {
+    fn configure(&mut self, now: Instant, settings: Settings) {
         let Settings { limits, registrar, auth, emergency, .. } = settings;
         if auth != self.tables.config.auth {
             // Another key: what was proved with an old nonce must not count as new.
@@ -111,6 +116,7 @@ impl Switch {
             self.authenticator = Authenticator::new(&auth.clone().unwrap_or_default(), key);
         }
         self.registrar.configure(registrar);
+        self.configure_keepalive(now, registrar.keepalive);
         let config = &mut self.tables.config;
         config.limits = Limits {
             transactions_max: config.limits.transactions_max,
@@ -139,7 +145,8 @@ impl Switch {
         let write = self.writes.as_ref().and_then(Writes::deadline).map(|at| (at, Reason::Store));
         let trunk = self.keeper.next_timer().map(|at| (at, Reason::Trunk));
         let judged = self.door.deadline().map(|at| (at, Reason::Question));
-        let timers = [transaction, lapse, write, trunk, judged, self.tables.next_timer()];
+        let alive = self.keepalive.next_timer().map(|at| (at, Reason::Keepalive));
+        let timers = [transaction, lapse, write, trunk, judged, alive, self.tables.next_timer()];
         timers.into_iter().flatten().min()
     }
 
@@ -156,6 +163,7 @@ impl Switch {
         }
         self.give_up_writes(now, dir);
         self.keeper.wake(&mut self.tables, now);
+        self.keep_alive(now);
         self.give_up_judging(now, dir);
         self.drain_endpoint(now, dir);
     }
@@ -210,6 +218,7 @@ impl Switch {
             Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
             Event::Ack { message, .. } => self.on_ack(now, &message),
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
+            Event::Stray { flow, message } => self.on_stray(flow, &message),
             Event::TimedOut { tx } => self.on_lost(now, dir, tx, 408),
             Event::Unreachable { tx } => self.on_lost(now, dir, tx, 503),
             Event::AckMissing { tx } => {
@@ -493,7 +502,11 @@ impl Switch {
                 call.on_relay_extended(tables, now);
             }
             Reason::OwnOffer => call.on_own_offer_timer(tables, now),
-            Reason::Transaction | Reason::Registration | Reason::Store | Reason::Trunk => {}
+            Reason::Transaction
+            | Reason::Registration
+            | Reason::Store
+            | Reason::Trunk
+            | Reason::Keepalive => {}
         });
     }
 

@@ -24,8 +24,8 @@ pub(crate) struct Write {
     pub(crate) aor: Aor,
     /// What is true once it is stored.
     pub(crate) bindings: Vec<Binding>,
-    /// Answered when it is.
-    pub(crate) cause: Waiting,
+    /// Answered when it is; `None` when no REGISTER is the cause.
+    pub(crate) cause: Option<Waiting>,
     /// Later REGISTERs of the same address-of-record, oldest first.
     pub(crate) later: VecDeque<Waiting>,
     deadline: Instant,
@@ -60,6 +60,11 @@ impl Writes {
         self.held >= self.held_max
     }
 
+    /// Whether `aor` is being written.
+    pub(crate) fn has(&self, aor: &Aor) -> bool {
+        self.tickets_by_aor.contains_key(aor)
+    }
+
     /// How many addresses-of-record are being written.
     pub(crate) fn len(&self) -> usize {
         self.writes_by_ticket.len()
@@ -87,12 +92,12 @@ impl Writes {
         now: Instant,
         aor: Aor,
         bindings: Vec<Binding>,
-        cause: Waiting,
+        cause: Option<Waiting>,
         later: VecDeque<Waiting>,
     ) -> StoreTicket {
         let ticket = self.next;
         self.next = StoreTicket(ticket.0.wrapping_add(1));
-        self.held += 1 + later.len();
+        self.held += usize::from(cause.is_some()) + later.len();
         self.tickets_by_aor.insert(aor.clone(), ticket);
         let deadline = now + self.timeout;
         self.writes_by_ticket.insert(ticket, Write { aor, bindings, cause, later, deadline });
@@ -103,7 +108,7 @@ impl Writes {
     pub(crate) fn end(&mut self, ticket: StoreTicket) -> Option<Write> {
         let write = self.writes_by_ticket.remove(&ticket)?;
         self.tickets_by_aor.remove(&write.aor);
-        self.held -= 1 + write.later.len();
+        self.held -= usize::from(write.cause.is_some()) + write.later.len();
         Some(write)
     }
 

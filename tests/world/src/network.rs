@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
+use model::Instant;
 
 use crate::Random;
 
@@ -43,6 +44,16 @@ pub struct Network {
     /// What befalls datagrams.
     pub faults: Faults,
     unplugged: Vec<SocketAddr>,
+    nats: Vec<Nat>,
+}
+
+/// A NAT before one phone. What comes from the inside opens the way back, for anybody, and nothing else does.
+#[derive(Debug)]
+struct Nat {
+    inside: SocketAddr,
+    outside: SocketAddr,
+    forgets_after: Duration,
+    open_until: Instant,
 }
 
 /// A datagram on its way.
@@ -55,7 +66,7 @@ pub(crate) struct Datagram {
 
 impl Network {
     pub(crate) const fn new(faults: Faults) -> Self {
-        Self { faults, unplugged: Vec::new() }
+        Self { faults, unplugged: Vec::new(), nats: Vec::new() }
     }
 
     /// From now on nothing reaches `addr` and nothing leaves it.
@@ -66,6 +77,31 @@ impl Network {
     /// Undoes [`Self::unplug`].
     pub fn plug(&mut self, addr: SocketAddr) {
         self.unplugged.retain(|a| *a != addr);
+    }
+
+    /// Puts a NAT before the phone at `inside`, which shows it at `outside` and forgets it when it is silent for so long.
+    pub fn add_nat(&mut self, inside: SocketAddr, outside: SocketAddr, forgets_after: Duration) {
+        self.nats.push(Nat { inside, outside, forgets_after, open_until: Instant::ZERO });
+    }
+
+    /// A datagram that leaves, as the world outside sees it.
+    pub(crate) fn leaves(&mut self, now: Instant, datagram: Datagram) -> Datagram {
+        let Some(nat) = self.nats.iter_mut().find(|nat| nat.inside == datagram.from) else {
+            return datagram;
+        };
+        nat.open_until = now + nat.forgets_after;
+        Datagram { from: nat.outside, ..datagram }
+    }
+
+    /// A datagram that arrives, as the phone sees it; `None` when the way to it is shut.
+    pub(crate) fn arrives(&self, now: Instant, datagram: Datagram) -> Option<Datagram> {
+        if self.nats.iter().any(|nat| nat.inside == datagram.to) {
+            return None;
+        }
+        match self.nats.iter().find(|nat| nat.outside == datagram.to) {
+            Some(nat) => (nat.open_until > now).then(|| Datagram { to: nat.inside, ..datagram }),
+            None => Some(datagram),
+        }
     }
 
     /// When the copies of a datagram arrive: none when it is lost, two when it is doubled.

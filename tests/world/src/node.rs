@@ -54,7 +54,9 @@ impl Node {
             .map(|n| {
                 let trunks = trunks.iter().map(|(trunk, _)| trunk.clone()).collect();
                 let config = config(Shard(n), count, addr, random.seed(), options.emergency_route);
-                Switch::new(Config { trunks, ..config })
+                let keepalive = options.keepalive;
+                let registrar = RegistrarConfig { keepalive, ..config.registrar };
+                Switch::new(Config { trunks, registrar, ..config })
             })
             .collect();
         let mut directory = SimDirectory::new(options.host);

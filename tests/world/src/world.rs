@@ -9,7 +9,7 @@ use model::{
     hook::{Answer, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
-use switch::{Command, Input, LocateId, TrunkConfig};
+use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
@@ -31,6 +31,8 @@ pub struct Options {
     pub emergency_route: &'static [&'static str],
     /// The host of the addresses-of-record of the node's subscribers.
     pub host: &'static str,
+    /// What phones behind NAT are sent.
+    pub keepalive: Option<KeepaliveConfig>,
 }
 
 impl Default for Options {
@@ -42,6 +44,7 @@ impl Default for Options {
             relays_max: 1000,
             emergency_route: &["9000@world.test", "9001@world.test"],
             host: HOST,
+            keepalive: Some(KeepaliveConfig::default()),
         }
     }
 }
@@ -234,6 +237,7 @@ impl World {
     }
 
     fn arrive(&mut self, datagram: Datagram) {
+        let Some(datagram) = self.network.arrives(self.now, datagram) else { return };
         let start = datagram.bytes.split(|b| *b == b'\r').next().unwrap_or_default();
         let start = String::from_utf8_lossy(start);
         self.trace.line(self.now, format_args!("{} > {} {start}", datagram.from, datagram.to));
@@ -289,6 +293,7 @@ impl World {
     }
 
     fn send(&mut self, datagram: Datagram) {
+        let datagram = self.network.leaves(self.now, datagram);
         for after in self.network.arrivals(&mut self.random, &datagram) {
             self.push(after, Happening::Arrival(datagram.clone()));
         }

@@ -51,6 +51,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("registrar.expires_default_s", 1, 31_536_000),
     ("registrar.contacts_max", 1, 1000),
     ("registrar.aors_max", 1, 100_000_000),
+    ("registrar.keepalive_s", 0, 3600),
+    ("registrar.keepalive_failures", 0, 1000),
     ("auth.nonce_life_s", 10, 86_400),
     ("auth.nonces_max", 1, 100_000_000),
     ("auth.failures_max", 1, 1_000_000),

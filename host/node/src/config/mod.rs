@@ -47,7 +47,7 @@ pub use node::NodeConfig;
 pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
 pub use records::{RecordFormat, RecordsConfig};
-pub use registrar::RegistrarSection;
+pub use registrar::{KeepaliveName, RegistrarSection};
 pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;

@@ -157,6 +157,7 @@ mod tests {
                 listener: ListenerId(0),
                 peer: ([192, 0, 2, 1], 5060).into(),
             },
+            is_behind_nat: false,
             q_milli: 1000,
             expires_at: Instant::ZERO,
             call_id: "c".into(),

@@ -42,6 +42,7 @@ pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> vie
         expires_s: binding.expires_at.saturating_since(now).as_secs(),
         user_agent: binding.user_agent.to_string(),
         path: binding.path.to_string(),
+        behind_nat: binding.is_behind_nat,
     });
     view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
 }

@@ -112,6 +112,9 @@ pub struct Contact {
     pub user_agent: String,
     /// The proxies on the way to it (RFC 3327), as the value of a Route field; empty when there are none.
     pub path: String,
+    /// Whether it is behind NAT: it registered over UDP from an address that is not its own. It is sent keep-alives
+    /// (`registrar.keepalive_s`).
+    pub behind_nat: bool,
 }
 
 /// An element of `GET /api/trunks`.

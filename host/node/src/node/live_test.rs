@@ -20,6 +20,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("media.bind", _) => "\"127.0.0.9\"".to_owned(),
         ("auth.mode", _) => "\"digest\"".to_owned(),
         ("auth.algorithms", _) => "[\"MD5\"]".to_owned(),
+        ("registrar.keepalive", _) => "\"crlf\"".to_owned(),
         ("records.format", _) => "\"csv\"".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
         ("plugins.config", _) => "{ office = { a = 1 } }".to_owned(),

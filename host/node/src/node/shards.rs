@@ -6,7 +6,7 @@ use model::{ListenerId, Shard, Shards};
 
 use super::StartError;
 use crate::{
-    config::{Config, StreamsConfig, TrunkSection},
+    config::{Config, KeepaliveName, StreamsConfig, TrunkSection},
     stream::StreamLimits,
 };
 
@@ -145,6 +145,14 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
         expires_default: Duration::from_secs(registrar.expires_default_s),
         contacts_max: registrar.contacts_max,
         aors_max: registrar.aors_max,
+        keepalive: (registrar.keepalive_s > 0).then(|| switch::KeepaliveConfig {
+            interval: Duration::from_secs(registrar.keepalive_s),
+            method: match registrar.keepalive {
+                KeepaliveName::Options => switch::KeepaliveMethod::Options,
+                KeepaliveName::Crlf => switch::KeepaliveMethod::Crlf,
+            },
+            failures_max: registrar.keepalive_failures,
+        }),
         store: config.store.path.is_some().then(|| switch::StoreConfig {
             writes_max: config.store.writes_max,
             timeout: Duration::from_millis(config.store.timeout_ms),

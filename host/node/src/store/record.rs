@@ -17,6 +17,8 @@ pub struct Record {
     pub listener: String,
     /// The peer's address.
     pub peer: SocketAddr,
+    /// Whether the phone is behind NAT.
+    pub is_behind_nat: bool,
     /// Preference, 0 to 1000.
     pub q_milli: u16,
     /// When it lapses, in milliseconds since 1970-01-01T00:00:00Z.
@@ -51,6 +53,7 @@ impl Listeners {
             transport: name(binding.flow.transport),
             listener: listener.map(|(name, _)| name.clone()).unwrap_or_default(),
             peer: binding.flow.peer,
+            is_behind_nat: binding.is_behind_nat,
             q_milli: binding.q_milli,
             expires_ms: clock.wall_ms(binding.expires_at),
             call_id: binding.call_id.to_string(),
@@ -71,6 +74,7 @@ impl Listeners {
             contact: record.contact.into(),
             path: record.path.into(),
             flow: Flow { transport: *transport, listener, peer: record.peer },
+            is_behind_nat: record.is_behind_nat,
             q_milli: record.q_milli,
             expires_at: clock.at_wall_ms(record.expires_ms),
             call_id: record.call_id.into(),

@@ -18,7 +18,7 @@ use rusqlite::{Connection, ErrorCode, Row, params};
 use super::{Change, ContactStore, Record, StoreError, StoreFault};
 
 /// `user_version` of the schema below.
-const SCHEMA: i64 = 2;
+const SCHEMA: i64 = 3;
 /// `application_id`: "Jkfd".
 const APPLICATION: i64 = 0x4a6b_6664;
 /// How long to wait for a process that is just ending.
@@ -38,17 +38,22 @@ const CREATE: &str = "
         cseq INTEGER NOT NULL,
         user_agent TEXT NOT NULL,
         path TEXT NOT NULL DEFAULT '',
+        behind_nat INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (aor, position)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX contact_by_expiry ON contact (expires_ms);";
-/// From version 1, which knew no path.
-const UPGRADE: &str = "ALTER TABLE contact ADD COLUMN path TEXT NOT NULL DEFAULT ''";
+/// What each version lacked that the next one has: version 1 knew no path, version 2 no NAT.
+const UPGRADES: &[&str] = &[
+    "ALTER TABLE contact ADD COLUMN path TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE contact ADD COLUMN behind_nat INTEGER NOT NULL DEFAULT 0",
+];
 const LOAD: &str = "SELECT
-    aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent, path
+    aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent, path,
+    behind_nat
     FROM contact WHERE expires_ms > ?1 ORDER BY aor, position";
 const REMOVE: &str = "DELETE FROM contact WHERE aor = ?1";
 const INSERT: &str =
-    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
 const PURGE: &str = "DELETE FROM contact WHERE expires_ms <= ?1";
 
 /// Contacts in a file.
@@ -100,8 +105,11 @@ impl SqliteStore {
             db.pragma_update(None, "application_id", APPLICATION)?;
         } else if application != APPLICATION {
             return Ok(Some(StoreFault::Foreign));
-        } else if version == 1 {
-            db.execute_batch(UPGRADE)?;
+        } else if (1..SCHEMA).contains(&version) {
+            let done = usize::try_from(version - 1).unwrap_or(0);
+            for upgrade in UPGRADES.iter().skip(done) {
+                db.execute_batch(upgrade)?;
+            }
             db.pragma_update(None, "user_version", SCHEMA)?;
         } else if version != SCHEMA {
             return Ok(Some(StoreFault::Newer { found: version, known: SCHEMA }));
@@ -151,6 +159,7 @@ impl SqliteStore {
                         record.cseq,
                         record.user_agent,
                         record.path,
+                        record.is_behind_nat,
                     ])?;
                 }
             }
@@ -189,6 +198,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
         cseq: row.get(8)?,
         user_agent: row.get(9)?,
         path: row.get(10)?,
+        is_behind_nat: row.get(11)?,
     }))
 }
 

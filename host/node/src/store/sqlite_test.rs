@@ -10,6 +10,7 @@ fn record(contact: &str, expires_ms: u64) -> Record {
         transport: "udp".to_owned(),
         listener: "lan".to_owned(),
         peer: "[2001:db8::1]:5060".parse().unwrap(),
+        is_behind_nat: true,
         q_milli: 500,
         expires_ms,
         call_id: "a'b\"c".to_owned(),
@@ -101,7 +102,7 @@ fn a_file_of_the_first_version_is_brought_up_to_date_and_nothing_of_it_is_lost()
     .unwrap();
     drop(old);
     let mut store = SqliteStore::open(&path).unwrap();
-    let kept = Record { path: String::new(), ..record("sip:a@h", 900) };
+    let kept = Record { path: String::new(), is_behind_nat: false, ..record("sip:a@h", 900) };
     assert_eq!(store.load(0).unwrap(), [change("2000", vec![kept])]);
     store.write(&[change("2001", vec![record("sip:b@h", 901)])]).unwrap();
     drop(store);
@@ -118,7 +119,7 @@ fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
     };
     set("user_version", SCHEMA + 1);
     let text = refusal(&path);
-    assert!(text.contains("schema 3, known here up to 2"), "{text}");
+    assert!(text.contains("schema 4, known here up to 3"), "{text}");
     set("application_id", 7);
     let text = refusal(&path);
     assert!(text.contains("another program's database"), "{text}");

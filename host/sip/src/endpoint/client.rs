@@ -94,9 +94,24 @@ impl Endpoint {
         self.keys.key(Purpose::Client, &[branch.as_bytes(), method.as_str().as_bytes()])
     }
 
-    pub(super) fn handle_response(&mut self, message: Message) {
+    /// Sends a request and forgets it: it is not sent again, and its responses come as [`Event::Stray`].
+    ///
+    /// # Errors
+    ///
+    /// When the flow's listener is not configured; nothing is sent then.
+    pub fn send_untracked(&mut self, flow: Flow, request: RequestDraft) -> Result<(), LimitError> {
+        let branch = self.mint.branch();
+        let via = self
+            .via(flow, &branch)
+            .ok_or(LimitError::UnknownListener { listener: flow.listener.0 })?;
+        self.transmit(flow, request.finish(&via));
+        Ok(())
+    }
+
+    pub(super) fn handle_response(&mut self, flow: Flow, message: Message) {
         let Some(id) = self.client_of_response(&message) else {
             self.stats.stray_responses += 1;
+            self.emit(Event::Stray { flow, message });
             return;
         };
         if self.repeat_ack_of_2xx(id, &message) {

@@ -83,6 +83,14 @@ pub enum Event {
         /// The response.
         message: Message,
     },
+    /// A response to no transaction that lives: to a request of [`Endpoint::send_untracked`](crate::Endpoint::send_untracked),
+    /// one that came too late, or none of ours.
+    Stray {
+        /// From where.
+        flow: Flow,
+        /// The response.
+        message: Message,
+    },
     /// No final response came in time: Timer B, Timer F, or 64*T1 after the CANCEL. The transaction is over.
     TimedOut {
         /// The transaction of the request.

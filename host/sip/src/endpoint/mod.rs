@@ -180,7 +180,7 @@ impl Endpoint {
                 if message.is_request() {
                     self.handle_request(flow, message);
                 } else {
-                    self.handle_response(message);
+                    self.handle_response(flow, message);
                 }
             }
             Err(error) => self.handle_unreadable(flow, error),

@@ -139,6 +139,7 @@ impl Net {
             | Event::Cancelled { .. }
             | Event::Ack { .. }
             | Event::Unreachable { .. }
+            | Event::Stray { .. }
             | Event::AckMissing { .. } => panic!("{event:?}"),
         }
     }
@@ -168,6 +169,7 @@ impl Net {
             Event::Response { .. }
             | Event::Cancelled { .. }
             | Event::TimedOut { .. }
+            | Event::Stray { .. }
             | Event::Unreachable { .. } => panic!("{event:?}"),
         }
     }

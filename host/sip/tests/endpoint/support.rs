@@ -138,6 +138,7 @@ impl Out {
                 Event::Response { message, .. } => Self::Told("response", format!("{message:?}")),
                 Event::TimedOut { .. } => Self::Told("timed out", String::new()),
                 Event::Unreachable { .. } => Self::Told("unreachable", String::new()),
+                Event::Stray { message, .. } => Self::Told("stray", format!("{message:?}")),
                 Event::AckMissing { .. } => Self::Told("ack missing", String::new()),
             },
         }

@@ -14,4 +14,6 @@ pub use network::{Network, NetworkError};
 pub use settings::{Login, Probing, Registering, TrunkConfig, TrunkError};
 pub use status::{Reach, Registration, TrunkChange, TrunkStatus};
 
-pub(crate) use self::{errand::Chore, group::Trunks, keeper::Keeper, login::Challenged};
+pub(crate) use self::{
+    errand::Chore, group::Trunks, keeper::Keeper, login::Challenged, settings::escaped,
+};

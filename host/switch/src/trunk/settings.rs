@@ -123,7 +123,7 @@ impl TrunkConfig {
 }
 
 /// A user part with everything escaped that may not stand in one (RFC 3261 section 25.1, `user`). What is escaped already stays.
-fn escaped(user: &str) -> String {
+pub(crate) fn escaped(user: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&byte);
     let mut text = String::with_capacity(user.len());
     for byte in user.bytes() {
