@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use model::hook::{Amended, Amendment, Answer, Decision, Hook, Question, Verdict};
+use model::{
+    GenerationToken,
+    hook::{Amended, Amendment, Answer, Decision, Hook, Question, Verdict},
+};
 
 use crate::Random;
 
@@ -18,22 +21,24 @@ pub struct Reply {
     pub amendment: Option<Amendment>,
     /// How long after the question; zero is at once, as on a worker.
     pub after: Duration,
+    /// The generation that the call is pinned to by it.
+    pub pin: Option<GenerationToken>,
 }
 
 impl Reply {
     /// An answer at once.
     pub const fn now(verdict: Verdict) -> Self {
-        Self { verdict, amendment: None, after: Duration::ZERO }
+        Self { verdict, amendment: None, after: Duration::ZERO, pin: None }
     }
 
     /// An answer that comes `after` the question.
     pub const fn late(verdict: Verdict, after: Duration) -> Self {
-        Self { verdict, amendment: None, after }
+        Self { verdict, amendment: None, after, pin: None }
     }
 
     /// An answer at once, with what a dial plan made of the call.
     pub const fn amended(verdict: Verdict, amendment: Amendment) -> Self {
-        Self { verdict, amendment: Some(amendment), after: Duration::ZERO }
+        Self { verdict, amendment: Some(amendment), after: Duration::ZERO, pin: None }
     }
 
     pub(crate) fn answer(self, question: &Question) -> Answer {
@@ -46,7 +51,7 @@ impl Reply {
             id: question.id,
             verdict: self.verdict,
             amended,
-            pin: None,
+            pin: self.pin,
             decision: Decision::of(question.hook(), 0),
         }
     }

@@ -14,6 +14,7 @@ mod node;
 mod phone;
 mod random;
 mod relay;
+pub mod storm;
 mod trace;
 mod world;
 

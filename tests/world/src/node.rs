@@ -13,7 +13,12 @@ use switch::{
     TrunkConfig, TrunkStatus, shard_of,
 };
 
-use crate::{Options, Random, directory::SimDirectory, relay::SimRelay};
+use crate::{
+    Options, Random,
+    directory::SimDirectory,
+    relay::SimRelay,
+    storm::{Sabotage, Saboteur},
+};
 
 /// The name every simulated subscriber's address-of-record has as its host.
 pub const HOST: &str = "world.test";
@@ -27,6 +32,10 @@ pub struct Node {
     pub(crate) relay: SimRelay,
     /// Everything that was ever told, in order.
     pub facts: Vec<Fact>,
+    /// How many of the facts were told before the last restart.
+    pub(crate) forgotten: usize,
+    make: Vec<Config>,
+    saboteur: Saboteur,
 }
 
 /// What a node does to the world.
@@ -50,15 +59,16 @@ impl Node {
         random: &mut Random,
     ) -> Self {
         let count = Shards(NonZeroU16::new(options.shards).unwrap_or(NonZeroU16::MIN));
-        let shards = (0..count.0.get())
+        let make: Vec<Config> = (0..count.0.get())
             .map(|n| {
                 let trunks = trunks.iter().map(|(trunk, _)| trunk.clone()).collect();
                 let config = config(Shard(n), count, addr, random.seed(), options.emergency_route);
                 let keepalive = options.keepalive;
                 let registrar = RegistrarConfig { keepalive, ..config.registrar };
-                Switch::new(Config { trunks, registrar, ..config })
+                Config { trunks, registrar, ..config }
             })
             .collect();
+        let shards = make.iter().cloned().map(Switch::new).collect();
         let mut directory = SimDirectory::new(options.host);
         for (id, (_, calls_max)) in (0_u16..).map(TrunkId).zip(trunks) {
             directory.limit_trunk(id, *calls_max);
@@ -70,7 +80,25 @@ impl Node {
             directory,
             relay: SimRelay::new(options.relays_max),
             facts: Vec::new(),
+            forgotten: 0,
+            make,
+            saboteur: Saboteur::default(),
         }
+    }
+
+    /// Plants a bug.
+    pub(crate) fn sabotage(&mut self, bug: Option<Sabotage>) {
+        self.saboteur = Saboteur::new(bug);
+    }
+
+    /// The process dies and begins anew, with nothing but its registrations.
+    pub(crate) fn restart(&mut self, random: &mut Random) {
+        for config in &mut self.make {
+            config.seed = random.seed();
+        }
+        self.shards = self.make.iter().cloned().map(Switch::new).collect();
+        self.relay = SimRelay::new(self.relay.relays_max());
+        self.forgotten = self.facts.len();
     }
 
     /// The shards, to look at.
@@ -127,7 +155,8 @@ impl Node {
         let mut effects = Vec::new();
         let mut outputs = VecDeque::new();
         if let Some(switch) = self.shards.get_mut(usize::from(shard.0)) {
-            outputs.extend(std::iter::from_fn(|| switch.poll_output()));
+            let all = std::iter::from_fn(|| switch.poll_output());
+            outputs.extend(all.flat_map(|output| self.saboteur.pass(output)));
         }
         for output in outputs {
             match output {

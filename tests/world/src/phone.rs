@@ -135,6 +135,16 @@ impl Phone {
         }
     }
 
+    /// Whether it is in a call.
+    pub const fn is_up(&self) -> bool {
+        matches!(self.call, Some(Call::Up { .. }))
+    }
+
+    /// Whether it has no call, rings for none and makes none.
+    pub const fn is_on_hook(&self) -> bool {
+        self.call.is_none()
+    }
+
     /// Whether it has no call and waits for nothing.
     pub fn is_idle(&self) -> bool {
         self.call.is_none() && self.endpoint.is_idle()

@@ -20,6 +20,11 @@ impl SimRelay {
         Self { open: BTreeMap::new(), next_port: 30_000, relays_max, opened: 0, closed: 0 }
     }
 
+    /// How many may be open.
+    pub(crate) const fn relays_max(&self) -> usize {
+        self.relays_max
+    }
+
     /// How many relays are open.
     pub(crate) fn len(&self) -> usize {
         self.open.len()

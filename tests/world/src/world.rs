@@ -13,7 +13,7 @@ use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
-    built_in, network::Datagram, node::Effect,
+    built_in, network::Datagram, node::Effect, storm::Wire,
 };
 
 /// What a world is made with.
@@ -65,6 +65,7 @@ pub struct World {
     pub phones: Vec<Phone>,
     decider: Decider,
     host: &'static str,
+    wire: Option<Wire>,
     /// What the node sent to addresses where no phone is, in order.
     pub strays: Vec<(SocketAddr, Bytes)>,
     /// What happened.
@@ -101,6 +102,7 @@ impl World {
             phones: Vec::new(),
             decider: built_in(),
             host: options.host,
+            wire: None,
             strays: Vec::new(),
             trace: Trace::default(),
         }
@@ -134,6 +136,58 @@ impl World {
     /// Has a phone do something `after` now.
     pub fn plan(&mut self, after: Duration, phone: usize, manner: Manner) {
         self.push(after, Happening::Do { phone, manner });
+    }
+
+    /// Has a bystander watch the node's messages from now on.
+    pub fn watch_wire(&mut self) {
+        self.wire = Some(Wire::default());
+    }
+
+    /// What the bystander has seen.
+    ///
+    /// # Panics
+    /// When nobody watches.
+    pub fn wire(&self) -> &Wire {
+        self.wire.as_ref().expect("watch_wire was called")
+    }
+
+    /// Has the node die and begin anew, with nothing but its registrations.
+    pub fn restart_node(&mut self) {
+        self.node.restart(&mut self.random);
+        self.trace.line(self.now, format_args!("the node restarts"));
+        // What the dead one was told by its plugins and its relay comes to nobody.
+        self.queue.retain(|_, what| matches!(what, Happening::Arrival(_) | Happening::Do { .. }));
+        if let Some(wire) = &mut self.wire {
+            wire.restarted();
+        }
+    }
+
+    /// Takes a phone off the network for good.
+    pub fn unplug(&mut self, phone: usize) {
+        if let Some(phone) = self.phones.get(phone) {
+            self.network.unplug(phone.address());
+        }
+    }
+
+    /// Has a phone do something now.
+    pub fn act(&mut self, phone: usize, manner: Manner) {
+        self.happen(Happening::Do { phone, manner });
+    }
+
+    /// Has the operator hang up every call of a caller.
+    pub fn hang_up_calls_of(&mut self, user: &str) {
+        let now = self.now;
+        let all = self.node.shards().iter().flat_map(|shard| shard.calls(now));
+        let conns: Vec<_> =
+            all.filter(|call| call.facts.caller.user == user).map(|call| call.conn).collect();
+        conns.into_iter().for_each(|conn| self.hang_up(conn));
+    }
+
+    /// Runs until `at` after the beginning.
+    pub fn run_to(&mut self, at: Duration) {
+        let at = Instant::ZERO + at;
+        self.run(at - self.now);
+        self.now = self.now.max(at);
     }
 
     /// Has a datagram of nobody's reach the node, from `from`.
@@ -207,7 +261,10 @@ impl World {
             }
         }
         for n in 0..self.phones.len() {
-            self.with_phone(n, |phone, now| phone.handle_timeout(now));
+            let is_due = self.phones[n].poll_timeout().is_some_and(|at| at <= self.now);
+            if is_due {
+                self.with_phone(n, |phone, now| phone.handle_timeout(now));
+            }
         }
         let effects = self.node.handle_timeout(self.now);
         self.apply(effects);
@@ -242,6 +299,9 @@ impl World {
         let start = String::from_utf8_lossy(start);
         self.trace.line(self.now, format_args!("{} > {} {start}", datagram.from, datagram.to));
         if datagram.to == self.node.addr {
+            if let Some(wire) = &mut self.wire {
+                wire.arrived(datagram.from, &datagram.bytes);
+            }
             let effects = self.node.on_datagram(self.now, datagram.from, datagram.bytes);
             self.apply(effects);
         } else if let Some(n) = self.phones.iter().position(|phone| phone.addr == datagram.to) {
@@ -293,6 +353,9 @@ impl World {
     }
 
     fn send(&mut self, datagram: Datagram) {
+        if let Some(wire) = self.wire.as_mut().filter(|_| datagram.from == self.node.addr) {
+            wire.sent(datagram.to, &datagram.bytes);
+        }
         let datagram = self.network.leaves(self.now, datagram);
         for after in self.network.arrivals(&mut self.random, &datagram) {
             self.push(after, Happening::Arrival(datagram.clone()));

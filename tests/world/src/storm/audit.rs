@@ -1,0 +1,180 @@
+//! What is held against the reference.
+
+use super::{Act, Call, End, Lie, Seen, Storm, Verdict, may_see, outcome};
+use crate::{PhoneFact, check};
+
+impl Storm {
+    /// Before a call ends: either both parties are in it or neither is.
+    pub(super) fn audit_pair(&mut self, n: usize) {
+        let call = &self.calls[n];
+        if call.vanished || self.is_restarted(call) {
+            return;
+        }
+        let phones = &self.world.phones;
+        let caller = phones[call.caller].is_up();
+        let callees = call.callees.iter().filter(|(_, phone)| phones[*phone].is_up()).count();
+        if usize::from(caller) != callees {
+            let line =
+                format!("call {n}: the caller is up: {caller}, and {callees} called phones are");
+            self.broken.push(line);
+        }
+    }
+
+    /// After a call has ended: nobody is in it any more.
+    pub(super) fn audit_end(&mut self, n: usize) {
+        let call = &self.calls[n];
+        if call.vanished || self.is_restarted(call) {
+            return;
+        }
+        let phones = call.callees.iter().map(|(_, phone)| *phone).chain([call.caller]);
+        let left = phones.filter(|phone| self.world.phones[*phone].is_up()).count();
+        if left > 0 {
+            self.broken.push(format!("call {n}: it is over, and {left} phones are in it"));
+        }
+    }
+
+    /// Whether the node restarted while the call may have stood.
+    fn is_restarted(&self, call: &Call) -> bool {
+        let script = &call.script;
+        // What the parties did before is over when the last transaction has ended.
+        let end = script.start + script.end.0 + super::OVER;
+        self.restart.is_some_and(|restart| restart >= script.start && restart <= end)
+    }
+
+    pub(super) fn audit(&mut self) {
+        let mut broken = std::mem::take(&mut self.broken);
+        broken.extend(check(&self.world).into_iter().map(|violation| violation.to_string()));
+        broken.extend(self.world.wire().at_rest());
+        broken.extend(self.generations.broken());
+        for phone in self.world.phones.iter().filter(|phone| !phone.is_on_hook()) {
+            broken.push(format!("the phone at {} is in a call that is over", phone.address()));
+        }
+        let mut up = (0, 0);
+        for (n, call) in self.calls.iter().enumerate().filter(|(_, call)| !self.is_restarted(call))
+        {
+            let wrong = if self.still {
+                self.against_reference(call)
+            } else {
+                self.against_chance(call, &mut up)
+            };
+            broken.extend(
+                wrong.into_iter().map(|wrong| format!("call {n}: {wrong}\n{:#?}", call.script)),
+            );
+        }
+        // A network as bad as this one loses a call now and then, and not every other.
+        if up.0 * 10 < up.1 * 8 {
+            broken.push(format!("of {} calls that should be answered {} were", up.1, up.0));
+        }
+        self.broken = broken;
+    }
+
+    fn facts(&self, phone: usize) -> &[PhoneFact] {
+        self.world.facts_of(phone)
+    }
+
+    /// In a still world everybody sees just what the reference tells.
+    fn against_reference(&self, call: &Call) -> Vec<String> {
+        let want = outcome(&call.script);
+        let mut wrong = Vec::new();
+        let caller = self.facts(call.caller);
+        let finals: Vec<_> =
+            caller.iter().filter(|f| matches!(f, PhoneFact::Up | PhoneFact::Refused(_))).collect();
+        let is_up = match (&want.caller, finals.as_slice()) {
+            (Verdict::Up(_), [PhoneFact::Up]) => true,
+            (Verdict::Refused(statuses), [PhoneFact::Refused(status)])
+                if statuses.contains(status) =>
+            {
+                false
+            }
+            _ => {
+                wrong.push(format!("the caller saw {finals:?} and not {:?}", want.caller));
+                return wrong;
+            }
+        };
+        let by_script = |end: End| is_up && call.script.end.1 == end;
+        let ended = caller.contains(&PhoneFact::Ended);
+        let ends = by_script(End::Operator) || (by_script(End::Callee) && !call.vanished);
+        if ended != ends {
+            wrong.push(format!("the caller's call was ended by the other side: {ended}"));
+        }
+        let winners = match &want.caller {
+            Verdict::Up(winners) => winners.as_slice(),
+            Verdict::Refused(_) => &[],
+        };
+        let mut answered = 0;
+        for (who, phone) in &call.callees {
+            let facts = self.facts(*phone);
+            let seen = Seen {
+                rang: facts.iter().any(|f| matches!(f, PhoneFact::Rang(_))),
+                cancelled: facts.contains(&PhoneFact::Cancelled),
+            };
+            let want = want.phones.get(who).copied().unwrap_or_default();
+            let may_win = winners.contains(who);
+            let up = facts.contains(&PhoneFact::Up);
+            answered += usize::from(up);
+            // Of several that answer at the same moment those that were late are cancelled or hung up.
+            let is_tie = may_win && winners.len() > 1;
+            if (seen != want && !is_tie) || (up && !may_win) {
+                wrong.push(format!("{who:?} saw {facts:?} and not {want:?}"));
+            }
+        }
+        if is_up && answered == 0 {
+            wrong.push("the caller is up, and nobody answered".to_owned());
+        }
+        if is_up {
+            wrong.extend(self.holds(call));
+        }
+        wrong
+    }
+
+    /// Each hold that had no other in its way arrives and is answered.
+    fn holds(&self, call: &Call) -> Option<String> {
+        let acts: Vec<Act> = call.script.acts.iter().map(|(_, act)| *act).collect();
+        if acts.contains(&Act::BothHold) || acts.contains(&Act::CalleeVanishes) {
+            return None;
+        }
+        let held = |facts: &[PhoneFact]| -> Vec<bool> {
+            facts
+                .iter()
+                .filter_map(|f| if let PhoneFact::Held(h) = f { Some(*h) } else { None })
+                .collect()
+        };
+        let by = |pick: fn(&Act) -> Option<bool>| -> Vec<bool> {
+            acts.iter().filter_map(pick).collect()
+        };
+        let by_caller = by(|act| if let Act::CallerHolds(h) = act { Some(*h) } else { None });
+        let by_callee = by(|act| if let Act::CalleeHolds(h) = act { Some(*h) } else { None });
+        let of_callees: Vec<bool> =
+            call.callees.iter().flat_map(|(_, phone)| held(self.facts(*phone))).collect();
+        let of_caller = held(self.facts(call.caller));
+        (of_callees != by_caller || of_caller != by_callee).then(|| {
+            format!(
+                "held {of_callees:?} and {of_caller:?}, and not {by_caller:?} and {by_callee:?}"
+            )
+        })
+    }
+
+    /// In a wild world everybody sees something that can come of it. `up` counts the calls that should be answered, and those of
+    /// them that were.
+    fn against_chance(&self, call: &Call, up: &mut (usize, usize)) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let caller = self.facts(call.caller);
+        let finals: Vec<_> =
+            caller.iter().filter(|f| matches!(f, PhoneFact::Up | PhoneFact::Refused(_))).collect();
+        let answered =
+            call.callees.iter().any(|(_, phone)| self.facts(*phone).contains(&PhoneFact::Up));
+        match finals.as_slice() {
+            [PhoneFact::Up] if answered => {}
+            [PhoneFact::Refused(status)] if may_see(&call.script, *status) => {}
+            [PhoneFact::Refused(603)] if call.script.lie == Lie::Refuse(603) => {}
+            _ => {
+                wrong.push(format!("the caller saw {finals:?}, and somebody answered: {answered}"))
+            }
+        }
+        if matches!(outcome(&call.script).caller, Verdict::Up(_)) {
+            up.1 += 1;
+            up.0 += usize::from(caller.contains(&PhoneFact::Up));
+        }
+        wrong
+    }
+}

@@ -1,0 +1,90 @@
+//! Bugs planted in the node on purpose: what does not find them would not find others.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use media::RelayCommand;
+use switch::Output;
+
+/// A bug of the switch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// Each seventh call keeps its media ports.
+    KeepsPorts,
+    /// A caller who is refused as busy is then refused again, otherwise.
+    AnswersTwice,
+    /// One call in five is never ended towards one of its parties.
+    ForgetsBye,
+    /// Each ninth question after a failure goes to the plugins that serve now, not to those of the call.
+    LosesPin,
+    /// One in four 2xx of a called phone is not acknowledged.
+    ForgetsAck,
+}
+
+/// Does it.
+#[derive(Debug, Default)]
+pub(crate) struct Saboteur {
+    bug: Option<Sabotage>,
+    count: u64,
+    chosen: BTreeSet<u64>,
+}
+
+impl Saboteur {
+    pub(crate) fn new(bug: Option<Sabotage>) -> Self {
+        Self { bug, ..Self::default() }
+    }
+
+    /// What comes out of the switch instead.
+    pub(crate) fn pass(&mut self, output: Output) -> Vec<Output> {
+        match (self.bug, output) {
+            (Some(Sabotage::KeepsPorts), Output::Relay(RelayCommand::Close { .. }))
+                if self.nth(7) =>
+            {
+                Vec::new()
+            }
+            (Some(Sabotage::AnswersTwice), Output::Transmit { flow, bytes })
+                if bytes.starts_with(b"SIP/2.0 486 ") =>
+            {
+                let text = String::from_utf8_lossy(&bytes).replacen("486", "480", 1);
+                let second = Bytes::from(text.into_bytes());
+                vec![Output::Transmit { flow, bytes }, Output::Transmit { flow, bytes: second }]
+            }
+            (Some(Sabotage::ForgetsBye), Output::Transmit { bytes, .. })
+                if bytes.starts_with(b"BYE ") && self.is_chosen(&bytes, 5) =>
+            {
+                Vec::new()
+            }
+            (Some(Sabotage::ForgetsAck), Output::Transmit { bytes, .. })
+                if bytes.starts_with(b"ACK ") && self.is_chosen(&bytes, 4) =>
+            {
+                Vec::new()
+            }
+            (Some(Sabotage::LosesPin), Output::Ask(mut question)) => {
+                if question.pin.is_some() && self.nth(9) {
+                    question.pin = None;
+                }
+                vec![Output::Ask(question)]
+            }
+            (_, output) => vec![output],
+        }
+    }
+
+    fn nth(&mut self, n: u64) -> bool {
+        self.count += 1;
+        self.count.is_multiple_of(n)
+    }
+
+    /// Whether it is one of the calls chosen: all messages of a Call-ID or none.
+    fn is_chosen(&mut self, bytes: &Bytes, of: u64) -> bool {
+        let text = String::from_utf8_lossy(bytes);
+        let call_id =
+            text.lines().find_map(|line| line.strip_prefix("Call-ID: ")).unwrap_or_default();
+        let hash = call_id
+            .bytes()
+            .fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        hash.is_multiple_of(of) && {
+            self.chosen.insert(hash);
+            true
+        }
+    }
+}
