@@ -143,12 +143,9 @@ impl World {
         self.wire = Some(Wire::default());
     }
 
-    /// What the bystander has seen.
-    ///
-    /// # Panics
-    /// When nobody watches.
-    pub fn wire(&self) -> &Wire {
-        self.wire.as_ref().expect("watch_wire was called")
+    /// The rules of the wire that were broken, as far as anybody watched.
+    pub fn wire_broken(&self) -> Vec<String> {
+        self.wire.as_ref().map(Wire::at_rest).unwrap_or_default()
     }
 
     /// Has the node die and begin anew, with nothing but its registrations.

@@ -56,3 +56,11 @@ fn tests(arguments: &[&str]) -> Command {
 fn with_peers<'a>(command: &'a mut Command, program: &Path, phone: &Path) -> &'a mut Command {
     command.env("JACKFIELD_BIN", program).env("JACKFIELD_PJSUA2", phone)
 }
+
+/// Storms of calls against the reference (`tests/world`), as many seeds as asked for.
+pub(crate) fn storm(rest: &[String]) -> Result<(), Error> {
+    let seeds = rest.first().map_or("5000", String::as_str);
+    let first = rest.get(1).map_or("0", String::as_str);
+    let run = ["run", "--release", "-q", "-p", "jackfield-world", "--example", "storm", "--"];
+    run::step("storms", run::cargo(&run).args([seeds, first]))
+}

@@ -25,6 +25,7 @@ cargo xtask COMMAND
   interop [NAME]  the tests with real peers (SIPp, pjsua2) only, or those whose names contain NAME
   plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: stock below the target folder)
   bench NAME ...  a benchmark: calls, reload, loop, reload-memory; --help after the name shows its options
+  storm [N [FROM]] N storms of 50 calls (default 5000), each at one and three shards, still and wild, against the reference
   needs           what tests and benchmarks need on this machine, and what of it is missing
   binary          builds the program for tests and prints its path
   pjsua2          installs the pjsua2 phone for tests and prints its folder
@@ -53,6 +54,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Error> {
         "interop" => check::interop(rest.first().map(String::as_str)),
         "plugins" => plugins::build(rest.first().map(String::as_str)),
         "bench" => bench::run(rest),
+        "storm" => check::storm(rest),
         "needs" => machine::show(),
         "binary" => binary::build(binary::Profile::Dev).map(|path| println!("{}", path.display())),
         "pjsua2" => pjsua2::install().map(|folder| println!("{}", folder.display())),

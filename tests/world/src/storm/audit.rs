@@ -44,7 +44,7 @@ impl Storm {
     pub(super) fn audit(&mut self) {
         let mut broken = std::mem::take(&mut self.broken);
         broken.extend(check(&self.world).into_iter().map(|violation| violation.to_string()));
-        broken.extend(self.world.wire().at_rest());
+        broken.extend(self.world.wire_broken());
         broken.extend(self.generations.broken());
         for phone in self.world.phones.iter().filter(|phone| !phone.is_on_hook()) {
             broken.push(format!("the phone at {} is in a call that is over", phone.address()));

@@ -29,7 +29,7 @@ impl Generations {
     /// The token a question is answered under: the current one's for a new call, for another what it is pinned to.
     fn answer(&self, question: &Question) -> GenerationToken {
         let book = &mut *self.0.borrow_mut();
-        if book.questions % QUESTIONS_EACH == 0 {
+        if book.questions.is_multiple_of(QUESTIONS_EACH) {
             book.tokens.push(GenerationToken::new(book.questions / QUESTIONS_EACH + 1));
         }
         book.questions += 1;

@@ -1,7 +1,5 @@
 //! Bugs planted in the node on purpose: what does not find them would not find others.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use media::RelayCommand;
 use switch::Output;
@@ -26,7 +24,6 @@ pub enum Sabotage {
 pub(crate) struct Saboteur {
     bug: Option<Sabotage>,
     count: u64,
-    chosen: BTreeSet<u64>,
 }
 
 impl Saboteur {
@@ -50,12 +47,12 @@ impl Saboteur {
                 vec![Output::Transmit { flow, bytes }, Output::Transmit { flow, bytes: second }]
             }
             (Some(Sabotage::ForgetsBye), Output::Transmit { bytes, .. })
-                if bytes.starts_with(b"BYE ") && self.is_chosen(&bytes, 5) =>
+                if bytes.starts_with(b"BYE ") && is_chosen(&bytes, 5) =>
             {
                 Vec::new()
             }
             (Some(Sabotage::ForgetsAck), Output::Transmit { bytes, .. })
-                if bytes.starts_with(b"ACK ") && self.is_chosen(&bytes, 4) =>
+                if bytes.starts_with(b"ACK ") && is_chosen(&bytes, 4) =>
             {
                 Vec::new()
             }
@@ -73,18 +70,14 @@ impl Saboteur {
         self.count += 1;
         self.count.is_multiple_of(n)
     }
+}
 
-    /// Whether it is one of the calls chosen: all messages of a Call-ID or none.
-    fn is_chosen(&mut self, bytes: &Bytes, of: u64) -> bool {
-        let text = String::from_utf8_lossy(bytes);
-        let call_id =
-            text.lines().find_map(|line| line.strip_prefix("Call-ID: ")).unwrap_or_default();
-        let hash = call_id
-            .bytes()
-            .fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        hash.is_multiple_of(of) && {
-            self.chosen.insert(hash);
-            true
-        }
-    }
+/// Whether it is one of the calls chosen: all messages of a Call-ID or none.
+fn is_chosen(bytes: &Bytes, of: u64) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let call_id = text.lines().find_map(|line| line.strip_prefix("Call-ID: ")).unwrap_or_default();
+    let hash = call_id
+        .bytes()
+        .fold(7_u64, |hash, byte| hash.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    hash.is_multiple_of(of)
 }
