@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Aor, Flow, Instant, Seat, Secret, TrunkId, hook::Hook};
+use crate::{Aor, Flow, Instant, Seat, Secret, Shard, TrunkId, hook::Hook};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,6 +69,16 @@ pub trait Directory {
 
     /// The trunk whose registrar was last found at this address.
     fn trunk_at(&self, _source: IpAddr) -> Option<TrunkId> {
+        None
+    }
+
+    /// Whether any shard wants to be told of the calls of anybody.
+    fn has_watchers(&self) -> bool {
+        false
+    }
+
+    /// The shards that want to be told of the calls of `aor`; `None` when there is none.
+    fn watchers(&self, _aor: &Aor) -> Option<Arc<[Shard]>> {
         None
     }
 }

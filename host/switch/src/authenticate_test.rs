@@ -83,6 +83,7 @@ impl Bench {
             media_address6: None,
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),
+            events: crate::EventsConfig::default(),
             registrar: RegistrarConfig::default(),
             trunks: Vec::new(),
             server_header: String::new(),

@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{Emergency, TrunkConfig};
+use crate::{Emergency, EventsConfig, TrunkConfig};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Config {
     pub media_address6: Option<Ipv6Addr>,
     /// The registrar's rules.
     pub registrar: RegistrarConfig,
+    /// How subscriptions are taken and served.
+    pub events: EventsConfig,
     /// How requests are authenticated; `None` is the default, which takes everyone for who it says it is unless a plugin has
     /// another opinion.
     pub auth: Option<AuthConfig>,
@@ -67,6 +69,7 @@ impl Config {
             failover_after: self.failover_after,
             media: self.media,
             registrar: self.registrar,
+            events: self.events,
             auth: self.auth.clone(),
             emergency: self.emergency.clone(),
         }
@@ -89,6 +92,8 @@ pub struct Settings {
     pub media: MediaMode,
     /// All but `store`, which stays as it is.
     pub registrar: RegistrarConfig,
+    /// How subscriptions are taken and served; those that stand go on as they began.
+    pub events: EventsConfig,
     /// How requests are authenticated. A change makes nonces given out so far stale, and forgets failed attempts.
     pub auth: Option<AuthConfig>,
     /// The numbers of emergency services and where their calls go.

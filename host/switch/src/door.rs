@@ -253,10 +253,10 @@ impl Switch {
 
     /// It is known who the request is from.
     fn step_in(&mut self, now: Instant, dir: &dyn Directory, arrival: Arrival) {
-        if arrival.request.method() == Method::Register {
-            self.step_up(now, dir, arrival, Station::Register);
-        } else {
-            self.on_invite(now, dir, arrival);
+        match arrival.request.method() {
+            Method::Register => self.step_up(now, dir, arrival, Station::Register),
+            Method::Subscribe => self.on_subscribe(now, dir, arrival),
+            _ => self.on_invite(now, dir, arrival),
         }
     }
 }

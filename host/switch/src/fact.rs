@@ -156,6 +156,31 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// The call whose dialogs it changes, and whether one of a user came in.
+    pub(crate) fn touches(&self) -> Option<(ConnId, bool)> {
+        match self {
+            Self::CallOffered { facts } | Self::Amended { facts } => Some((facts.conn_id, true)),
+            Self::LegOffered { leg, .. } => Some((leg.conn, true)),
+            Self::LegAlerting { leg, .. }
+            | Self::LegFailed { leg, .. }
+            | Self::Held { leg }
+            | Self::Retrieved { leg } => Some((leg.conn, false)),
+            Self::Established { conn, .. } | Self::Released { conn, .. } => Some((*conn, false)),
+            Self::Decided { .. }
+            | Self::Judged { .. }
+            | Self::TurnedAway { .. }
+            | Self::LegOnTrunk { .. }
+            | Self::TrunkPassed { .. }
+            | Self::Trunk { .. }
+            | Self::TargetFailed { .. }
+            | Self::NotAuthenticated { .. }
+            | Self::Registered { .. }
+            | Self::Unregistered { .. } => None,
+        }
+    }
+}
+
 /// Why a trunk of a target was not tried.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrunkPassed {

@@ -20,6 +20,9 @@ impl Switch {
         request: Message,
         tag: &str,
     ) {
+        if request.method() == Method::Subscribe && self.events.has(tag) {
+            return self.on_resubscribe(now, flow, tx, &request, tag);
+        }
         let found = self.tables.legs_by_tag.get(tag).copied();
         let Some((leg, call)) = found.and_then(|leg| Some((leg, self.calls.get_mut(&leg.conn)?)))
         else {

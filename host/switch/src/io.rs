@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::{RelayCommand, RelayEvent};
-use model::{Aor, Binding, ConnId, Flow, TrunkId, hook};
+use model::{Aor, Binding, ConnId, Flow, Shard, TrunkId, hook};
 use sip::locate::{LocateError, Place};
 
-use crate::{Fact, Settings, TrunkStatus};
+use crate::{Fact, Settings, TrunkStatus, Word};
 
 /// Something that happened.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub enum Input {
         /// Whether it is stored.
         outcome: StoreOutcome,
     },
+    /// Another shard said this to this one by [`Output::Tell`].
+    Told(Word),
     /// Bindings from before a restart, of an address-of-record of this shard; before its first datagram.
     Restore {
         /// Whose.
@@ -120,6 +122,20 @@ pub enum Output {
         /// All that is known.
         status: Arc<TrunkStatus>,
     },
+    /// Make it known in the [`model::Directory`], before the next input, whether this shard wants to be told of the calls of a user.
+    Watch {
+        /// The user.
+        aor: Aor,
+        /// Whether it does.
+        wanted: bool,
+    },
+    /// Bring this to another shard as [`Input::Told`], after what was said to it before.
+    Tell {
+        /// To which.
+        to: Shard,
+        /// What.
+        word: Word,
+    },
     /// Something worth telling: logs, metrics, the journal, later T-Library events.
     Emit(Fact),
 }
@@ -167,4 +183,6 @@ pub enum Reason {
     Trunk,
     /// A keep-alive is due.
     Keepalive,
+    /// A subscriber is to be told something, or a subscription lapses.
+    Subscription,
 }

@@ -13,6 +13,7 @@ mod call;
 mod config;
 mod door;
 mod emergency;
+mod events;
 mod fact;
 mod in_dialog;
 mod io;
@@ -33,6 +34,7 @@ pub use config::{
     StoreConfig,
 };
 pub use emergency::{Emergency, EmergencyError};
+pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};
 pub use shard::shard_of;

@@ -37,4 +37,12 @@ pub struct Stats {
     pub unreadable: u64,
     /// Trunks whose registration is being taken back.
     pub trunks_leaving: usize,
+    /// Subscriptions that stand.
+    pub subscriptions_now: usize,
+    /// SUBSCRIBEs that began a subscription or asked for the state once.
+    pub subscribed: u64,
+    /// NOTIFYs sent.
+    pub notified: u64,
+    /// Subscriptions that ended because a NOTIFY failed.
+    pub notify_failures: u64,
 }

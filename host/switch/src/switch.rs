@@ -15,6 +15,7 @@ use crate::{
     authenticate::{Authenticator, Proof, Standing},
     call::{Call, State, is_emergency, refuse, refuse_extension},
     door::{Arrival, Door},
+    events::{Events, Lamps, allow_events},
     in_dialog::pass_back,
     keepalive::Keepalive,
     registrar::Registrar,
@@ -37,7 +38,11 @@ pub struct Switch {
     pub(crate) keepalive: Keepalive,
     /// Registers and probes the trunks that are this shard's.
     keeper: Keeper,
-    draining: bool,
+    /// Subscriptions, and what this shard knows for them.
+    pub(crate) events: Events,
+    /// What watchers are told of the calls of this shard.
+    pub(crate) lamps: Lamps,
+    pub(crate) draining: bool,
 }
 
 impl Switch {
@@ -77,6 +82,8 @@ impl Switch {
             authenticator,
             door: Door::default(),
             writes: store.map(|store| Writes::new(store.writes_max, store.timeout)),
+            events: Events::default(),
+            lamps: Lamps::default(),
             draining: false,
         }
     }
@@ -102,12 +109,14 @@ impl Switch {
             Input::Configure(settings) => self.configure(now, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
+            Input::Told(word) => self.on_told(now, word),
         }
         self.drain_endpoint(now, dir);
+        self.settle(now, dir);
     }
 
     fn configure(&mut self, now: Instant, settings: Settings) {
-        let Settings { limits, registrar, auth, emergency, .. } = settings;
+        let Settings { limits, registrar, events, auth, emergency, .. } = settings;
         if auth != self.tables.config.auth {
             // Another key: what was proved with an old nonce must not count as new.
             let numbers = [(); 2].map(|()| self.tables.endpoint.mint_number().to_be_bytes());
@@ -124,6 +133,7 @@ impl Switch {
             ..limits
         };
         config.registrar = RegistrarConfig { store: config.registrar.store, ..registrar };
+        config.events = events;
         config.ring_timeout = settings.ring_timeout;
         config.question_timeout = settings.question_timeout;
         config.failover_after = settings.failover_after;
@@ -146,7 +156,9 @@ impl Switch {
         let trunk = self.keeper.next_timer().map(|at| (at, Reason::Trunk));
         let judged = self.door.deadline().map(|at| (at, Reason::Question));
         let alive = self.keepalive.next_timer().map(|at| (at, Reason::Keepalive));
-        let timers = [transaction, lapse, write, trunk, judged, alive, self.tables.next_timer()];
+        let told = self.events.next_timer().map(|at| (at, Reason::Subscription));
+        let own = self.tables.next_timer();
+        let timers = [transaction, lapse, write, trunk, judged, alive, told, own];
         timers.into_iter().flatten().min()
     }
 
@@ -165,7 +177,17 @@ impl Switch {
         self.keeper.wake(&mut self.tables, now);
         self.keep_alive(now);
         self.give_up_judging(now, dir);
+        self.events.wake(&mut self.tables, now);
         self.drain_endpoint(now, dir);
+        self.settle(now, dir);
+    }
+
+    /// Tells those who watch what came of an input.
+    fn settle(&mut self, now: Instant, dir: &dyn Directory) {
+        if !self.tables.touched.is_empty() {
+            self.observe_calls(now, dir);
+            self.drain_endpoint(now, dir);
+        }
     }
 
     /// Whether no call and no transaction is left; registrations do not count.
@@ -191,6 +213,7 @@ impl Switch {
             calls_ending: ending,
             aors_now: self.registrar.aors(),
             trunks_leaving: self.keeper.leaving(),
+            subscriptions_now: self.events.len(),
             writes_now: self.writes.as_ref().map_or(0, Writes::held),
             ..self.tables.stats
         }
@@ -245,7 +268,7 @@ impl Switch {
             return refuse(&mut self.tables, now, tx, &request, status, "");
         }
         match request.method() {
-            Method::Invite | Method::Register => {
+            Method::Invite | Method::Register | Method::Subscribe => {
                 let arrival = Arrival { tx, flow, request, conn: None, identity: None };
                 // No plugin stands before an emergency, and nobody is asked for a password before help is called.
                 let is_call = arrival.request.method() == Method::Invite;
@@ -264,7 +287,6 @@ impl Switch {
             | Method::Prack
             | Method::Refer
             | Method::Notify
-            | Method::Subscribe
             | Method::Message
             | Method::Publish => refuse(&mut self.tables, now, tx, &request, 405, ""),
             Method::Other(_) => refuse(&mut self.tables, now, tx, &request, 501, ""),
@@ -300,7 +322,14 @@ impl Switch {
         }
         let tag = self.tables.endpoint.mint_tag();
         let mut response = sip::response_to(request, 200, "", Some(&tag));
-        response.header(Name::Allow, "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE");
+        response.header(
+            Name::Allow,
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, SUBSCRIBE",
+        );
+        let packages = allow_events(&self.tables.config.events);
+        if !packages.is_empty() {
+            response.header(Name::AllowEvents, packages);
+        }
         response.header(Name::Accept, "application/sdp");
         self.tables.sign_response(&mut response);
         self.tables.endpoint.respond(now, tx, response.finish(None));
@@ -355,7 +384,7 @@ impl Switch {
         self.tables.emit(Fact::NotAuthenticated {
             source: flow.peer,
             claimed: claimed.map_or_else(String::new, |aor| aor.to_string()),
-            method: if request.method() == Method::Invite { "INVITE" } else { "REGISTER" },
+            method: method_name(request.method()),
             trouble,
         });
         None
@@ -403,6 +432,12 @@ impl Switch {
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
             Some(ClientUse::Bye(_)) if message.status() < 200 => {}
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
+            Some(ClientUse::Notify(_)) if message.status() < 200 => {}
+            Some(ClientUse::Notify(id)) => {
+                let id = *id;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.events.on_response(&mut self.tables, now, id, message);
+            }
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_response(&mut self.tables, now, tx, message);
             }
@@ -442,6 +477,11 @@ impl Switch {
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
+            }
+            Some(ClientUse::Notify(id)) => {
+                let id = *id;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.events.on_lost(&mut self.tables, now, id);
             }
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_lost(&mut self.tables, now, tx, status);
@@ -486,6 +526,7 @@ impl Switch {
             }),
             Command::Drain => {
                 self.draining = true;
+                self.events.stop(&mut self.tables, now);
                 self.keeper.stop(&mut self.tables, now);
             }
         }
@@ -506,7 +547,8 @@ impl Switch {
             | Reason::Registration
             | Reason::Store
             | Reason::Trunk
-            | Reason::Keepalive => {}
+            | Reason::Keepalive
+            | Reason::Subscription => {}
         });
     }
 
@@ -521,6 +563,15 @@ impl Switch {
         if self.calls.get(&conn).is_some_and(|call| call.is_over()) {
             self.calls.remove(&conn);
         }
+    }
+}
+
+/// The methods of requests that are authenticated.
+const fn method_name(kind: Method<'_>) -> &'static str {
+    match kind {
+        Method::Invite => "INVITE",
+        Method::Subscribe => "SUBSCRIBE",
+        _ => "REGISTER",
     }
 }
 
@@ -567,6 +618,12 @@ impl Tables {
     pub(crate) fn sign_response(&self, response: &mut Writer) {
         if !self.config.server_header.is_empty() {
             response.header(Name::Server, &self.config.server_header);
+        }
+    }
+
+    pub(crate) fn sign_draft(&self, request: &mut sip::RequestDraft) {
+        if !self.config.server_header.is_empty() {
+            request.header(Name::UserAgent, &self.config.server_header);
         }
     }
 

@@ -9,6 +9,7 @@ use sip::{ClientTx, Endpoint, Message, ServerTx};
 use crate::{
     Config, Fact, Output, Reason, Stats,
     call::Bye,
+    events::SubId,
     trunk::{Chore, Trunks},
 };
 
@@ -29,6 +30,8 @@ pub(crate) struct Tables {
     pub(crate) legs_by_tag: HashMap<Box<str>, LegId>,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
+    /// Calls that have changed since those who watch were told, and whether a user came in.
+    pub(crate) touched: Vec<(ConnId, bool)>,
     timers: BTreeSet<(Instant, ConnId, Reason)>,
     next_question: u64,
     next_call: u64,
@@ -58,6 +61,8 @@ pub(crate) enum ClientUse {
     },
     /// A BYE to a trunk that may ask who we are.
     Bye(Box<Bye>),
+    /// A NOTIFY to a subscriber.
+    Notify(SubId),
     /// A REGISTER or an OPTIONS to a trunk.
     Trunk {
         /// Which.
@@ -87,6 +92,7 @@ impl Tables {
             uses_by_client_tx: HashMap::new(),
             legs_by_tag: HashMap::new(),
             calls_by_question: HashMap::new(),
+            touched: Vec::new(),
             timers: BTreeSet::new(),
             next_question: 0,
             next_call: 0,
@@ -94,6 +100,7 @@ impl Tables {
     }
 
     pub(crate) fn emit(&mut self, fact: Fact) {
+        self.touched.extend(fact.touches());
         self.outputs.push_back(Output::Emit(fact));
     }
 

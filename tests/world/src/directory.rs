@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, TrunkId, hook::Hook};
+use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, Shard, TrunkId, hook::Hook};
 use switch::{Publish, Reach, TrunkStatus};
 
 /// A directory in which every user of one host is a subscriber.
@@ -13,6 +13,8 @@ pub(crate) struct SimDirectory {
     trunks: BTreeMap<TrunkId, Arc<TrunkStatus>>,
     /// Places on trunks that carry no more than so many calls at once.
     seats: BTreeMap<TrunkId, Seats>,
+    /// Which shards watch whom.
+    watchers: BTreeMap<Aor, Vec<Shard>>,
     /// Those before a call for which the decider is asked.
     pub(crate) hooks: Vec<Hook>,
 }
@@ -36,6 +38,13 @@ impl SimDirectory {
 
     pub(crate) fn seats_taken(&self, trunk: TrunkId) -> u32 {
         self.seats.get(&trunk).map_or(0, Seats::taken)
+    }
+
+    pub(crate) fn watch(&mut self, aor: Aor, shard: Shard, wanted: bool) {
+        let shards = self.watchers.entry(aor).or_default();
+        shards.retain(|other| *other != shard);
+        shards.extend(wanted.then_some(shard));
+        self.watchers.retain(|_, shards| !shards.is_empty());
     }
 
     pub(crate) fn publish(&mut self, publish: Publish) {
@@ -70,6 +79,14 @@ impl Directory for SimDirectory {
 
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.iter().find(|(_, status)| status.places.contains(&source)).map(|(id, _)| *id)
+    }
+
+    fn has_watchers(&self) -> bool {
+        !self.watchers.is_empty()
+    }
+
+    fn watchers(&self, aor: &Aor) -> Option<Arc<[Shard]>> {
+        self.watchers.get(aor).map(|shards| shards.as_slice().into())
     }
 
     fn answers(&self, hook: Hook) -> bool {

@@ -10,7 +10,7 @@ use model::{
 };
 use switch::{
     Config, Emergency, Fact, Input, Limits, Listener, LocateId, Output, RegistrarConfig, Switch,
-    TrunkConfig, TrunkStatus, shard_of,
+    TrunkConfig, TrunkStatus, Word, shard_of,
 };
 
 use crate::{
@@ -44,6 +44,7 @@ pub(crate) enum Effect {
     Ask { shard: Shard, question: Question },
     Relay { shard: Shard, event: RelayEvent },
     Locate { shard: Shard, id: LocateId, uri: String },
+    Tell { to: Shard, word: Word },
 }
 
 impl Node {
@@ -170,6 +171,8 @@ impl Node {
                 ),
                 // The simulated node keeps registrations in memory alone, as `config` says.
                 Output::Store { .. } => {}
+                Output::Watch { aor, wanted } => self.directory.watch(aor, shard, wanted),
+                Output::Tell { to, word } => effects.push(Effect::Tell { to, word }),
                 Output::Publish(publish) => self.directory.publish(publish),
                 Output::Trunk { id, status } => self.directory.publish_trunk(id, status),
                 Output::Emit(fact) => self.facts.push(fact),
@@ -207,6 +210,7 @@ fn config(
         media: MediaMode::Anchor,
         media_address6: None,
         registrar: RegistrarConfig::default(),
+        events: switch::EventsConfig::default(),
         auth: None,
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();

@@ -9,7 +9,7 @@ use model::{
     hook::{Answer, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
-use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig};
+use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
@@ -77,6 +77,7 @@ enum Happening {
     Arrival(Datagram),
     Answer { shard: Shard, answer: Answer },
     Relay { shard: Shard, event: RelayEvent },
+    Told { to: Shard, word: Word },
     Located { shard: Shard, id: LocateId, places: Result<Vec<Place>, LocateError> },
     Do { phone: usize, manner: Manner },
 }
@@ -279,6 +280,10 @@ impl World {
                 let effects = self.node.input(now, shard, Input::Relay(event));
                 self.apply(effects);
             }
+            Happening::Told { to, word } => {
+                let effects = self.node.input(now, to, Input::Told(word));
+                self.apply(effects);
+            }
             Happening::Located { shard, id, places } => {
                 let effects = self.node.input(now, shard, Input::Located { id, places });
                 self.apply(effects);
@@ -332,6 +337,9 @@ impl World {
                         let located = Happening::Located { shard, id, places };
                         self.push(Duration::from_millis(20), located);
                     }
+                }
+                Effect::Tell { to, word } => {
+                    self.push(Duration::from_micros(50), Happening::Told { to, word });
                 }
                 Effect::Relay { shard, event } => {
                     self.push(Duration::from_micros(50), Happening::Relay { shard, event });

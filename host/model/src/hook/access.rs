@@ -12,6 +12,8 @@ pub enum RequestKind {
     Invite,
     /// A REGISTER.
     Register,
+    /// A SUBSCRIBE outside of any dialog.
+    Subscribe,
 }
 
 impl RequestKind {
@@ -20,6 +22,7 @@ impl RequestKind {
         match self {
             Self::Invite => "INVITE",
             Self::Register => "REGISTER",
+            Self::Subscribe => "SUBSCRIBE",
         }
     }
 }

@@ -2,15 +2,17 @@
 
 mod subscribers;
 mod trunks;
+mod watched;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use model::{Aor, Binding, Directory, Membership, Seat, Secret, TrunkId, hook::Hook};
+use model::{Aor, Binding, Directory, Membership, Seat, Secret, Shard, TrunkId, hook::Hook};
 use plugin::PluginHost;
 
 pub use subscribers::{Everyone, Listed, SubscriberStore};
 pub use trunks::{TrunkTable, TrunkView};
+pub use watched::Watched;
 
 /// Whose users are ours, and which of them are there.
 pub struct Members {
@@ -34,6 +36,7 @@ pub struct NodeDirectory {
     members: ArcSwap<Members>,
     bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
     trunks: TrunkTable,
+    watched: Watched,
     plugins: Option<Arc<PluginHost>>,
 }
 
@@ -47,6 +50,7 @@ impl NodeDirectory {
             members: ArcSwap::from_pointee(Members::new(domains, subscribers)),
             bindings_by_aor: papaya::HashMap::new(),
             trunks: TrunkTable::default(),
+            watched: Watched::default(),
             plugins: None,
         }
     }
@@ -61,6 +65,11 @@ impl NodeDirectory {
     #[must_use]
     pub fn with_plugins(self, plugins: Arc<PluginHost>) -> Self {
         Self { plugins: Some(plugins), ..self }
+    }
+
+    /// Whose calls somebody watches.
+    pub const fn watched(&self) -> &Watched {
+        &self.watched
     }
 
     /// The trunks.
@@ -135,6 +144,14 @@ impl Directory for NodeDirectory {
 
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.at(source)
+    }
+
+    fn has_watchers(&self) -> bool {
+        self.watched.any()
+    }
+
+    fn watchers(&self, aor: &Aor) -> Option<Arc<[Shard]>> {
+        self.watched.by(aor)
     }
 
     fn answers(&self, hook: Hook) -> bool {

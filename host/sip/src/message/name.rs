@@ -7,6 +7,7 @@
 pub enum Name {
     Accept,
     Allow,
+    AllowEvents,
     Authorization,
     CallId,
     Contact,
@@ -43,6 +44,8 @@ pub enum Name {
     Server,
     ServiceRoute,
     SessionExpires,
+    SipEtag,
+    SipIfMatch,
     Subject,
     SubscriptionState,
     Supported,
@@ -58,9 +61,10 @@ pub enum Name {
 }
 
 /// Name, spelling, compact form.
-const TABLE: [(Name, &str, Option<u8>); 48] = [
+const TABLE: [(Name, &str, Option<u8>); 51] = [
     (Name::Accept, "Accept", None),
     (Name::Allow, "Allow", None),
+    (Name::AllowEvents, "Allow-Events", Some(b'u')),
     (Name::Authorization, "Authorization", None),
     (Name::CallId, "Call-ID", Some(b'i')),
     (Name::Contact, "Contact", Some(b'm')),
@@ -97,6 +101,8 @@ const TABLE: [(Name, &str, Option<u8>); 48] = [
     (Name::Server, "Server", None),
     (Name::ServiceRoute, "Service-Route", None),
     (Name::SessionExpires, "Session-Expires", Some(b'x')),
+    (Name::SipEtag, "SIP-ETag", None),
+    (Name::SipIfMatch, "SIP-If-Match", None),
     (Name::Subject, "Subject", Some(b's')),
     (Name::SubscriptionState, "Subscription-State", None),
     (Name::Supported, "Supported", Some(b'k')),
@@ -148,11 +154,11 @@ const fn candidates(length: usize) -> &'static [Name] {
         5 => &[Allow, Route, Event],
         6 => &[Accept, Server, Reason, MinSe],
         7 => &[CallId, Contact, Expires, Subject, Require, Privacy, Warning],
-        8 => &[ReferTo, Replaces],
+        8 => &[ReferTo, Replaces, SipEtag],
         9 => &[Supported, Timestamp, Diversion],
         10 => &[UserAgent],
         11 => &[MinExpires, RetryAfter, ReferredBy, Unsupported],
-        12 => &[MaxForwards, ContentType, RecordRoute, HistoryInfo],
+        12 => &[MaxForwards, ContentType, RecordRoute, HistoryInfo, AllowEvents, SipIfMatch],
         13 => &[Authorization, ServiceRoute, ProxyRequire],
         14 => &[ContentLength],
         15 => &[SessionExpires],

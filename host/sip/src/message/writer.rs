@@ -180,7 +180,9 @@ pub fn response_to(request: &Message, status: u16, reason: &str, to_tag: Option<
         writer.header(Name::CallId, call_id);
     }
     writer.header(Name::CSeq, request.header(Name::CSeq).unwrap_or_default());
-    if request.is_request() && matches!(request.method(), Method::Invite | Method::Register) {
+    if request.is_request()
+        && matches!(request.method(), Method::Invite | Method::Register | Method::Subscribe)
+    {
         for record in request.headers(Name::RecordRoute).filter(|_| (101..300).contains(&status)) {
             writer.header(Name::RecordRoute, record);
         }
@@ -239,6 +241,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         407 => "Proxy Authentication Required",
         408 => "Request Timeout",
         410 => "Gone",
+        412 => "Conditional Request Failed",
         413 => "Request Entity Too Large",
         414 => "Request-URI Too Long",
         415 => "Unsupported Media Type",
@@ -256,6 +259,7 @@ pub const fn reason_phrase(status: u16) -> &'static str {
         486 => "Busy Here",
         487 => "Request Terminated",
         488 => "Not Acceptable Here",
+        489 => "Bad Event",
         491 => "Request Pending",
         493 => "Undecipherable",
         500 => "Server Internal Error",

@@ -62,6 +62,7 @@ impl Call {
             id: branch.leg,
             uri: branch.uri,
             contact: branch.contact,
+            user: branch.user,
             dialog,
             holding: false,
             awaits_ack: None,

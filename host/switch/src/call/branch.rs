@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use media::Side;
-use model::{Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
+use model::{Aor, Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
 
 use super::{
@@ -41,6 +41,10 @@ pub(crate) struct Branch {
     is_large: bool,
     /// Something came back, if only a 100.
     heard: bool,
+    /// Whose phone it goes to, if it is one of ours.
+    pub(super) user: Option<Aor>,
+    /// The tag of the phone, from its first response that has one.
+    pub(super) peer_tag: Option<Box<str>>,
     /// A CANCEL went out, or will; a 2xx that still comes is acknowledged and ended.
     pub(super) cancelled: bool,
     /// The trunk it goes over.
@@ -126,6 +130,10 @@ impl Call {
             let trunk = trunk.name.clone();
             tables.emit(Fact::LegOnTrunk { leg, trunk });
         }
+        let user = match self.target_of(hop.of) {
+            Some(Destination::Aor(aor)) => Some(aor),
+            Some(Destination::Uri(_) | Destination::Trunk { .. }) | None => None,
+        };
         // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
         let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
         self.branches.push(Branch {
@@ -137,6 +145,8 @@ impl Call {
             tx,
             facts,
             heard: false,
+            user,
+            peer_tag: None,
             cancelled: false,
             others: hop.others,
             path: hop.path,
@@ -218,6 +228,10 @@ impl Call {
     ) {
         if let Some(branch) = self.branches.iter_mut().find(|branch| branch.leg == leg) {
             branch.heard = true;
+            if branch.peer_tag.is_none() {
+                let tag = response.to().ok().and_then(|to| to.tag().map(Into::into));
+                branch.peer_tag = tag;
+            }
             if branch.is_large {
                 // It is there: what it answers over a connection it would answer to a datagram.
                 let here = branch.facts.flow.peer;

@@ -1,6 +1,6 @@
 //! The two kinds of leg that stand in a call: the caller's, and the one that answered.
 
-use model::{Flow, LegId};
+use model::{Aor, Flow, LegId};
 use sip::{Dialog, Message, ServerTx};
 
 use super::over_trunk::OnTrunk;
@@ -27,6 +27,8 @@ pub(crate) struct Leg {
     /// The Request-URI it was called with.
     pub(crate) uri: String,
     pub(crate) contact: Box<str>,
+    /// Whose phone it is, if it is one of ours.
+    pub(crate) user: Option<Aor>,
     pub(crate) dialog: Dialog,
     pub(crate) holding: bool,
     /// As of the caller's leg; a re-INVITE of this side is answered by us too.

@@ -3,6 +3,7 @@
 mod answer;
 mod attempt;
 mod branch;
+mod dialogs;
 mod headers;
 mod leg;
 mod locate;
@@ -34,6 +35,7 @@ pub(crate) use self::{
     own_offer::OwnOffer,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
+    route::connection_for_size,
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
 

@@ -179,6 +179,7 @@ pub(crate) fn facts_of(
         .map_or_else(String::new, |listener| listener.name.clone());
     let (kind, callee) = match request.method() {
         Method::Register => (RequestKind::Register, party_of(&request.to()?)),
+        Method::Subscribe => (RequestKind::Subscribe, party_of_uri(request.request_uri(), "")),
         _ => (RequestKind::Invite, party_of_uri(request.request_uri(), "")),
     };
     let emergency = tables.config.emergency.number(&callee).is_some();

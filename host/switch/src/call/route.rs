@@ -54,17 +54,27 @@ pub(super) fn flow_of(listeners: &[Listener], registered: Flow, contact: &Uri<'_
 /// to the same place. `None` when it fits, when its URI or an earlier try says UDP, when we have no TCP listener, and for a phone
 /// behind NAT, which is reached by the way it opened and no other.
 pub(super) fn way_for_size(config: &Config, hop: &Hop, size: usize) -> Option<Flow> {
+    if hop.is_large { None } else { connection_for_size(config, hop.flow, &hop.uri, size) }
+}
+
+/// The same for any request to `uri` that would take `flow`.
+pub(crate) fn connection_for_size(
+    config: &Config,
+    flow: Flow,
+    uri: &str,
+    size: usize,
+) -> Option<Flow> {
     let is_too_large = size + VIA_AND_BODY_FIELDS > config.udp_request_max;
-    if hop.flow.transport != Transport::Udp || hop.is_large || !is_too_large {
+    if flow.transport != Transport::Udp || !is_too_large {
         return None;
     }
-    let uri = Uri::parse(&hop.uri).ok()?;
-    let is_elsewhere = uri.socket_addr().is_some_and(|address| address != hop.flow.peer);
+    let uri = Uri::parse(uri).ok()?;
+    let is_elsewhere = uri.socket_addr().is_some_and(|address| address != flow.peer);
     if transport_of(&uri).is_some() || is_elsewhere {
         return None;
     }
-    let listener = listener_of(&config.listeners, hop.flow.listener, hop.flow)?;
-    Some(Flow { transport: Transport::Tcp, listener, ..hop.flow })
+    let listener = listener_of(&config.listeners, flow.listener, flow)?;
+    Some(Flow { transport: Transport::Tcp, listener, ..flow })
 }
 
 /// A TCP listener of the family of `flow`; best one of the address that its own listener has.

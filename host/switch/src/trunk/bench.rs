@@ -175,6 +175,7 @@ impl Bench {
             emergency: Emergency::default(),
             auth,
             registrar: RegistrarConfig::default(),
+            events: crate::EventsConfig::default(),
             trunks,
             server_header: String::new(),
         }

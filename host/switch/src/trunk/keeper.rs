@@ -284,6 +284,7 @@ impl Keeper {
             | ClientUse::Reinvite { .. }
             | ClientUse::Relayed { .. }
             | ClientUse::OwnOffer { .. }
+            | ClientUse::Notify(_)
             | ClientUse::Bye(_) => None,
         }
     }

@@ -1,0 +1,104 @@
+//! What this shard knows of the users it watches, and how it comes to know it.
+
+use std::collections::BTreeMap;
+
+use model::{Aor, Instant, LegId, Shard};
+
+use super::{DialogInfo, DialogPhase, Events, SubId, Word};
+use crate::{Output, Switch, tables::Tables};
+
+impl Switch {
+    /// Another shard has said something.
+    pub(crate) fn on_told(&mut self, now: Instant, word: Word) {
+        match word {
+            Word::Inquiry { from, aor } => {
+                let dialogs = self.lamps.dialogs_of(&self.calls, &aor);
+                let from_here = self.tables.config.shard;
+                let report = Word::Report { from: from_here, aor, whole: true, dialogs };
+                self.tables.outputs.push_back(Output::Tell { to: from, word: report });
+            }
+            Word::Report { from, aor, whole, dialogs } => {
+                self.events.learn(&mut self.tables, now, from, &aor, whole, dialogs);
+            }
+        }
+    }
+
+    /// Finds out which dialogs a user has: those of this shard at once, those of the others when they have answered.
+    pub(super) fn gather(&mut self, now: Instant, aor: &Aor) {
+        let own = self.tables.config.shard;
+        let others: Vec<Shard> =
+            (0..self.tables.config.shards.0.get()).map(Shard).filter(|s| *s != own).collect();
+        if let Some(resource) = self.events.resources.get_mut(aor) {
+            resource.missing = others.iter().copied().collect();
+            let until = now + self.tables.config.events.gather_time;
+            resource.waits_until = (!others.is_empty()).then_some(until);
+        }
+        for to in others {
+            let word = Word::Inquiry { from: own, aor: aor.clone() };
+            self.tables.outputs.push_back(Output::Tell { to, word });
+        }
+        let dialogs = self.lamps.dialogs_of(&self.calls, aor);
+        self.events.learn(&mut self.tables, now, own, aor, true, dialogs);
+    }
+}
+
+impl Events {
+    /// Takes in what a shard says of a user.
+    pub(super) fn learn(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        from: Shard,
+        aor: &Aor,
+        whole: bool,
+        dialogs: Vec<DialogInfo>,
+    ) {
+        let Some(resource) = self.resources.get_mut(aor) else { return };
+        let mut changed = Vec::new();
+        if whole {
+            let is_gone = |leg: &LegId| {
+                leg.conn.shard() == from && !dialogs.iter().any(|info| info.leg == *leg)
+            };
+            changed.extend(take_out(&mut resource.dialogs, is_gone).iter().map(DialogInfo::ended));
+        }
+        for info in dialogs {
+            let known = match info.phase {
+                DialogPhase::Terminated => resource.dialogs.remove(&info.leg).map(|_| false),
+                _ => resource.dialogs.insert(info.leg, info.clone()).map(|old| old == info),
+            };
+            let is_news = match known {
+                Some(same) => !same,
+                None => info.phase != DialogPhase::Terminated,
+            };
+            changed.extend(is_news.then_some(info));
+        }
+        let mut is_answered = false;
+        if whole && resource.missing.remove(&from) && resource.missing.is_empty() {
+            is_answered = resource.waits_until.take().is_some();
+        }
+        if changed.is_empty() && !is_answered {
+            return;
+        }
+        let watchers: Vec<SubId> = resource.watchers.iter().copied().collect();
+        for id in watchers {
+            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                for info in &changed {
+                    subscription.note(info);
+                }
+                if is_answered && subscription.waits {
+                    subscription.waits = false;
+                    subscription.not_before = now;
+                }
+            }
+            self.pump(tables, now, id);
+        }
+    }
+}
+
+fn take_out(
+    dialogs: &mut BTreeMap<LegId, DialogInfo>,
+    is_gone: impl Fn(&LegId) -> bool,
+) -> Vec<DialogInfo> {
+    let gone: Vec<LegId> = dialogs.keys().copied().filter(|leg| is_gone(leg)).collect();
+    gone.iter().filter_map(|leg| dialogs.remove(leg)).collect()
+}

@@ -1,0 +1,214 @@
+//! One subscription: a dialog that NOTIFYs go out in (RFC 6665).
+
+use std::{collections::BTreeMap, time::Duration};
+
+use model::{Aor, Flow, Instant, LegId};
+use sip::{Dialog, Message, Method, Name, RequestDraft};
+
+use super::{DialogInfo, EventsConfig, Package, dialog_info};
+use crate::{call::connection_for_size, tables::Tables};
+
+/// Names a subscription of a shard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(crate) struct SubId(pub(super) u64);
+
+/// One subscription.
+pub(super) struct Subscription {
+    pub(super) package: Package,
+    /// Whose state it is told.
+    pub(super) aor: Aor,
+    /// The URI that was subscribed to.
+    pub(super) entity: Box<str>,
+    /// The value of Event, with its id.
+    pub(super) event: Box<str>,
+    pub(super) dialog: Dialog,
+    pub(super) contact: Box<str>,
+    pub(super) expires_at: Instant,
+    pub(super) news: News,
+    /// A NOTIFY is under way; the next one waits for its answer.
+    pub(super) in_flight: bool,
+    /// It went over a connection because it is too large for a datagram.
+    by_connection: bool,
+    /// The subscriber is not reached over a connection.
+    no_connection: bool,
+    /// Not before this the next one goes out.
+    pub(super) not_before: Instant,
+    /// The number of the next document.
+    version: u32,
+    /// Why it ends with the next NOTIFY, or with the one under way.
+    pub(super) ending: Option<&'static str>,
+    /// Its last NOTIFY went out.
+    pub(super) ended: bool,
+    /// It waits for other shards rather than for its interval.
+    pub(super) waits: bool,
+    pub(super) wakes_at: Option<Instant>,
+}
+
+/// What the subscriber has not been told.
+#[derive(Default)]
+pub(super) enum News {
+    /// Nothing.
+    #[default]
+    None,
+    /// These dialogs have changed.
+    Changes(BTreeMap<LegId, DialogInfo>),
+    /// Everything.
+    All,
+}
+
+/// What is to be done after a NOTIFY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Aftermath {
+    Forget,
+    GoOn,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        package: Package,
+        aor: Aor,
+        dialog: Dialog,
+        event: &str,
+        now: Instant,
+    ) -> Self {
+        Self {
+            package,
+            aor,
+            entity: "".into(),
+            event: event.into(),
+            dialog,
+            contact: "".into(),
+            expires_at: now,
+            news: News::All,
+            in_flight: false,
+            by_connection: false,
+            no_connection: false,
+            not_before: now,
+            version: 0,
+            ending: None,
+            ended: false,
+            waits: false,
+            wakes_at: None,
+        }
+    }
+
+    /// Notes that a dialog has changed.
+    pub(super) fn note(&mut self, info: &DialogInfo) {
+        match &mut self.news {
+            News::All => {}
+            News::Changes(changes) => {
+                changes.insert(info.leg, info.clone());
+            }
+            News::None => self.news = News::Changes([(info.leg, info.clone())].into()),
+        }
+    }
+
+    /// Whether there is something to tell.
+    pub(super) const fn is_due(&self) -> bool {
+        !self.ended && (self.ending.is_some() || !matches!(self.news, News::None))
+    }
+
+    /// The NOTIFY that tells what is to be told, and the flow it takes. `dialogs` are all there are.
+    pub(super) fn notify(
+        &mut self,
+        tables: &Tables,
+        now: Instant,
+        dialogs: &BTreeMap<LegId, DialogInfo>,
+    ) -> (Flow, RequestDraft) {
+        let config = tables.config.events;
+        let mut draft = self.dialog.request(Method::Notify, &self.contact);
+        draft.header(Name::Event, &self.event);
+        match self.ending {
+            Some(reason) => {
+                draft.header(Name::SubscriptionState, format_args!("terminated;reason={reason}"));
+            }
+            None => {
+                let left = (self.expires_at - now).as_secs();
+                draft.header(Name::SubscriptionState, format_args!("active;expires={left}"));
+            }
+        }
+        tables.sign_draft(&mut draft);
+        let body = self.document(&config, dialogs);
+        let kind = self.package.content_type().to_owned();
+        let draft = draft.with_body(body.map(|body| (kind, body.into())));
+        let flow = self.way_for(tables, draft.size());
+        self.by_connection = flow != self.dialog.flow;
+        self.in_flight = true;
+        self.ended = self.ending.is_some();
+        self.not_before = now + config.notify_interval;
+        (flow, draft)
+    }
+
+    /// The document; `None` when nothing is to be told but the end.
+    fn document(
+        &mut self,
+        config: &EventsConfig,
+        dialogs: &BTreeMap<LegId, DialogInfo>,
+    ) -> Option<String> {
+        let most = config.dialogs_max;
+        let (entity, version) = (&self.entity, self.version);
+        let text = match std::mem::take(&mut self.news) {
+            News::None => return None,
+            News::All => dialog_info::document(entity, version, true, dialogs.values().take(most)),
+            News::Changes(changes) if config.whole_state => {
+                let over = changes.values().filter(|info| !dialogs.contains_key(&info.leg));
+                let all = over.chain(dialogs.values()).take(most);
+                dialog_info::document(entity, version, true, all)
+            }
+            News::Changes(changes) => {
+                dialog_info::document(entity, version, false, changes.values().take(most))
+            }
+        };
+        self.version = self.version.wrapping_add(1);
+        Some(text)
+    }
+
+    /// A NOTIFY that is too large for a datagram takes a connection, where there may be one (RFC 3261 section 18.1.1).
+    fn way_for(&self, tables: &Tables, size: usize) -> Flow {
+        let flow = self.dialog.flow;
+        let way = || connection_for_size(&tables.config, flow, &self.dialog.remote_target, size);
+        if self.no_connection { flow } else { way().unwrap_or(flow) }
+    }
+
+    /// The NOTIFY was answered.
+    pub(super) fn on_response(&mut self, now: Instant, response: &Message) -> Aftermath {
+        self.in_flight = false;
+        if (200..300).contains(&response.status()) {
+            return Aftermath::GoOn;
+        }
+        // RFC 6665 section 4.2.2: a failure that says when to come again is none; every other ends the subscription.
+        let retry = response.header(Name::RetryAfter).and_then(|text| {
+            let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
+            digits.parse::<u64>().ok().map(Duration::from_secs)
+        });
+        match retry {
+            Some(after) if self.ending.is_none() && now + after < self.expires_at => {
+                self.news = News::All;
+                self.not_before = now + after;
+                Aftermath::GoOn
+            }
+            _ => Aftermath::Forget,
+        }
+    }
+
+    /// The NOTIFY was not answered at all.
+    pub(super) fn on_lost(&mut self, now: Instant) -> Aftermath {
+        self.in_flight = false;
+        if !std::mem::take(&mut self.by_connection) {
+            return Aftermath::Forget;
+        }
+        // Nobody takes connections there: a datagram that may be too large is better than none.
+        self.no_connection = true;
+        self.ended = false;
+        self.news = News::All;
+        self.not_before = now;
+        Aftermath::GoOn
+    }
+
+    /// When it wants to be woken; `None` while it waits for an answer and no more.
+    pub(super) fn next_wake(&self) -> Option<Instant> {
+        let due = (self.is_due() && !self.in_flight).then_some(self.not_before);
+        let expiry = self.ending.is_none().then_some(self.expires_at);
+        [due, expiry].into_iter().flatten().min()
+    }
+}
