@@ -22,6 +22,7 @@ pub mod stream;
 pub mod switch;
 pub mod tone;
 pub mod wait;
+pub mod watcher;
 
 pub use baresip::Baresip;
 pub use carrier::Carrier;
@@ -34,3 +35,4 @@ pub use phone::Phone;
 pub use sipp::Sipp;
 pub use stream::Wire;
 pub use switch::Switch;
+pub use watcher::Watcher;

@@ -138,8 +138,11 @@ impl<'a> Scenario<'a> {
     }
 
     fn start(self, arguments: &[&str]) -> Sipp {
-        let source = peers::here().join("sipp").join(self.name).with_extension("xml");
-        let mut text = fs::read_to_string(&source)
+        // The small ones, one race each, have a folder of their own.
+        let folders = ["sipp", "scenarios"].map(|folder| peers::here().join(folder));
+        let sources = folders.map(|folder| folder.join(self.name).with_extension("xml"));
+        let source = sources.iter().find(|source| source.exists()).unwrap_or(&sources[0]);
+        let mut text = fs::read_to_string(source)
             .unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         for (key, value) in &self.values {
             text = text.replace(&format!("@{key}@"), value);

@@ -16,6 +16,7 @@ mod random;
 mod relay;
 pub mod storm;
 mod trace;
+mod watch;
 mod world;
 
 pub use decider::{Decider, Reply, built_in};

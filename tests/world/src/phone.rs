@@ -9,6 +9,8 @@ use sip::{
     Method, Name, Output, ServerTx, Writer, response_to,
 };
 
+use crate::watch::Lamp;
+
 /// What a phone is told to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Manner {
@@ -24,6 +26,8 @@ pub enum Manner {
     Answer,
     /// Refuse the call that rings.
     Refuse(u16),
+    /// Have the lamp show the calls of a user, for this many seconds; again, or no more when they are 0, if it does.
+    Watch(String, u32),
     /// End the call.
     HangUp,
     /// Put the other on hold, or take it back.
@@ -81,6 +85,7 @@ pub struct Phone {
     registrations: Vec<ClientTx>,
     reinvites: Vec<(ClientTx, u32)>,
     timer: Option<Instant>,
+    lamp: Lamp,
     sent: Vec<(SocketAddr, Bytes)>,
     /// What it has seen, in order.
     pub facts: Vec<PhoneFact>,
@@ -100,6 +105,21 @@ impl Phone {
     /// Where it is.
     pub const fn address(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What its lamp shows, the state of each dialog; `None` while it watches nobody.
+    pub fn lamp(&self) -> Option<Vec<&str>> {
+        self.lamp.states()
+    }
+
+    /// What its lamp showed after each NOTIFY, in order.
+    pub fn lamp_was(&self) -> &[Vec<String>] {
+        &self.lamp.seen
+    }
+
+    /// How many NOTIFYs its lamp missed.
+    pub const fn lamp_gaps(&self) -> u32 {
+        self.lamp.gaps
     }
 
     pub(crate) fn new(
@@ -130,6 +150,7 @@ impl Phone {
             registrations: Vec::new(),
             reinvites: Vec::new(),
             timer: None,
+            lamp: Lamp::default(),
             sent: Vec::new(),
             facts: Vec::new(),
         }
@@ -187,6 +208,12 @@ impl Phone {
             }
             Manner::Answer => self.answer(now),
             Manner::Refuse(status) => self.refuse(now, status),
+            Manner::Watch(user, seconds) => {
+                let own = format!("{}@{}", self.user, self.host);
+                let contact = self.contact();
+                let way = (own.as_str(), contact.as_str(), self.flow(self.node));
+                self.lamp.subscribe(now, &mut self.endpoint, way, (&user, seconds));
+            }
             Manner::HangUp => self.hang_up(now),
             Manner::Hold(hold) => self.hold(now, hold),
             Manner::OnCall(reaction) => self.reaction = reaction,
@@ -226,7 +253,8 @@ impl Phone {
         }
         let uri = format!("sip:{user}@{}", self.host);
         let seed = DialogSeed {
-            call_id: self.endpoint.mint_call_id(),
+            // One that the endpoint mints names a shard of the node, which a phone does not know.
+            call_id: format!("call-{}", self.endpoint.mint_call_id()),
             local_tag: self.endpoint.mint_tag(),
             local_uri: format!("<sip:{}@{}>", self.user, self.host),
             remote_uri: format!("<{uri}>"),
@@ -352,6 +380,10 @@ impl Phone {
                     self.facts.push(PhoneFact::Ended);
                 }
             }
+            (Method::Notify, Some(tag)) => {
+                let status = self.lamp.on_notify(&request, self.flow(self.node));
+                self.respond(now, tx, &request, status, &tag, None);
+            }
             (_, tag) => {
                 let tag = tag.unwrap_or_else(|| self.endpoint.mint_tag());
                 self.respond(now, tx, &request, 405, &tag, None);
@@ -409,6 +441,9 @@ impl Phone {
                 let (_, cseq) = self.reinvites.swap_remove(at);
                 self.on_reinvite_response(now, tx, cseq, status);
             }
+            return;
+        }
+        if self.lamp.on_response(tx, response) {
             return;
         }
         match &self.call {

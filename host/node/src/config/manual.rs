@@ -21,6 +21,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("http", include_str!("http.rs"), "HttpConfig"),
     ("media", include_str!("media.rs"), "MediaConfig"),
     ("registrar", include_str!("registrar.rs"), "RegistrarSection"),
+    ("events", include_str!("events.rs"), "EventsSection"),
     ("auth", include_str!("auth.rs"), "AuthSection"),
     ("store", include_str!("store.rs"), "StoreConfig"),
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),

@@ -7,6 +7,7 @@ mod change;
 mod check;
 mod dns;
 mod emergency;
+mod events;
 mod http;
 mod journal;
 mod limits;
@@ -36,6 +37,7 @@ pub use auth::{AlgorithmName, AuthMode, AuthSection};
 pub use change::{Change, changes};
 pub use dns::{DnsConfig, NameServer};
 pub use emergency::EmergencyConfig;
+pub use events::{EventsSection, WatchersName};
 pub use http::HttpConfig;
 pub use journal::JournalConfig;
 pub use limits::LimitsConfig;
@@ -72,6 +74,8 @@ pub struct Config {
     pub media: MediaConfig,
     /// The rules of the registrar (RFC 3261 section 10.3).
     pub registrar: RegistrarSection,
+    /// Lamps: which state of users phones may subscribe to (RFC 6665).
+    pub events: EventsSection,
     /// Who must prove who it is, and how (RFC 7616, RFC 8760).
     pub auth: AuthSection,
     /// The contacts of registered phones, kept over a restart.

@@ -18,7 +18,11 @@ impl Watched {
             let others = entry.map_or(&[][..], |(_, shards)| &**shards);
             let mut shards: Vec<Shard> = others.iter().copied().filter(|s| *s != shard).collect();
             shards.extend(wanted.then_some(shard));
-            if shards.is_empty() { Operation::Remove } else { Operation::Insert(shards.into()) }
+            match (shards.is_empty(), entry) {
+                (true, None) => Operation::Abort(()),
+                (true, Some(_)) => Operation::Remove,
+                (false, _) => Operation::Insert(shards.into()),
+            }
         });
     }
 

@@ -65,6 +65,20 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
         f.switch.questions_timed_out
     }),
+    ("jackfield_subscriptions", GAUGE, "Subscriptions of phones that watch.", |f| {
+        f.switch.subscriptions_now as u64
+    }),
+    ("jackfield_subscribes_total", COUNTER, "Subscriptions taken.", |f| f.switch.subscribed),
+    ("jackfield_notifies_total", COUNTER, "NOTIFYs sent.", |f| f.switch.notified),
+    ("jackfield_notify_failures_total", COUNTER, "Subscriptions a failed NOTIFY ended.", |f| {
+        f.switch.notify_failures
+    }),
+    (
+        "jackfield_words_dropped_total",
+        COUNTER,
+        "Reports on calls that were lost between workers.",
+        |f| f.words_dropped,
+    ),
     ("jackfield_datagrams_received_total", COUNTER, "SIP datagrams received.", |f| f.datagrams_in),
     ("jackfield_datagrams_sent_total", COUNTER, "SIP datagrams sent.", |f| f.datagrams_out),
     ("jackfield_connections", GAUGE, "SIP connections.", |f| f.streams.connections_now as u64),

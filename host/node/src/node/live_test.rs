@@ -15,6 +15,7 @@ fn config(key: &str, value: &str) -> Config {
 fn another(key: &str, default: Option<&toml::Value>) -> String {
     match (key, default) {
         ("node.zone", _) => "\"UTC\"".to_owned(),
+        ("events.watchers", _) => "\"everyone\"".to_owned(),
         ("media.mode", _) => "\"bypass\"".to_owned(),
         ("http.bind", _) => "\"127.0.0.1:9\"".to_owned(),
         ("media.bind", _) => "\"127.0.0.9\"".to_owned(),

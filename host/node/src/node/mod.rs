@@ -385,6 +385,7 @@ impl Common<'_> {
             sockets,
             streams: shards::streams(&self.config.streams),
             owners: self.owners.clone(),
+            words_max: self.config.events.words_max,
             send_queue_max: self.config.sip.send_queue_max,
             receive_batch_max: self.config.sip.receive_batch_max,
             mailbox,

@@ -59,6 +59,7 @@ pub(super) fn config(
         media: settings.media,
         media_address6: config.media.advertise6,
         registrar: settings.registrar,
+        events: settings.events,
         auth: settings.auth,
         emergency: settings.emergency,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
@@ -76,6 +77,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         failover_after: Duration::from_millis(sip.failover_ms),
         media: config.media.mode.into(),
         registrar: registrar(config),
+        events: events(config),
         auth: Some(auth(config)),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
@@ -134,6 +136,22 @@ pub(super) fn streams(config: &StreamsConfig) -> StreamLimits {
         message_timeout: Duration::from_secs(config.message_timeout_s),
         connect_timeout: Duration::from_millis(config.connect_timeout_ms),
         handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
+    }
+}
+
+fn events(config: &Config) -> switch::EventsConfig {
+    let events = &config.events;
+    switch::EventsConfig {
+        dialog: events.dialog,
+        watchers: events.watchers.into(),
+        expires_min: Duration::from_secs(events.expires_min_s),
+        expires_max: Duration::from_secs(events.expires_max_s),
+        notify_interval: Duration::from_millis(events.notify_interval_ms),
+        gather_time: Duration::from_millis(events.gather_ms),
+        subscriptions_max: events.subscriptions_max,
+        watchers_max: events.watchers_max,
+        dialogs_max: events.dialogs_max,
+        whole_state: events.whole_state,
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Figures {
     pub handovers_dropped: u64,
     /// Messages for other workers' connections, and ends of connections, that found no room in their mailbox.
     pub passes_dropped: u64,
+    /// Words to other shards that found no room.
+    pub words_dropped: u64,
     /// Connections.
     pub streams: StreamFigures,
     /// Questions put to the plugins.

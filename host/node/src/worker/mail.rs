@@ -4,7 +4,7 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{ConnId, Flow};
 use sip::locate::{LocateError, Place};
-use switch::{CallView, LocateId, StoreOutcome, StoreTicket};
+use switch::{CallView, LocateId, StoreOutcome, StoreTicket, Word};
 use tokio::sync::oneshot;
 
 use super::Figures;
@@ -22,6 +22,8 @@ pub enum Mail {
         /// In the order to try.
         places: Result<Vec<Place>, LocateError>,
     },
+    /// What another worker's shard says to this one's.
+    Told(Vec<Word>),
     /// A message for a connection of this worker, from another.
     Send {
         /// The connection.

@@ -6,6 +6,7 @@
 mod figures;
 mod io;
 mod mail;
+mod words;
 
 use std::{
     collections::VecDeque,
@@ -21,7 +22,7 @@ use model::{
     hook::{Answer, Question},
 };
 use rustix::event::Timespec;
-use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
+use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch, Word};
 use tracing::debug;
 
 use crate::{
@@ -69,6 +70,8 @@ pub struct Parts {
     pub streams: StreamLimits,
     /// Which worker has which connection.
     pub owners: Owners,
+    /// Words to another shard that wait for room in its mailbox.
+    pub words_max: usize,
     /// Datagrams kept behind each socket's send buffer.
     pub send_queue_max: usize,
     /// Datagrams taken from one socket at a time.
@@ -125,6 +128,8 @@ pub struct Worker<D> {
     followups: VecDeque<Input>,
     /// Datagrams for other shards, by shard.
     handovers: Vec<Vec<(Flow, Bytes)>>,
+    /// What this shard says to others, by shard.
+    words: Vec<VecDeque<Word>>,
     figures: Figures,
     /// Who watches the messages.
     taps: Vec<Tap>,
@@ -160,6 +165,7 @@ impl<D: Decide> Worker<D> {
             switch: Switch::new(parts.switch.clone()),
             followups: VecDeque::new(),
             handovers: parts.postboxes.iter().map(|_| Vec::new()).collect(),
+            words: parts.postboxes.iter().map(|_| VecDeque::new()).collect(),
             figures: Figures::default(),
             taps: Vec::new(),
             drain_look_at: None,
@@ -188,6 +194,7 @@ impl<D: Decide> Worker<D> {
                 self.on_ready(token, flags, &mut buffer);
             }
             self.hand_over();
+            self.pass_words();
         }
         self.parts.records.finish(self.parts.clock.now());
     }
@@ -202,8 +209,10 @@ impl<D: Decide> Worker<D> {
     /// How long to wait at most; `None` for as long as it takes.
     fn wait(&self) -> Option<Timespec> {
         let timer = self.switch.poll_timeout().map(|(at, _)| round_up(at));
-        let at =
-            [timer, self.drain_look_at, self.streams.next_sweep()].into_iter().flatten().min()?;
+        let at = [timer, self.drain_look_at, self.streams.next_sweep(), self.words_again()]
+            .into_iter()
+            .flatten()
+            .min()?;
         // A wait that does not fit is longer than any timer.
         Timespec::try_from(at.saturating_since(self.parts.clock.now())).ok()
     }
@@ -267,6 +276,11 @@ impl<D: Decide> Worker<D> {
                 Mail::Datagrams(batch) => {
                     for (flow, bytes) in batch {
                         self.input(Input::Datagram { flow, bytes });
+                    }
+                }
+                Mail::Told(words) => {
+                    for word in words {
+                        self.input(Input::Told(word));
                     }
                 }
                 Mail::Located { id, places } => {
@@ -358,6 +372,11 @@ impl<D: Decide> Worker<D> {
             }
             Output::Locate { id, uri } => (self.parts.locate)(id, uri),
             Output::Relay(command) => (self.parts.relay)(command),
+            Output::Watch { aor, wanted } => {
+                let shard = self.parts.switch.shard;
+                self.parts.directory.watched().publish(aor, shard, wanted);
+            }
+            Output::Tell { to, word } => self.keep_word(to, word),
             Output::Publish(publish) => {
                 self.parts.directory.publish(publish.aor, publish.bindings);
             }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use model::{
     Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Secret, Shard, Shards,
     Transport,
-    hook::{Answer, Decision, Hook, Verdict},
+    hook::{Answer, Decision, Verdict},
 };
 
 use crate::{Config, Input, Output, Switch, shard_of, trunk::bench::Bench};
@@ -152,7 +152,7 @@ impl Office {
                 }
                 Output::Ask(question) => {
                     let (id, verdict) = (question.id, Verdict::BuiltIn);
-                    let decision = Decision::of(Hook::Route, 0);
+                    let decision = Decision::of(question.hook(), 0);
                     let answer = Answer { id, verdict, amended: None, pin: None, decision };
                     sent.extend(self.input(shard, Input::Answer(answer)));
                 }

@@ -1,0 +1,111 @@
+//! Busy lamps: subscriptions to the calls of a user, over whole calls of real phones and over a restart.
+
+use jackfield_interop::{Phone, Switch, Watcher, sipp::Scenario};
+use serde_json::json;
+
+#[test]
+fn lamps_follow_the_calls_of_a_phone_on_one_worker_and_on_three() {
+    for workers in [1, 3] {
+        let switch = Switch::start(&[&format!("node.workers={workers}")], &[]);
+        // With three workers they are spread over them by their Call-IDs.
+        let mut lamps: Vec<_> = (0..4).map(|_| Watcher::new(switch.sip_port, "2000")).collect();
+        let mut ann = Phone::register(&switch, "1000", 440);
+        let mut ben = Phone::register(&switch, "2000", 1000);
+        for lamp in &mut lamps {
+            assert_eq!(lamp.subscribe(600), 200);
+            lamp.shows(&[]);
+        }
+        ann.call("2000");
+        ben.expect(&json!({ "event": "incoming" }));
+        ben.tell("ring");
+        for lamp in &mut lamps {
+            lamp.shows(&["early"]);
+            assert!(lamp.document.contains("direction=\"recipient\""), "{}", lamp.document);
+            assert!(lamp.document.contains("sip:1000@127.0.0.1"), "{}", lamp.document);
+        }
+        ben.tell("answer");
+        ann.expect_call("CONFIRMED");
+        let mut late = Watcher::new(switch.sip_port, "1000");
+        assert_eq!(late.subscribe(600), 200);
+        late.shows(&["confirmed"]);
+        for lamp in &mut lamps {
+            lamp.shows(&["confirmed"]);
+        }
+        ben.tell("hold");
+        ann.expect_media("remote-hold");
+        lamps[0].shows(&["confirmed"]);
+        ann.tell("hangup");
+        ben.expect_end(200);
+        for lamp in lamps.iter_mut().chain([&mut late]) {
+            lamp.shows(&[]);
+        }
+    }
+}
+
+#[test]
+fn after_a_kill_a_lamp_is_told_to_subscribe_anew_and_is_right_again() {
+    let mut switch = Switch::start(&[], &[]);
+    let mut lamp = Watcher::new(switch.sip_port, "2000");
+    assert_eq!(lamp.subscribe(600), 200);
+    lamp.shows(&[]);
+    switch.kill();
+    let switch = Switch::start_at(switch.sip_port, &[], &[]);
+    let mut ann = Phone::register(&switch, "1000", 440);
+    let mut ben = Phone::register(&switch, "2000", 1000);
+    ann.call("2000");
+    ben.expect(&json!({ "event": "incoming" }));
+    ben.tell("ring");
+    ann.expect_call("EARLY");
+    assert_eq!(lamp.subscribe(600), 481);
+    lamp.forget();
+    assert_eq!(lamp.subscribe(600), 200);
+    lamp.shows(&["early"]);
+    ben.refuse(486);
+    lamp.shows(&[]);
+}
+
+#[test]
+fn a_switch_that_is_stopped_tells_its_lamps() {
+    let switch = Switch::start(&[], &[]);
+    let mut lamp = Watcher::new(switch.sip_port, "2000");
+    assert_eq!(lamp.subscribe(600), 200);
+    lamp.is_told("active");
+    switch.signal("TERM");
+    lamp.is_told("terminated;reason=deactivated");
+}
+
+/// One each in `scenarios`, with the section of the RFC it is about.
+const RACES: &[&str] = &[
+    "events_fetch",
+    "events_foreign_host",
+    "events_id_is_kept",
+    "events_no_event",
+    "events_no_expires",
+    "events_not_accepted",
+    "events_notify_481",
+    "events_notify_later",
+    "events_notify_refused",
+    "events_options",
+    "events_other_package_in_dialog",
+    "events_out_of_order",
+    "events_renewed",
+    "events_repeated",
+    "events_required_extension",
+    "events_shortened",
+    "events_stray",
+    "events_stray_notify",
+    "events_subscribed_twice",
+    "events_ended_is_ended",
+    "events_too_brief",
+    "events_unknown_package",
+];
+
+#[test]
+fn what_subscribers_do_right_and_wrong_is_answered_as_the_rfc_has_it() {
+    let switch = Switch::start(&["node.workers=2"], &[]);
+    let run = |name: &&str| Scenario::new(name, switch.folder()).call(switch.sip_port, "2000");
+    let running: Vec<_> = RACES.iter().map(run).collect();
+    for scenario in running {
+        scenario.succeed();
+    }
+}
