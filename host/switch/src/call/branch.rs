@@ -130,10 +130,6 @@ impl Call {
             let trunk = trunk.name.clone();
             tables.emit(Fact::LegOnTrunk { leg, trunk });
         }
-        let user = match self.target_of(hop.of) {
-            Some(Destination::Aor(aor)) => Some(aor),
-            Some(Destination::Uri(_) | Destination::Trunk { .. }) | None => None,
-        };
         // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
         let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
         self.branches.push(Branch {
@@ -145,7 +141,7 @@ impl Call {
             tx,
             facts,
             heard: false,
-            user,
+            user: self.user_of(hop.of),
             peer_tag: None,
             cancelled: false,
             others: hop.others,

@@ -1,6 +1,9 @@
 //! A call as those see it who watch one of its users: each leg a dialog (RFC 4235).
 
-use model::{Aor, LegId, hook::Party};
+use model::{
+    Aor, LegId,
+    hook::{Destination, Party},
+};
 use sip::Name;
 
 use super::{Branch, Call, Leg, State};
@@ -36,6 +39,14 @@ impl Call {
         let Party { user, host, .. } = &self.facts.caller;
         let claimed = || (!user.is_empty() && !host.is_empty()).then(|| Aor::new(user, host));
         self.facts.identity.clone().or_else(|| self.facts.trunk.is_none().then(claimed)?)
+    }
+
+    /// Whose phones one of the targets being tried is, if it is a user of ours.
+    pub(super) fn user_of(&self, of: usize) -> Option<Aor> {
+        match self.target_of(of)? {
+            Destination::Aor(aor) => Some(aor),
+            Destination::Uri(_) | Destination::Trunk { .. } => None,
+        }
     }
 
     fn caller_dialog(&self) -> DialogInfo {
