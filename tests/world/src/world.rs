@@ -1,6 +1,10 @@
 //! The loop: the next thing that happens, happens.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use media::RelayEvent;
@@ -13,7 +17,7 @@ use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
-    built_in, network::Datagram, node::Effect, storm::Wire,
+    built_in, network::Datagram, node::Effect, operations::Recent, storm::Wire,
 };
 
 /// What a world is made with.
@@ -49,6 +53,9 @@ impl Default for Options {
     }
 }
 
+/// Datagrams that are kept.
+const RECENT_MAX: usize = 64;
+
 /// A node, phones, a network and a clock.
 pub struct World {
     now: Instant,
@@ -66,6 +73,8 @@ pub struct World {
     decider: Decider,
     host: &'static str,
     wire: Option<Wire>,
+    /// The last datagrams that reached the node, where they are kept.
+    recent: Option<VecDeque<Recent>>,
     /// What the node sent to addresses where no phone is, in order.
     pub strays: Vec<(SocketAddr, Bytes)>,
     /// What happened.
@@ -104,6 +113,7 @@ impl World {
             decider: built_in(),
             host: options.host,
             wire: None,
+            recent: None,
             strays: Vec::new(),
             trace: Trace::default(),
         }
@@ -144,6 +154,26 @@ impl World {
         self.wire = Some(Wire::default());
     }
 
+    /// Keeps the last datagrams that reach the node, so that they can be thrown at it again.
+    pub fn keep_recent(&mut self) {
+        self.recent = Some(VecDeque::new());
+    }
+
+    /// Has one of the last datagrams reach the node once more, changed.
+    pub fn throw_again(&mut self, which: usize, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut recent = self.recent.iter().flatten();
+        let Some((from, bytes)) = recent.nth(which % RECENT_MAX).cloned() else { return };
+        let mut bytes = bytes.to_vec();
+        change(&mut bytes);
+        self.throw(from, bytes.into());
+    }
+
+    /// Every call of the node.
+    pub fn calls(&self) -> Vec<model::ConnId> {
+        let shards = self.node.shards().iter();
+        shards.flat_map(|shard| shard.calls(self.now)).map(|call| call.conn).collect()
+    }
+
     /// The rules of the wire that were broken, as far as anybody watched.
     pub fn wire_broken(&self) -> Vec<String> {
         self.wire.as_ref().map(Wire::at_rest).unwrap_or_default()
@@ -179,6 +209,11 @@ impl World {
         let conns: Vec<_> =
             all.filter(|call| call.facts.caller.user == user).map(|call| call.conn).collect();
         conns.into_iter().for_each(|conn| self.hang_up(conn));
+    }
+
+    /// Lets so much time pass.
+    pub fn run_for(&mut self, time: Duration) {
+        self.run_to(self.now - Instant::ZERO + time);
     }
 
     /// Runs until `at` after the beginning.
@@ -303,6 +338,10 @@ impl World {
         if datagram.to == self.node.addr {
             if let Some(wire) = &mut self.wire {
                 wire.arrived(datagram.from, &datagram.bytes);
+            }
+            if let Some(recent) = &mut self.recent {
+                recent.truncate(RECENT_MAX - 1);
+                recent.push_front((datagram.from, datagram.bytes.clone()));
             }
             let effects = self.node.on_datagram(self.now, datagram.from, datagram.bytes);
             self.apply(effects);
