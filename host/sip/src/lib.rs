@@ -16,8 +16,8 @@ pub use message::*;
 pub use {
     dialog::{Dialog, DialogError, DialogId, DialogSeed, DialogState},
     endpoint::{
-        ClientTx, Endpoint, EndpointConfig, Event, Input, LimitError, ListenerConfig, Output,
-        ServerTx, Stats, shard_of_call_id,
+        ClientTx, Endpoint, EndpointConfig, Event, Exempt, Input, LimitError, ListenerConfig,
+        Output, ServerTx, Shedding, Stats, shard_of_call_id,
     },
     timers::{Timer, Timers},
 };

@@ -37,6 +37,8 @@ pub enum Input {
     Relay(RelayEvent),
     /// From the operator.
     Command(Command),
+    /// The driver cannot keep up, or can again: what is to be refused. Calls to emergency numbers never are.
+    Shed(sip::Shedding),
     /// Go by these settings from now on.
     Configure(Box<Settings>),
     /// What became of an [`Output::Store`]. Late and unknown tickets are dropped.

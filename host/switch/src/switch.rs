@@ -62,6 +62,7 @@ impl Switch {
                 .collect(),
             shard: config.shard,
             seed: config.seed,
+            retry_after_s: config.limits.retry_after_s,
             server_header: (!config.server_header.is_empty()).then(|| config.server_header.clone()),
             ..EndpointConfig::default()
         });
@@ -73,11 +74,13 @@ impl Switch {
         let authenticator = Authenticator::new(&config.auth.clone().unwrap_or_default(), key);
         let store = config.registrar.store;
         let keeper = Keeper::new(&config);
+        let mut tables = Tables::new(config, endpoint);
+        tables.exempt_emergencies();
         Self {
             keeper,
             keepalive,
             calls: BTreeMap::new(),
-            tables: Tables::new(config, endpoint),
+            tables,
             registrar,
             authenticator,
             door: Door::default(),
@@ -106,6 +109,7 @@ impl Switch {
             }),
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Command(command) => self.on_command(now, command),
+            Input::Shed(shedding) => self.tables.endpoint.shed(shedding),
             Input::Configure(settings) => self.configure(now, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
@@ -140,6 +144,8 @@ impl Switch {
         config.media = settings.media;
         config.auth = auth;
         config.emergency = emergency;
+        self.tables.endpoint.retry_after(limits.retry_after_s);
+        self.tables.exempt_emergencies();
     }
 
     /// Takes the next thing to do, until there is none.

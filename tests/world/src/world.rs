@@ -236,6 +236,15 @@ impl World {
         self.apply(effects);
     }
 
+    /// Has the node be told what to refuse because there is too much to do.
+    pub fn shed(&mut self, shedding: sip::Shedding) {
+        for shard in 0..self.node.shards().len() {
+            let shard = Shard(u16::try_from(shard).unwrap_or(u16::MAX));
+            let effects = self.node.input(self.now, shard, Input::Shed(shedding));
+            self.apply(effects);
+        }
+    }
+
     /// Has the operator end the node: it takes no more calls.
     pub fn drain(&mut self) {
         for shard in 0..self.node.shards().len() {

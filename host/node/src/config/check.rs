@@ -17,6 +17,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("sip.header_bytes_max", 256, 65_535),
     ("sip.receive_buffer_kib", 8, 1_048_576),
     ("sip.receive_batch_max", 1, 4096),
+    ("sip.receive_queue_max", 1, 1_048_576),
+    ("sip.overload_wait_ms", 0, 10_000),
     ("sip.send_queue_max", 1, 1_048_576),
     ("sip.mailbox_max", 16, 1_048_576),
     ("dns.query_timeout_ms", 10, 60_000),

@@ -46,6 +46,13 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_calls_shed_total", COUNTER, "Calls refused because a table was full.", |f| {
         f.switch.calls_shed
     }),
+    ("jackfield_overload_refused_total", COUNTER, "Requests refused in overload.", |f| f.sip.shed),
+    (
+        "jackfield_receive_wait_microseconds",
+        GAUGE,
+        "The longest a datagram has waited in the worker since the metrics were read last.",
+        |f| u64::try_from(f.waited_most.as_micros()).unwrap_or(u64::MAX),
+    ),
     ("jackfield_challenged_total", COUNTER, "Requests asked for credentials.", |f| {
         f.switch.challenged
     }),

@@ -388,6 +388,8 @@ impl Common<'_> {
             words_max: self.config.events.words_max,
             send_queue_max: self.config.sip.send_queue_max,
             receive_batch_max: self.config.sip.receive_batch_max,
+            receive_queue_max: self.config.sip.receive_queue_max,
+            overload_wait: Duration::from_millis(self.config.sip.overload_wait_ms),
             mailbox,
             postboxes: postboxes.to_vec(),
             directory: self.directory.clone(),

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use media::RelayEvent;
 use model::RelayId;
 use switch::Switch;
@@ -32,6 +34,8 @@ pub struct Figures {
     pub facts_dropped: u64,
     /// What the relay told of the calls' media.
     pub media: MediaFigures,
+    /// The longest a datagram has waited in the worker since the figures were read last.
+    pub waited_most: Duration,
     /// Wake-ups.
     pub wakes: u64,
     /// The switch's own counters.

@@ -77,13 +77,15 @@ impl<D: Decide> Worker<D> {
             return;
         }
         let transport = self.transports[index];
-        for _ in 0..self.parts.receive_batch_max {
+        let now = self.parts.clock.now();
+        let room = self.parts.receive_queue_max.saturating_sub(self.inbox.len());
+        for _ in 0..self.parts.receive_batch_max.min(room) {
             let Some(Port::Udp(port)) = self.ports.get(index) else { return };
             let Some((length, peer)) = port.receive(buffer) else { return };
             self.figures.datagrams_in += 1;
             let flow = Flow { transport, listener: ListenerId(number), peer };
             // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
-            self.on_message(flow, Bytes::copy_from_slice(&buffer[..length]));
+            self.inbox.push_back((now, flow, Bytes::copy_from_slice(&buffer[..length])));
         }
     }
 

@@ -6,6 +6,7 @@
 mod figures;
 mod io;
 mod mail;
+mod pressure;
 mod words;
 
 use std::{
@@ -22,8 +23,11 @@ use model::{
     hook::{Answer, Question},
 };
 use rustix::event::Timespec;
+use sip::Shedding;
+use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
 use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch, Word};
 use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     clock::{Calendar, Clock},
@@ -40,10 +44,15 @@ use crate::{
 
 pub use figures::{Figures, MediaFigures};
 pub use mail::{Configured, Mail};
+use pressure::Pressure;
 
 /// Timers are rounded up to this, so that a thousand ending transactions are one wake-up and not a thousand. RFC 3261's
 /// shortest timer is fifty times as long.
 const TIMER_GRAIN: Duration = Duration::from_millis(10);
+/// An overload that goes on is told in the log so often.
+const TELL_EACH: Duration = Duration::from_secs(10);
+/// How long messages are worked off before timers and sockets get their turn.
+const TURN: Duration = Duration::from_millis(2);
 /// Mail taken before the sockets get their turn.
 const MAIL_BUDGET: usize = 64;
 /// How often a draining worker looks whether its calls have ended.
@@ -76,6 +85,10 @@ pub struct Parts {
     pub send_queue_max: usize,
     /// Datagrams taken from one socket at a time.
     pub receive_batch_max: usize,
+    /// Messages taken from the sockets that wait here; beyond it they wait in the kernel.
+    pub receive_queue_max: usize,
+    /// A message that waits longer is a sign of overload; zero is none.
+    pub overload_wait: Duration,
     /// What others send to this worker.
     pub mailbox: Mailbox<Mail>,
     /// The mailboxes of all workers by shard, this one's own included.
@@ -126,6 +139,12 @@ pub struct Worker<D> {
     streams: Streams,
     /// Answers and transport errors that wait for the switch to be drained.
     followups: VecDeque<Input>,
+    /// Datagrams that were received and wait, with the time they were.
+    inbox: VecDeque<(Instant, Flow, Bytes)>,
+    pressure: Pressure,
+    shedding: Shedding,
+    /// When the log was told of an overload last.
+    overload_told_at: Option<Instant>,
     /// Datagrams for other shards, by shard.
     handovers: Vec<Vec<(Flow, Bytes)>>,
     /// What this shard says to others, by shard.
@@ -164,6 +183,10 @@ impl<D: Decide> Worker<D> {
             transports: parts.switch.listeners.iter().map(|l| l.transport).collect(),
             switch: Switch::new(parts.switch.clone()),
             followups: VecDeque::new(),
+            inbox: VecDeque::new(),
+            pressure: Pressure::new(parts.overload_wait),
+            shedding: Shedding::Nothing,
+            overload_told_at: None,
             handovers: parts.postboxes.iter().map(|_| Vec::new()).collect(),
             words: parts.postboxes.iter().map(|_| VecDeque::new()).collect(),
             figures: Figures::default(),
@@ -193,6 +216,7 @@ impl<D: Decide> Worker<D> {
             for (token, flags) in (0..ready.len()).filter_map(|at| ready.at(at)) {
                 self.on_ready(token, flags, &mut buffer);
             }
+            self.work_off();
             self.hand_over();
             self.pass_words();
         }
@@ -208,6 +232,9 @@ impl<D: Decide> Worker<D> {
 
     /// How long to wait at most; `None` for as long as it takes.
     fn wait(&self) -> Option<Timespec> {
+        if !self.inbox.is_empty() {
+            return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+        }
         let timer = self.switch.poll_timeout().map(|(at, _)| round_up(at));
         let at = [timer, self.drain_look_at, self.streams.next_sweep(), self.words_again()]
             .into_iter()
@@ -228,6 +255,40 @@ impl<D: Decide> Worker<D> {
             self.drain_look_at = Some(now + DRAIN_LOOK);
             let stats = self.switch.stats();
             self.stopped = stats.calls_now == 0 && stats.trunks_leaving == 0;
+        }
+    }
+
+    /// Takes what waits, for as long as timers and sockets can do without their turn.
+    fn work_off(&mut self) {
+        let mut now = self.parts.clock.now();
+        let until = now + TURN;
+        while now < until
+            && let Some((at, flow, bytes)) = self.inbox.pop_front()
+        {
+            let waited = now.saturating_since(at);
+            self.figures.waited_most = self.figures.waited_most.max(waited);
+            let shedding = self.pressure.judge(now, waited);
+            if shedding != self.shedding {
+                self.note_pressure(now, shedding, waited);
+                self.input(Input::Shed(shedding));
+            }
+            self.on_message(flow, bytes);
+            now = self.parts.clock.now();
+        }
+    }
+
+    fn note_pressure(&mut self, now: Instant, shedding: Shedding, waited: Duration) {
+        self.shedding = shedding;
+        let is_told = self.overload_told_at.is_some_and(|at| now.saturating_since(at) < TELL_EACH);
+        if shedding != Shedding::Nothing && !is_told {
+            self.overload_told_at = Some(now);
+            warn!(
+                shard = self.shard,
+                waited_ms = waited.as_millis(),
+                refused = self.switch.sip_stats().shed,
+                "overload: messages wait longer than sip.overload_wait_ms, so new calls are refused with 503; there is more \
+                 traffic than this worker can do, or a plugin takes too long (`jackfield plugins` shows their times)"
+            );
         }
     }
 
@@ -327,6 +388,7 @@ impl<D: Decide> Worker<D> {
                     self.figures.streams = self.streams.figures();
                     self.figures.sip = self.switch.sip_stats().clone();
                     let _ = reply.send(Box::new(self.figures.clone()));
+                    self.figures.waited_most = Duration::ZERO;
                 }
             }
         }

@@ -74,6 +74,8 @@ impl Bench {
                     words_max: 16,
                     send_queue_max: 16,
                     receive_batch_max: 16,
+                    receive_queue_max: 1024,
+                    overload_wait: Duration::ZERO,
                     mailbox,
                     postboxes: postboxes.clone(),
                     directory: directory.clone(),

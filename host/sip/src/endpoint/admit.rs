@@ -3,24 +3,25 @@
 use bytes::Bytes;
 use model::Flow;
 
-use super::{Endpoint, wire, wire::Stamp};
+use super::{Endpoint, Shedding, wire, wire::Stamp};
 use crate::{Message, Method, Name, ParseError, Via, Writer, response_to, transaction::key::Key};
-
-/// What Retry-After says when there are too many transactions, in seconds.
-const RETRY_AFTER_S: u32 = 5;
 
 /// The answer to a keep-alive on a stream (RFC 5626 section 3.5.1).
 const PONG: &[u8] = b"\r\n";
 
 impl Endpoint {
     /// The status with which a new request is refused, if it is. `merged` is the key under which copies of it are known.
-    pub(super) fn refusal(&self, message: &Message, merged: Option<Key>) -> Option<u16> {
+    pub(super) fn refusal(&mut self, message: &Message, merged: Option<Key>) -> Option<u16> {
         let in_dialog = message.to().ok().is_some_and(|to| to.tag().is_some());
         if self.is_overfull() || (self.is_full() && !in_dialog) {
             return Some(503);
         }
         if in_dialog {
             return None;
+        }
+        if self.is_shed(message) {
+            self.stats.shed += 1;
+            return Some(503);
         }
         //= RFC 3261 section 8.2.2.2
         //# If the From tag, Call-ID, and CSeq exactly match those associated with an ongoing transaction, but the request
@@ -34,6 +35,15 @@ impl Endpoint {
         (forwarded && message.max_forwards() == Some(0)).then_some(483)
     }
 
+    fn is_shed(&self, message: &Message) -> bool {
+        let is_meant = match self.shedding {
+            Shedding::Nothing => return false,
+            Shedding::Calls => message.method() == Method::Invite,
+            Shedding::Requests => true,
+        };
+        is_meant && !self.exempt.as_ref().is_some_and(|exempt| exempt(message))
+    }
+
     /// Answers a request without a transaction. The same request gets the same To tag each time.
     pub(super) fn refuse(&mut self, flow: Flow, request: &Message, status: u16) {
         if request.method() == Method::Ack {
@@ -44,7 +54,7 @@ impl Endpoint {
         let tag = self.stateless_tag(request);
         let mut writer = response_to(request, status, "", Some(&tag));
         if status == 503 {
-            writer.header(Name::RetryAfter, RETRY_AFTER_S);
+            writer.header(Name::RetryAfter, self.config.retry_after_s);
         }
         self.sign(&mut writer);
         let bytes = wire::stamp(writer.finish(None), Self::stamp_for(flow, via), flow.peer);

@@ -25,6 +25,8 @@ pub struct EndpointConfig {
     pub seed: [u8; 32],
     /// The Server header field of the responses the endpoint makes by itself, if any.
     pub server_header: Option<String>,
+    /// Seconds in the Retry-After of a 503 that the endpoint answers by itself.
+    pub retry_after_s: u32,
     /// How long the user may take to respond to an INVITE before 100 (Trying) is sent for it: 200 ms (RFC 3261 section
     /// 17.2.1).
     pub trying_after: Duration,
@@ -40,6 +42,7 @@ impl Default for EndpointConfig {
             shard: Shard::default(),
             seed: [0; 32],
             server_header: None,
+            retry_after_s: 5,
             trying_after: Duration::from_millis(200),
         }
     }

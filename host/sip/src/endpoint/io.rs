@@ -13,6 +13,19 @@ pub struct ServerTx(pub(crate) u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientTx(pub(crate) u64);
 
+/// What an endpoint refuses by itself with 503, because there is too much to do. Requests within dialogs, CANCEL, ACK and responses
+/// always pass: what stands shall be able to end.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Shedding {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// New calls.
+    Calls,
+    /// Every request outside a dialog.
+    Requests,
+}
+
 /// Something that happened.
 #[derive(Clone, Debug)]
 pub enum Input {

@@ -24,7 +24,7 @@ use model::{Flow, Instant};
 use self::mint::Mint;
 pub use self::{
     config::{EndpointConfig, ListenerConfig},
-    io::{ClientTx, Event, Input, LimitError, Output, ServerTx},
+    io::{ClientTx, Event, Input, LimitError, Output, ServerTx, Shedding},
     mint::shard_of_call_id,
     stats::Stats,
 };
@@ -66,9 +66,15 @@ pub struct Endpoint {
     keys: KeyMaker,
     mint: Mint,
     stats: Stats,
+    shedding: Shedding,
+    /// Requests that are never shed.
+    exempt: Option<Exempt>,
     /// The latest time seen.
     now: Instant,
 }
+
+/// Says of a request whether it may never be shed.
+pub type Exempt = Box<dyn Fn(&Message) -> bool + Send>;
 
 /// Whose timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,6 +104,8 @@ impl Endpoint {
             keys,
             mint,
             stats: Stats::default(),
+            shedding: Shedding::Nothing,
+            exempt: None,
             now: Instant::ZERO,
         }
     }
@@ -109,6 +117,21 @@ impl Endpoint {
             Input::Datagram { flow, bytes } => self.handle_datagram(flow, bytes),
             Input::TransportError { flow } => self.handle_transport_error(flow),
         }
+    }
+
+    /// Refuses new requests by itself from now on, with 503 and Retry-After and without a transaction, or no more.
+    pub const fn shed(&mut self, shedding: Shedding) {
+        self.shedding = shedding;
+    }
+
+    /// Says this many seconds in the Retry-After of a 503 from now on.
+    pub const fn retry_after(&mut self, seconds: u32) {
+        self.config.retry_after_s = seconds;
+    }
+
+    /// Has requests of which `exempt` says so pass whatever is shed.
+    pub fn exempt(&mut self, exempt: Exempt) {
+        self.exempt = Some(exempt);
     }
 
     /// Takes the next thing to do, until there is none.

@@ -21,6 +21,8 @@ pub struct Stats {
     pub retransmissions_absorbed: u64,
     /// Requests the endpoint refused by itself, by status; the statuses are those of RFC 3261 section 21.
     pub refused_by_status: BTreeMap<u16, u64>,
+    /// Of those, the requests refused because there was too much to do.
+    pub shed: u64,
     /// Datagrams that could neither be read nor answered.
     pub unreadable: u64,
     /// Keep-alives (RFC 5626 section 3.5.1).

@@ -75,6 +75,34 @@ fn a_request_out_of_hops_is_refused_unless_it_ends_here() {
 }
 
 #[test]
+fn what_is_too_much_is_refused_without_a_transaction_and_what_stands_is_not() {
+    let mut world = World::new();
+    world.receive_request(udp(), &from_alice("INVITE", "z9hG4bK-0", 1, "", ""));
+    world.endpoint.shed(sip::Shedding::Calls);
+    let again = from_alice("INVITE", "z9hG4bK-0", 1, "", "");
+    assert_eq!(world.receive(udp(), &again), [], "it came again and is known");
+    let other = |method, n: u32| {
+        let branch = format!("z9hG4bK-{n}");
+        from_alice(method, &branch, n, "", "").replace("Call-ID: ", &format!("Call-ID: {n}-"))
+    };
+    let out = world.receive(udp(), &other("INVITE", 2));
+    assert_eq!(lines(&out), ["SIP/2.0 503 Service Unavailable"]);
+    assert!(matches!(&out[0], Out::Sent(_, text) if text.contains("\nRetry-After: 5\n")));
+    world.receive_request(udp(), &other("REGISTER", 3));
+    world.receive_request(udp(), &from_alice("BYE", "z9hG4bK-4", 4, "ours", ""));
+    world.endpoint.shed(sip::Shedding::Requests);
+    let out = world.receive(udp(), &other("REGISTER", 5));
+    assert_eq!(lines(&out), ["SIP/2.0 503 Service Unavailable"]);
+    world.receive_request(udp(), &from_alice("BYE", "z9hG4bK-6", 6, "ours", ""));
+    world.endpoint.exempt(Box::new(|request| request.call_id().starts_with("7-")));
+    world.receive_request(udp(), &other("INVITE", 7));
+    world.endpoint.shed(sip::Shedding::Nothing);
+    world.receive_request(udp(), &other("INVITE", 8));
+    assert_eq!(world.endpoint.stats().shed, 2);
+    assert_eq!(world.endpoint.stats().invite_servers_now, 3, "a refused one has no transaction");
+}
+
+#[test]
 fn a_request_that_cannot_be_read_is_answered_when_it_can_be_answered() {
     let mut world = World::new();
     let good = from_alice("INVITE", "z9hG4bK-1", 1, "", "");

@@ -9,7 +9,7 @@ use model::{
 use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_to};
 
 use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, is_sips, our_contact};
-use crate::{Fact, TrunkPassed, door::Arrival, tables::Tables};
+use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
     /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`.
@@ -211,8 +211,21 @@ fn party_of(address: &NameAddr<'_>) -> Party {
 
 /// Whether an INVITE is for an emergency service.
 pub(crate) fn is_emergency(tables: &Tables, invite: &Message) -> bool {
-    let callee = party_of_uri(invite.request_uri(), "");
-    tables.config.emergency.number(&callee).is_some()
+    calls_for_help(&tables.config.emergency, invite)
+}
+
+fn calls_for_help(emergency: &Emergency, request: &Message) -> bool {
+    emergency.number(&party_of_uri(request.request_uri(), "")).is_some()
+}
+
+impl Tables {
+    /// Whatever is refused because there is too much to do, a call for help is not.
+    pub(crate) fn exempt_emergencies(&mut self) {
+        let emergency = self.config.emergency.clone();
+        self.endpoint.exempt(Box::new(move |request| {
+            request.method() == Method::Invite && calls_for_help(&emergency, request)
+        }));
+    }
 }
 
 /// A URI that cannot be taken apart keeps its text and has neither user nor host.
