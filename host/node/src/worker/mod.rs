@@ -24,9 +24,7 @@ use model::{
 };
 use rustix::event::Timespec;
 use sip::Shedding;
-use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
 use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch, Word};
-use tracing::debug;
 use tracing::{debug, warn};
 
 use crate::{
