@@ -9,9 +9,11 @@ use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock, Transport}
 
 mod access;
 mod amendment;
+mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled};
+pub use transfer::{Transfer, TransferKind};
 
 /// A named station in the life of a call where plugins decide.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -148,6 +150,8 @@ pub struct CallFacts {
     pub labels: Vec<(String, String)>,
     /// Whether the host knows the number as one of an emergency service. No plugin is asked to rewrite it.
     pub emergency: bool,
+    /// Why there is this call, if a transfer began it. The caller is then the party that was sent on.
+    pub transfer: Option<Box<Transfer>>,
     /// The header fields of the request, read on demand.
     pub headers: HeaderBlock,
 }

@@ -13,6 +13,10 @@ pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
         "calling-uri" => Some(call.dialled_caller().uri.clone()),
         "calling-user" => Some(call.dialled_caller().user.clone()),
         "trunk" => call.trunk.clone(),
+        "transfer" => call.transfer.as_ref().map(|transfer| transfer.kind.name().to_owned()),
+        "transferred-by" => call.transfer.as_ref().map(|transfer| transfer.by.uri.clone()),
+        "transferred-from" => call.transfer.as_ref().map(|transfer| transfer.of.to_string()),
+        "transfers" => call.transfer.as_ref().map(|transfer| transfer.count.to_string()),
         "emergency" => Some(call.emergency.to_string()),
         _ => None,
     }

@@ -14,6 +14,35 @@ pub struct Sdp<'a> {
     media: Vec<Media<'a>>,
 }
 
+/// The first half of an `o=` line: whose session it is, and which version of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The user name.
+    pub user: String,
+    /// The session's number.
+    pub id: String,
+    /// The version of the description.
+    pub version: u64,
+}
+
+impl Origin {
+    /// A description under this origin; its address stays.
+    pub fn put_into(&self, body: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(body.len() + ROOM_FOR_LONGER_ADDRESSES);
+        for line in body.split_inclusive(|byte| *byte == b'\n') {
+            match line.strip_prefix(b"o=").and_then(address_of_origin) {
+                Some(address) => {
+                    let Self { user, id, version } = self;
+                    out.extend_from_slice(format!("o={user} {id} {version} ").as_bytes());
+                    out.extend_from_slice(address);
+                }
+                None => out.extend_from_slice(line),
+            }
+        }
+        out
+    }
+}
+
 /// One `m=` section.
 #[derive(Clone, Debug)]
 pub struct Media<'a> {
@@ -177,6 +206,21 @@ impl<'a> Sdp<'a> {
     /// The `m=` sections in order, each with the addresses that count for it.
     pub fn media(&self) -> impl Iterator<Item = Stream<'_, 'a>> {
         self.media.iter().map(|media| Stream { media, session: self.session_connection })
+    }
+
+    /// The origin (RFC 8866 section 5.2); `None` when its line is missing or cannot be read.
+    pub fn origin(&self) -> Option<Origin> {
+        let line = self.lines.iter().find_map(|line| content(line).strip_prefix(b"o="))?;
+        let mut parts = std::str::from_utf8(line).ok()?.split(' ');
+        let (user, id, version) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Origin { user: user.to_owned(), id: id.to_owned(), version: version.parse().ok()? })
+    }
+
+    /// The description with every stream open both ways: what the sender would say if it were not held.
+    pub fn resumed(&self) -> Vec<u8> {
+        let directions: [&[u8]; 3] = [b"a=sendonly", b"a=recvonly", b"a=inactive"];
+        let kept = self.lines.iter().filter(|line| !directions.contains(&content(line)));
+        kept.copied().flatten().copied().collect()
     }
 
     /// Whether the sender holds the other party (RFC 3264 section 8.4): every stream that is not refused only sends, is

@@ -81,6 +81,7 @@ impl Bench {
             locate_timeout: Duration::from_secs(4),
             media: MediaMode::Bypass,
             media_address6: None,
+            transfers: crate::TransferConfig::default(),
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),
             events: crate::EventsConfig::default(),

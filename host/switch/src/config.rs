@@ -53,6 +53,8 @@ pub struct Config {
     pub auth: Option<AuthConfig>,
     /// The numbers of emergency services and where their calls go.
     pub emergency: Emergency,
+    /// Who may send the other party of a call on, and how often.
+    pub transfers: TransferConfig,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
     pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
@@ -72,6 +74,7 @@ impl Config {
             events: self.events,
             auth: self.auth.clone(),
             emergency: self.emergency.clone(),
+            transfers: self.transfers,
         }
     }
 }
@@ -98,6 +101,34 @@ pub struct Settings {
     pub auth: Option<AuthConfig>,
     /// The numbers of emergency services and where their calls go.
     pub emergency: Emergency,
+    /// Who may send the other party of a call on, and how often.
+    pub transfers: TransferConfig,
+}
+
+/// Who may send the other party of a call on (RFC 3515), and how often.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TransferConfig {
+    /// Whose REFER is taken.
+    pub by: TransferBy,
+    /// How often one party may be sent on, one transfer after another; beyond it a REFER is answered 483.
+    pub count_max: u8,
+}
+
+impl Default for TransferConfig {
+    fn default() -> Self {
+        Self { by: TransferBy::Phones, count_max: 8 }
+    }
+}
+
+/// Whose REFER within a call is taken. Where the party may be sent is for the plugins of `route` to say.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TransferBy {
+    /// Every party's but a trunk's.
+    Phones,
+    /// Every party's.
+    Anybody,
+    /// Nobody's: a REFER is answered 403.
+    Nobody,
 }
 
 /// A SIP listener as its peers see it.

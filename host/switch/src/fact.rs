@@ -118,6 +118,31 @@ pub enum Fact {
         /// The party's leg.
         leg: LegId,
     },
+    /// A party asked for the other party to be sent on, and it is tried.
+    TransferBegun {
+        /// The party's leg.
+        leg: LegId,
+        /// The call that the other party is to be in.
+        into: ConnId,
+        /// Whom it is sent to, a URI.
+        to: String,
+        /// Whether header fields of that URI were left out, which are not taken from a transferring party.
+        dropped: bool,
+    },
+    /// The other party is in its new call; this one ends.
+    Transferred {
+        /// The call that ends.
+        conn: ConnId,
+        /// The other party's new one.
+        into: ConnId,
+    },
+    /// Nobody took the party that was sent on; it is where it was.
+    TransferFailed {
+        /// The call.
+        conn: ConnId,
+        /// The status that its target gave.
+        status: u16,
+    },
     /// The call is over.
     Released {
         /// The call.
@@ -174,6 +199,9 @@ impl Fact {
             | Self::TrunkPassed { .. }
             | Self::Trunk { .. }
             | Self::TargetFailed { .. }
+            | Self::TransferBegun { .. }
+            | Self::Transferred { .. }
+            | Self::TransferFailed { .. }
             | Self::NotAuthenticated { .. }
             | Self::Registered { .. }
             | Self::Unregistered { .. } => None,
@@ -235,6 +263,8 @@ pub enum Cause {
     AckMissing,
     /// The operator ended it.
     Operator,
+    /// Its party was sent on and talks in another call.
+    Transferred,
 }
 
 impl fmt::Display for Cause {
@@ -246,6 +276,7 @@ impl fmt::Display for Cause {
             Self::Cancelled => f.write_str("cancelled"),
             Self::Refused(status) => write!(f, "refused {status}"),
             Self::AckMissing => f.write_str("no ACK"),
+            Self::Transferred => f.write_str("transferred"),
             Self::Operator => f.write_str("operator"),
         }
     }

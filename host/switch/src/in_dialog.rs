@@ -7,6 +7,7 @@ use sip::{Message, Method, Name, ServerTx, response_to};
 use crate::{
     Switch,
     call::{Call, copy_headers, refuse},
+    errand::Errand,
     tables::{ClientUse, Tables},
 };
 
@@ -101,13 +102,16 @@ fn dispatch(
         }
         Method::Invite => call.on_reinvite(tables, now, side, tx, request),
         Method::Options => answer_plainly(tables, now, tx, &request),
+        Method::Refer => {
+            let (conn, request) = (call.conn, Box::new(request));
+            tables.errands.push_back(Errand::Refer { conn, side, tx, request });
+        }
         Method::Info | Method::Message => pass_on(tables, now, call, side, tx, request),
         Method::Ack
         | Method::Cancel
         | Method::Register
         | Method::Update
         | Method::Prack
-        | Method::Refer
         | Method::Notify
         | Method::Subscribe
         | Method::Publish => refuse(tables, now, tx, &request, 405, ""),

@@ -13,6 +13,7 @@ mod call;
 mod config;
 mod door;
 mod emergency;
+mod errand;
 mod events;
 mod fact;
 mod in_dialog;
@@ -24,6 +25,7 @@ mod shard;
 mod stats;
 mod switch;
 mod tables;
+mod transfers;
 mod trunk;
 mod view;
 mod writes;
@@ -31,7 +33,7 @@ mod writes;
 pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{
     Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, Settings,
-    StoreConfig,
+    StoreConfig, TransferBy, TransferConfig,
 };
 pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};

@@ -49,6 +49,7 @@ fn switch(writes_max: usize) -> Switch {
         media: MediaMode::Bypass,
         media_address6: None,
         emergency: crate::Emergency::default(),
+        transfers: crate::TransferConfig::default(),
         auth: None,
         events: crate::EventsConfig::default(),
         registrar: RegistrarConfig { store: Some(store), ..RegistrarConfig::default() },

@@ -120,7 +120,7 @@ impl Switch {
     }
 
     fn configure(&mut self, now: Instant, settings: Settings) {
-        let Settings { limits, registrar, events, auth, emergency, .. } = settings;
+        let Settings { limits, registrar, events, auth, emergency, transfers, .. } = settings;
         if auth != self.tables.config.auth {
             // Another key: what was proved with an old nonce must not count as new.
             let numbers = [(); 2].map(|()| self.tables.endpoint.mint_number().to_be_bytes());
@@ -144,6 +144,7 @@ impl Switch {
         config.media = settings.media;
         config.auth = auth;
         config.emergency = emergency;
+        config.transfers = transfers;
         self.tables.endpoint.retry_after(limits.retry_after_s);
         self.tables.exempt_emergencies();
     }
@@ -231,7 +232,13 @@ impl Switch {
     }
 
     fn drain_endpoint(&mut self, now: Instant, dir: &dyn Directory) {
-        while let Some(output) = self.tables.endpoint.poll_output() {
+        loop {
+            // What calls want of one another comes before the next message.
+            if let Some(errand) = self.tables.errands.pop_front() {
+                self.run(now, dir, errand);
+                continue;
+            }
+            let Some(output) = self.tables.endpoint.poll_output() else { return };
             match output {
                 sip::Output::Transmit { flow, bytes } => {
                     self.tables.outputs.push_back(Output::Transmit { flow, bytes });
@@ -330,7 +337,7 @@ impl Switch {
         let mut response = sip::response_to(request, 200, "", Some(&tag));
         response.header(
             Name::Allow,
-            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, SUBSCRIBE",
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, REFER, SUBSCRIBE",
         );
         let packages = allow_events(&self.tables.config.events);
         if !packages.is_empty() {
@@ -434,6 +441,11 @@ impl Switch {
                     call.on_own_offer_response(tables, now, tx, message);
                 });
             }
+            Some(ClientUse::Report { .. }) if message.status() < 200 => {}
+            Some(ClientUse::Report { conn }) => {
+                let conn = *conn;
+                self.on_notify_answered(now, conn, tx, message.status());
+            }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
             Some(ClientUse::Bye(_)) if message.status() < 200 => {}
@@ -479,6 +491,10 @@ impl Switch {
                 self.with_call(conn, |call, tables| {
                     call.on_own_offer_lost(tables, now, tx, status);
                 });
+            }
+            Some(ClientUse::Report { conn }) => {
+                let conn = *conn;
+                self.on_notify_answered(now, conn, tx, status);
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Bye(_)) => {
@@ -558,7 +574,7 @@ impl Switch {
         });
     }
 
-    fn with_call(&mut self, conn: ConnId, act: impl FnOnce(&mut Call, &mut Tables)) {
+    pub(crate) fn with_call(&mut self, conn: ConnId, act: impl FnOnce(&mut Call, &mut Tables)) {
         if let Some(call) = self.calls.get_mut(&conn) {
             act(call, &mut self.tables);
             self.forget_if_over(conn);

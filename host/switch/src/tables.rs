@@ -9,6 +9,7 @@ use sip::{ClientTx, Endpoint, Message, ServerTx};
 use crate::{
     Config, Fact, Output, Reason, Stats,
     call::Bye,
+    errand::Errand,
     events::SubId,
     trunk::{Chore, Trunks},
 };
@@ -22,6 +23,8 @@ pub(crate) struct Tables {
     pub(crate) transports: Vec<Transport>,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) stats: Stats,
+    /// What calls want of one another, done as soon as the one at hand is.
+    pub(crate) errands: VecDeque<Errand>,
     /// INVITE server transactions whose fate is still open (no final response, or a 2xx without its ACK).
     pub(crate) invites_by_server_tx: HashMap<ServerTx, (ConnId, Side)>,
     /// What each of our own requests is for, until its final response.
@@ -49,6 +52,11 @@ pub(crate) enum ClientUse {
     },
     /// A re-INVITE that this switch began itself.
     OwnOffer {
+        /// The call.
+        conn: ConnId,
+    },
+    /// A NOTIFY that tells a party of its transfer.
+    Report {
         /// The call.
         conn: ConnId,
     },
@@ -88,6 +96,7 @@ impl Tables {
             transports,
             outputs: VecDeque::new(),
             stats: Stats::default(),
+            errands: VecDeque::new(),
             invites_by_server_tx: HashMap::new(),
             uses_by_client_tx: HashMap::new(),
             legs_by_tag: HashMap::new(),

@@ -151,6 +151,7 @@ impl Case {
             dialled: None,
             labels: self.labels.clone().into_iter().collect(),
             emergency: false,
+            transfer: None,
             headers: HeaderBlock::from_pairs(
                 self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
             ),

@@ -6,7 +6,8 @@
 It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp, tls), as sip:USER@localhost over
 it; it plays a tone of TONE_HZ into every call and records what it
 hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "answer", "refuse" with "code",
-"hold", "resume", "hangup", "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
+"hold", "resume", "hangup", "transfer" with "to", "consult" with "to" (a second call beside the held first), "attend" (the
+first call is sent on to the second), "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
 """
 
 import json
@@ -60,6 +61,9 @@ class Call(pj.Call):
         if info.state == pj.PJSIP_INV_STATE_DISCONNECTED:
             self.phone.forget(self)
 
+    def onCallTransferStatus(self, prm):
+        tell("transfer", code=int(prm.statusCode), final=bool(prm.finalNotify))
+
     def onCallMediaState(self, prm):
         info = self.getInfo()
         for index, media in enumerate(info.media):
@@ -80,7 +84,7 @@ class Account(pj.Account):
 
     def onIncomingCall(self, prm):
         call = Call(self.phone, self, prm.callId)
-        self.phone.call = call
+        self.phone.take(call)
         tell("incoming", remote=call.getInfo().remoteUri)
 
 
@@ -88,6 +92,7 @@ class Phone:
     def __init__(self, user, port, tone_hz, transport_name=None):
         self.domain = "localhost" if transport_name else f"127.0.0.1:{port}"
         self.port, self.call, self.audio, self.recorder = port, None, None, None
+        self.calls = []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
         config = pj.EpConfig()
@@ -139,17 +144,33 @@ class Phone:
         if self.recorder:
             audio.startTransmit(self.recorder)
 
+    def take(self, call):
+        self.calls.append(call)
+        self.call = call
+
     def forget(self, call):
+        self.calls = [other for other in self.calls if other is not call]
         if self.call is call:
-            self.call, self.audio = None, None
+            self.call = self.calls[-1] if self.calls else None
+        if not self.calls:
+            self.audio = None
 
     def do(self, command):
         name = command["do"].replace("-", "_")
         getattr(self, f"do_{name}")(command)
 
     def do_call(self, command):
-        self.call = Call(self, self.account)
+        self.take(Call(self, self.account))
         self.call.makeCall(f"sip:{command['to']}@{self.domain}", pj.CallOpParam(True))
+
+    def do_consult(self, command):
+        self.do_call(command)
+
+    def do_transfer(self, command):
+        self.call.xfer(f"sip:{command['to']}@{self.domain}", pj.CallOpParam(True))
+
+    def do_attend(self, _command):
+        self.calls[0].xferReplaces(self.calls[1], pj.CallOpParam(True))
 
     def _answer(self, code):
         prm = pj.CallOpParam()

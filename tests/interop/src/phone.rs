@@ -153,6 +153,16 @@ impl Phone {
         self.command(&json!({ "do": "call", "to": user }));
     }
 
+    /// Has the other party of its call sent on to a user of the same switch.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn transfer(&mut self, user: &str) {
+        self.command(&json!({ "do": "transfer", "to": user }));
+    }
+
     /// Refuses the call that rings.
     ///
     /// # Panics

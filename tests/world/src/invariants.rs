@@ -75,6 +75,9 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             | Fact::LegOffered { .. }
             | Fact::LegOnTrunk { .. }
             | Fact::TrunkPassed { .. }
+            | Fact::TransferBegun { .. }
+            | Fact::Transferred { .. }
+            | Fact::TransferFailed { .. }
             | Fact::Trunk { .. }
             | Fact::LegAlerting { .. }
             | Fact::LegFailed { .. }

@@ -212,6 +212,7 @@ fn config(
         registrar: RegistrarConfig::default(),
         events: switch::EventsConfig::default(),
         auth: None,
+        transfers: switch::TransferConfig::default(),
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();
             let prefixes = ["0".to_owned()];

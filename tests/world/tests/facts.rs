@@ -81,6 +81,9 @@ fn told(world: &World) -> Vec<String> {
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
+            | Fact::TransferBegun { .. }
+            | Fact::Transferred { .. }
+            | Fact::TransferFailed { .. }
             | Fact::Unregistered { .. } => return None,
         })
     };

@@ -81,6 +81,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.quarantine_strikes", 0, 1000),
     ("plugins.quarantine_window_s", 1, 86_400),
     ("plugins.quarantine_rest_s", 1, 86_400),
+    ("transfers.count_max", 0, 100),
     ("limits.calls_max", 1, 10_000_000),
     ("limits.transactions_max", 1, 100_000_000),
     ("limits.attempts_max", 1, 1000),

@@ -39,6 +39,7 @@ pub(crate) const LIVE: &[&str] = &[
     "plugins.watch",
     "plugins.config",
     "emergency",
+    "transfers",
     "limits.calls_max",
     "limits.attempts_max",
     "limits.branches_max",

@@ -28,6 +28,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("trunk", include_str!("trunk.rs"), "TrunkSection"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("emergency", include_str!("emergency.rs"), "EmergencyConfig"),
+    ("transfers", include_str!("transfers.rs"), "TransfersConfig"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),
     ("journal", include_str!("journal.rs"), "JournalConfig"),
     ("records", include_str!("records.rs"), "RecordsConfig"),

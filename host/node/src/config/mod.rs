@@ -27,6 +27,7 @@ mod source;
 mod store;
 mod streams;
 mod subscriber;
+mod transfers;
 mod trunk;
 
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
+pub use transfers::{TransferBy, TransfersConfig};
 pub use trunk::TrunkSection;
 
 /// Everything `jackfield run` is told. [`Config::default`] is what it does without a file.
@@ -88,6 +90,8 @@ pub struct Config {
     pub plugins: PluginsConfig,
     /// Calls to emergency services: which numbers, and where they go.
     pub emergency: EmergencyConfig,
+    /// Who may send the other party of a call on.
+    pub transfers: TransfersConfig,
     /// The size of every table.
     pub limits: LimitsConfig,
     /// The decisions that are kept for questions like "why did this call go there?".

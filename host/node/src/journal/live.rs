@@ -51,6 +51,25 @@ impl LiveCalls {
         live.or_else(ended).map_or("", |facts| &facts.call_id)
     }
 
+    fn on_transfer(&self, fact: &Fact) {
+        match fact {
+            Fact::TransferBegun { leg, into, to, dropped } => {
+                let call_id = self.call_id(leg.conn);
+                info!(conn_id = %leg.conn, call_id, leg = leg.number, to, into = %into, "transfer begun");
+                if *dropped {
+                    warn!(conn_id = %leg.conn, call_id, "header fields of a Refer-To were left out: only Replaces is taken");
+                }
+            }
+            Fact::Transferred { conn, into } => {
+                info!(conn_id = %conn, call_id = self.call_id(*conn), into = %into, "transferred");
+            }
+            Fact::TransferFailed { conn, status } => {
+                info!(conn_id = %conn, call_id = self.call_id(*conn), status, "transfer failed");
+            }
+            _ => {}
+        }
+    }
+
     /// Follows the call and writes its line.
     pub(super) fn on_fact(&mut self, fact: &Fact, at: Instant) {
         match fact {
@@ -102,6 +121,9 @@ impl LiveCalls {
             }
             Fact::Retrieved { leg } => {
                 debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "retrieved")
+            }
+            Fact::TransferBegun { .. } | Fact::Transferred { .. } | Fact::TransferFailed { .. } => {
+                self.on_transfer(fact);
             }
             Fact::Released { conn, cause, .. } => self.on_released(*conn, *cause, at),
             Fact::NotAuthenticated { source, claimed, method, trouble } => {

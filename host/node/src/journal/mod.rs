@@ -67,6 +67,9 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::Established { .. }
         | Fact::NotAuthenticated { .. }
         | Fact::TrunkPassed { .. }
+        | Fact::TransferBegun { .. }
+        | Fact::TransferFailed { .. }
+        | Fact::Transferred { .. }
         | Fact::Trunk { .. }
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }

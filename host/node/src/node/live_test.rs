@@ -19,6 +19,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("media.mode", _) => "\"bypass\"".to_owned(),
         ("http.bind", _) => "\"127.0.0.1:9\"".to_owned(),
         ("media.bind", _) => "\"127.0.0.9\"".to_owned(),
+        ("transfers.by", _) => "\"nobody\"".to_owned(),
         ("auth.mode", _) => "\"digest\"".to_owned(),
         ("auth.algorithms", _) => "[\"MD5\"]".to_owned(),
         ("registrar.keepalive", _) => "\"crlf\"".to_owned(),

@@ -62,6 +62,7 @@ pub(super) fn config(
         events: settings.events,
         auth: settings.auth,
         emergency: settings.emergency,
+        transfers: settings.transfers,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
@@ -79,6 +80,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         registrar: registrar(config),
         events: events(config),
         auth: Some(auth(config)),
+        transfers: config.transfers.to_switch(),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
     }

@@ -81,9 +81,12 @@ impl Collector {
             Fact::Decided { conn, .. }
             | Fact::TargetFailed { conn, .. }
             | Fact::TrunkPassed { conn, .. }
+            | Fact::Transferred { conn, .. }
+            | Fact::TransferFailed { conn, .. }
             | Fact::Established { conn, .. } => self.keep(*conn, now, fact),
             Fact::LegOffered { leg, .. }
             | Fact::LegOnTrunk { leg, .. }
+            | Fact::TransferBegun { leg, .. }
             | Fact::LegFailed { leg, .. } => {
                 self.keep(leg.conn, now, fact);
             }

@@ -40,6 +40,8 @@ const COLUMNS: &[&str] = &[
     "legs",
     "failed_targets",
     "passed_trunks",
+    "transfer",
+    "transfers",
     "decisions",
     "truncated",
 ];

@@ -52,6 +52,8 @@ pub struct Record {
     legs: Vec<Leg>,
     failed_targets: Vec<FailedTarget>,
     passed_trunks: Vec<PassedTrunk>,
+    transfer: Option<OfTransfer>,
+    transfers: Vec<Transferred>,
     decisions: Vec<Decided>,
     truncated: bool,
 }
@@ -87,6 +89,26 @@ struct FailedTarget {
 struct PassedTrunk {
     trunk: String,
     why: &'static str,
+}
+
+/// The transfer that began the call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct OfTransfer {
+    kind: &'static str,
+    by: String,
+    from: String,
+    count: u8,
+}
+
+/// A transfer that a party of the call asked for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Transferred {
+    at: String,
+    leg: u16,
+    to: String,
+    into: String,
+    /// 200 when the party was sent on; null while that is not known.
+    status: Option<u16>,
 }
 
 /// What was asked of the plugins, and what came of it.
@@ -139,6 +161,7 @@ struct Course<'a> {
     trials: Vec<Trial<'a>>,
     failed: Vec<&'a Attempt>,
     passed: Vec<PassedTrunk>,
+    begun: Vec<(Instant, &'a Fact, Option<u16>)>,
     decided: Vec<(Instant, &'a Decision)>,
     ringing_at: Option<Instant>,
     answered_at: Option<Instant>,
@@ -194,6 +217,13 @@ impl Record {
             failed_targets: course.failed.iter().map(|attempt| failed_target(attempt)).collect(),
             decisions: course.decided.iter().map(|(when, d)| decided(at(*when), d)).collect(),
             passed_trunks: course.passed,
+            transfer: facts.transfer.as_ref().map(|transfer| OfTransfer {
+                kind: transfer.kind.name(),
+                by: transfer.by.uri.clone(),
+                from: transfer.of.to_string(),
+                count: transfer.count,
+            }),
+            transfers: course.begun.iter().filter_map(|begun| transferred(begun, at)).collect(),
             truncated: draft.truncated,
         }
     }
@@ -252,6 +282,9 @@ impl<'a> Course<'a> {
             Fact::Released { cause, anchored, table, .. } => {
                 self.end = End { cause: Some(*cause), anchored: Some(*anchored), table: *table };
             }
+            Fact::TransferBegun { .. } => self.begun.push((at, fact, None)),
+            Fact::Transferred { .. } => self.end_transfer(200),
+            Fact::TransferFailed { status, .. } => self.end_transfer(*status),
             Fact::CallOffered { .. }
             | Fact::Amended { .. }
             | Fact::TurnedAway { .. }
@@ -261,6 +294,12 @@ impl<'a> Course<'a> {
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
             | Fact::Unregistered { .. } => {}
+        }
+    }
+
+    fn end_transfer(&mut self, status: u16) {
+        if let Some((_, _, ended)) = self.begun.last_mut() {
+            *ended = Some(status);
         }
     }
 
@@ -300,18 +339,38 @@ impl Trial<'_> {
     }
 }
 
+fn transferred(
+    (when, fact, status): &(Instant, &Fact, Option<u16>),
+    at: impl Fn(Instant) -> String,
+) -> Option<Transferred> {
+    let Fact::TransferBegun { leg, into, to, .. } = fact else { return None };
+    Some(Transferred {
+        at: at(*when),
+        leg: leg.number,
+        to: to.clone(),
+        into: into.to_string(),
+        status: *status,
+    })
+}
+
 /// The status that the caller was given, and the cause of Q.850 that stands for how the call ended.
 const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>, u8) {
     let status = match cause {
         _ if answered => Some(200),
         Some(Cause::Refused(status)) => Some(status),
-        Some(Cause::Cancelled | Cause::Operator | Cause::Hangup(_) | Cause::AckMissing) => {
-            Some(487)
-        }
+        Some(
+            Cause::Cancelled
+            | Cause::Operator
+            | Cause::Hangup(_)
+            | Cause::AckMissing
+            | Cause::Transferred,
+        ) => Some(487),
         None => None,
     };
     let q850 = match cause {
-        Some(Cause::Hangup(_) | Cause::Cancelled | Cause::Operator) => q850::NORMAL,
+        Some(Cause::Hangup(_) | Cause::Cancelled | Cause::Operator | Cause::Transferred) => {
+            q850::NORMAL
+        }
         Some(Cause::Refused(status)) => q850::of_status(status),
         Some(Cause::AckMissing) => q850::TIMER,
         None => q850::TEMPORARY_FAILURE,
@@ -324,7 +383,8 @@ const fn outcome(cause: Option<Cause>, answered: bool) -> &'static str {
         _ if answered => "answered",
         Some(Cause::Cancelled) => "cancelled",
         Some(Cause::Refused(_)) => "refused",
-        Some(Cause::Hangup(_) | Cause::AckMissing | Cause::Operator) | None => "interrupted",
+        Some(Cause::Hangup(_) | Cause::AckMissing | Cause::Operator | Cause::Transferred)
+        | None => "interrupted",
     }
 }
 
@@ -339,6 +399,7 @@ fn released_by(cause: Option<Cause>, course: &Course<'_>) -> &'static str {
         {
             "callee"
         }
+        Some(Cause::Transferred) => "transfer",
         Some(Cause::Hangup(ReleasedBy::Switch) | Cause::AckMissing | Cause::Refused(_)) | None => {
             "switch"
         }

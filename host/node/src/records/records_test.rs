@@ -11,7 +11,7 @@ use model::{
     Aor, ConnId, Digest, Flow, GenerationRef, HeaderBlock, Instant, LegId, ListenerId, Transport,
     hook::{
         Attempt, CallFacts, Decision, Destination, Dialled, Hook, Party, Reason, Step, StepOutcome,
-        Target,
+        Target, Transfer, TransferKind,
     },
 };
 use serde_json::{Value, json};
@@ -47,6 +47,7 @@ fn facts(conn: u64) -> CallFacts {
         dialled: None,
         labels: Vec::new(),
         emergency: false,
+        transfer: None,
         headers: HeaderBlock::default(),
     }
 }
@@ -85,6 +86,11 @@ fn trunk_passed() -> Fact {
     Fact::TrunkPassed { conn: ConnId(7), trunk: "first".to_owned(), why: TrunkPassed::Down }
 }
 
+fn transfer_begun() -> Fact {
+    let to = "sip:4000@example.org".to_owned();
+    Fact::TransferBegun { leg: leg(2), into: ConnId(99), to, dropped: false }
+}
+
 fn decided() -> Fact {
     let generation =
         GenerationRef { plugin: "office".into(), serial: 2, digest: Digest([0xab; 32]) };
@@ -110,6 +116,12 @@ fn talked() -> Draft {
         Some(Box::new(Dialled { caller: facts.caller.clone(), callee: facts.callee.clone() }));
     facts.callee = party("sip:2000@example.org");
     facts.caller = party("sip:431000@example.org");
+    facts.transfer = Some(Box::new(Transfer {
+        kind: TransferKind::Blind,
+        by: party("sip:boss@example.org"),
+        of: ConnId(5),
+        count: 1,
+    }));
     facts.labels = vec![("class".to_owned(), "inland".to_owned())];
     let mut draft = Draft::new(Arc::new(facts), at(0));
     let failed = Attempt {
@@ -127,6 +139,8 @@ fn talked() -> Draft {
         (at(43), Fact::LegOnTrunk { leg: leg(2), trunk: "carrier".to_owned() }),
         (at(143), Fact::LegAlerting { leg: leg(2), status: 180 }),
         (at(2143), Fact::Established { conn: ConnId(7), leg: leg(2) }),
+        (at(60_000), transfer_begun()),
+        (at(61_000), Fact::TransferFailed { conn: ConnId(7), status: 486 }),
         (at(62_143), released(Cause::Hangup(ReleasedBy::Callee))),
     ];
     draft.ended_at = at(62_143);
@@ -163,6 +177,9 @@ const EXPECTED: &str = r#"{
     ],
     "failed_targets": [{"target": "aor:2000@example.org", "status": 486, "lasted_ms": 40}],
     "passed_trunks": [{"trunk": "first", "why": "it is down"}],
+    "transfer": {"kind": "blind", "by": "sip:boss@example.org", "from": "0000000000000005", "count": 1},
+    "transfers": [{"at": "2026-10-25T01:01:00.000Z", "leg": 2, "to": "sip:4000@example.org",
+        "into": "0000000000000063", "status": 486}],
     "decisions": [{"at": "2026-10-25T01:00:00.001Z", "hook": "route",
         "decided_by": "office#2@abababababab",
         "steps": [{"generation": "office#2@abababababab", "outcome": "decided", "took_us": 12}],

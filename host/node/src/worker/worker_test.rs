@@ -160,6 +160,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         events: switch::EventsConfig::default(),
         auth: None,
         emergency: switch::Emergency::default(),
+        transfers: switch::TransferConfig::default(),
         trunks: Vec::new(),
         server_header: String::new(),
     }

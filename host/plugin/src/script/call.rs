@@ -109,6 +109,14 @@ fn register_call(engine: &mut Engine) {
         .register_get("trunk", |call: &mut CallValue| {
             call.facts.trunk.as_deref().map_or_else(ImmutableString::new, string)
         })
+        .register_get("transfer", |call: &mut CallValue| {
+            let transfer = call.facts.transfer.as_deref();
+            transfer.map_or_else(ImmutableString::new, |transfer| string(transfer.kind.name()))
+        })
+        .register_get("transferred_by", |call: &mut CallValue| {
+            let transfer = call.facts.transfer.as_deref();
+            transfer.map_or_else(ImmutableString::new, |transfer| string(&transfer.by.uri))
+        })
         .register_get("emergency", |call: &mut CallValue| call.facts.emergency)
         .register_get("labels", |call: &mut CallValue| labels(&call.facts))
         .register_fn("label", |call: &mut CallValue, name: &str| {

@@ -9,6 +9,11 @@ use crate::Message;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ServerTx(pub(crate) u64);
 
+impl ServerTx {
+    /// Names no transaction: what is answered by it goes nowhere.
+    pub const NONE: Self = Self(u64::MAX);
+}
+
 /// Names a client transaction: a request that was sent.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientTx(pub(crate) u64);

@@ -202,7 +202,7 @@ fn split_at_byte<'a>(text: &'a str, any_of: &str) -> (&'a str, &'a str) {
     text.split_at(at)
 }
 
-fn unescape(text: &str) -> Cow<'_, str> {
+pub(super) fn unescape(text: &str) -> Cow<'_, str> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -24,6 +24,9 @@ impl Call {
         dialog: Dialog,
         response: &Message,
     ) -> Result<(), Box<Stray>> {
+        if self.origin.is_some() {
+            return self.answer_transfer(tables, now, branch, dialog, response);
+        }
         let tx = branch.tx();
         self.media.note_path(Side::B, dialog.flow);
         let Ok(body) = self.body_across(tables, Side::B, response) else {
@@ -77,7 +80,7 @@ impl Call {
     }
 
     /// What routing needed is not needed any more: an established call is small.
-    fn forget_plan(&mut self) {
+    pub(super) fn forget_plan(&mut self) {
         self.plan = std::collections::VecDeque::new();
         self.groups = std::collections::VecDeque::new();
         self.attempts = Vec::new();
@@ -93,6 +96,10 @@ impl Call {
         response: &Message,
         body: Body,
     ) {
+        if let Some(origin) = &self.origin {
+            let of = origin.of;
+            return tables.tell_transfer(of, self.conn, response.status(), response.reason());
+        }
         let Some((tx, invite)) = &self.caller.invite else { return };
         let mut writer =
             response_to(invite, response.status(), response.reason(), Some(&self.caller.tag));
@@ -114,6 +121,9 @@ impl Call {
         contacts: &[String],
     ) {
         let Some((tx, invite)) = self.caller.invite.take() else { return };
+        if let Some(origin) = &self.origin {
+            return tables.tell_transfer(origin.of, self.conn, status, reason);
+        }
         let mut writer = response_to(&invite, status, reason, Some(&self.caller.tag));
         if (300..400).contains(&status) {
             for contact in contacts {
@@ -140,7 +150,7 @@ impl Call {
     }
 
     /// The called side's ACK goes out with the answer that came in the caller's, or the other way round.
-    fn pass_ack(&mut self, tables: &mut Tables, now: Instant, ack: &Message) {
+    pub(super) fn pass_ack(&mut self, tables: &mut Tables, now: Instant, ack: &Message) {
         let Some(pending) = self.pending_ack.take() else { return };
         let body = self.body_across(tables, pending.from, ack).unwrap_or_default();
         let to = pending.from.other();

@@ -23,7 +23,9 @@ impl Call {
             return Vec::new();
         }
         let mut dialogs = Vec::new();
-        if self.calling_user().as_ref() == Some(aor) {
+        // A party that is being sent on is still in the call it comes from.
+        let is_here = self.origin.is_none() || self.caller.dialog.is_some();
+        if is_here && self.calling_user().as_ref() == Some(aor) {
             dialogs.push(self.caller_dialog());
         }
         let branches = self.branches.iter().filter(|b| b.user.as_ref() == Some(aor));
@@ -35,7 +37,7 @@ impl Call {
     }
 
     /// Who calls, if it is a user of ours: who it has proved to be, or who it says it is where it came over no trunk.
-    fn calling_user(&self) -> Option<Aor> {
+    pub(super) fn calling_user(&self) -> Option<Aor> {
         let Party { user, host, .. } = &self.facts.caller;
         let claimed = || (!user.is_empty() && !host.is_empty()).then(|| Aor::new(user, host));
         self.facts.identity.clone().or_else(|| self.facts.trunk.is_none().then(claimed)?)
@@ -55,7 +57,7 @@ impl Call {
             State::OpeningMedia | State::Locating(_) | State::Trying { alerting: false } => {
                 DialogPhase::Proceeding
             }
-            State::Trying { alerting: true } => DialogPhase::Early,
+            State::Joining | State::Trying { alerting: true } => DialogPhase::Early,
             State::Established { .. } => DialogPhase::Confirmed,
             State::Ending => DialogPhase::Terminated,
         };
@@ -69,9 +71,9 @@ impl Call {
         let dialled = self.facts.dialled.as_ref().map(|dialled| &dialled.callee);
         DialogInfo {
             leg: LegId { conn: self.conn, number: 0 },
-            calls: true,
+            calls: !self.caller.was_called,
             phase,
-            call_id: self.facts.call_id.clone(),
+            call_id: dialog.map_or(&self.facts.call_id, |dialog| &dialog.id.call_id).clone(),
             local_tag,
             remote_tag: is_told.then(|| self.caller.tag.to_string()),
             remote: shown(dialled.unwrap_or(&self.facts.callee)),

@@ -107,7 +107,7 @@ pub(crate) fn is_sips(uri: &str) -> bool {
 }
 
 /// The methods of the Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, REFER";
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,10 @@ pub(crate) struct CallerLeg {
     /// A 2xx of ours waits for its ACK; a BYE must wait with it (RFC 3261 section 15).
     pub(crate) awaits_ack: Option<ServerTx>,
     pub(crate) bye_after_ack: bool,
+    /// The trunk it goes over, of a leg that was called before a transfer made it this call's caller.
+    pub(crate) trunk: Option<OnTrunk>,
+    /// It was called by us, and not the other way round, before a transfer made it this call's caller.
+    pub(crate) was_called: bool,
 }
 
 /// The leg that answered.

@@ -5,7 +5,10 @@ use std::net::{Ipv6Addr, SocketAddr};
 use bytes::Bytes;
 use media::{RelayCommand, Side, StreamNo, StreamPorts};
 use model::{ConnId, Flow, Instant, RelayId, hook::MediaMode};
-use sip::{Message, Name, sdp::Sdp};
+use sip::{
+    Message, Name,
+    sdp::{Origin, Sdp},
+};
 
 use super::Call;
 use crate::{Reason, tables::Tables};
@@ -29,6 +32,8 @@ pub(crate) struct CallMedia {
     callee_is_v6: bool,
     /// The called side has been told to the relay, so another target must first be forgotten.
     callee_known: bool,
+    /// The origins of the descriptions that a party is told, where they are not those of the other party's.
+    origins: [Option<Box<Continued>>; 2],
     /// The last description of each party as it came, the caller's first.
     said: [Option<Box<[u8]>>; 2],
 }
@@ -93,9 +98,43 @@ impl CallMedia {
         self.said.get(index(side))?.as_deref()
     }
 
+    /// `side` has been told `told` in another call: what it is told here goes on from there (RFC 3264 section 8: the origin stays,
+    /// its version grows by one with every change).
+    pub(super) fn continue_session(&mut self, side: Side, told: Option<&[u8]>) {
+        if let (Some(told), Some(origin)) = (told, self.origins.get_mut(index(side))) {
+            *origin =
+                Sdp::parse(told).ok().and_then(|sdp| Continued::from(&sdp, told)).map(Box::new);
+        }
+    }
+
     /// Remembers a party's description; gives the one before.
     pub(super) fn note_said(&mut self, side: Side, sdp: Option<Box<[u8]>>) -> Option<Box<[u8]>> {
         self.said.get_mut(index(side)).and_then(|said| std::mem::replace(said, sdp))
+    }
+}
+
+/// An origin that a party knows from another call.
+struct Continued {
+    origin: Origin,
+    /// What it was told last, of any version.
+    told: Box<[u8]>,
+}
+
+impl Continued {
+    fn from(sdp: &Sdp<'_>, told: &[u8]) -> Option<Self> {
+        Some(Self { origin: sdp.origin()?, told: told.into() })
+    }
+
+    /// A description under this origin, with the next version where it is not what was told last.
+    fn apply(&mut self, across: &[u8]) -> Vec<u8> {
+        let same = self.origin.put_into(across);
+        if same == *self.told {
+            return same;
+        }
+        self.origin.version = self.origin.version.wrapping_add(1);
+        let next = self.origin.put_into(across);
+        self.told = next.as_slice().into();
+        next
     }
 }
 
@@ -169,8 +208,26 @@ impl Call {
             // What one says of its address the other cannot reach.
             return Err(Unreadable);
         }
-        if !self.media.anchored {
+        let continued = self.media.origins.get(index(side.other())).is_some_and(Option::is_some);
+        if !self.media.anchored && !continued {
             return Ok(None);
+        }
+        let across = self.across(tables, side, body)?;
+        let origin = self.media.origins.get_mut(index(side.other())).and_then(Option::as_mut);
+        Ok(Some(match origin {
+            Some(origin) => origin.apply(&across).into(),
+            None => across,
+        }))
+    }
+
+    fn across(
+        &mut self,
+        tables: &mut Tables,
+        side: Side,
+        body: &[u8],
+    ) -> Result<Bytes, Unreadable> {
+        if !self.media.anchored {
+            return Ok(Bytes::copy_from_slice(body));
         }
         let sdp = Sdp::parse(body).map_err(|_| Unreadable)?;
         self.tell_relay(tables, side, &sdp);
@@ -182,7 +239,14 @@ impl Call {
                 Some(self.media.towards(side.other(), ports, tables.config.media_address6))
             })
             .collect();
-        Ok(Some(sdp.rewrite(&ours).into()))
+        Ok(sdp.rewrite(&ours).into())
+    }
+
+    /// The description that `side` was told last, as it was told.
+    pub(super) fn told(&mut self, tables: &mut Tables, side: Side) -> Option<Box<[u8]>> {
+        let said: Box<[u8]> = self.media.said(side.other())?.into();
+        let told = self.sdp_across(tables, side.other(), &said).ok()?;
+        Some(told.map_or(said, |told| told.as_ref().into()))
     }
 
     /// Where the party says its media shall be sent.

@@ -4,18 +4,22 @@ mod answer;
 mod attempt;
 mod branch;
 mod dialogs;
+mod handover;
 mod headers;
 mod leg;
 mod locate;
 mod media;
 mod offer;
 mod over_trunk;
-#[allow(dead_code, reason = "transfers and session timers begin to use it")]
+#[allow(dead_code, reason = "session timers and attended transfers begin to use it")]
 mod own_offer;
 mod question;
+mod refer;
 mod reinvite;
 mod release;
 mod route;
+mod subscription;
+mod transfer;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -36,6 +40,7 @@ pub(crate) use self::{
     reinvite::{PendingAck, Reinvite},
     release::Bye,
     route::connection_for_size,
+    transfer::{Origin, Transferring},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
 
@@ -68,6 +73,12 @@ pub(crate) struct Call {
     /// The contacts of a redirection that ended the last target.
     last_redirect: Vec<String>,
     pub(crate) media: CallMedia,
+    /// A transfer that a party has asked for, while it is under way.
+    pub(crate) transfer: Option<Box<Transferring>>,
+    /// Where the caller comes from, in a call that a transfer began.
+    pub(crate) origin: Option<Box<Origin>>,
+    /// How many REFERs each party has sent in its dialog.
+    refers: [u8; 2],
     pub(crate) reinvite: Option<Reinvite>,
     /// A re-INVITE that this switch began itself.
     pub(crate) own_offer: Option<Box<OwnOffer>>,
@@ -90,6 +101,8 @@ pub(crate) enum State {
         /// Whether the caller has been told that it rings.
         alerting: bool,
     },
+    /// A target has answered the call of a party that was sent on, which is told where its media goes now.
+    Joining,
     /// The parties talk.
     Established {
         /// Since when.
@@ -105,6 +118,7 @@ impl Call {
         self.state == State::Ending
             && self.branches.is_empty()
             && self.reinvite.is_none()
+            && self.transfer.is_none()
             && !self.caller.bye_after_ack
             && !self.callee.as_ref().is_some_and(|leg| leg.bye_after_ack)
     }
@@ -160,7 +174,7 @@ impl Call {
             State::Asking(_) => (CallPhase::Routing, None),
             State::OpeningMedia => (CallPhase::OpeningMedia, None),
             State::Locating(_) | State::Trying { alerting: false } => (CallPhase::Trying, None),
-            State::Trying { alerting: true } => (CallPhase::Alerting, None),
+            State::Joining | State::Trying { alerting: true } => (CallPhase::Alerting, None),
             State::Established { since } => (CallPhase::Established, Some(since)),
             State::Ending => (CallPhase::Ending, None),
         };

@@ -42,8 +42,32 @@ impl Call {
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;
         tables.emit(Fact::CallOffered { facts: facts.clone() });
-        let mut call = Self {
-            conn,
+        let caller = CallerLeg {
+            flow,
+            tag,
+            contact,
+            invite: Some((tx, invite)),
+            dialog: None,
+            holding: false,
+            awaits_ack: None,
+            bye_after_ack: false,
+            trunk: None,
+            was_called: false,
+        };
+        let mut call = Self::new(now, facts, caller, seat);
+        call.begin(tables, now, dir);
+        Some(call)
+    }
+
+    /// A call that nothing has been done for yet.
+    pub(super) fn new(
+        now: Instant,
+        facts: Arc<CallFacts>,
+        caller: CallerLeg,
+        seat: Option<Seat>,
+    ) -> Self {
+        Self {
+            conn: facts.conn_id,
             facts,
             started_at: now,
             state: State::OpeningMedia,
@@ -51,16 +75,7 @@ impl Call {
             routed_by: None,
             shown: None,
             seat,
-            caller: CallerLeg {
-                flow,
-                tag,
-                contact,
-                invite: Some((tx, invite)),
-                dialog: None,
-                holding: false,
-                awaits_ack: None,
-                bye_after_ack: false,
-            },
+            caller,
             callee: None,
             branches: Vec::new(),
             next_leg: 0,
@@ -72,17 +87,18 @@ impl Call {
             last_status: 0,
             last_redirect: Vec::new(),
             media: CallMedia::default(),
+            transfer: None,
+            origin: None,
+            refers: [0; 2],
             reinvite: None,
             own_offer: None,
             pending_ack: None,
             timers: Vec::new(),
-        };
-        call.begin(tables, now, dir);
-        Some(call)
+        }
     }
 
     /// An emergency goes where the configuration says; every other call asks the plugins.
-    fn begin(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+    pub(crate) fn begin(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let emergency = &tables.config.emergency;
         match emergency.number(&self.facts.callee).and_then(|number| emergency.plan(number)) {
             Some(plan) => self.take_emergency(tables, now, dir, plan),
@@ -201,11 +217,12 @@ pub(crate) fn facts_of(
         dialled: None,
         labels: Vec::new(),
         emergency,
+        transfer: None,
         headers: request.header_block(),
     })
 }
 
-fn party_of(address: &NameAddr<'_>) -> Party {
+pub(super) fn party_of(address: &NameAddr<'_>) -> Party {
     party_of_uri(address.uri, &address.display)
 }
 

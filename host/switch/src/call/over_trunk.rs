@@ -271,6 +271,9 @@ impl Call {
     pub(super) fn leave_seats(&mut self) {
         self.seat = None;
         self.trying = None;
+        if let Some(on) = &mut self.caller.trunk {
+            on.seat = Seat::default();
+        }
         if let Some(on) = self.callee.as_mut().and_then(|callee| callee.trunk.as_mut()) {
             on.seat = Seat::default();
         }
@@ -279,6 +282,7 @@ impl Call {
     /// The trunk that a side is reached over.
     pub(super) fn trunk_of_side(&self, tables: &Tables, side: Side) -> Option<TrunkId> {
         match side {
+            Side::A if self.caller.trunk.is_some() => self.caller.trunk.as_ref().map(|on| on.id),
             Side::A => tables.trunks.named(self.facts.trunk.as_deref()?),
             Side::B => self.callee.as_ref()?.trunk.as_ref().map(|on| on.id),
         }

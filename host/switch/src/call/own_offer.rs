@@ -1,11 +1,12 @@
 //! A re-INVITE that this switch begins itself (RFC 3261 section 14.1), towards one party of an established call.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use media::Side;
 use model::Instant;
-use sip::{ClientTx, Message, Method, Name};
+use sip::{
+    ClientTx, Message, Method, Name,
+    offer_answer::{CallIdOwner, glare_delay},
+};
 
 use super::{
     Call, State,
@@ -34,6 +35,8 @@ pub(crate) enum Offered {
 pub(crate) enum Purpose {
     /// A session timer (RFC 4028).
     Refresh,
+    /// The party is joined to another than it has spoken to.
+    Join,
 }
 
 /// What came of a re-INVITE of ours.
@@ -81,7 +84,9 @@ impl Call {
         what: Offered,
         fields: Vec<(Name, String)>,
     ) -> bool {
-        let State::Established { .. } = self.state else { return false };
+        if !matches!(self.state, State::Established { .. } | State::Joining) {
+            return false;
+        }
         if self.own_offer.is_some() {
             return false;
         }
@@ -205,7 +210,7 @@ impl Call {
                 own.collisions += 1;
                 own.backs_off = true;
                 self.own_offer = Some(own);
-                let wait = back_off(self.owns_call_id(to), tables.endpoint.mint_number());
+                let wait = glare_delay(self.owner_of_call_id(to), tables.endpoint.mint_number());
                 self.start_timer(tables, now + wait, Reason::OwnOffer);
             }
             status @ (408 | 481) => {
@@ -283,7 +288,7 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        _to: Side,
+        to: Side,
         why: Purpose,
         outcome: Outcome<'_>,
     ) {
@@ -292,6 +297,7 @@ impl Call {
                 self.release(tables, now, Cause::Hangup(ReleasedBy::Switch), None);
             }
             (Purpose::Refresh, Outcome::Accepted(_) | Outcome::Refused(..)) => {}
+            (Purpose::Join, outcome) => self.join_done(tables, now, to, outcome),
         }
     }
 
@@ -307,22 +313,13 @@ impl Call {
         }
     }
 
-    /// Whether we made the Call-ID of a side's dialog.
-    const fn owns_call_id(&self, side: Side) -> bool {
-        matches!(side, Side::B)
+    /// Who made the Call-ID of a side's dialog.
+    const fn owner_of_call_id(&self, side: Side) -> CallIdOwner {
+        match side {
+            Side::A if !self.caller.was_called => CallIdOwner::Peer,
+            Side::A | Side::B => CallIdOwner::Us,
+        }
     }
-}
-
-/// How long a re-INVITE waits after a 491. `number` is random.
-//= RFC 3261 section 14.1
-//# If the UAC is the owner of the Call-ID of the dialog ID (meaning it generated the value), T has a randomly chosen value
-//# between 2.1 and 4 seconds in units of 10 ms.
-//= RFC 3261 section 14.1
-//# If the UAC is not the owner of the Call-ID of the dialog ID, T has a randomly chosen value of between 0 and 2 seconds in
-//# units of 10 ms.
-const fn back_off(owner: bool, number: u64) -> Duration {
-    let steps = if owner { 210 + number % 191 } else { number % 201 };
-    Duration::from_millis(steps * 10)
 }
 
 #[cfg(test)]

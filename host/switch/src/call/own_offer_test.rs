@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use media::Side;
 
-use super::{Offered, Purpose, back_off};
+use super::{Offered, Purpose};
 use crate::{
     Cause, Login, ReleasedBy, TrunkConfig,
     trunk::bench::{Bench, FIRST, PHONE, Sent, trunk, what, with_length},
@@ -174,11 +174,4 @@ fn a_dead_dialog_ends_the_call_and_a_refusal_does_not() {
         ]
     );
     assert_eq!(bench.released(), Some(Cause::Hangup(ReleasedBy::Switch)));
-}
-
-#[test]
-fn the_owner_of_the_call_id_waits_longer() {
-    let all = |owner| (0..1000).map(move |n| back_off(owner, n).as_millis());
-    assert_eq!((all(true).min(), all(true).max()), (Some(2100), Some(4000)));
-    assert_eq!((all(false).min(), all(false).max()), (Some(0), Some(2000)));
 }

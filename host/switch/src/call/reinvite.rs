@@ -267,8 +267,18 @@ impl Call {
 
     /// Ends the re-INVITE that is open, because the call ends.
     pub(super) fn abandon_reinvite(&mut self, tables: &mut Tables, now: Instant) {
+        self.end_reinvite(tables, now, 487);
+    }
+
+    /// Ends the re-INVITE that is open, because `leaving` goes to another call, where it may try again.
+    pub(super) fn end_reinvite_of(&mut self, tables: &mut Tables, now: Instant, leaving: Side) {
+        let is_its_own = self.reinvite.as_ref().is_some_and(|open| open.from == leaving);
+        self.end_reinvite(tables, now, if is_its_own { 491 } else { 487 });
+    }
+
+    fn end_reinvite(&mut self, tables: &mut Tables, now: Instant, status: u16) {
         let Some(open) = self.reinvite.take() else { return };
-        refuse(tables, now, open.server, &open.request, 487, "");
+        refuse(tables, now, open.server, &open.request, status, "");
         if let Some(client) = open.client {
             // What still comes of it is answered by the endpoint alone.
             tables.uses_by_client_tx.remove(&client);

@@ -7,6 +7,7 @@ use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 use super::{Call, State, copy_headers, headers::Identity};
 use crate::{
     Cause, Fact, ReleasedBy,
+    errand::Errand,
     tables::{ClientUse, Tables},
     trunk::Challenged,
 };
@@ -20,9 +21,22 @@ impl Call {
         cause: Cause,
         bye: Option<(Side, &Message)>,
     ) {
+        self.release_as(tables, now, cause, bye.map(|(from, _)| from), bye.map(|(_, bye)| bye));
+    }
+
+    /// The same; `sender` is the side that needs no BYE, `bye` what others learn of why.
+    pub(super) fn release_as(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        cause: Cause,
+        sender: Option<Side>,
+        bye: Option<&Message>,
+    ) {
         if self.state == State::Ending {
             return;
         }
+        self.leave_transfer(tables, now, sender);
         if let State::Asking(question) = self.state {
             tables.calls_by_question.remove(&question);
         }
@@ -36,9 +50,8 @@ impl Call {
         let anchored = self.media.is_anchored();
         self.media.close(tables, self.conn);
         for side in [Side::A, Side::B] {
-            let sender = bye.is_some_and(|(from, _)| from == side);
-            if !sender {
-                self.bye(tables, now, side, bye.map(|(_, message)| message));
+            if sender != Some(side) {
+                self.bye(tables, now, side, bye);
             }
             self.forget_tag(tables, side);
         }
@@ -74,6 +87,11 @@ impl Call {
             (Side::A, _) => self.caller.bye_after_ack = false,
             (Side::B, Some(leg)) => leg.bye_after_ack = false,
             (Side::B, None) => {}
+        }
+        if self.transfer.as_ref().is_some_and(|transfer| transfer.by == side) {
+            // The other party is on its way to somebody else, and goes on without this one.
+            tables.errands.push_back(Errand::Left { of: self.conn });
+            return;
         }
         self.release(tables, now, Cause::Hangup(by), Some((side, bye)));
         self.forget_tag(tables, side);
@@ -114,7 +132,7 @@ impl Call {
     }
 
     /// A leg whose ACK is still awaited keeps its tag, so that the ACK finds it.
-    fn forget_tag(&mut self, tables: &mut Tables, side: Side) {
+    pub(super) fn forget_tag(&mut self, tables: &mut Tables, side: Side) {
         if self.awaits_ack_of(side) {
             return;
         }

@@ -79,10 +79,15 @@ pub(crate) struct Bench {
     pub(crate) statuses: BTreeMap<TrunkId, Arc<TrunkStatus>>,
     /// The switch's tag in its last response to the phone.
     pub(crate) tag: String,
+    /// The same in its last 200 to an INVITE.
+    pub(crate) tag_of_call: String,
+    /// The last INVITE that makes a call and went to the first trunk.
+    first: Option<Sent>,
     last: u32,
 }
 
 /// A message that the switch sent, and to whom.
+#[derive(Clone)]
 pub(crate) struct Sent {
     pub(crate) to: IpAddr,
     pub(crate) text: String,
@@ -147,6 +152,8 @@ impl Bench {
             lookups: Vec::new(),
             statuses: BTreeMap::new(),
             tag: String::new(),
+            tag_of_call: String::new(),
+            first: None,
             last: 0,
         }
     }
@@ -173,6 +180,7 @@ impl Bench {
             media: MediaMode::Bypass,
             media_address6: None,
             emergency: Emergency::default(),
+            transfers: crate::TransferConfig::default(),
             auth,
             registrar: RegistrarConfig::default(),
             events: crate::EventsConfig::default(),
@@ -197,6 +205,17 @@ impl Bench {
                     if message.text.starts_with("SIP/2.0") && message.to == IpAddr::from(PHONE) {
                         let to = message.line("To");
                         self.tag = to.split("tag=").nth(1).unwrap_or_default().to_owned();
+                        if message.text.starts_with("SIP/2.0 200")
+                            && message.line("CSeq").ends_with("INVITE")
+                        {
+                            self.tag_of_call.clone_from(&self.tag);
+                        }
+                    }
+                    if message.text.starts_with("INVITE")
+                        && message.to == IpAddr::from(FIRST)
+                        && !message.line("To").contains("tag=")
+                    {
+                        self.first = Some(message.clone());
                     }
                     sent.push(message);
                 }
@@ -218,6 +237,29 @@ impl Bench {
         let input = Input::Datagram { flow, bytes: Bytes::from(text) };
         self.switch.handle_input(self.now, &self.town, input);
         self.drain()
+    }
+
+    /// A request of the phone within its only call; ACK as well.
+    pub(crate) fn phone_says(&mut self, method: &str, cseq: u32, fields: &str) -> Vec<Sent> {
+        let text = format!(
+            "{method} sip:x@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{method}{cseq}\r\n\
+             From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>;tag={}\r\nCall-ID: 1\r\n\
+             CSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:1000@198.51.100.1>\r\n{fields}{}",
+            self.tag_of_call,
+            with_length("")
+        );
+        self.receive(PHONE, text)
+    }
+
+    /// A field of the last INVITE to the first trunk.
+    pub(crate) fn leg(&self, name: &str) -> String {
+        self.first.as_ref().unwrap().line(name)
+    }
+
+    pub(crate) fn configure(&mut self, settings: crate::Settings) {
+        let input = Input::Configure(Box::new(settings));
+        self.switch.handle_input(self.now, &self.town, input);
+        self.drain();
     }
 
     pub(crate) fn pass(&mut self, seconds: u64) -> Vec<Sent> {

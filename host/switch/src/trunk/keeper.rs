@@ -285,6 +285,7 @@ impl Keeper {
             | ClientUse::Relayed { .. }
             | ClientUse::OwnOffer { .. }
             | ClientUse::Notify(_)
+            | ClientUse::Report { .. }
             | ClientUse::Bye(_) => None,
         }
     }

@@ -1,0 +1,43 @@
+use serde::{Deserialize, Serialize};
+
+/// `[transfers]`: who may send the other party of a call on with REFER (RFC 3515), and how often. Where a party may be sent is for
+/// the plugins of `route` to say, which see `call.transfer`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransfersConfig {
+    /// Whose REFER within a call is taken: `phones` (every party's but a trunk's), `anybody`, or `nobody`. Of others it is
+    /// answered 403, as every REFER outside of a call is.
+    pub by: TransferBy,
+    /// How often one party may be sent on, one transfer after another; beyond it a REFER is answered 483.
+    pub count_max: u8,
+}
+
+/// Whose REFER is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TransferBy {
+    /// Every party's but a trunk's.
+    Phones,
+    /// Every party's.
+    Anybody,
+    /// Nobody's.
+    Nobody,
+}
+
+impl Default for TransfersConfig {
+    fn default() -> Self {
+        Self { by: TransferBy::Phones, count_max: 8 }
+    }
+}
+
+impl TransfersConfig {
+    /// As the switch takes it.
+    pub(crate) const fn to_switch(&self) -> switch::TransferConfig {
+        let by = match self.by {
+            TransferBy::Phones => switch::TransferBy::Phones,
+            TransferBy::Anybody => switch::TransferBy::Anybody,
+            TransferBy::Nobody => switch::TransferBy::Nobody,
+        };
+        switch::TransferConfig { by, count_max: self.count_max }
+    }
+}

@@ -1,0 +1,129 @@
+//! A leg that goes from one call to another.
+
+use media::Side;
+use model::{Aor, Instant, LegId, Seat};
+use sip::{Dialog, ServerTx};
+
+use super::{Call, Leg, over_trunk::OnTrunk};
+use crate::tables::Tables;
+
+/// A leg between two calls.
+pub(crate) struct Handed {
+    dialog: Dialog,
+    contact: Box<str>,
+    uri: String,
+    user: Option<Aor>,
+    number: u16,
+    holding: bool,
+    awaits_ack: Option<ServerTx>,
+    trunk: Option<OnTrunk>,
+    /// The place on the trunk it came over.
+    seat: Option<Seat>,
+    was_called: bool,
+    /// The last description of the party.
+    said: Option<Box<[u8]>>,
+    /// The last description that the party was told.
+    told: Option<Box<[u8]>>,
+}
+
+impl Call {
+    /// Takes an established leg out of this call; `None` when there is none. What was open on it is ended: the other side's
+    /// INVITE with 487, its own with 491, which has it try again.
+    pub(crate) fn hand_over(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        side: Side,
+    ) -> Option<Handed> {
+        self.dialog_mut(side)?;
+        self.end_reinvite_of(tables, now, side);
+        self.abandon_pending_ack(tables, now);
+        self.abandon_own_offer(tables, now);
+        let told = self.told(tables, side);
+        let said = self.media.note_said(side, None);
+        match side {
+            Side::A => {
+                let user = self.calling_user();
+                let caller = &mut self.caller;
+                // The tag goes with the dialog.
+                caller.tag = "".into();
+                Some(Handed {
+                    user,
+                    dialog: caller.dialog.take()?,
+                    contact: caller.contact.clone(),
+                    uri: self.facts.caller.uri.clone(),
+                    number: 0,
+                    holding: caller.holding,
+                    awaits_ack: caller.awaits_ack.take(),
+                    trunk: caller.trunk.take(),
+                    seat: self.seat.take(),
+                    was_called: caller.was_called,
+                    said,
+                    told,
+                })
+            }
+            Side::B => {
+                let leg = self.callee.take()?;
+                Some(Handed {
+                    dialog: leg.dialog,
+                    contact: leg.contact,
+                    uri: leg.uri,
+                    user: leg.user,
+                    number: leg.id.number,
+                    holding: leg.holding,
+                    awaits_ack: leg.awaits_ack,
+                    trunk: leg.trunk,
+                    seat: None,
+                    was_called: true,
+                    said,
+                    told,
+                })
+            }
+        }
+    }
+
+    /// Puts a leg in its place on this side of the call.
+    pub(crate) fn take_over(&mut self, tables: &mut Tables, side: Side, leg: Handed) {
+        let Handed { dialog, contact, trunk, holding, awaits_ack, said, told, .. } = leg;
+        let number = match side {
+            Side::A => 0,
+            Side::B => leg.number,
+        };
+        let id = LegId { conn: self.conn, number };
+        tables.legs_by_tag.insert(dialog.id.local_tag.as_str().into(), id);
+        if let Some(tx) = awaits_ack {
+            tables.invites_by_server_tx.insert(tx, (self.conn, side));
+        }
+        self.media.note_path(side, dialog.flow);
+        self.media.continue_session(side, told.as_deref());
+        if said.is_some() && self.media.said(side).is_none() {
+            self.media.note_said(side, said);
+        }
+        match side {
+            Side::A => {
+                self.caller.flow = dialog.flow;
+                self.caller.tag = dialog.id.local_tag.as_str().into();
+                self.caller.contact = contact;
+                self.caller.dialog = Some(dialog);
+                self.caller.holding = holding;
+                self.caller.awaits_ack = awaits_ack;
+                self.caller.trunk = trunk;
+                self.caller.was_called = leg.was_called;
+                self.seat = leg.seat;
+            }
+            Side::B => {
+                self.callee = Some(Leg {
+                    id,
+                    uri: leg.uri,
+                    user: leg.user,
+                    contact,
+                    dialog,
+                    holding,
+                    awaits_ack,
+                    bye_after_ack: false,
+                    trunk,
+                });
+            }
+        }
+    }
+}

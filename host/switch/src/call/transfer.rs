@@ -1,0 +1,365 @@
+//! A transfer: in the call whose party asks for it, and in the call that it makes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use media::Side;
+use model::{
+    ConnId, Directory, Instant,
+    hook::{Party, Transfer, TransferKind},
+};
+use sip::{
+    ClientTx, Dialog, Message, Method, Name, NameAddr, ServerTx, Writer, response_to, sdp::Sdp,
+};
+
+use super::{
+    Branch, Call, CallerLeg, Leg, PendingAck, State,
+    answer::Stray,
+    facts_of,
+    headers::name_addr,
+    media::SDP_TYPE,
+    own_offer::{Offered, Outcome, Purpose},
+    refer::Wish,
+    subscription::Subscription,
+};
+use crate::{Cause, Fact, Reason, ReleasedBy, TransferBy, errand::Errand, tables::Tables};
+
+/// A transfer that a party of a call has asked for.
+pub(crate) struct Transferring {
+    /// The party.
+    pub(super) by: Side,
+    /// The call that the other party is to be in.
+    pub(crate) into: ConnId,
+    /// `None` when the party does not want to be told, or cannot.
+    pub(super) subscription: Option<Subscription>,
+}
+
+/// Where the caller of a call comes from that a transfer began.
+pub(crate) struct Origin {
+    /// The call.
+    pub(crate) of: ConnId,
+    /// The side of the party there.
+    pub(crate) side: Side,
+    /// The party is here.
+    pub(crate) taken: bool,
+}
+
+impl Call {
+    /// Whether a REFER of `by` may be taken; the error is the status to refuse it with.
+    pub(crate) fn judge_refer(
+        &self,
+        tables: &Tables,
+        by: Side,
+        refer: &Message,
+    ) -> Result<Wish, (u16, &'static str)> {
+        let wish = Wish::read(refer)?;
+        let allowed = match tables.config.transfers.by {
+            TransferBy::Anybody => true,
+            TransferBy::Phones => self.trunk_of_side(tables, by).is_none(),
+            TransferBy::Nobody => false,
+        };
+        if !allowed {
+            return Err((403, "Transfers are not allowed"));
+        }
+        if wish.replaces.is_some() {
+            return Err((501, "Only blind transfers"));
+        }
+        // Before the answer there is nobody to send on; and one transfer at a time.
+        let State::Established { .. } = self.state else { return Err((491, "")) };
+        if self.transfer.is_some() {
+            return Err((491, ""));
+        }
+        if self.transfers() >= tables.config.transfers.count_max {
+            return Err((483, "Transferred too often"));
+        }
+        Ok(wish)
+    }
+
+    /// How often a party of this call was sent on.
+    fn transfers(&self) -> u8 {
+        self.facts.transfer.as_ref().map_or(0, |transfer| transfer.count)
+    }
+
+    /// Takes a REFER: answers it, and says that the transfer is tried.
+    pub(crate) fn begin_transfer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        by: Side,
+        into: ConnId,
+        (tx, refer, wish): (ServerTx, &Message, &Wish),
+    ) {
+        let mut accept = response_to(refer, 202, "", None);
+        accept.header(Name::Contact, self.contact(by));
+        if !wish.notifies {
+            accept.other("Refer-Sub", b"false");
+        }
+        tables.sign_response(&mut accept);
+        tables.endpoint.respond(now, tx, accept.finish(None));
+        let refers = match by {
+            Side::A => &mut self.refers[0],
+            Side::B => &mut self.refers[1],
+        };
+        // RFC 3515 section 2.4.6: the first REFER of a dialog may do without, every other has its CSeq number for an id.
+        let id = (*refers > 0).then(|| refer.cseq().number);
+        *refers = refers.saturating_add(1);
+        let subscription = wish.notifies.then(|| Subscription::new(by, id));
+        self.transfer = Some(Box::new(Transferring { by, into, subscription }));
+        tables.emit(Fact::TransferBegun {
+            leg: self.leg_id(by),
+            into,
+            to: wish.uri.clone(),
+            dropped: wish.dropped,
+        });
+        self.notify_transfer(tables, now, 100, "");
+    }
+
+    /// The call of the party that `by` sends on. The error is a status to refuse the REFER with.
+    pub(crate) fn sent_on(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        by: Side,
+        wish: &Wish,
+    ) -> Result<Self, u16> {
+        let side = by.other();
+        let flow = self.dialog_mut(side).ok_or(481_u16)?.flow;
+        let invite = self.invite_of_sent_on(tables, by, wish)?;
+        let conn = tables.mint_conn_id();
+        let identity = self.facts.identity.clone().filter(|_| side == Side::A);
+        let mut facts =
+            facts_of(tables, dir, conn, flow, &invite, identity).map_err(|_| 400_u16)?;
+        let trunk = self.trunk_of_side(tables, side);
+        facts.trunk = trunk.and_then(|id| Some(tables.trunks.get(id)?.name.clone()));
+        facts.transfer = Some(Box::new(Transfer {
+            kind: TransferKind::Blind,
+            by: self.party(by),
+            of: self.conn,
+            count: self.transfers() + 1,
+        }));
+        let caller = CallerLeg {
+            flow,
+            tag: "".into(),
+            contact: "".into(),
+            invite: Some((ServerTx::NONE, invite)),
+            dialog: None,
+            holding: false,
+            awaits_ack: None,
+            bye_after_ack: false,
+            trunk: None,
+            was_called: false,
+        };
+        let mut call = Self::new(now, Arc::new(facts), caller, None);
+        call.origin = Some(Box::new(Origin { of: self.conn, side, taken: false }));
+        Ok(call)
+    }
+
+    /// The INVITE that the party might have sent itself: from it, to whom it is sent, with what it last said of its media.
+    fn invite_of_sent_on(
+        &mut self,
+        tables: &mut Tables,
+        by: Side,
+        wish: &Wish,
+    ) -> Result<Message, u16> {
+        let side = by.other();
+        let referred_by = match &wish.referred_by {
+            Some(value) => value.clone(),
+            None => format!("<{}>", self.party(by).uri),
+        };
+        let from = match (side, &self.shown) {
+            (Side::A, Some(shown)) => name_addr(shown),
+            _ => name_addr(&self.party(side)),
+        };
+        let said = self.media.said(side).and_then(|said| Some(Sdp::parse(said).ok()?.resumed()));
+        let target = self.dialog_mut(side).ok_or(481_u16)?.remote_target.clone();
+        let (call_id, tag) = (tables.endpoint.mint_call_id(), tables.endpoint.mint_tag());
+        let mut writer = Writer::request(Method::Invite, &wish.uri);
+        writer.header(Name::Via, format_args!("SIP/2.0/UDP transfer.invalid;branch=z9hG4bK{tag}"));
+        writer.header(Name::MaxForwards, 70);
+        writer.header(Name::From, format_args!("{from};tag={tag}"));
+        writer.header(Name::To, format_args!("<{}>", wish.uri));
+        writer.header(Name::CallId, &call_id);
+        writer.header(Name::CSeq, "1 INVITE");
+        writer.header(Name::Contact, format_args!("<{target}>"));
+        writer.header(Name::ReferredBy, referred_by);
+        let bytes = writer.finish(said.as_deref().map(|said| (SDP_TYPE, said)));
+        Message::parse(bytes, &tables.config.sip_limits).map_err(|_| 400_u16)
+    }
+
+    /// A party of this call, as its own messages name it.
+    fn party(&self, side: Side) -> Party {
+        if side == Side::A {
+            return self.facts.caller.clone();
+        }
+        let Some(leg) = &self.callee else { return self.facts.callee.clone() };
+        let Ok(address) = NameAddr::parse(&leg.dialog.remote_uri) else {
+            return self.facts.callee.clone();
+        };
+        super::offer::party_of(&address)
+    }
+
+    /// A target has answered the call of a party that was sent on.
+    pub(super) fn answer_transfer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        branch: Branch,
+        dialog: Dialog,
+        response: &Message,
+    ) -> Result<(), Box<Stray>> {
+        let tx = branch.tx();
+        self.media.note_path(Side::B, dialog.flow);
+        if self.body_across(tables, Side::B, response).is_err() {
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+        }
+        let Some((_, invite)) = self.caller.invite.take() else {
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+        };
+        self.stop_timer(tables, Reason::Ring);
+        self.cancel_branches(tables, now, None);
+        self.acknowledge_target(tables, now, tx, &invite, &dialog, &branch.contact, response);
+        tables.legs_by_tag.insert(branch.tag, branch.leg);
+        self.callee = Some(Leg {
+            id: branch.leg,
+            uri: branch.uri,
+            user: branch.user,
+            contact: branch.contact,
+            dialog,
+            holding: false,
+            awaits_ack: None,
+            bye_after_ack: false,
+            trunk: branch.trunk,
+        });
+        self.state = State::Joining;
+        self.forget_plan();
+        tables.errands.push_back(Errand::Take { into: self.conn });
+        Ok(())
+    }
+
+    /// The ACK goes at once, unless the 2xx has an offer in it, which the party that was sent on answers.
+    #[expect(clippy::too_many_arguments, reason = "all of one response")]
+    fn acknowledge_target(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        tx: ClientTx,
+        invite: &Message,
+        dialog: &Dialog,
+        contact: &str,
+        response: &Message,
+    ) {
+        if invite.body().is_empty() && !response.body().is_empty() {
+            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: dialog.local_cseq });
+        } else {
+            let ack = dialog.ack(dialog.local_cseq, contact);
+            tables.endpoint.send_ack(now, tx, dialog.flow, ack);
+        }
+    }
+
+    /// The party that was sent on is here: it is told where its media goes now.
+    pub(crate) fn join(&mut self, tables: &mut Tables, now: Instant) {
+        let said = self.media.said(Side::B).map(Bytes::copy_from_slice);
+        let Some(said) = said else { return self.joined(tables, now) };
+        // Its INVITE waits until its own is over; nothing else can be in the way.
+        self.offer_to(tables, now, Side::A, Purpose::Join, Offered::This(said), Vec::new());
+    }
+
+    /// What came of the re-INVITE to the party that was sent on.
+    pub(super) fn join_done(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        _to: Side,
+        outcome: Outcome<'_>,
+    ) {
+        let into = self.conn;
+        match outcome {
+            Outcome::Accepted(response) => {
+                if self.pending_ack.is_some() {
+                    self.pass_ack(tables, now, response);
+                }
+                self.joined(tables, now);
+            }
+            Outcome::Refused(status, _) => {
+                tables.errands.push_back(Errand::NotJoined { into, status, gone: false });
+            }
+            Outcome::Gone(status) => {
+                tables.errands.push_back(Errand::NotJoined { into, status, gone: true });
+            }
+        }
+    }
+
+    fn joined(&mut self, tables: &mut Tables, now: Instant) {
+        self.state = State::Established { since: now };
+        tables.stats.calls_established += 1;
+        tables.emit(Fact::Established { conn: self.conn, leg: self.leg_id(Side::B) });
+        tables.errands.push_back(Errand::Joined { into: self.conn });
+    }
+
+    /// News of the call that a party of this one is to be in.
+    pub(crate) fn on_told(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        into: ConnId,
+        status: u16,
+        reason: &str,
+    ) {
+        if self.transfer.as_ref().is_none_or(|transfer| transfer.into != into) {
+            return;
+        }
+        self.notify_transfer(tables, now, status, reason);
+        if status >= 300 {
+            self.transfer = None;
+            tables.emit(Fact::TransferFailed { conn: self.conn, status });
+        }
+    }
+
+    /// The other party talks in its new call: this one is over.
+    pub(crate) fn end_transferred(&mut self, tables: &mut Tables, now: Instant) {
+        self.notify_transfer(tables, now, 200, "");
+        let Some(transfer) = self.transfer.take() else { return };
+        tables.emit(Fact::Transferred { conn: self.conn, into: transfer.into });
+        self.release(tables, now, Cause::Transferred, None);
+    }
+
+    /// The party that asked for the transfer has said BYE: this call is over, the other party is in its new one.
+    pub(crate) fn end_left(&mut self, tables: &mut Tables, now: Instant) {
+        let Some(by) = self.transfer.as_ref().map(|transfer| transfer.by) else { return };
+        let who = match by {
+            Side::A => ReleasedBy::Caller,
+            Side::B => ReleasedBy::Callee,
+        };
+        self.release_as(tables, now, Cause::Hangup(who), Some(by), None);
+        self.forget_tag(tables, by);
+    }
+
+    /// This call ends while a transfer is under way. When it was left by the party that asked for it, the transfer goes on and the
+    /// party is told; else there is nobody to be sent on.
+    pub(super) fn leave_transfer(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        sender: Option<Side>,
+    ) {
+        let Some(transfer) = &self.transfer else { return };
+        if sender == Some(transfer.by) {
+            return;
+        }
+        tables.errands.push_back(Errand::Abandon { into: transfer.into });
+        self.notify_transfer(tables, now, 487, "");
+        self.transfer = None;
+    }
+}
+
+impl Tables {
+    /// Has the call that a party came from know how it goes.
+    pub(super) fn tell_transfer(&mut self, of: ConnId, into: ConnId, status: u16, reason: &str) {
+        self.errands.push_back(Errand::Told { of, into, status, reason: reason.to_owned() });
+    }
+}
+
+#[cfg(test)]
+#[path = "transfer_test.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! Transfers among pjsua2 phones: who is sent on hears its new peer, in the relay and past it.
+
+use jackfield_interop::{Phone, Switch, tone::assert_hears};
+use serde_json::json;
+
+const ANN_HZ: u32 = 440;
+const BEN_HZ: u32 = 1000;
+const EVE_HZ: u32 = 1430;
+/// RTP packets of 20 ms: two seconds.
+const PACKETS: u64 = 100;
+
+/// Anchored, and bypassed.
+const MODES: [&str; 2] = ["media.mode=\"anchor\"", "media.mode=\"bypass\""];
+
+struct Three {
+    switch: Switch,
+    ann: Phone,
+    ben: Phone,
+    eve: Phone,
+}
+
+fn three(mode: &str) -> Three {
+    let switch = Switch::start(&[mode], &[]);
+    let ann = Phone::register(&switch, "1000", ANN_HZ);
+    let ben = Phone::register(&switch, "2000", BEN_HZ);
+    let eve = Phone::register(&switch, "3000", EVE_HZ);
+    Three { switch, ann, ben, eve }
+}
+
+/// `called` rings and answers; both are in a call then.
+#[track_caller]
+fn answer(caller: &mut Phone, called: &mut Phone) {
+    called.expect(&json!({ "event": "incoming" }));
+    called.tell("ring");
+    caller.expect_call("EARLY");
+    called.tell("answer");
+    for phone in [caller, called] {
+        phone.expect_call("CONFIRMED");
+    }
+}
+
+/// `phone` hears a tone and not its own.
+#[track_caller]
+fn hears(switch: &Switch, phone: &mut Phone, name: &str, theirs: u32, own: u32) {
+    let file = switch.folder().join(format!("{name}.wav"));
+    phone.record(&file, PACKETS);
+    assert_hears(&file, theirs.into(), own.into());
+}
+
+#[track_caller]
+fn transfer(phone: &mut Phone, to: &str) {
+    phone.tell("hold");
+    phone.expect_media("local-hold");
+    phone.transfer(to);
+}
+
+#[test]
+fn the_called_party_sends_the_caller_on() {
+    for mode in MODES {
+        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        ann.call("2000");
+        answer(&mut ann, &mut ben);
+        transfer(&mut ben, "3000");
+        eve.expect(&json!({ "event": "incoming" }));
+        eve.tell("ring");
+        ben.expect(&json!({ "event": "transfer", "code": 180 }));
+        eve.tell("answer");
+        ben.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+        ben.expect_call("DISCONNECTED");
+        eve.expect_call("CONFIRMED");
+        hears(&switch, &mut ann, "ann", EVE_HZ, ANN_HZ);
+        hears(&switch, &mut eve, "eve", ANN_HZ, EVE_HZ);
+        ann.tell("hangup");
+        eve.expect_end(200);
+    }
+}
+
+#[test]
+fn the_caller_sends_the_called_party_on_and_it_is_sent_on_again() {
+    for mode in MODES {
+        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        ann.call("2000");
+        answer(&mut ann, &mut ben);
+        transfer(&mut ann, "3000");
+        eve.expect(&json!({ "event": "incoming" }));
+        eve.tell("answer");
+        ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+        ann.expect_call("DISCONNECTED");
+        hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
+        // Eve sends Ben back to Ann.
+        transfer(&mut eve, "1000");
+        ann.expect(&json!({ "event": "incoming" }));
+        ann.tell("answer");
+        eve.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+        hears(&switch, &mut ben, "ben-again", ANN_HZ, BEN_HZ);
+        hears(&switch, &mut ann, "ann", BEN_HZ, ANN_HZ);
+        ben.tell("hangup");
+        ann.expect_end(200);
+    }
+}
+
+#[test]
+fn a_target_that_is_busy_leaves_the_call_as_it_was() {
+    let Three { switch, mut ann, mut ben, mut eve } = three(MODES[0]);
+    ann.call("2000");
+    answer(&mut ann, &mut ben);
+    transfer(&mut ben, "3000");
+    eve.expect(&json!({ "event": "incoming" }));
+    eve.refuse(486);
+    ben.expect(&json!({ "event": "transfer", "code": 486, "final": true }));
+    ben.tell("resume");
+    ben.expect_media("active");
+    hears(&switch, &mut ann, "ann", BEN_HZ, ANN_HZ);
+    hears(&switch, &mut ben, "ben", ANN_HZ, BEN_HZ);
+    ben.tell("hangup");
+    ann.expect_end(200);
+}
