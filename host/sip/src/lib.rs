@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod locate;
 pub mod message;
 pub mod offer_answer;
+pub mod reliable;
 pub mod sdp;
 pub mod stream;
 pub mod timers;

@@ -153,6 +153,10 @@ pub struct Limits {
     pub attempts_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
+    /// Early dialogs of one branch that are kept, when what is called forks on its part.
+    pub early_dialogs_max: usize,
+    /// Reliable provisional responses of one call that wait until the caller has acknowledged the one before.
+    pub provisionals_max: usize,
     /// Requests that wait for the plugins before they are a call or a registration; beyond it they are answered 503 with
     /// Retry-After.
     pub questions_max: usize,
@@ -169,6 +173,8 @@ impl Default for Limits {
             transactions_max: 500_000,
             attempts_max: 32,
             branches_max: 10,
+            early_dialogs_max: 8,
+            provisionals_max: 8,
             questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,

@@ -31,7 +31,11 @@ impl Switch {
         };
         let side = side_of(leg);
         if side == Side::A && call.caller.dialog.is_none() {
-            early_request(&mut self.tables, now, call, tx, &request);
+            call.on_early_request(&mut self.tables, now, tx, request, tag);
+            return self.forget_if_over(leg.conn);
+        }
+        if side == Side::B && call.callee.as_ref().is_none_or(|callee| callee.id != leg) {
+            call.on_early_request_of_branch(&mut self.tables, now, leg, tx, request);
             return self.forget_if_over(leg.conn);
         }
         let Some(dialog) = call.dialog_mut(side) else {
@@ -47,7 +51,7 @@ impl Switch {
             dialog.refresh_target(&request);
             dialog.flow = flow;
         }
-        dispatch(&mut self.tables, now, call, side, tx, request);
+        dispatch(&mut self.tables, now, call, side, tx, request, tag);
         self.forget_if_over(leg.conn);
     }
 
@@ -68,25 +72,6 @@ const fn side_of(leg: LegId) -> Side {
     if leg.number == 0 { Side::A } else { Side::B }
 }
 
-/// Before the 2xx the caller may only give up: by CANCEL, or by BYE in its early dialog (RFC 3261 section 15).
-fn early_request(
-    tables: &mut Tables,
-    now: Instant,
-    call: &mut Call,
-    tx: ServerTx,
-    request: &Message,
-) {
-    let same = call.facts.call_id == request.call_id();
-    match request.method() {
-        Method::Bye if same => {
-            answer_plainly(tables, now, tx, request);
-            call.on_cancel(tables, now);
-        }
-        _ if same => refuse(tables, now, tx, request, 491, ""),
-        _ => refuse(tables, now, tx, request, 481, ""),
-    }
-}
-
 fn dispatch(
     tables: &mut Tables,
     now: Instant,
@@ -94,12 +79,15 @@ fn dispatch(
     side: Side,
     tx: ServerTx,
     request: Message,
+    tag: &str,
 ) {
     match request.method() {
         Method::Bye => {
             answer_plainly(tables, now, tx, &request);
             call.on_bye(tables, now, side, &request);
         }
+        Method::Prack if side == Side::A => call.on_prack(tables, now, tag, tx, request),
+        Method::Prack => refuse(tables, now, tx, &request, 481, ""),
         Method::Invite => call.on_reinvite(tables, now, side, tx, request),
         Method::Options => answer_plainly(tables, now, tx, &request),
         Method::Refer => {
@@ -111,7 +99,6 @@ fn dispatch(
         | Method::Cancel
         | Method::Register
         | Method::Update
-        | Method::Prack
         | Method::Notify
         | Method::Subscribe
         | Method::Publish => refuse(tables, now, tx, &request, 405, ""),
@@ -119,7 +106,7 @@ fn dispatch(
     }
 }
 
-fn answer_plainly(tables: &mut Tables, now: Instant, tx: ServerTx, request: &Message) {
+pub(crate) fn answer_plainly(tables: &mut Tables, now: Instant, tx: ServerTx, request: &Message) {
     let mut response = response_to(request, 200, "", None);
     tables.sign_response(&mut response);
     tables.endpoint.respond(now, tx, response.finish(None));

@@ -167,6 +167,8 @@ pub enum Reason {
     Transaction,
     /// A target has rung long enough.
     Ring,
+    /// A reliable provisional response is to be sent again, or was never acknowledged.
+    Reliable,
     /// The plugins have not answered.
     Question,
     /// The DNS has not answered.

@@ -13,7 +13,7 @@ use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
     RegistrarConfig, Settings, Stats,
     authenticate::{Authenticator, Proof, Standing},
-    call::{Call, State, is_emergency, refuse, refuse_extension},
+    call::{Call, State, is_emergency, refuse, refuse_unknown},
     door::{Arrival, Door},
     events::{Events, Lamps, allow_events},
     in_dialog::pass_back,
@@ -330,14 +330,14 @@ impl Switch {
     }
 
     fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
-        if request.header(Name::Require).is_some() {
-            return refuse_extension(&mut self.tables, now, tx, request);
+        if refuse_unknown(&mut self.tables, now, tx, request) {
+            return;
         }
         let tag = self.tables.endpoint.mint_tag();
         let mut response = sip::response_to(request, 200, "", Some(&tag));
         response.header(
             Name::Allow,
-            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, REFER, SUBSCRIBE",
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, PRACK, REFER, SUBSCRIBE",
         );
         let packages = allow_events(&self.tables.config.events);
         if !packages.is_empty() {
@@ -448,7 +448,8 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
-            Some(ClientUse::Bye(_)) if message.status() < 200 => {}
+            Some(ClientUse::Prack(_) | ClientUse::Bye(_)) if message.status() < 200 => {}
+            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
             Some(ClientUse::Notify(_)) if message.status() < 200 => {}
             Some(ClientUse::Notify(id)) => {
@@ -468,6 +469,20 @@ impl Switch {
             self.tables.uses_by_client_tx.remove(&tx)
         {
             pass_back(&mut self.tables, now, server, &request, response);
+        }
+    }
+
+    fn on_prack_response(&mut self, now: Instant, tx: ClientTx, response: Result<&Message, u16>) {
+        let Some(ClientUse::Prack(prack)) = self.tables.uses_by_client_tx.get(&tx) else { return };
+        match self.calls.contains_key(&prack.conn) {
+            true => {
+                let conn = prack.conn;
+                self.with_call(conn, |call, tables| {
+                    call.on_prack_response(tables, now, tx, response);
+                });
+            }
+            // The caller's PRACK is answered even so.
+            false => Call::forget_prack(&mut self.tables, now, tx),
         }
     }
 
@@ -497,6 +512,7 @@ impl Switch {
                 self.on_notify_answered(now, conn, tx, status);
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
             }
@@ -557,6 +573,7 @@ impl Switch {
     fn on_timer(&mut self, now: Instant, dir: &dyn Directory, conn: ConnId, reason: Reason) {
         self.with_call(conn, |call, tables| match reason {
             Reason::Ring => call.on_ring_timeout(tables, now, dir),
+            Reason::Reliable => call.on_prack_awaited(tables, now),
             Reason::Locate => call.on_locate_timeout(tables, now, dir),
             Reason::Failover => call.on_failover(tables, now, dir),
             Reason::Question => call.on_question_timeout(tables, now, dir),

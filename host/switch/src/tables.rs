@@ -8,7 +8,7 @@ use sip::{ClientTx, Endpoint, Message, ServerTx};
 
 use crate::{
     Config, Fact, Output, Reason, Stats,
-    call::Bye,
+    call::{Bye, Prack},
     errand::Errand,
     events::SubId,
     trunk::{Chore, Trunks},
@@ -67,6 +67,8 @@ pub(crate) enum ClientUse {
         /// The request as it came.
         request: Box<Message>,
     },
+    /// A PRACK.
+    Prack(Box<Prack>),
     /// A BYE to a trunk that may ask who we are.
     Bye(Box<Bye>),
     /// A NOTIFY to a subscriber.

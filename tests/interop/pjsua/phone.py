@@ -132,6 +132,13 @@ class Phone:
             account.sipConfig.proxies.append(f"sip:127.0.0.1:{port};transport={transport_name};lr")
             account.sipConfig.transportId = transport_id
         account.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
+        for use, setting in [("prackUse", "PHONE_100REL"), ("timerUse", "PHONE_TIMER")]:
+            if setting in os.environ:
+                # The names of the library: PJSUA_100REL_MANDATORY, PJSUA_SIP_TIMER_REQUIRED.
+                setattr(account.callConfig, use, getattr(pj, os.environ[setting]))
+        if "PHONE_SESSION_S" in os.environ:
+            account.callConfig.timerMinSESec = 90
+            account.callConfig.timerSessExpiresSec = int(os.environ["PHONE_SESSION_S"])
         password = os.environ.get("PHONE_PASSWORD")
         if password is not None:
             account.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))

@@ -42,6 +42,23 @@ impl Phone {
         Self::start(switch, user, tone_hz, &[], None).registered()
     }
 
+    /// As [`Self::register`], with settings of `phone.py`, which are variables of its environment.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it), or the switch does not take the registration.
+    #[track_caller]
+    pub fn register_with(
+        switch: &Switch,
+        user: &str,
+        tone_hz: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut command = Self::program(switch.folder(), user, switch.sip_port, tone_hz);
+        command.envs(settings.iter().copied());
+        Self::run(command, switch.folder(), user).registered()
+    }
+
     /// As [`Self::register`], over a transport (`udp`, `tcp`), as `user` of `localhost`.
     ///
     /// # Panics

@@ -13,6 +13,39 @@ use crate::{peers, ports, switch::tail, wait};
 /// Lines of a peer's account that a failure repeats.
 const LINES_SHOWN: usize = 40;
 
+/// What the scenarios in `scenarios` have in common: `ASK` is what a request of a caller has but its To, CSeq and body; `REPLY` what a
+/// response has but its To and body; `KEEP`, in the `recv` of an INVITE, keeps what `REPLY-INVITE` says when something else has come
+/// since; `SDP` is a body, and `NONE` none.
+const COMMON: [(&str, &str); 6] = [
+    (
+        "ASK",
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
+         From: <sip:1000@[remote_ip]>;tag=a[pid]x[call_number]\nCall-ID: [call_id]\n\
+         Contact: <sip:1000@[local_ip]:[local_port]>",
+    ),
+    (
+        "REPLY-INVITE",
+        "Via:[$via]\n[last_From:]\n[last_Call-ID:]\nCSeq:[$cseq]\n\
+         Contact: <sip:2000@[local_ip]:[local_port]>",
+    ),
+    (
+        "REPLY",
+        "[last_Via:]\n[last_From:]\n[last_Call-ID:]\n[last_CSeq:]\n\
+         Contact: <sip:2000@[local_ip]:[local_port]>",
+    ),
+    (
+        "KEEP",
+        "<action><ereg regexp=\".*\" search_in=\"hdr\" header=\"Via:\" assign_to=\"via\"/>\
+         <ereg regexp=\".*\" search_in=\"hdr\" header=\"CSeq:\" assign_to=\"cseq\"/></action>",
+    ),
+    (
+        "SDP",
+        "Content-Type: application/sdp\nContent-Length: [len]\n\nv=0\no=- 50 1 IN IP4 [local_ip]\ns=-\n\
+         c=IN IP4 [local_ip]\nt=0 0\nm=audio 6000 RTP/AVP 0\na=rtpmap:0 PCMU/8000\na=sendrecv",
+    ),
+    ("NONE", "Content-Length: 0\n"),
+];
+
 /// A SIPp that runs one scenario; ended when dropped.
 pub struct Sipp {
     /// The UDP port it speaks on.
@@ -144,6 +177,9 @@ impl<'a> Scenario<'a> {
         let source = sources.iter().find(|source| source.exists()).unwrap_or(&sources[0]);
         let mut text = fs::read_to_string(source)
             .unwrap_or_else(|error| panic!("{}: {error}", source.display()));
+        for (key, value) in COMMON {
+            text = text.replace(&format!("@{key}@"), value);
+        }
         for (key, value) in &self.values {
             text = text.replace(&format!("@{key}@"), value);
         }

@@ -86,6 +86,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.transactions_max", 1, 100_000_000),
     ("limits.attempts_max", 1, 1000),
     ("limits.branches_max", 1, 100),
+    ("limits.early_dialogs_max", 1, 100),
+    ("limits.provisionals_max", 0, 1000),
     ("limits.questions_max", 1, 1_000_000),
     ("limits.streams_max", 1, 64),
     ("limits.retry_after_s", 0, 3600),

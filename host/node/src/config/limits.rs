@@ -12,6 +12,12 @@ pub struct LimitsConfig {
     pub attempts_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
+    /// Early dialogs of one contact that are kept, when a proxy behind it forks; reliable provisional responses of others are not
+    /// acknowledged.
+    pub early_dialogs_max: usize,
+    /// Reliable provisional responses (RFC 3262) of one call that wait until its caller has acknowledged the one before; others are
+    /// left out.
+    pub provisionals_max: usize,
     /// Requests that wait for the plugins of `admission`, `authenticate` and `register`; beyond it they are answered 503 with
     /// Retry-After.
     pub questions_max: usize,
@@ -28,6 +34,8 @@ impl Default for LimitsConfig {
             transactions_max: 500_000,
             attempts_max: 32,
             branches_max: 10,
+            early_dialogs_max: 8,
+            provisionals_max: 8,
             questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,

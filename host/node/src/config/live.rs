@@ -43,6 +43,8 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.calls_max",
     "limits.attempts_max",
     "limits.branches_max",
+    "limits.early_dialogs_max",
+    "limits.provisionals_max",
     "limits.questions_max",
     "limits.retry_after_s",
     "records.path",

@@ -119,6 +119,8 @@ fn limits(config: &Config) -> switch::Limits {
         transactions_max: limits.transactions_max,
         attempts_max: limits.attempts_max,
         branches_max: limits.branches_max,
+        early_dialogs_max: limits.early_dialogs_max,
+        provisionals_max: limits.provisionals_max,
         questions_max: limits.questions_max,
         streams_max: limits.streams_max,
         retry_after_s: limits.retry_after_s,

@@ -2,9 +2,12 @@
 
 use media::Side;
 use model::Instant;
-use sip::{ClientTx, Dialog, Message, Name, response_to};
+use sip::{ClientTx, Dialog, Message, Name, reliable::OPTION_100REL, response_to};
 
-use super::{Branch, Call, Leg, PendingAck, State, copy_headers, headers::ALLOW, media::Body};
+use super::{
+    Branch, Call, Leg, PendingAck, State, copy_headers, early::Confirmed, headers::ALLOW,
+    media::Body,
+};
 use crate::{Fact, Reason, tables::Tables};
 
 /// A dialog that was answered and is not wanted: it must be acknowledged and ended.
@@ -12,6 +15,8 @@ pub(super) struct Stray {
     pub(super) tx: ClientTx,
     pub(super) contact: Box<str>,
     pub(super) dialog: Dialog,
+    /// The CSeq number of its INVITE.
+    pub(super) cseq: u32,
 }
 
 impl Call {
@@ -27,22 +32,23 @@ impl Call {
         if self.origin.is_some() {
             return self.answer_transfer(tables, now, branch, dialog, response);
         }
-        let tx = branch.tx();
+        let (tx, cseq) = (branch.tx(), branch.facts.cseq);
         self.media.note_path(Side::B, dialog.flow);
-        let Ok(body) = self.body_across(tables, Side::B, response) else {
-            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
-        };
         let Some((server_tx, invite)) = self.caller.invite.take() else {
-            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         };
-        let Ok(caller_dialog) = Dialog::from_request(&invite, &self.caller.tag, self.caller.flow)
-        else {
-            // The INVITE has no usable Contact: nothing could ever be sent to the caller.
+        let confirmed = self.confirm_caller(tables, &invite, &branch, &dialog);
+        let agreed = confirmed.as_ref().is_ok_and(|confirmed| confirmed.agreed);
+        let body = self.answer_body(tables, &branch, response, agreed);
+        let (Ok(Confirmed { dialog: caller_dialog, .. }), Ok(body)) = (confirmed, body) else {
+            // Without a usable Contact in the INVITE nothing could ever be sent to the caller.
             self.caller.invite = Some((server_tx, invite));
-            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         };
         self.stop_timer(tables, Reason::Ring);
         self.cancel_branches(tables, now, None);
+        let tag = self.caller.tag.clone();
+        self.leave_early_dialogs(tables, Some(&tag));
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
@@ -51,11 +57,11 @@ impl Call {
         });
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, server_tx, finish(accept, body));
-        if invite.body().is_empty() {
+        if invite.body().is_empty() && !agreed {
             // Delayed offer: the answer is in the caller's ACK, so the called side's ACK waits for it.
-            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: dialog.local_cseq });
+            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq });
         } else {
-            let ack = dialog.ack(dialog.local_cseq, &branch.contact);
+            let ack = dialog.ack(cseq, &branch.contact);
             tables.endpoint.send_ack(now, tx, dialog.flow, ack);
         }
         self.caller.dialog = Some(caller_dialog);
@@ -129,6 +135,10 @@ impl Call {
             for contact in contacts {
                 writer.header(Name::Contact, contact);
             }
+        }
+        if status == 421 {
+            // RFC 3261 section 21.4.17: what the called side wants is said with it.
+            writer.header(Name::Require, OPTION_100REL);
         }
         if status == 503 {
             writer.header(Name::RetryAfter, tables.config.limits.retry_after_s);

@@ -10,6 +10,7 @@ use sip::Uri;
 
 use super::{
     Call, State,
+    early::EarlyId,
     over_trunk::{OnTrunk, TrunksLeft, fails_over},
     question::RING_MAX,
     route,
@@ -47,6 +48,8 @@ pub(crate) struct Trying {
     /// Those whose place is not known yet. The DNS is asked for one after another, and nothing rings before it has answered.
     unplaced: VecDeque<usize>,
     since: Instant,
+    /// Whose early media the caller hears.
+    heard: Option<EarlyId>,
 }
 
 /// One target being tried.
@@ -110,7 +113,8 @@ impl Call {
         self.media.forget_callee(tables, self.conn);
         self.state = State::Trying { alerting: false };
         self.groups.clear();
-        let mut trying = Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now };
+        let mut trying =
+            Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now, heard: None };
         for (of, target) in targets.into_iter().enumerate() {
             let (mut best, mut trunks) = (0, TrunksLeft::default());
             match &target.to {
@@ -167,6 +171,18 @@ impl Call {
         match &trying.targets.get(of)?.target.to {
             Destination::Uri(uri) => Some((of, uri.clone())),
             Destination::Aor(_) | Destination::Trunk { .. } => None,
+        }
+    }
+
+    /// Whose early media the caller hears.
+    pub(super) fn heard(&self) -> Option<&EarlyId> {
+        self.trying.as_ref()?.heard.as_ref()
+    }
+
+    /// From now on the caller hears this one's.
+    pub(super) fn set_heard(&mut self, id: EarlyId) {
+        if let Some(trying) = &mut self.trying {
+            trying.heard = Some(id);
         }
     }
 

@@ -4,12 +4,15 @@ use std::{collections::VecDeque, sync::Arc};
 
 use media::Side;
 use model::{Aor, Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
-use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, Uri, Writer};
+use sip::{ClientTx, Message, Method, Name, RequestDraft, Uri, Writer, reliable::OPTION_100REL};
 
 use super::{
-    Call, State,
+    Call, Reliability, State,
+    answer::Stray,
     attempt::{Failed, Hop},
     copy_headers,
+    early::Held,
+    fork::EarlyLeg,
     headers::name_addr,
     is_sips, our_contact,
     over_trunk::OnTrunk,
@@ -34,7 +37,7 @@ pub(crate) struct Branch {
     /// What was sent, less its Via and body: the dialog is made from it and from the response.
     pub(super) facts: sip::DialogSeed,
     /// The proxies on the way, as a Route; or empty.
-    path: Arc<str>,
+    pub(super) path: Arc<str>,
     /// Where else its target is, if it is dead where it was sent.
     others: VecDeque<Flow>,
     /// It went over a connection because it is too large for a datagram; the same place over UDP is among `others`.
@@ -51,6 +54,10 @@ pub(crate) struct Branch {
     pub(super) trunk: Option<OnTrunk>,
     /// Who it was asked to prove to be.
     pub(super) challenged: Challenged,
+    /// Who answered it before the final response.
+    pub(super) early: Vec<EarlyLeg>,
+    /// What it says of reliable provisional responses.
+    pub(super) reliability: Reliability,
 }
 
 /// What is written into an INVITE of ours.
@@ -63,6 +70,8 @@ pub(super) struct Letter<'a> {
     pub(super) facts: &'a sip::DialogSeed,
     /// Our Contact.
     pub(super) contact: &'a str,
+    /// What it says of reliable provisional responses.
+    pub(super) reliability: Reliability,
     /// What says who we are, where it was asked.
     pub(super) answers: &'a [(Name, String)],
 }
@@ -90,14 +99,13 @@ impl Call {
         now: Instant,
         mut hop: Hop,
     ) -> Result<(), u16> {
-        let Some((_, invite)) = &self.caller.invite else { return Err(487) };
-        let invite = invite.clone();
+        let invite =
+            self.caller.invite.as_ref().map(|(_, invite)| invite.clone()).ok_or(487_u16)?;
         self.media.note_path(Side::A, self.caller.flow);
         self.media.note_path(Side::B, hop.flow);
         self.next_leg += 1;
         let leg = LegId { conn: self.conn, number: self.next_leg };
         let tag: Box<str> = tables.endpoint.mint_tag().into();
-        let call_id = tables.endpoint.mint_call_id();
         let faces = match &hop.trunk {
             Some(on) => self.faces_on(tables, on).ok_or(503_u16)?,
             None => self.faces_of(&invite)?,
@@ -110,7 +118,7 @@ impl Call {
         )
         .into();
         let facts = sip::DialogSeed {
-            call_id,
+            call_id: tables.endpoint.mint_call_id(),
             local_tag: tag.to_string(),
             local_uri: faces.from,
             remote_uri: faces.to,
@@ -118,18 +126,16 @@ impl Call {
             flow: hop.flow,
         };
         let (uri, path) = (&*hop.uri, &*hop.path);
-        let letter = Letter { uri, path, facts: &facts, contact: &contact, answers: &[] };
+        let reliability = self.caller.reliability;
+        let letter =
+            Letter { uri, path, facts: &facts, contact: &contact, reliability, answers: &[] };
         let draft = self.draft_invite(tables, letter)?;
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
             hop.others.push_front(hop.flow);
             return self.open_branch(tables, now, Hop { flow, is_large: true, ..hop });
         }
         let tx = send_draft(tables, now, leg, hop.flow, draft)?;
-        tables.emit(self.leg_offered(leg, &facts.call_id, &hop));
-        if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
-            let trunk = trunk.name.clone();
-            tables.emit(Fact::LegOnTrunk { leg, trunk });
-        }
+        self.tell_leg_offered(tables, leg, &facts.call_id, &hop);
         // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
         let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
         self.branches.push(Branch {
@@ -149,6 +155,8 @@ impl Call {
             is_large: hop.is_large,
             trunk: hop.trunk,
             challenged: Challenged::default(),
+            early: Vec::new(),
+            reliability,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
@@ -177,6 +185,15 @@ impl Call {
         let invite = invite.clone();
         let offer = self.offer_for_callee(tables, &invite)?;
         let mut draft = invite_draft(&invite, letter.uri, letter.facts, letter.contact);
+        match letter.reliability {
+            Reliability::Unknown => {}
+            Reliability::Supported => {
+                draft.header(Name::Supported, OPTION_100REL);
+            }
+            Reliability::Required => {
+                draft.header(Name::Require, OPTION_100REL);
+            }
+        }
         if !letter.path.is_empty() {
             draft.header(Name::Route, letter.path);
         }
@@ -207,10 +224,15 @@ impl Call {
         })
     }
 
-    fn leg_offered(&self, leg: LegId, call_id: &str, hop: &Hop) -> Fact {
+    fn tell_leg_offered(&self, tables: &mut Tables, leg: LegId, call_id: &str, hop: &Hop) {
         let uri = hop.uri.clone();
         let target = self.target_of(hop.of).unwrap_or_else(|| Destination::Uri(uri.clone()));
-        Fact::LegOffered { leg, uri, call_id: call_id.to_owned(), flow: hop.flow, target }
+        let call_id = call_id.to_owned();
+        tables.emit(Fact::LegOffered { leg, uri, call_id, flow: hop.flow, target });
+        if let Some(trunk) = hop.trunk.as_ref().and_then(|on| tables.trunks.get(on.id)) {
+            let trunk = trunk.name.clone();
+            tables.emit(Fact::LegOnTrunk { leg, trunk });
+        }
     }
 
     /// A response to a branch's INVITE.
@@ -236,13 +258,14 @@ impl Call {
         }
         match response.status() {
             401 | 407 if self.answer_challenge(tables, now, leg, response) => {}
+            420 | 421 if self.ask_otherwise(tables, now, leg, response) => {}
             // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
             503 if self.has_another_place(leg) => {
                 self.next_place(tables, now, leg, 503, false);
                 self.try_next(tables, now, dir);
             }
             ..=100 => {}
-            status @ 101..=199 => self.on_branch_provisional(tables, now, leg, status, response),
+            101..=199 => self.on_branch_provisional(tables, now, leg, response),
             200..=299 => self.on_branch_answer(tables, now, dir, leg, response),
             status => {
                 let redirect = match status {
@@ -296,6 +319,7 @@ impl Call {
         } else {
             let branch = self.branches.swap_remove(at);
             tables.uses_by_client_tx.remove(&branch.tx);
+            tables.legs_by_tag.remove(&branch.tag);
             tables.emit(Fact::LegFailed { leg, status });
         }
         while let Some(flow) = others.pop_front() {
@@ -319,32 +343,13 @@ impl Call {
     ) {
         let Some(branch) = self.take_branch(leg) else { return };
         tables.uses_by_client_tx.remove(&branch.tx);
+        tables.legs_by_tag.remove(&branch.tag);
         if branch.cancelled {
             tables.emit(Fact::LegFailed { leg, status });
         } else {
             let failed = Failed { leg, of: branch.of, status, redirect };
             self.branch_failed(tables, now, dir, failed);
         }
-    }
-
-    fn on_branch_provisional(
-        &mut self,
-        tables: &mut Tables,
-        now: Instant,
-        leg: LegId,
-        status: u16,
-        response: &Message,
-    ) {
-        let live = self.branches.iter().any(|b| b.leg == leg && !b.cancelled);
-        let State::Trying { .. } = self.state else { return };
-        if !live {
-            return;
-        }
-        self.state = State::Trying { alerting: true };
-        tables.emit(Fact::LegAlerting { leg, status });
-        // An early description that cannot be read is left out; the caller still hears that it rings.
-        let body = self.body_across(tables, Side::B, response).unwrap_or_default();
-        self.pass_response_to_caller(tables, now, response, body);
     }
 
     fn on_branch_answer(
@@ -355,8 +360,8 @@ impl Call {
         leg: LegId,
         response: &Message,
     ) {
-        let Some(branch) = self.take_branch(leg) else { return };
-        let Ok(dialog) = Dialog::from_response(&branch.facts, response) else {
+        let Some(mut branch) = self.take_branch(leg) else { return };
+        let Ok(dialog) = Self::dialog_of_answer(&mut branch, response) else {
             // A 2xx without a usable tag or Contact cannot be acknowledged; it ends as a bad gateway would.
             tables.uses_by_client_tx.remove(&branch.tx);
             let failed = Failed { leg, of: branch.of, status: 502, redirect: Vec::new() };
@@ -365,14 +370,19 @@ impl Call {
         let trying = matches!(self.state, State::Trying { .. });
         let trunk = branch.trunk.as_ref().map(|on| on.id);
         if branch.cancelled || !trying {
-            hang_up_stray(tables, now, branch.tx, &branch.contact, dialog, trunk);
+            let (tx, contact, cseq) = (branch.tx, branch.contact, branch.facts.cseq);
+            tables.legs_by_tag.remove(&branch.tag);
+            hang_up_stray(tables, now, Stray { tx, contact, dialog, cseq }, trunk);
             tables.emit(Fact::LegFailed { leg, status: 487 });
             return;
         }
         let of = branch.of;
+        if self.holds_answer() {
+            let held = Held { branch, dialog, response: response.clone() };
+            return self.hold_answer(tables, now, held);
+        }
         if let Err(stray) = self.answer(tables, now, branch, dialog, response) {
-            let super::answer::Stray { tx, contact, dialog } = *stray;
-            hang_up_stray(tables, now, tx, &contact, dialog, trunk);
+            hang_up_stray(tables, now, *stray, trunk);
             let failed = Failed { leg, of, status: 488, redirect: Vec::new() };
             self.branch_failed(tables, now, dir, failed);
         }
@@ -437,14 +447,13 @@ fn send_draft(
 pub(super) fn hang_up_stray(
     tables: &mut Tables,
     now: Instant,
-    tx: ClientTx,
-    contact: &str,
-    mut dialog: Dialog,
+    stray: Stray,
     trunk: Option<TrunkId>,
 ) {
-    let ack = dialog.ack(dialog.local_cseq, contact);
+    let Stray { tx, contact, mut dialog, cseq } = stray;
+    let ack = dialog.ack(cseq, &contact);
     tables.endpoint.send_ack(now, tx, dialog.flow, ack);
-    tables.send_bye(now, &mut dialog, contact, trunk, None);
+    tables.send_bye(now, &mut dialog, &contact, trunk, None);
 }
 
 fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &str) -> Writer {

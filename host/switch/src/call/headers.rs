@@ -107,7 +107,7 @@ pub(crate) fn is_sips(uri: &str) -> bool {
 }
 
 /// The methods of the Allow header.
-pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, REFER";
+pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, REFER";
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use model::{Aor, Flow, LegId};
 use sip::{Dialog, Message, ServerTx};
 
-use super::over_trunk::OnTrunk;
+use super::{CallerEarly, Reliability, over_trunk::OnTrunk};
 
 /// The caller's leg, from its INVITE on.
 pub(crate) struct CallerLeg {
@@ -13,6 +13,10 @@ pub(crate) struct CallerLeg {
     pub(crate) contact: Box<str>,
     /// The INVITE and its transaction, until its final response is sent.
     pub(crate) invite: Option<(ServerTx, Message)>,
+    /// What it says of reliable provisional responses.
+    pub(crate) reliability: Reliability,
+    /// Until the 2xx, once something was sent reliably.
+    pub(crate) early: Option<Box<CallerEarly>>,
     /// From the 2xx on.
     pub(crate) dialog: Option<Dialog>,
     pub(crate) holding: bool,

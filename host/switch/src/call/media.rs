@@ -286,6 +286,16 @@ pub(super) fn streams_of(request: &Message) -> u8 {
     u8::try_from(count).unwrap_or(u8::MAX)
 }
 
+/// Whether a message has a session description.
+pub(super) fn describes(message: &Message) -> bool {
+    !message.body().is_empty() && is_sdp(message.header(Name::ContentType).unwrap_or(SDP_TYPE))
+}
+
+/// Whether a body is a session description.
+pub(super) fn is_description(body: &Body) -> bool {
+    body.as_ref().is_some_and(|(kind, _)| is_sdp(kind))
+}
+
 fn is_sdp(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case(SDP_TYPE)

@@ -4,6 +4,10 @@ mod answer;
 mod attempt;
 mod branch;
 mod dialogs;
+mod early;
+mod early_request;
+mod extensions;
+mod fork;
 mod handover;
 mod headers;
 mod leg;
@@ -13,12 +17,15 @@ mod offer;
 mod over_trunk;
 #[allow(dead_code, reason = "session timers and attended transfers begin to use it")]
 mod own_offer;
+mod prack;
 mod question;
 mod refer;
 mod reinvite;
 mod release;
 mod route;
 mod subscription;
+#[cfg(test)]
+pub(crate) mod talk;
 mod transfer;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -31,12 +38,15 @@ use model::{
 
 pub(crate) use self::{
     branch::Branch,
+    early::CallerEarly,
+    extensions::{Reliability, refuse_unknown},
     headers::{Identity, copy_headers, is_sips, our_contact},
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,
-    offer::{facts_of, is_emergency, refuse, refuse_extension},
+    offer::{facts_of, is_emergency, refuse},
     own_offer::OwnOffer,
+    prack::Prack,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
     route::connection_for_size,

@@ -8,7 +8,10 @@ use model::{
 };
 use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_to};
 
-use super::{Call, CallMedia, CallerLeg, State, headers::ALLOW, is_sips, our_contact};
+use super::{
+    Call, CallMedia, CallerLeg, Reliability, State, headers::ALLOW, is_sips, our_contact,
+    refuse_unknown,
+};
 use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
@@ -46,6 +49,8 @@ impl Call {
             flow,
             tag,
             contact,
+            reliability: Reliability::of(&invite),
+            early: None,
             invite: Some((tx, invite)),
             dialog: None,
             holding: false,
@@ -109,8 +114,7 @@ impl Call {
 
 /// Answers an INVITE that no call can be made of, whatever the plugins say; gives whether it did.
 fn refuse_unusable(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) -> bool {
-    if invite.header(Name::Require).is_some() {
-        refuse_extension(tables, now, tx, invite);
+    if refuse_unknown(tables, now, tx, invite) {
         return true;
     }
     // RFC 3261 section 8.1.1.8: without one nothing could be sent to the caller, and no phone shall ring for that.
@@ -137,17 +141,6 @@ pub(crate) fn refuse(
     }
     if status == 503 {
         response.header(Name::RetryAfter, tables.config.limits.retry_after_s);
-    }
-    tables.sign_response(&mut response);
-    tables.endpoint.respond(now, tx, response.finish(None));
-}
-
-/// RFC 3261 section 8.2.2.3: 420 with the option tags we do not know, which today are all.
-pub(crate) fn refuse_extension(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) {
-    let tag = tables.endpoint.mint_tag();
-    let mut response = response_to(invite, 420, "", Some(&tag));
-    for required in invite.headers(Name::Require) {
-        response.header(Name::Unsupported, required);
     }
     tables.sign_response(&mut response);
     tables.endpoint.respond(now, tx, response.finish(None));

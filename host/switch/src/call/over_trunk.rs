@@ -9,13 +9,7 @@ use sip::{
     locate::{Locate, LocateError, Place},
 };
 
-use super::{
-    Call, State,
-    attempt::Hop,
-    branch::{Faces, Letter},
-    headers::name_addr,
-    locate::NOWHERE,
-};
+use super::{Call, State, attempt::Hop, branch::Faces, headers::name_addr, locate::NOWHERE};
 use crate::{Fact, LocateId, TrunkPassed, tables::Tables};
 
 /// The trunk a branch goes over.
@@ -249,22 +243,16 @@ impl Call {
         let mut branch = self.branches.swap_remove(at);
         let Tables { trunks, endpoint, .. } = tables;
         let login = branch.trunk.as_ref().and_then(|on| trunks.get(on.id)?.login.as_ref());
-        let mut sent = None;
+        let mut sent = false;
         if let Some(login) = login
             && branch.challenged.take(response)
         {
             let cnonce = || endpoint.mint_number();
             let answers = branch.challenged.answers(login, "INVITE", &branch.uri, cnonce);
-            branch.facts.cseq += 1;
-            let (uri, facts, contact) = (&branch.uri, &branch.facts, &branch.contact);
-            let letter = Letter { uri, path: "", facts, contact, answers: &answers };
-            sent = self.send_invite(tables, now, leg, letter).ok();
-        }
-        if let Some(tx) = sent {
-            branch.tx = tx;
+            sent = self.send_branch_again(tables, now, &mut branch, &answers);
         }
         self.branches.push(branch);
-        sent.is_some()
+        sent
     }
 
     /// The call is over: others may have its places on trunks.

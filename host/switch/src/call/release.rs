@@ -44,6 +44,8 @@ impl Call {
         self.stop_all_timers(tables);
         self.respond_to_caller(tables, now, 487, "", &[]);
         self.cancel_branches(tables, now, None);
+        self.abandon_held(tables, now);
+        self.leave_early_dialogs(tables, None);
         self.abandon_reinvite(tables, now);
         self.abandon_own_offer(tables, now);
         self.abandon_pending_ack(tables, now);

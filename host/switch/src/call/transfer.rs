@@ -13,7 +13,7 @@ use sip::{
 };
 
 use super::{
-    Branch, Call, CallerLeg, Leg, PendingAck, State,
+    Branch, Call, CallerLeg, Leg, PendingAck, Reliability, State,
     answer::Stray,
     facts_of,
     headers::name_addr,
@@ -142,6 +142,8 @@ impl Call {
             flow,
             tag: "".into(),
             contact: "".into(),
+            reliability: Reliability::Unknown,
+            early: None,
             invite: Some((ServerTx::NONE, invite)),
             dialog: None,
             holding: false,
@@ -208,17 +210,25 @@ impl Call {
         dialog: Dialog,
         response: &Message,
     ) -> Result<(), Box<Stray>> {
-        let tx = branch.tx();
+        let (tx, cseq) = (branch.tx(), branch.facts.cseq);
         self.media.note_path(Side::B, dialog.flow);
-        if self.body_across(tables, Side::B, response).is_err() {
-            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+        if self.answer_body(tables, &branch, response, false).is_err() {
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         }
         let Some((_, invite)) = self.caller.invite.take() else {
-            return Err(Box::new(Stray { tx, contact: branch.contact, dialog }));
+            return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         };
         self.stop_timer(tables, Reason::Ring);
         self.cancel_branches(tables, now, None);
-        self.acknowledge_target(tables, now, tx, &invite, &dialog, &branch.contact, response);
+        self.acknowledge_target(
+            tables,
+            now,
+            (tx, cseq),
+            &invite,
+            &dialog,
+            &branch.contact,
+            response,
+        );
         tables.legs_by_tag.insert(branch.tag, branch.leg);
         self.callee = Some(Leg {
             id: branch.leg,
@@ -243,16 +253,16 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        tx: ClientTx,
+        (tx, cseq): (ClientTx, u32),
         invite: &Message,
         dialog: &Dialog,
         contact: &str,
         response: &Message,
     ) {
         if invite.body().is_empty() && !response.body().is_empty() {
-            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq: dialog.local_cseq });
+            self.pending_ack = Some(PendingAck { from: Side::A, tx, cseq });
         } else {
-            let ack = dialog.ack(dialog.local_cseq, contact);
+            let ack = dialog.ack(cseq, contact);
             tables.endpoint.send_ack(now, tx, dialog.flow, ack);
         }
     }

@@ -286,6 +286,7 @@ impl Keeper {
             | ClientUse::OwnOffer { .. }
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
+            | ClientUse::Prack(_)
             | ClientUse::Bye(_) => None,
         }
     }
