@@ -45,12 +45,17 @@ pub(crate) enum Errand {
         into: ConnId,
         /// What was said.
         status: u16,
-        /// The party itself is lost.
-        gone: bool,
+        /// The side whose party is lost.
+        gone: Option<Side>,
     },
     /// The party that asked for a transfer has said BYE meanwhile.
     Left {
         /// To this call.
+        of: ConnId,
+    },
+    /// The party that this call had has gone to another call, which has ended.
+    Deserted {
+        /// This call.
         of: ConnId,
     },
     /// The party that was to be sent on is not there any more.

@@ -1,13 +1,19 @@
 //! Transfers, where more than one call is at work.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use media::Side;
-use model::{ConnId, Directory, Instant};
-use sip::{ClientTx, Message, ServerTx};
+use model::{
+    ConnId, Directory, Instant,
+    hook::{CallFacts, MediaMode, TransferKind},
+};
+use sip::{ClientTx, Message, Replaces, ServerTx};
 
 use crate::{
-    Cause, Switch,
-    call::{State, refuse},
+    Cause, Fact, Switch,
+    call::{Call, State, Wish, refuse},
     errand::Errand,
+    tables::Tables,
 };
 
 impl Switch {
@@ -24,6 +30,9 @@ impl Switch {
             Errand::Joined { into } => self.on_joined(now, into),
             Errand::NotJoined { into, status, gone } => self.on_not_joined(now, into, status, gone),
             Errand::Left { of } => self.on_left(now, of),
+            Errand::Deserted { of } => {
+                self.with_call(of, |call, tables| call.end_if_alone(tables, now));
+            }
             Errand::Abandon { into } => self.with_call(into, |call, tables| {
                 call.release(tables, now, Cause::Cancelled, None);
             }),
@@ -57,27 +66,115 @@ impl Switch {
             Ok(next) => next,
             Err(status) => return refuse(&mut self.tables, now, tx, refer, status, ""),
         };
+        if let Some(replaces) = &wish.replaces {
+            return self.on_attended(now, (conn, by, tx), refer, &wish, replaces, next);
+        }
         call.begin_transfer(&mut self.tables, now, by, next.conn, (tx, refer, &wish));
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(crate::Fact::CallOffered { facts: next.facts.clone() });
+        self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
         next.begin(&mut self.tables, now, dir);
         self.calls.insert(next.conn, Box::new(next));
     }
 
-    /// Brings the party that was sent on into its new call. Gives whether it is there.
+    /// An attended transfer: the party of the one call is joined to that of the other, whose dialog Replaces names (RFC 3891).
+    fn on_attended(
+        &mut self,
+        now: Instant,
+        (conn, by, tx): (ConnId, Side, ServerTx),
+        refer: &Message,
+        wish: &Wish,
+        replaces: &Replaces,
+        mut next: Call,
+    ) {
+        let found = self.find_replaced(conn, replaces);
+        let other = found.map(|(other, _)| other);
+        let rings =
+            other.is_some_and(|other| self.calls.get(&other).is_some_and(|c| c.is_ringing()));
+        let into = other.filter(|_| rings).unwrap_or(next.conn);
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        call.begin_transfer(&mut self.tables, now, by, into, (tx, refer, wish));
+        let is_anchored = call.media.is_anchored();
+        let facts = |other: &Call, tables: &Tables, call: &Call| {
+            let facts = CallFacts::clone(&other.facts);
+            Arc::new(call.facts_of_sent_on(tables, by, TransferKind::Attended, facts))
+        };
+        match found {
+            // RFC 3891 section 3: 481 where nothing matches, 486 where what was to be early is not.
+            None => call.on_told(&mut self.tables, now, into, 481, ""),
+            Some(_) if replaces.early_only && !rings => {
+                call.on_told(&mut self.tables, now, into, 486, "");
+            }
+            Some((other, _)) if rings => {
+                let Some(call) = self.calls.get(&conn) else { return };
+                let Some(ringing) = self.calls.get(&other) else { return };
+                let facts = facts(ringing, &self.tables, call);
+                self.with_call(other, |ringing, tables| {
+                    ringing.facts = facts.clone();
+                    tables.emit(Fact::Amended { facts });
+                    ringing.give_way(tables, now, conn, by.other());
+                });
+            }
+            Some((other, side)) => {
+                let Some(consult) = self.calls.get(&other) else { return };
+                let mode = match is_anchored || consult.media.is_anchored() {
+                    true => MediaMode::Anchor,
+                    false => MediaMode::Bypass,
+                };
+                Arc::make_mut(&mut next.facts).callee = consult.party(side.other());
+                self.tables.stats.calls_offered += 1;
+                self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+                next.begin_joining(&mut self.tables, now, (other, side.other()), mode);
+                self.calls.insert(next.conn, Box::new(next));
+            }
+        }
+    }
+
+    /// The call and the side of it whose dialog a Replaces names, other than `but`.
+    fn find_replaced(&mut self, but: ConnId, replaces: &Replaces) -> Option<(ConnId, Side)> {
+        let leg = self.tables.legs_by_tag.get(replaces.to_tag.as_str()).copied()?;
+        let call = self.calls.get_mut(&leg.conn).filter(|call| call.conn != but)?;
+        let side = if leg.number == 0 { Side::A } else { Side::B };
+        let side = call.side_replaced(side, replaces)?;
+        let counts = matches!(call.state, State::Established { .. }) || call.is_ringing();
+        (counts && call.transfer.is_none()).then_some((leg.conn, side))
+    }
+
+    /// Brings the party that was sent on into its new call, and the called party where it comes from another call too. Gives
+    /// whether they are there.
     fn bring(&mut self, now: Instant, into: ConnId) -> bool {
         let origin = self.calls.get_mut(&into).and_then(|call| call.origin.as_mut());
         let Some(origin) = origin else { return false };
         if origin.taken {
             return true;
         }
-        origin.taken = true;
-        let (of, side) = (origin.of, origin.side);
-        let from = self.calls.get_mut(&of);
+        let (from, callee) = ((origin.of, origin.side), origin.callee);
+        if !self.has_party(from) || callee.is_some_and(|callee| !self.has_party(callee)) {
+            return false;
+        }
+        if let Some(origin) = self.calls.get_mut(&into).and_then(|call| call.origin.as_mut()) {
+            origin.taken = true;
+        }
+        self.move_leg(now, from, (into, Side::A));
+        if let Some(callee) = callee {
+            self.move_leg(now, callee, (into, Side::B));
+        }
+        true
+    }
+
+    fn has_party(&mut self, (conn, side): (ConnId, Side)) -> bool {
+        let call = self.calls.get_mut(&conn);
+        call.is_some_and(|call| {
+            matches!(call.state, State::Established { .. }) && call.dialog_mut(side).is_some()
+        })
+    }
+
+    /// Moves a leg from one call to another; nothing when it is not there.
+    fn move_leg(&mut self, now: Instant, (from, side): (ConnId, Side), to: (ConnId, Side)) -> bool {
+        let from = self.calls.get_mut(&from);
         let leg = from.and_then(|call| call.hand_over(&mut self.tables, now, side));
-        match (leg, self.calls.get_mut(&into)) {
+        match (leg, self.calls.get_mut(&to.0)) {
             (Some(leg), Some(call)) => {
-                call.take_over(&mut self.tables, Side::A, leg);
+                call.take_over(&mut self.tables, to.1, leg);
                 true
             }
             _ => false,
@@ -97,37 +194,41 @@ impl Switch {
 
     fn on_joined(&mut self, now: Instant, into: ConnId) {
         let origin = self.calls.get_mut(&into).and_then(|call| call.origin.take());
-        if let Some(origin) = origin {
-            self.with_call(origin.of, |call, tables| call.end_transferred(tables, now));
+        let Some(origin) = origin else { return };
+        self.with_call(origin.of, |call, tables| call.end_transferred(tables, now));
+        if let Some((conn, _)) = origin.callee {
+            self.with_call(conn, |call, tables| {
+                tables.emit(Fact::Transferred { conn, into });
+                call.release(tables, now, Cause::Transferred, None);
+            });
         }
     }
 
     /// The party goes back to where it came from, if that is still there.
-    fn on_not_joined(&mut self, now: Instant, into: ConnId, status: u16, gone: bool) {
+    fn on_not_joined(&mut self, now: Instant, into: ConnId, status: u16, gone: Option<Side>) {
         let Some(origin) = self.calls.get_mut(&into).and_then(|call| call.origin.take()) else {
             return;
         };
-        let waits = self
-            .calls
-            .get(&origin.of)
-            .is_some_and(|call| matches!(call.state, State::Established { .. }));
-        let back = match self.calls.get_mut(&into) {
-            Some(call) if waits && !gone => call.hand_over(&mut self.tables, now, Side::A),
-            _ => None,
+        let waits = |calls: &BTreeMap<ConnId, Box<Call>>, of| {
+            let call: Option<&Box<Call>> = calls.get(&of);
+            call.is_some_and(|call| matches!(call.state, State::Established { .. }))
         };
-        let is_back = back.is_some();
-        if let (Some(leg), Some(call)) = (back, self.calls.get_mut(&origin.of)) {
-            call.take_over(&mut self.tables, origin.side, leg);
+        if waits(&self.calls, origin.of) && gone != Some(Side::A) {
+            self.move_leg(now, (into, Side::A), (origin.of, origin.side));
+        }
+        let callee = origin.callee.filter(|(of, _)| waits(&self.calls, *of));
+        if let Some(callee) = callee.filter(|_| gone != Some(Side::B)) {
+            self.move_leg(now, (into, Side::B), callee);
         }
         self.with_call(into, |call, tables| {
             call.release(tables, now, Cause::Refused(status), None);
         });
         self.with_call(origin.of, |call, tables| {
             call.on_told(tables, now, into, status, "");
-            if waits && !is_back {
-                call.release(tables, now, Cause::Refused(status), None);
-            }
         });
+        if let Some((of, _)) = origin.callee {
+            self.with_call(of, |call, tables| call.end_if_alone(tables, now));
+        }
     }
 
     /// The party that asked for a transfer has gone before it was done.

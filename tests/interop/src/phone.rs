@@ -180,6 +180,16 @@ impl Phone {
         self.command(&json!({ "do": "transfer", "to": user }));
     }
 
+    /// Calls a second user, beside the call it has.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn consult(&mut self, user: &str) {
+        self.command(&json!({ "do": "consult", "to": user }));
+    }
+
     /// Refuses the call that rings.
     ///
     /// # Panics

@@ -100,6 +100,52 @@ fn the_caller_sends_the_called_party_on_and_it_is_sent_on_again() {
 }
 
 #[test]
+fn two_parties_are_joined_by_whom_they_talk_to() {
+    for mode in MODES {
+        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        // Ann is called by Ben, and calls Eve.
+        ben.call("1000");
+        answer(&mut ben, &mut ann);
+        ann.tell("hold");
+        ann.expect_media("local-hold");
+        ann.consult("3000");
+        answer(&mut ann, &mut eve);
+        hears(&switch, &mut eve, "eve-asked", ANN_HZ, EVE_HZ);
+        ann.tell("attend");
+        ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+        for _ in 0..2 {
+            ann.expect_call("DISCONNECTED");
+        }
+        hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
+        hears(&switch, &mut eve, "eve", BEN_HZ, EVE_HZ);
+        ben.tell("hangup");
+        eve.expect_end(200);
+    }
+}
+
+#[test]
+fn a_party_is_sent_on_to_a_phone_that_still_rings() {
+    let Three { switch, mut ann, mut ben, mut eve } = three(MODES[0]);
+    ann.call("2000");
+    answer(&mut ann, &mut ben);
+    ann.tell("hold");
+    ann.expect_media("local-hold");
+    ann.consult("3000");
+    eve.expect(&json!({ "event": "incoming" }));
+    eve.tell("ring");
+    ann.expect_call("EARLY");
+    ann.tell("attend");
+    ann.expect(&json!({ "event": "transfer", "code": 100 }));
+    eve.tell("answer");
+    eve.expect_call("CONFIRMED");
+    ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+    hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
+    hears(&switch, &mut eve, "eve", BEN_HZ, EVE_HZ);
+    ben.tell("hangup");
+    eve.expect_end(200);
+}
+
+#[test]
 fn a_target_that_is_busy_leaves_the_call_as_it_was() {
     let Three { switch, mut ann, mut ben, mut eve } = three(MODES[0]);
     ann.call("2000");

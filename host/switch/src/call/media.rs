@@ -107,6 +107,11 @@ impl CallMedia {
         }
     }
 
+    /// What `side` was told last in the call it came from, or here since.
+    pub(super) fn told_elsewhere(&self, side: Side) -> Option<&[u8]> {
+        Some(&self.origins.get(index(side))?.as_ref()?.first)
+    }
+
     /// Remembers a party's description; gives the one before.
     pub(super) fn note_said(&mut self, side: Side, sdp: Option<Box<[u8]>>) -> Option<Box<[u8]>> {
         self.said.get_mut(index(side)).and_then(|said| std::mem::replace(said, sdp))
@@ -116,13 +121,15 @@ impl CallMedia {
 /// An origin that a party knows from another call.
 struct Continued {
     origin: Origin,
+    /// What it was told last in the other call.
+    first: Box<[u8]>,
     /// What it was told last, of any version.
     told: Box<[u8]>,
 }
 
 impl Continued {
     fn from(sdp: &Sdp<'_>, told: &[u8]) -> Option<Self> {
-        Some(Self { origin: sdp.origin()?, told: told.into() })
+        Some(Self { origin: sdp.origin()?, first: told.into(), told: told.into() })
     }
 
     /// A description under this origin, with the next version where it is not what was told last.
@@ -158,7 +165,9 @@ impl Call {
         if !self.media.anchored || self.media.requested {
             return false;
         }
-        let streams = self.caller.invite.as_ref().map_or(0, |(_, invite)| streams_of(invite));
+        let of_invite = self.caller.invite.as_ref().map_or(0, |(_, invite)| streams_of(invite));
+        let said = |side| self.media.said(side).map_or(0, streams_in);
+        let streams = of_invite.max(said(Side::A)).max(said(Side::B));
         self.media.requested = true;
         let streams = streams.clamp(1, tables.config.limits.streams_max);
         tables.relay(RelayCommand::Open { relay: RelayId(self.conn), streams });
@@ -282,7 +291,11 @@ pub(super) fn streams_of(request: &Message) -> u8 {
     if request.body().is_empty() {
         return DELAYED_OFFER_STREAMS;
     }
-    let count = Sdp::parse(request.body()).map_or(0, |sdp| sdp.media().count());
+    streams_in(request.body())
+}
+
+fn streams_in(body: &[u8]) -> u8 {
+    let count = Sdp::parse(body).map_or(0, |sdp| sdp.media().count());
     u8::try_from(count).unwrap_or(u8::MAX)
 }
 

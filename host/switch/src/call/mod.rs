@@ -15,7 +15,7 @@ mod locate;
 mod media;
 mod offer;
 mod over_trunk;
-#[allow(dead_code, reason = "session timers and attended transfers begin to use it")]
+#[allow(dead_code, reason = "session timers begin to use it")]
 mod own_offer;
 mod prack;
 mod question;
@@ -45,8 +45,9 @@ pub(crate) use self::{
     locate::listener_for,
     media::CallMedia,
     offer::{facts_of, is_emergency, refuse},
-    own_offer::OwnOffer,
+    own_offer::{Asked, OwnOffer},
     prack::Prack,
+    refer::Wish,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
     route::connection_for_size,
@@ -92,6 +93,8 @@ pub(crate) struct Call {
     pub(crate) reinvite: Option<Reinvite>,
     /// A re-INVITE that this switch began itself.
     pub(crate) own_offer: Option<Box<OwnOffer>>,
+    /// A party's offer that we asked for and have not answered yet.
+    pub(crate) asked: Option<Box<Asked>>,
     /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.
     pub(crate) pending_ack: Option<PendingAck>,
     timers: Vec<(Instant, Reason)>,

@@ -97,6 +97,7 @@ impl Call {
             refers: [0; 2],
             reinvite: None,
             own_offer: None,
+            asked: None,
             pending_ack: None,
             timers: Vec::new(),
         }

@@ -60,13 +60,20 @@ pub(crate) struct OwnOffer {
     fields: Vec<(Name, String)>,
     /// `None` while it waits: for an ACK, for an INVITE of a party to end, or after a 491.
     client: Option<ClientTx>,
-    /// The 2xx that has an offer in it and waits for our ACK with the answer: its INVITE and CSeq number.
-    asked: Option<(ClientTx, u32)>,
     /// How often it has met an INVITE of the party.
     collisions: u8,
     /// It waits out a collision.
     backs_off: bool,
     challenged: Challenged,
+}
+
+/// A 2xx of a party that was asked for an offer: it waits for our ACK with the answer.
+pub(crate) struct Asked {
+    to: Side,
+    /// The INVITE that the ACK will acknowledge.
+    tx: ClientTx,
+    /// Its CSeq number.
+    cseq: u32,
 }
 
 /// How often a re-INVITE of ours is sent anew after a 491 before it counts as refused.
@@ -96,7 +103,6 @@ impl Call {
             what,
             fields,
             client: None,
-            asked: None,
             collisions: 0,
             backs_off: false,
             challenged: Challenged::default(),
@@ -107,19 +113,21 @@ impl Call {
 
     /// Whether an INVITE of a party is open, so that it must not be met by one of ours (RFC 3261 section 14.1).
     fn is_offering(&self, to: Side) -> bool {
-        self.reinvite.is_some() || self.pending_ack.is_some() || self.awaits_ack_of(to)
+        // Of a party that joins another, the answer is what that one's ACK waits for.
+        let owes_ack = self.pending_ack.is_some() && self.state != State::Joining;
+        self.reinvite.is_some() || owes_ack || self.awaits_ack_of(to)
     }
 
     /// Whether a re-INVITE of ours is under way, so that one of a party is refused with 491 (RFC 3261 section 14.2).
     pub(super) fn has_own_offer(&self) -> bool {
-        self.own_offer.as_ref().is_some_and(|own| own.client.is_some() || own.asked.is_some())
+        self.own_offer.as_ref().is_some_and(|own| own.client.is_some()) || self.asked.is_some()
     }
 
     /// What may have stood in the way of a re-INVITE of ours is over.
     pub(super) fn try_own_offer(&mut self, tables: &mut Tables, now: Instant) {
         let Some(own) = &self.own_offer else { return };
         let to = own.to;
-        if own.client.is_some() || own.asked.is_some() || own.backs_off {
+        if own.client.is_some() || own.backs_off {
             return;
         }
         if !self.is_offering(to) {
@@ -198,7 +206,7 @@ impl Call {
         own.client = None;
         let (to, why) = (own.to, own.why);
         match response.status() {
-            200..=299 => self.own_offer_accepted(tables, now, tx, own, response),
+            200..=299 => self.own_offer_accepted(tables, now, tx, &own, response),
             401 | 407
                 if self.trunk_of_side(tables, to).is_some_and(|id| tables.can_prove(id))
                     && own.challenged.take(response) =>
@@ -228,7 +236,7 @@ impl Call {
         tables: &mut Tables,
         now: Instant,
         tx: ClientTx,
-        mut own: Box<OwnOffer>,
+        own: &OwnOffer,
         response: &Message,
     ) {
         let (to, why, cseq) = (own.to, own.why, response.cseq().number);
@@ -236,10 +244,9 @@ impl Call {
             dialog.refresh_target(response);
         }
         if matches!(own.what, Offered::Ask) && !response.body().is_empty() {
-            own.asked = Some((tx, cseq));
-            self.own_offer = Some(own);
+            self.asked = Some(Box::new(Asked { to, tx, cseq }));
         } else {
-            self.acknowledge_own(tables, now, to, (tx, cseq), None);
+            self.acknowledge_own(tables, now, &Asked { to, tx, cseq }, None);
             // What the party answers is where it is reached from now on; it is acknowledged whatever it says.
             let _ = self.body_across(tables, to, response);
         }
@@ -248,25 +255,17 @@ impl Call {
 
     /// Answers the offer that a party was asked for: with a description of the other party, or so that the session stays as it was.
     pub(crate) fn answer_asked(&mut self, tables: &mut Tables, now: Instant, answer: Offered) {
-        let Some(own) = self.own_offer.take_if(|own| own.asked.is_some()) else { return };
-        let Some(asked) = own.asked else { return };
+        let Some(asked) = self.asked.take() else { return };
         // An ACK cannot be left out, and cannot refuse.
-        let body = self.body_of_own(tables, own.to, &answer).unwrap_or_default();
-        self.acknowledge_own(tables, now, own.to, asked, body);
+        let body = self.body_of_own(tables, asked.to, &answer).unwrap_or_default();
+        self.acknowledge_own(tables, now, &asked, body);
     }
 
-    fn acknowledge_own(
-        &mut self,
-        tables: &mut Tables,
-        now: Instant,
-        to: Side,
-        (tx, cseq): (ClientTx, u32),
-        body: Body,
-    ) {
-        let contact = self.contact(to).to_owned();
-        let Some(dialog) = self.dialog_mut(to) else { return };
-        let (flow, ack) = (dialog.flow, dialog.ack(cseq, &contact));
-        tables.endpoint.send_ack(now, tx, flow, ack.with_body(body));
+    fn acknowledge_own(&mut self, tables: &mut Tables, now: Instant, asked: &Asked, body: Body) {
+        let contact = self.contact(asked.to).to_owned();
+        let Some(dialog) = self.dialog_mut(asked.to) else { return };
+        let (flow, ack) = (dialog.flow, dialog.ack(asked.cseq, &contact));
+        tables.endpoint.send_ack(now, asked.tx, flow, ack.with_body(body));
     }
 
     /// No final response came to a re-INVITE of ours: `status` says how, 408 or 503.
@@ -303,10 +302,13 @@ impl Call {
 
     /// Ends a re-INVITE of ours, because the call ends.
     pub(super) fn abandon_own_offer(&mut self, tables: &mut Tables, now: Instant) {
-        let Some(own) = self.own_offer.take() else { return };
-        if let Some(asked) = own.asked {
-            self.acknowledge_own(tables, now, own.to, asked, None);
+        if let Some(asked) = self.asked.take() {
+            // What the party was told in the call it came from is what holds again if it goes back there.
+            let told = self.media.told_elsewhere(asked.to).map(Bytes::copy_from_slice);
+            let body = told.map(|told| (SDP_TYPE.to_owned(), told));
+            self.acknowledge_own(tables, now, &asked, body);
         }
+        let Some(own) = self.own_offer.take() else { return };
         if let Some(client) = own.client {
             tables.uses_by_client_tx.remove(&client);
             tables.endpoint.cancel(now, client);

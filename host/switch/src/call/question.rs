@@ -155,6 +155,9 @@ impl Call {
     pub(crate) fn on_media_open(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         if self.state == State::OpeningMedia {
             self.stop_timer(tables, Reason::Relay);
+            if self.origin.as_ref().is_some_and(|origin| origin.callee.is_some()) {
+                return self.take_parties(tables);
+            }
             self.try_next(tables, now, dir);
         }
     }

@@ -37,6 +37,7 @@ impl Call {
             return;
         }
         self.leave_transfer(tables, now, sender);
+        self.leave_origin(tables);
         if let State::Asking(question) = self.state {
             tables.calls_by_question.remove(&question);
         }

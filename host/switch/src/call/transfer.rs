@@ -6,10 +6,11 @@ use bytes::Bytes;
 use media::Side;
 use model::{
     ConnId, Directory, Instant,
-    hook::{Party, Transfer, TransferKind},
+    hook::{CallFacts, MediaMode, Party, Transfer, TransferKind},
 };
 use sip::{
-    ClientTx, Dialog, Message, Method, Name, NameAddr, ServerTx, Writer, response_to, sdp::Sdp,
+    ClientTx, Dialog, Message, Method, Name, NameAddr, Replaces, ServerTx, Writer, response_to,
+    sdp::Sdp,
 };
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
     facts_of,
     headers::name_addr,
     media::SDP_TYPE,
+    offer::refuse,
     own_offer::{Offered, Outcome, Purpose},
     refer::Wish,
     subscription::Subscription,
@@ -42,6 +44,10 @@ pub(crate) struct Origin {
     pub(crate) side: Side,
     /// The party is here.
     pub(crate) taken: bool,
+    /// The call and the side that the called party comes from, if it is not called anew.
+    pub(crate) callee: Option<(ConnId, Side)>,
+    /// Neither party knows what the other can do: the caller is asked for an offer.
+    pub(crate) asks: bool,
 }
 
 impl Call {
@@ -60,9 +66,6 @@ impl Call {
         };
         if !allowed {
             return Err((403, "Transfers are not allowed"));
-        }
-        if wish.replaces.is_some() {
-            return Err((501, "Only blind transfers"));
         }
         // Before the answer there is nobody to send on; and one transfer at a time.
         let State::Established { .. } = self.state else { return Err((491, "")) };
@@ -127,17 +130,12 @@ impl Call {
         let flow = self.dialog_mut(side).ok_or(481_u16)?.flow;
         let invite = self.invite_of_sent_on(tables, by, wish)?;
         let conn = tables.mint_conn_id();
-        let identity = self.facts.identity.clone().filter(|_| side == Side::A);
-        let mut facts =
-            facts_of(tables, dir, conn, flow, &invite, identity).map_err(|_| 400_u16)?;
-        let trunk = self.trunk_of_side(tables, side);
-        facts.trunk = trunk.and_then(|id| Some(tables.trunks.get(id)?.name.clone()));
-        facts.transfer = Some(Box::new(Transfer {
-            kind: TransferKind::Blind,
-            by: self.party(by),
-            of: self.conn,
-            count: self.transfers() + 1,
-        }));
+        let facts = facts_of(tables, dir, conn, flow, &invite, None).map_err(|_| 400_u16)?;
+        let kind = match wish.replaces {
+            Some(_) => TransferKind::Attended,
+            None => TransferKind::Blind,
+        };
+        let facts = self.facts_of_sent_on(tables, by, kind, facts);
         let caller = CallerLeg {
             flow,
             tag: "".into(),
@@ -153,8 +151,97 @@ impl Call {
             was_called: false,
         };
         let mut call = Self::new(now, Arc::new(facts), caller, None);
-        call.origin = Some(Box::new(Origin { of: self.conn, side, taken: false }));
+        let (of, taken, callee, asks) = (self.conn, false, None, false);
+        call.origin = Some(Box::new(Origin { of, side, taken, callee, asks }));
         Ok(call)
+    }
+
+    /// What plugins and records may know of a call whose caller is the party that `by` sends on.
+    pub(crate) fn facts_of_sent_on(
+        &self,
+        tables: &Tables,
+        by: Side,
+        kind: TransferKind,
+        facts: CallFacts,
+    ) -> CallFacts {
+        let side = by.other();
+        let trunk = self.trunk_of_side(tables, side);
+        CallFacts {
+            caller: self.party(side),
+            identity: self.facts.identity.clone().filter(|_| side == Side::A),
+            trunk: trunk.and_then(|id| Some(tables.trunks.get(id)?.name.clone())),
+            transfer: Some(Box::new(Transfer {
+                kind,
+                by: self.party(by),
+                of: self.conn,
+                count: self.transfers() + 1,
+            })),
+            ..facts
+        }
+    }
+
+    /// The call of both parties of an attended transfer begins: `callee` and its side are where the called party comes from. The
+    /// media goes through the relay where that of either call did.
+    pub(crate) fn begin_joining(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        callee: (ConnId, Side),
+        mode: MediaMode,
+    ) {
+        if let Some(origin) = &mut self.origin {
+            origin.callee = Some(callee);
+            origin.asks = true;
+        }
+        self.state = State::OpeningMedia;
+        if !self.open_media(tables, now, mode) {
+            self.take_parties(tables);
+        }
+    }
+
+    /// The relay is open: the parties can come.
+    pub(super) fn take_parties(&mut self, tables: &mut Tables) {
+        self.caller.invite = None;
+        self.state = State::Joining;
+        tables.errands.push_back(Errand::Take { into: self.conn });
+    }
+
+    /// The caller of this call that nobody has answered gives way to the party that it sends on from another call.
+    pub(crate) fn give_way(&mut self, tables: &mut Tables, now: Instant, of: ConnId, side: Side) {
+        let Some((tx, invite)) = self.caller.invite.take() else { return };
+        refuse(tables, now, tx, &invite, 487, "");
+        tables.invites_by_server_tx.remove(&tx);
+        tables.legs_by_tag.remove(&self.caller.tag);
+        self.caller.tag = "".into();
+        self.caller.invite = Some((ServerTx::NONE, invite));
+        // Who rings knows a session by now, which goes on.
+        let told = self.told(tables, Side::B);
+        self.media.continue_session(Side::B, told.as_deref());
+        self.media.note_said(Side::A, None);
+        self.seat = None;
+        let (taken, callee, asks) = (false, None, true);
+        self.origin = Some(Box::new(Origin { of, side, taken, callee, asks }));
+    }
+
+    /// Whether the caller's INVITE waits for an answer, so that a party may take its place.
+    pub(crate) const fn is_ringing(&self) -> bool {
+        matches!(self.state, State::Trying { .. }) && self.origin.is_none()
+    }
+
+    /// The side of this call whose dialog a Replaces names; `None` when there is none.
+    pub(crate) fn side_replaced(&mut self, side: Side, replaces: &Replaces) -> Option<Side> {
+        let is_it = match self.dialog_mut(side) {
+            Some(dialog) => {
+                dialog.id.call_id == replaces.call_id && dialog.id.remote_tag == replaces.from_tag
+            }
+            None => self.caller.invite.as_ref().is_some_and(|(_, invite)| {
+                let tag = invite.from().ok().and_then(|from| from.tag().map(str::to_owned));
+                side == Side::A
+                    && invite.call_id() == replaces.call_id
+                    && tag.as_deref() == Some(&replaces.from_tag)
+            }),
+        };
+        is_it.then_some(side)
     }
 
     /// The INVITE that the party might have sent itself: from it, to whom it is sent, with what it last said of its media.
@@ -190,7 +277,7 @@ impl Call {
     }
 
     /// A party of this call, as its own messages name it.
-    fn party(&self, side: Side) -> Party {
+    pub(crate) fn party(&self, side: Side) -> Party {
         if side == Side::A {
             return self.facts.caller.clone();
         }
@@ -269,6 +356,11 @@ impl Call {
 
     /// The party that was sent on is here: it is told where its media goes now.
     pub(crate) fn join(&mut self, tables: &mut Tables, now: Instant) {
+        // An offer that is here already needs no asking for one.
+        if self.pending_ack.is_none() && self.origin.as_ref().is_some_and(|origin| origin.asks) {
+            self.offer_to(tables, now, Side::A, Purpose::Join, Offered::Ask, Vec::new());
+            return;
+        }
         let said = self.media.said(Side::B).map(Bytes::copy_from_slice);
         let Some(said) = said else { return self.joined(tables, now) };
         // Its INVITE waits until its own is over; nothing else can be in the way.
@@ -280,11 +372,28 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        _to: Side,
+        to: Side,
         outcome: Outcome<'_>,
     ) {
         let into = self.conn;
         match outcome {
+            // The offer that the caller was asked for goes to the called party.
+            Outcome::Accepted(response) if to == Side::A && self.asked.is_some() => {
+                let offer = response.body_bytes();
+                self.media.note_said(Side::A, Some(offer.as_ref().into()));
+                self.offer_to(
+                    tables,
+                    now,
+                    Side::B,
+                    Purpose::Join,
+                    Offered::This(offer),
+                    Vec::new(),
+                );
+            }
+            Outcome::Accepted(_) if to == Side::B => {
+                self.answer_asked(tables, now, Offered::Again);
+                self.joined(tables, now);
+            }
             Outcome::Accepted(response) => {
                 if self.pending_ack.is_some() {
                     self.pass_ack(tables, now, response);
@@ -292,10 +401,10 @@ impl Call {
                 self.joined(tables, now);
             }
             Outcome::Refused(status, _) => {
-                tables.errands.push_back(Errand::NotJoined { into, status, gone: false });
+                tables.errands.push_back(Errand::NotJoined { into, status, gone: None });
             }
             Outcome::Gone(status) => {
-                tables.errands.push_back(Errand::NotJoined { into, status, gone: true });
+                tables.errands.push_back(Errand::NotJoined { into, status, gone: Some(to) });
             }
         }
     }
@@ -323,6 +432,26 @@ impl Call {
         if status >= 300 {
             self.transfer = None;
             tables.emit(Fact::TransferFailed { conn: self.conn, status });
+            self.end_if_alone(tables, now);
+        }
+    }
+
+    /// Ends an established call that one of its parties has left for another call, from which it did not come back.
+    pub(crate) fn end_if_alone(&mut self, tables: &mut Tables, now: Instant) {
+        let is_up = matches!(self.state, State::Established { .. });
+        if is_up && (self.caller.dialog.is_none() || self.callee.is_none()) {
+            self.release(tables, now, Cause::Transferred, None);
+        }
+    }
+
+    /// This call ends before its parties were joined: the calls they come from learn of it.
+    pub(super) fn leave_origin(&mut self, tables: &mut Tables) {
+        let into = self.conn;
+        let Some(origin) = self.origin.take_if(|_| self.caller.invite.is_none()) else { return };
+        let (of, status, reason) = (origin.of, 487, String::new());
+        tables.errands.push_back(Errand::Told { of, into, status, reason });
+        if let Some((of, _)) = origin.callee {
+            tables.errands.push_back(Errand::Deserted { of });
         }
     }
 
@@ -373,3 +502,7 @@ impl Tables {
 #[cfg(test)]
 #[path = "transfer_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "attended_test.rs"]
+mod attended;

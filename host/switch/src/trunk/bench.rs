@@ -79,8 +79,8 @@ pub(crate) struct Bench {
     pub(crate) statuses: BTreeMap<TrunkId, Arc<TrunkStatus>>,
     /// The switch's tag in its last response to the phone.
     pub(crate) tag: String,
-    /// The same in its last 200 to an INVITE.
-    pub(crate) tag_of_call: String,
+    /// The same in its 200s to INVITEs, by Call-ID.
+    pub(crate) tags_of_calls: BTreeMap<String, String>,
     /// The last INVITE that makes a call and went to the first trunk.
     first: Option<Sent>,
     last: u32,
@@ -152,7 +152,7 @@ impl Bench {
             lookups: Vec::new(),
             statuses: BTreeMap::new(),
             tag: String::new(),
-            tag_of_call: String::new(),
+            tags_of_calls: BTreeMap::new(),
             first: None,
             last: 0,
         }
@@ -208,7 +208,7 @@ impl Bench {
                         if message.text.starts_with("SIP/2.0 200")
                             && message.line("CSeq").ends_with("INVITE")
                         {
-                            self.tag_of_call.clone_from(&self.tag);
+                            self.tags_of_calls.insert(message.line("Call-ID"), self.tag.clone());
                         }
                     }
                     if message.text.starts_with("INVITE")
@@ -239,13 +239,24 @@ impl Bench {
         self.drain()
     }
 
-    /// A request of the phone within its only call; ACK as well.
+    /// A request of the phone within its first call; ACK as well.
     pub(crate) fn phone_says(&mut self, method: &str, cseq: u32, fields: &str) -> Vec<Sent> {
+        self.phone_says_in(1, method, cseq, fields)
+    }
+
+    /// The same in the call of this number.
+    pub(crate) fn phone_says_in(
+        &mut self,
+        call: u32,
+        method: &str,
+        cseq: u32,
+        fields: &str,
+    ) -> Vec<Sent> {
         let text = format!(
-            "{method} sip:x@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{method}{cseq}\r\n\
-             From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>;tag={}\r\nCall-ID: 1\r\n\
+            "{method} sip:x@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK{method}{call}-{cseq}\r\n\
+             From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>;tag={}\r\nCall-ID: {call}\r\n\
              CSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:1000@198.51.100.1>\r\n{fields}{}",
-            self.tag_of_call,
+            self.tags_of_calls.get(&call.to_string()).map_or(self.tag.as_str(), String::as_str),
             with_length("")
         );
         self.receive(PHONE, text)
