@@ -245,6 +245,9 @@ pub enum MediaMode {
     Anchor,
     /// Directly between the parties: the SDP passes unchanged.
     Bypass,
+    /// Directly between the parties, and the signalling too is theirs: the switch is no party of the call but a proxy on its way
+    /// (RFC 3261 section 16).
+    Proxy,
 }
 
 /// What the plugins decided.

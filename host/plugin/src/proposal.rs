@@ -21,7 +21,7 @@ pub(crate) struct Proposal {
 pub(crate) enum Proposed {
     Pass,
     Amend(ProposedAmendment),
-    Plan { targets: Vec<ProposedTarget>, media: Option<String> },
+    Plan { targets: Vec<ProposedTarget>, media: Option<String>, mode: Option<String> },
     Proceed,
     Refuse(i64),
     Access(ProposedAccess),
@@ -74,9 +74,9 @@ impl Proposal {
             (Proposed::Amend(amendment), Hook::DialPlan) => {
                 Ruling::Amend(amendment.check(&question.call, limits)?)
             }
-            (Proposed::Plan { targets, media }, Hook::Route | Hook::RouteOnFailure) => {
+            (Proposed::Plan { targets, media, mode }, Hook::Route | Hook::RouteOnFailure) => {
                 let targets = plan(targets, limits)?;
-                Ruling::Decide(Verdict::Plan(Plan { targets, media: mode(media)? }))
+                Ruling::Decide(Verdict::Plan(Plan { targets, media: way(media, mode)? }))
             }
             (Proposed::Proceed, Hook::RouteOnFailure) => Ruling::Decide(Verdict::Continue),
             (Proposed::Access(access), _) => {
@@ -219,7 +219,18 @@ fn number(user: &str, limits: &AnswerLimits) -> Result<String, String> {
     Ok(user.to_owned())
 }
 
-fn mode(media: Option<String>) -> Result<MediaMode, Failure> {
+/// Where the media goes, and whether the switch is a party of the call at all.
+fn way(media: Option<String>, mode: Option<String>) -> Result<MediaMode, Failure> {
+    match (mode.as_deref(), media.as_deref()) {
+        (None | Some("b2bua"), _) => {}
+        (Some("proxy"), Some("anchor")) => {
+            return Err(bad("a proxy does not lead media; take `anchor` or `proxy` away"));
+        }
+        (Some("proxy"), _) => return Ok(MediaMode::Proxy),
+        (Some(other), _) => {
+            return Err(bad(format!("mode is `{}`; it is `b2bua` or `proxy`", shown(other))));
+        }
+    }
     match media.as_deref() {
         None | Some("default") => Ok(MediaMode::Default),
         Some("anchor") => Ok(MediaMode::Anchor),

@@ -16,7 +16,7 @@ fn plan_of(targets: &[(&str, &str, u64)]) -> Proposal {
         together: false,
     });
     Proposal {
-        verdict: Proposed::Plan { targets: targets.collect(), media: None },
+        verdict: Proposed::Plan { targets: targets.collect(), media: None, mode: None },
         reasons: Vec::new(),
     }
 }

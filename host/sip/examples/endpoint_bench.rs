@@ -148,6 +148,7 @@ impl Bench {
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::StrayAck { .. }
             | Event::AckMissing { .. } => {}
         }
     }
@@ -178,6 +179,7 @@ impl Bench {
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::StrayAck { .. }
             | Event::AckMissing { .. } => {}
         }
     }

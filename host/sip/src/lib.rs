@@ -18,7 +18,7 @@ pub use {
     dialog::{Dialog, DialogError, DialogId, DialogSeed, DialogState},
     endpoint::{
         ClientTx, Endpoint, EndpointConfig, Event, Exempt, Input, LimitError, ListenerConfig,
-        Output, ServerTx, Shedding, Stats, shard_of_call_id,
+        Output, ServerTx, Shedding, Stats, fingerprint_of, shard_of_call_id,
     },
     timers::{Timer, Timers},
 };

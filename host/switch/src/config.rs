@@ -164,6 +164,10 @@ pub struct Limits {
     pub streams_max: u8,
     /// Seconds in the Retry-After header of a 503.
     pub retry_after_s: u32,
+    /// Seconds that a call which was sent on as a proxy does is listed, unless its BYE is seen.
+    pub proxied_call_max_s: u32,
+    /// Timer C (RFC 3261 section 16.6 item 11): seconds that an INVITE within a dialog which was sent on may ring.
+    pub proxy_timer_c_s: u32,
 }
 
 impl Default for Limits {
@@ -178,6 +182,8 @@ impl Default for Limits {
             questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,
+            proxied_call_max_s: 43_200,
+            proxy_timer_c_s: 190,
         }
     }
 }

@@ -189,4 +189,8 @@ pub enum Reason {
     Keepalive,
     /// A subscriber is to be told something, or a subscription lapses.
     Subscription,
+    /// A call that was sent on has been listed long enough.
+    Proxied,
+    /// A request that was sent on has waited long enough.
+    Passage,
 }

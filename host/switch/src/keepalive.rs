@@ -207,6 +207,8 @@ impl Switch {
         let aor = to.and_then(|to| to.parsed_uri().ok()?.aor());
         if let (true, Some(aor)) = (is_ours, aor) {
             self.keepalive.heard(&aor, flow);
+        } else {
+            self.tables.pass_back_stray(response);
         }
     }
 

@@ -19,6 +19,7 @@ mod fact;
 mod in_dialog;
 mod io;
 mod keepalive;
+mod proxy;
 mod register;
 mod registrar;
 mod shard;

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{Aor, ConnId, Directory, Flow, Instant, ListenerId, TrunkId, hook::Answer};
+use model::{Aor, ConnId, Directory, Flow, Instant, hook::Answer};
 use sip::{
     ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
-    Uri, UriError, Writer,
+    Uri, UriError,
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     events::{Events, Lamps, allow_events},
     in_dialog::pass_back,
     keepalive::Keepalive,
+    proxy::Passages,
     registrar::Registrar,
     tables::{ClientUse, Tables},
     trunk::Keeper,
@@ -36,6 +37,8 @@ pub struct Switch {
     pub(crate) door: Door,
     /// Keeps the way to phones behind NAT open.
     pub(crate) keepalive: Keepalive,
+    /// Requests within dialogs on their way through.
+    pub(crate) passages: Passages,
     /// Registers and probes the trunks that are this shard's.
     keeper: Keeper,
     /// Subscriptions, and what this shard knows for them.
@@ -79,6 +82,7 @@ impl Switch {
         Self {
             keeper,
             keepalive,
+            passages: Passages::default(),
             calls: BTreeMap::new(),
             tables,
             registrar,
@@ -101,6 +105,9 @@ impl Switch {
                 self.tables.endpoint.handle_input(now, sip::Input::TransportError { flow });
             }
             Input::Answer(answer) => self.on_answer(now, dir, answer),
+            Input::Located { id, places } if self.passages.awaits(id.conn) => {
+                self.on_passage_located(now, id.conn, places);
+            }
             Input::Located { id, places } if id.number == 0 => {
                 self.keeper.on_located(&mut self.tables, now, id, places);
             }
@@ -164,8 +171,9 @@ impl Switch {
         let judged = self.door.deadline().map(|at| (at, Reason::Question));
         let alive = self.keepalive.next_timer().map(|at| (at, Reason::Keepalive));
         let told = self.events.next_timer().map(|at| (at, Reason::Subscription));
+        let passage = self.passages.next_timer().map(|at| (at, Reason::Passage));
         let own = self.tables.next_timer();
-        let timers = [transaction, lapse, write, trunk, judged, alive, told, own];
+        let timers = [transaction, lapse, write, trunk, judged, alive, told, passage, own];
         timers.into_iter().flatten().min()
     }
 
@@ -183,6 +191,7 @@ impl Switch {
         self.give_up_writes(now, dir);
         self.keeper.wake(&mut self.tables, now);
         self.keep_alive(now);
+        self.give_up_passages(now);
         self.give_up_judging(now, dir);
         self.events.wake(&mut self.tables, now);
         self.drain_endpoint(now, dir);
@@ -254,6 +263,7 @@ impl Switch {
             Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
             Event::Ack { message, .. } => self.on_ack(now, &message),
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
+            Event::StrayAck { flow, message } => self.on_stray_ack(now, flow, message),
             Event::Stray { flow, message } => self.on_stray(flow, &message),
             Event::TimedOut { tx } => self.on_lost(now, dir, tx, 408),
             Event::Unreachable { tx } => self.on_lost(now, dir, tx, 503),
@@ -275,6 +285,7 @@ impl Switch {
     ) {
         let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
         if let Some(tag) = tag {
+            let Some(request) = self.pass_through(now, flow, tx, request) else { return };
             return self.on_in_dialog(now, flow, tx, request, &tag);
         }
         if let Some(status) = self.target_fault(&request) {
@@ -409,7 +420,7 @@ impl Switch {
     }
 
     fn on_cancelled(&mut self, now: Instant, tx: ServerTx) {
-        if self.cancel_at_door(now, tx) {
+        if self.cancel_at_door(now, tx) || self.cancel_passage(now, tx) {
             return;
         }
         let Some((conn, side)) = self.tables.invites_by_server_tx.get(&tx).copied() else { return };
@@ -457,10 +468,11 @@ impl Switch {
                 self.tables.uses_by_client_tx.remove(&tx);
                 self.events.on_response(&mut self.tables, now, id, message);
             }
+            Some(ClientUse::Passage { .. }) => self.on_passage_response(now, tx, message),
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_response(&mut self.tables, now, tx, message);
             }
-            None => {}
+            None => self.tables.pass_back_stray(message),
         }
     }
 
@@ -521,6 +533,7 @@ impl Switch {
                 self.tables.uses_by_client_tx.remove(&tx);
                 self.events.on_lost(&mut self.tables, now, id);
             }
+            Some(ClientUse::Passage { .. }) => self.on_passage_lost(now, tx, status),
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_lost(&mut self.tables, now, tx, status);
             }
@@ -560,11 +573,16 @@ impl Switch {
     fn on_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Hangup { conn } => self.with_call(conn, |call, tables| {
+                // A proxy has no dialog to end.
+                if call.is_sent_on() {
+                    return;
+                }
                 call.release(tables, now, Cause::Operator, None);
             }),
             Command::Drain => {
                 self.draining = true;
                 self.events.stop(&mut self.tables, now);
+                self.leave_proxied(now);
                 self.keeper.stop(&mut self.tables, now);
             }
         }
@@ -587,7 +605,9 @@ impl Switch {
             | Reason::Store
             | Reason::Trunk
             | Reason::Keepalive
-            | Reason::Subscription => {}
+            | Reason::Subscription
+            | Reason::Passage => {}
+            Reason::Proxied => call.leave_proxied(tables, now),
         });
     }
 
@@ -611,64 +631,5 @@ const fn method_name(kind: Method<'_>) -> &'static str {
         Method::Invite => "INVITE",
         Method::Subscribe => "SUBSCRIBE",
         _ => "REGISTER",
-    }
-}
-
-impl Tables {
-    /// The address a listener is reached at.
-    pub(crate) fn advertised(&self, listener: ListenerId) -> std::net::SocketAddr {
-        let at = self.config.listeners.get(usize::from(listener.0));
-        at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
-    }
-
-    /// The trunk that a request on this flow belongs to. A request that says it is from a user who logs in here does not: a phone
-    /// may share an address with a carrier, and no carrier speaks for our users.
-    pub(crate) fn trunk_of(
-        &self,
-        dir: &dyn Directory,
-        flow: Flow,
-        request: &Message,
-    ) -> Option<TrunkId> {
-        let source = flow.peer.ip();
-        let trunk = self.trunks.at(source).or_else(|| dir.trunk_at(source))?;
-        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
-        let is_ours = claimed.is_some_and(|aor| dir.secret(&aor).is_some());
-        (!is_ours).then_some(trunk)
-    }
-
-    /// Asks the sender of a request to prove who it is (RFC 3261 section 22.2).
-    fn challenge(
-        &mut self,
-        now: Instant,
-        tx: ServerTx,
-        request: &Message,
-        values: impl FnOnce(&mut Self) -> Vec<String>,
-    ) {
-        let values = values(self);
-        let tag = self.endpoint.mint_tag();
-        let mut response = sip::response_to(request, 401, "", Some(&tag));
-        for value in values {
-            response.header(Name::WwwAuthenticate, value);
-        }
-        self.sign_response(&mut response);
-        self.endpoint.respond(now, tx, response.finish(None));
-    }
-
-    pub(crate) fn sign_response(&self, response: &mut Writer) {
-        if !self.config.server_header.is_empty() {
-            response.header(Name::Server, &self.config.server_header);
-        }
-    }
-
-    pub(crate) fn sign_draft(&self, request: &mut sip::RequestDraft) {
-        if !self.config.server_header.is_empty() {
-            request.header(Name::UserAgent, &self.config.server_header);
-        }
-    }
-
-    pub(crate) fn sign_request(&self, request: &mut Writer) {
-        if !self.config.server_header.is_empty() {
-            request.header(Name::UserAgent, &self.config.server_header);
-        }
     }
 }

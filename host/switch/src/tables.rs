@@ -3,8 +3,11 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use media::{RelayCommand, Side};
-use model::{ConnId, Instant, LegId, RelayId, Transport, TrunkId, hook::QuestionId};
-use sip::{ClientTx, Endpoint, Message, ServerTx};
+use model::{
+    ConnId, Directory, Flow, Instant, LegId, ListenerId, RelayId, Transport, TrunkId,
+    hook::QuestionId,
+};
+use sip::{ClientTx, Endpoint, Message, Name, ServerTx, Writer};
 
 use crate::{
     Config, Fact, Output, Reason, Stats,
@@ -31,6 +34,8 @@ pub(crate) struct Tables {
     pub(crate) uses_by_client_tx: HashMap<ClientTx, ClientUse>,
     /// Legs that answer in-dialog requests, indexed by our tag.
     pub(crate) legs_by_tag: HashMap<Box<str>, LegId>,
+    /// Calls that were sent on and are up, by their Call-ID.
+    pub(crate) proxied: BTreeSet<(Box<str>, ConnId)>,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
@@ -69,6 +74,13 @@ pub(crate) enum ClientUse {
     },
     /// A PRACK.
     Prack(Box<Prack>),
+    /// A request within a dialog that was sent on; its answer goes back the same way.
+    Passage {
+        /// Where the answer goes.
+        server: ServerTx,
+        /// The request as it came.
+        request: Box<Message>,
+    },
     /// A BYE to a trunk that may ask who we are.
     Bye(Box<Bye>),
     /// A NOTIFY to a subscriber.
@@ -102,6 +114,7 @@ impl Tables {
             invites_by_server_tx: HashMap::new(),
             uses_by_client_tx: HashMap::new(),
             legs_by_tag: HashMap::new(),
+            proxied: BTreeSet::new(),
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             timers: BTreeSet::new(),
@@ -160,5 +173,64 @@ impl Tables {
             return None;
         }
         self.timers.pop_first().map(|(_, conn, reason)| (conn, reason))
+    }
+}
+
+impl Tables {
+    /// The address a listener is reached at.
+    pub(crate) fn advertised(&self, listener: ListenerId) -> std::net::SocketAddr {
+        let at = self.config.listeners.get(usize::from(listener.0));
+        at.map_or_else(|| ([0, 0, 0, 0], 0).into(), |l| l.advertised)
+    }
+
+    /// The trunk that a request on this flow belongs to. A request that says it is from a user who logs in here does not: a phone
+    /// may share an address with a carrier, and no carrier speaks for our users.
+    pub(crate) fn trunk_of(
+        &self,
+        dir: &dyn Directory,
+        flow: Flow,
+        request: &Message,
+    ) -> Option<TrunkId> {
+        let source = flow.peer.ip();
+        let trunk = self.trunks.at(source).or_else(|| dir.trunk_at(source))?;
+        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let is_ours = claimed.is_some_and(|aor| dir.secret(&aor).is_some());
+        (!is_ours).then_some(trunk)
+    }
+
+    /// Asks the sender of a request to prove who it is (RFC 3261 section 22.2).
+    pub(crate) fn challenge(
+        &mut self,
+        now: Instant,
+        tx: ServerTx,
+        request: &Message,
+        values: impl FnOnce(&mut Self) -> Vec<String>,
+    ) {
+        let values = values(self);
+        let tag = self.endpoint.mint_tag();
+        let mut response = sip::response_to(request, 401, "", Some(&tag));
+        for value in values {
+            response.header(Name::WwwAuthenticate, value);
+        }
+        self.sign_response(&mut response);
+        self.endpoint.respond(now, tx, response.finish(None));
+    }
+
+    pub(crate) fn sign_response(&self, response: &mut Writer) {
+        if !self.config.server_header.is_empty() {
+            response.header(Name::Server, &self.config.server_header);
+        }
+    }
+
+    pub(crate) fn sign_draft(&self, request: &mut sip::RequestDraft) {
+        if !self.config.server_header.is_empty() {
+            request.header(Name::UserAgent, &self.config.server_header);
+        }
+    }
+
+    pub(crate) fn sign_request(&self, request: &mut Writer) {
+        if !self.config.server_header.is_empty() {
+            request.header(Name::UserAgent, &self.config.server_header);
+        }
     }
 }

@@ -88,6 +88,8 @@ pub enum Media {
     Anchor,
     /// Directly between the parties.
     Bypass,
+    /// Directly between the parties, and so is the signalling: the switch is a proxy on its way.
+    Proxy,
 }
 
 /// The contacts registered for an address-of-record, `user@host`.
@@ -170,6 +172,13 @@ impl Plan {
     /// Lets the media flow directly between the parties.
     pub const fn bypass(mut self) -> Self {
         self.media = Media::Bypass;
+        self
+    }
+
+    /// Has the switch forward the call as a proxy (RFC 3261 section 16) instead of being a party of
+    /// it; the media flows directly between the parties.
+    pub const fn proxy(mut self) -> Self {
+        self.media = Media::Proxy;
         self
     }
 

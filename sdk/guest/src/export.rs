@@ -218,6 +218,7 @@ impl From<Plan> for types::Plan {
             Media::Default => Vec::new(),
             Media::Anchor => vec![("media".to_owned(), "anchor".to_owned())],
             Media::Bypass => vec![("media".to_owned(), "bypass".to_owned())],
+            Media::Proxy => vec![("mode".to_owned(), "proxy".to_owned())],
         };
         Self { targets: plan.targets.into_iter().map(types::Target::from).collect(), attrs }
     }

@@ -80,7 +80,7 @@ pub struct Expectation {
     /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given and
     /// ` together` where it rings together with the one before it.
     pub targets: Option<Vec<String>>,
-    /// The plan's media: `anchor` or `bypass`.
+    /// The plan's media: `anchor`, `bypass`, or `proxy` when the switch is to be no party of the call.
     pub media: Option<String>,
     /// A refusal with this status.
     pub refuse: Option<u16>,
@@ -251,6 +251,7 @@ fn came(verdict: &Verdict) -> String {
                 MediaMode::Default => "",
                 MediaMode::Anchor => " anchor",
                 MediaMode::Bypass => " bypass",
+                MediaMode::Proxy => " proxy",
             };
             let targets: Vec<String> = plan.targets.iter().map(shown).collect();
             format!("plan [{}]{media}", targets.join(", "))

@@ -359,7 +359,7 @@ impl Phone {
                     self.facts.push(PhoneFact::Cancelled);
                 }
             }
-            Event::Ack { .. } | Event::Stray { .. } => {}
+            Event::Ack { .. } | Event::Stray { .. } | Event::StrayAck { .. } => {}
             Event::Response { tx, message } => self.on_response(now, tx, &message),
             Event::TimedOut { tx } | Event::Unreachable { tx } => self.on_lost(tx),
             Event::AckMissing { .. } => self.hang_up(now),

@@ -91,6 +91,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.questions_max", 1, 1_000_000),
     ("limits.streams_max", 1, 64),
     ("limits.retry_after_s", 0, 3600),
+    ("limits.proxied_call_max_s", 60, 31_536_000),
+    ("limits.proxy_timer_c_s", 181, 3600),
     ("journal.entries_max", 1, 10_000_000),
     ("journal.queue_max", 16, 10_000_000),
     ("records.rotate_mb", 0, 1_048_576),

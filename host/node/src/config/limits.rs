@@ -25,6 +25,11 @@ pub struct LimitsConfig {
     pub streams_max: u8,
     /// The Retry-After header of a 503, in seconds.
     pub retry_after_s: u32,
+    /// How long a call that a plan had forwarded as a proxy does is listed when its BYE does not come past, in seconds. What routes
+    /// its requests is in the requests, so that it may go on for longer.
+    pub proxied_call_max_s: u32,
+    /// How long a re-INVITE that is forwarded as a proxy does may ring (RFC 3261 section 16.6, timer C), in seconds.
+    pub proxy_timer_c_s: u32,
 }
 
 impl Default for LimitsConfig {
@@ -39,6 +44,8 @@ impl Default for LimitsConfig {
             questions_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,
+            proxied_call_max_s: 43_200,
+            proxy_timer_c_s: 190,
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.provisionals_max",
     "limits.questions_max",
     "limits.retry_after_s",
+    "limits.proxied_call_max_s",
+    "limits.proxy_timer_c_s",
     "records.path",
     "records.format",
     "records.rotate_mb",

@@ -124,6 +124,8 @@ fn limits(config: &Config) -> switch::Limits {
         questions_max: limits.questions_max,
         streams_max: limits.streams_max,
         retry_after_s: limits.retry_after_s,
+        proxied_call_max_s: limits.proxied_call_max_s,
+        proxy_timer_c_s: limits.proxy_timer_c_s,
     }
 }
 

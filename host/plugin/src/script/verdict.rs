@@ -46,6 +46,20 @@ impl VerdictValue {
         Ok(self)
     }
 
+    fn proxied(mut self) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Plan { mode, .. } => *mode = Some("proxy".into()),
+            Proposed::Pass
+            | Proposed::Amend(_)
+            | Proposed::Proceed
+            | Proposed::Refuse(_)
+            | Proposed::Access(_) => {
+                return Err(error("only a plan can proxy a call".to_owned()));
+            }
+        }
+        Ok(self)
+    }
+
     /// Changes what a `rewrite` changes.
     fn amend(
         mut self,
@@ -119,6 +133,7 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_fn("plan", plan_of_text)
         .register_fn("anchor", |verdict: VerdictValue| verdict.with_media("anchor"))
         .register_fn("bypass", |verdict: VerdictValue| verdict.with_media("bypass"))
+        .register_fn("proxy", VerdictValue::proxied)
         .register_fn("because", |verdict: VerdictValue, code: &str, text: &str| {
             verdict.because(code, text)
         })
@@ -222,7 +237,7 @@ fn ring_float(mut target: TargetValue, seconds: FLOAT) -> Result<TargetValue, Bo
 }
 
 fn plan(targets: Vec<ProposedTarget>) -> VerdictValue {
-    VerdictValue::new(Proposed::Plan { targets, media: None })
+    VerdictValue::new(Proposed::Plan { targets, media: None, mode: None })
 }
 
 fn plan_of_text(text: ImmutableString) -> Result<VerdictValue, Box<EvalAltResult>> {

@@ -255,8 +255,10 @@ fn from_plan(plan: wit::Plan) -> Proposed {
         number: target.attrs.into_iter().find(|(name, _)| name == "number").map(|(_, of)| of),
         ring_ms: target.ring_ms.into(),
     });
-    let media = plan.attrs.into_iter().find(|(name, _)| name == "media").map(|(_, value)| value);
-    Proposed::Plan { targets: targets.collect(), media }
+    let attr = |wanted: &str| {
+        plan.attrs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+    };
+    Proposed::Plan { targets: targets.collect(), media: attr("media"), mode: attr("mode") }
 }
 
 pub(super) fn from_reasons(reasons: Vec<wit::Reason>) -> Vec<Reason> {

@@ -27,7 +27,9 @@ impl Endpoint {
         //# If the From tag, Call-ID, and CSeq exactly match those associated with an ongoing transaction, but the request
         //# does not match that transaction (based on the matching rules in Section 17.2.3), the UAS core SHOULD generate a
         //# 482 (Loop Detected) response and pass it to the server transaction.
-        if merged.is_some_and(|key| self.servers_by_merged.contains_key(&key)) {
+        if merged.is_some_and(|key| self.servers_by_merged.contains_key(&key))
+            && !self.has_been_here(message)
+        {
             return Some(482);
         }
         // OPTIONS and REGISTER end here, whatever is left of their hops; the others would be forwarded.

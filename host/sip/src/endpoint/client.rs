@@ -35,18 +35,32 @@ impl Endpoint {
             return Err(LimitError::Transactions { live: self.transactions(), max });
         }
         let branch = self.mint.branch();
+        self.send_with_branch(flow, request, &branch, false)
+    }
+
+    pub(super) fn send_with_branch(
+        &mut self,
+        flow: Flow,
+        request: RequestDraft,
+        branch: &str,
+        is_forwarded: bool,
+    ) -> Result<ClientTx, LimitError> {
         let via = self
-            .via(flow, &branch)
+            .via(flow, branch)
             .ok_or(LimitError::UnknownListener { listener: flow.listener.0 })?;
         let method = request.method();
-        let key = self.client_key(&branch, method);
+        let key = self.client_key(branch, method);
         let machine = if method == Method::Invite {
             Machine::Invite(invite_client::State::Calling)
         } else {
             Machine::NonInvite(non_invite_client::State::Trying)
         };
         let bytes = request.finish(&via);
-        Ok(ClientTx(self.create_client(machine, flow, key, bytes, Hears::User)))
+        let id = self.create_client(machine, flow, key, bytes, Hears::User);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.is_forwarded = is_forwarded;
+        }
+        Ok(ClientTx(id))
     }
 
     pub(super) fn create_client(
@@ -65,6 +79,7 @@ impl Endpoint {
             acks: Vec::new(),
             cancel: Cancel::No,
             owner,
+            is_forwarded: false,
             timers: TimerSlots::default(),
         });
         self.clients_by_key.insert(key, id);
@@ -122,15 +137,14 @@ impl Endpoint {
         self.send_awaited_cancel(id);
     }
 
-    /// RFC 3261 section 8.1.3.3: a response with more than one Via was misrouted. The branch holds 64 random bits of ours,
+    /// RFC 3261 section 8.1.3.3: a response with more than one Via was misrouted, unless the request was forwarded. The branch holds 64 random bits of ours,
     /// so that the sent-by (section 18.1.2) says nothing more.
     fn client_of_response(&self, message: &Message) -> Option<u64> {
-        if message.values(crate::Name::Via).nth(1).is_some() {
-            return None;
-        }
+        let has_more = message.values(crate::Name::Via).nth(1).is_some();
         let via = message.top_via().ok()?;
         let key = self.client_key(via.branch()?, message.method());
-        self.clients_by_key.get(&key).copied()
+        let id = self.clients_by_key.get(&key).copied()?;
+        self.clients.get(id).is_some_and(|client| client.is_forwarded == has_more).then_some(id)
     }
 
     pub(super) fn handle_transport_error(&mut self, flow: Flow) {

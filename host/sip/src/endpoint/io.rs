@@ -109,6 +109,13 @@ pub enum Event {
         /// The response.
         message: Message,
     },
+    /// An ACK of no final response of ours: for somebody else perhaps, and to be passed on.
+    StrayAck {
+        /// From where.
+        flow: Flow,
+        /// The ACK.
+        message: Message,
+    },
     /// No final response came in time: Timer B, Timer F, or 64*T1 after the CANCEL. The transaction is over.
     TimedOut {
         /// The transaction of the request.

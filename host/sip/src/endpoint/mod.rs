@@ -10,6 +10,7 @@ mod build;
 mod cancel;
 mod client;
 mod config;
+mod forward;
 mod io;
 mod mint;
 mod server;
@@ -24,6 +25,7 @@ use model::{Flow, Instant};
 use self::mint::Mint;
 pub use self::{
     config::{EndpointConfig, ListenerConfig},
+    forward::fingerprint_of,
     io::{ClientTx, Event, Input, LimitError, Output, ServerTx, Shedding},
     mint::shard_of_call_id,
     stats::Stats,

@@ -106,7 +106,7 @@ impl Endpoint {
         });
         let Some(id) = id else {
             self.stats.stray_acks += 1;
-            return;
+            return self.emit(Event::StrayAck { flow, message });
         };
         self.drive_server(id, Happened::Ack, None, Some((flow, message)));
     }

@@ -58,6 +58,17 @@ pub(crate) fn stamp(response: Bytes, stamp: Stamp, source: SocketAddr) -> Bytes 
     let Some(value) = response.get(range.clone()).and_then(|v| std::str::from_utf8(v).ok()) else {
         return response;
     };
+    let via = stamped_value(value, ported, source);
+    // To the byte: a Vec without room to spare becomes Bytes without another allocation.
+    let mut stamped = Vec::with_capacity(response.len() - range.len() + via.len());
+    stamped.extend_from_slice(response.get(..range.start).unwrap_or_default());
+    stamped.extend_from_slice(via.as_bytes());
+    stamped.extend_from_slice(response.get(range.end..).unwrap_or_default());
+    stamped.into()
+}
+
+/// The value of a Via field with where the request came from in its first value.
+pub(crate) fn stamped_value(value: &str, ported: bool, source: SocketAddr) -> String {
     // Only the first of several values in the field is the top Via.
     let (top, others) = value.split_at(first_value_len(value));
     let mut via = String::with_capacity(value.len() + 64);
@@ -80,12 +91,7 @@ pub(crate) fn stamp(response: Bytes, stamp: Stamp, source: SocketAddr) -> Bytes 
         via.push_str(&source.port().to_string());
     }
     via.push_str(others);
-    // To the byte: a Vec without room to spare becomes Bytes without another allocation.
-    let mut stamped = Vec::with_capacity(response.len() - range.len() + via.len());
-    stamped.extend_from_slice(response.get(..range.start).unwrap_or_default());
-    stamped.extend_from_slice(via.as_bytes());
-    stamped.extend_from_slice(response.get(range.end..).unwrap_or_default());
-    stamped.into()
+    via
 }
 
 /// How long the first of the comma-separated values is; commas in quotes do not separate.

@@ -2,6 +2,7 @@
 
 mod address;
 mod error;
+mod forward;
 mod hint;
 mod method;
 mod name;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use address::NameAddr;
 pub use error::{HeaderError, ParseError};
+pub use forward::{body_of, forwarded_request, forwarded_response};
 pub use hint::{Hint, shard_hint};
 pub use method::Method;
 pub use name::Name;

@@ -17,6 +17,8 @@ pub(crate) struct Client {
     pub(crate) acks: Vec<Ack>,
     pub(crate) cancel: Cancel,
     pub(crate) owner: Owner,
+    /// Whether it is somebody else's request, whose responses have Vias below ours.
+    pub(crate) is_forwarded: bool,
     pub(crate) timers: TimerSlots,
 }
 

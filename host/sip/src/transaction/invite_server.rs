@@ -1,7 +1,8 @@
 //! The INVITE server transaction: RFC 3261 section 17.2.1 and figure 7, with the Accepted state of RFC 6026.
 //!
 //! The Accepted state of RFC 6026 is two states here, because the endpoint also does the UAS core's part of RFC 3261
-//! section 13.3.1.4: in `Accepted` the 2xx is being repeated, in `Acknowledged` its ACK has come.
+//! section 13.3.1.4: in `Accepted` the 2xx is being repeated, in `Acknowledged` its ACK has come, or it is a proxy's: somebody else repeats it and
+//! its ACK goes elsewhere.
 //!
 //! ```text
 //!                        | INVITE: to the user; 100 unless it answers soon
@@ -53,6 +54,8 @@ pub(crate) enum Event {
     Provisional,
     /// The user responds 2xx.
     Success,
+    /// The user passes a 2xx on that the callee repeats, and whose ACK goes past this transaction.
+    Forwarded,
     /// The user responds 300-699.
     Failure,
     /// Retransmission of the final response is due.
@@ -98,6 +101,11 @@ pub(crate) const fn step(state: State, event: Event) -> Step<State> {
         //# retransmission until it reaches T2 seconds (T1 and T2 are defined in Section 17).
         (Proceeding, Success) => {
             (Accepted, &[Stop(Timer::Trying), Send, Start(Timer::Repeat), Start(Timer::L)])
+        }
+        //= RFC 6026 section 8.7
+        //# The purpose of the "Accepted" state is to absorb retransmissions of an accepted INVITE request.
+        (Proceeding, Forwarded) => {
+            (Acknowledged, &[Stop(Timer::Trying), Send, Forget, Start(Timer::L)])
         }
         (Accepted, TimerRepeat) => {
             (Accepted, &[Retransmit, Again(Timer::Repeat, Backoff::DoubleToT2)])
@@ -170,21 +178,24 @@ pub(crate) const fn step(state: State, event: Event) -> Step<State> {
         (Proceeding, Ack | TimerG | TimerH | TimerI | TimerL | TimerRepeat)
         | (
             Completed,
-            Provisional | Success | Failure | TimerI | TimerL | TimerTrying | TimerRepeat,
+            Provisional | Success | Failure | Forwarded | TimerI | TimerL | TimerTrying
+            | TimerRepeat,
         )
         | (
             Confirmed,
-            Provisional | Success | Failure | TimerG | TimerH | TimerL | TimerTrying | TimerRepeat,
+            Provisional | Success | Failure | Forwarded | TimerG | TimerH | TimerL | TimerTrying
+            | TimerRepeat,
         )
-        | (Accepted, Provisional | Failure | TimerG | TimerH | TimerI | TimerTrying)
+        | (Accepted, Provisional | Failure | Forwarded | TimerG | TimerH | TimerI | TimerTrying)
         | (
             Acknowledged,
-            Provisional | Success | Failure | TimerG | TimerH | TimerI | TimerTrying | TimerRepeat,
+            Provisional | Success | Failure | Forwarded | TimerG | TimerH | TimerI | TimerTrying
+            | TimerRepeat,
         )
         | (
             Terminated,
-            Invite | Ack | Provisional | Success | Failure | TimerG | TimerH | TimerI | TimerL
-            | TimerTrying | TimerRepeat,
+            Invite | Ack | Provisional | Success | Failure | Forwarded | TimerG | TimerH | TimerI
+            | TimerL | TimerTrying | TimerRepeat,
         ) => return None,
     })
 }
@@ -203,12 +214,13 @@ impl State {
 
 #[cfg(test)]
 impl Event {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Invite,
         Self::Ack,
         Self::Provisional,
         Self::Success,
         Self::Failure,
+        Self::Forwarded,
         Self::TimerG,
         Self::TimerH,
         Self::TimerI,

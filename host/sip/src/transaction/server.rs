@@ -42,6 +42,8 @@ pub(crate) enum Event {
     Ack,
     /// The user responds with this status.
     Respond(u16),
+    /// The user passes on a 2xx to an INVITE that somebody else repeats.
+    Forward,
     /// A timer of this transaction fired.
     Timer(Timer),
 }
@@ -95,6 +97,7 @@ const fn invite_event(event: Event) -> Option<invite_server::Event> {
         Event::Respond(..=199) => To::Provisional,
         Event::Respond(200..=299) => To::Success,
         Event::Respond(300..) => To::Failure,
+        Event::Forward => To::Forwarded,
         Event::Timer(Timer::G) => To::TimerG,
         Event::Timer(Timer::H) => To::TimerH,
         Event::Timer(Timer::I) => To::TimerI,
@@ -120,7 +123,7 @@ const fn non_invite_event(event: Event) -> Option<non_invite_server::Event> {
     use non_invite_server::Event as To;
     Some(match event {
         Event::Request => To::Request,
-        Event::Ack => return None,
+        Event::Ack | Event::Forward => return None,
         Event::Respond(..=199) => To::Provisional,
         Event::Respond(200..) => To::Final,
         Event::Timer(Timer::J) => To::TimerJ,

@@ -140,6 +140,7 @@ impl Net {
             | Event::Ack { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::StrayAck { .. }
             | Event::AckMissing { .. } => panic!("{event:?}"),
         }
     }
@@ -170,6 +171,7 @@ impl Net {
             | Event::Cancelled { .. }
             | Event::TimedOut { .. }
             | Event::Stray { .. }
+            | Event::StrayAck { .. }
             | Event::Unreachable { .. } => panic!("{event:?}"),
         }
     }

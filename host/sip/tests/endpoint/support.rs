@@ -139,6 +139,7 @@ impl Out {
                 Event::TimedOut { .. } => Self::Told("timed out", String::new()),
                 Event::Unreachable { .. } => Self::Told("unreachable", String::new()),
                 Event::Stray { message, .. } => Self::Told("stray", format!("{message:?}")),
+                Event::StrayAck { message, .. } => Self::Told("stray ack", format!("{message:?}")),
                 Event::AckMissing { .. } => Self::Told("ack missing", String::new()),
             },
         }

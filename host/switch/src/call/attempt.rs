@@ -369,6 +369,10 @@ impl Call {
     /// Every target failed. The caller gets the last failure, of targets that were tried together the best; 408 becomes 480,
     /// since it is the called party that did not answer and not this switch.
     fn give_up(&mut self, tables: &mut Tables, now: Instant) {
+        if self.proxied.is_some() {
+            let status = if self.last_status == 0 { 480 } else { self.last_status };
+            return self.end_proxied(tables, now, status, crate::Cause::Refused(status));
+        }
         let status = match self.last_status {
             // Whoever is not reached in an emergency may be reached through another switch, which a phone tries on a 503.
             0 | 404 | 408 | 480 if self.facts.emergency => 503,

@@ -39,11 +39,11 @@ pub(crate) struct Branch {
     /// The proxies on the way, as a Route; or empty.
     pub(super) path: Arc<str>,
     /// Where else its target is, if it is dead where it was sent.
-    others: VecDeque<Flow>,
+    pub(super) others: VecDeque<Flow>,
     /// It went over a connection because it is too large for a datagram; the same place over UDP is among `others`.
-    is_large: bool,
+    pub(super) is_large: bool,
     /// Something came back, if only a 100.
-    heard: bool,
+    pub(super) heard: bool,
     /// Whose phone it goes to, if it is one of ours.
     pub(super) user: Option<Aor>,
     /// The tag of the phone, from its first response that has one.
@@ -97,8 +97,16 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        mut hop: Hop,
+        hop: Hop,
     ) -> Result<(), u16> {
+        match self.proxied {
+            Some(_) => self.open_forwarded(tables, now, hop),
+            None => self.open_own(tables, now, hop),
+        }
+    }
+
+    /// Sends an INVITE of ours to one contact.
+    fn open_own(&mut self, tables: &mut Tables, now: Instant, mut hop: Hop) -> Result<(), u16> {
         let invite =
             self.caller.invite.as_ref().map(|(_, invite)| invite.clone()).ok_or(487_u16)?;
         self.media.note_path(Side::A, self.caller.flow);
@@ -135,7 +143,7 @@ impl Call {
             return self.open_branch(tables, now, Hop { flow, is_large: true, ..hop });
         }
         let tx = send_draft(tables, now, leg, hop.flow, draft)?;
-        self.tell_leg_offered(tables, leg, &facts.call_id, &hop);
+        self.tell_of_leg(tables, leg, &facts.call_id, &hop);
         // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
         let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
         self.branches.push(Branch {
@@ -224,7 +232,8 @@ impl Call {
         })
     }
 
-    fn tell_leg_offered(&self, tables: &mut Tables, leg: LegId, call_id: &str, hop: &Hop) {
+    /// Tells that a leg was opened, and over which trunk.
+    pub(super) fn tell_of_leg(&self, tables: &mut Tables, leg: LegId, call_id: &str, hop: &Hop) {
         let uri = hop.uri.clone();
         let target = self.target_of(hop.of).unwrap_or_else(|| Destination::Uri(uri.clone()));
         let call_id = call_id.to_owned();
@@ -256,9 +265,14 @@ impl Call {
                 branch.others.retain(|other| other.peer != here);
             }
         }
+        if self.proxied.is_some() && self.on_forwarded_response(tables, now, leg, response) {
+            return;
+        }
         match response.status() {
-            401 | 407 if self.answer_challenge(tables, now, leg, response) => {}
-            420 | 421 if self.ask_otherwise(tables, now, leg, response) => {}
+            401 | 407
+                if self.proxied.is_none() && self.answer_challenge(tables, now, leg, response) => {}
+            420 | 421
+                if self.proxied.is_none() && self.ask_otherwise(tables, now, leg, response) => {}
             // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
             503 if self.has_another_place(leg) => {
                 self.next_place(tables, now, leg, 503, false);
@@ -350,6 +364,7 @@ impl Call {
             let failed = Failed { leg, of: branch.of, status, redirect };
             self.branch_failed(tables, now, dir, failed);
         }
+        self.finish_proxied(tables, now);
     }
 
     fn on_branch_answer(
@@ -404,7 +419,7 @@ impl Call {
         }
     }
 
-    fn take_branch(&mut self, leg: LegId) -> Option<Branch> {
+    pub(super) fn take_branch(&mut self, leg: LegId) -> Option<Branch> {
         let at = self.branches.iter().position(|branch| branch.leg == leg)?;
         Some(self.branches.swap_remove(at))
     }
@@ -439,8 +454,13 @@ fn send_draft(
     draft: RequestDraft,
 ) -> Result<ClientTx, u16> {
     let tx = tables.endpoint.send_request(now, flow, draft).map_err(|_| 503_u16)?;
-    tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
+    follow_invite(tables, tx, leg);
     Ok(tx)
+}
+
+/// What comes back is for this leg.
+pub(super) fn follow_invite(tables: &mut Tables, tx: ClientTx, leg: LegId) {
+    tables.uses_by_client_tx.insert(tx, ClientUse::Branch(leg));
 }
 
 /// A 2xx that nobody waits for any more: acknowledged, then ended with BYE (RFC 3261 section 13.2.2.4).

@@ -161,7 +161,7 @@ impl Call {
         now: Instant,
         mode: MediaMode,
     ) -> bool {
-        self.media.anchored = mode != MediaMode::Bypass;
+        self.media.anchored = matches!(mode, MediaMode::Default | MediaMode::Anchor);
         if !self.media.anchored || self.media.requested {
             return false;
         }

@@ -18,6 +18,7 @@ mod over_trunk;
 #[allow(dead_code, reason = "session timers begin to use it")]
 mod own_offer;
 mod prack;
+mod proxied;
 mod question;
 mod refer;
 mod reinvite;
@@ -47,6 +48,7 @@ pub(crate) use self::{
     offer::{facts_of, is_emergency, refuse},
     own_offer::{Asked, OwnOffer},
     prack::Prack,
+    proxied::Proxied,
     refer::Wish,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
@@ -95,6 +97,8 @@ pub(crate) struct Call {
     pub(crate) own_offer: Option<Box<OwnOffer>>,
     /// A party's offer that we asked for and have not answered yet.
     pub(crate) asked: Option<Box<Asked>>,
+    /// Of a call that is sent on rather than taken over.
+    pub(crate) proxied: Option<Box<Proxied>>,
     /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.
     pub(crate) pending_ack: Option<PendingAck>,
     timers: Vec<(Instant, Reason)>,
@@ -215,6 +219,7 @@ impl Call {
             holding: leg.holding,
             trunk: name_of(&leg.trunk),
         }));
+        legs.extend(self.proxied.as_ref().and_then(|proxied| proxied.winner().cloned()));
         CallView {
             conn: self.conn,
             facts: self.facts.clone(),

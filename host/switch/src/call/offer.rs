@@ -8,10 +8,7 @@ use model::{
 };
 use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_to};
 
-use super::{
-    Call, CallMedia, CallerLeg, Reliability, State, headers::ALLOW, is_sips, our_contact,
-    refuse_unknown,
-};
+use super::{Call, CallMedia, CallerLeg, Reliability, State, headers::ALLOW, is_sips, our_contact};
 use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
@@ -98,6 +95,7 @@ impl Call {
             reinvite: None,
             own_offer: None,
             asked: None,
+            proxied: None,
             pending_ack: None,
             timers: Vec::new(),
         }
@@ -115,9 +113,6 @@ impl Call {
 
 /// Answers an INVITE that no call can be made of, whatever the plugins say; gives whether it did.
 fn refuse_unusable(tables: &mut Tables, now: Instant, tx: ServerTx, invite: &Message) -> bool {
-    if refuse_unknown(tables, now, tx, invite) {
-        return true;
-    }
     // RFC 3261 section 8.1.1.8: without one nothing could be sent to the caller, and no phone shall ring for that.
     let is_reachable = matches!(invite.contact(), Ok(Some(_)));
     if !is_reachable {

@@ -25,13 +25,15 @@ fn what_the_caller_says_of_reliable_responses_is_said_to_the_called_side() {
 #[test]
 fn an_extension_nobody_knows_is_refused_with_its_name_and_no_other() {
     let mut bench = crate::trunk::bench::Bench::new(Vec::new());
-    let sent = bench.receive(
+    bench.receive(
         crate::trunk::bench::PHONE,
         "INVITE sip:2000@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bK0\r\n\
          From: <sip:1000@office.test>;tag=a\r\nTo: <sip:2000@office.test>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
          Require: 100rel, magic\r\nRequire: more\r\nContact: <sip:1000@198.51.100.1>\r\nContent-Length: 0\r\n\r\n"
             .to_owned(),
     );
+    // Not before it is known that we are a party of the call: a proxy would not have to know it.
+    let sent = bench.route(&["outside"]);
     assert_eq!(what(&sent), ["420 Bad Extension > phone"]);
     assert_eq!(sent[0].line("Unsupported"), "magic, more");
 }

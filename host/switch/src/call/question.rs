@@ -138,11 +138,18 @@ impl Call {
     }
 
     fn take_plan(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory, plan: Plan) {
+        let may_begin = match plan.media {
+            MediaMode::Proxy => self.begin_proxy(tables, now),
+            _ => self.proxied.is_some() || !self.refuse_extensions(tables, now),
+        };
+        if !may_begin {
+            return;
+        }
         self.plan = plan.targets.into();
         self.groups.clear();
         let mode = match plan.media {
             MediaMode::Default => tables.config.media,
-            MediaMode::Anchor | MediaMode::Bypass => plan.media,
+            MediaMode::Anchor | MediaMode::Bypass | MediaMode::Proxy => plan.media,
         };
         if self.open_media(tables, now, mode) {
             self.state = State::OpeningMedia;

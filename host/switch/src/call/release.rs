@@ -61,6 +61,10 @@ impl Call {
         self.plan.clear();
         self.groups.clear();
         self.leave_seats();
+        if let Some(proxied) = &mut self.proxied {
+            proxied.leave_seat();
+            tables.proxied.remove(&(self.facts.call_id.as_str().into(), self.conn));
+        }
         // The pin goes with the call, not with its last retransmission.
         let table = self.pin.take().map(|pin| pin.table());
         tables.emit(Fact::Released { conn: self.conn, cause, anchored, table });
@@ -68,6 +72,9 @@ impl Call {
 
     /// The caller gave up (RFC 3261 section 9.2).
     pub(crate) fn on_cancel(&mut self, tables: &mut Tables, now: Instant) {
+        if self.proxied.is_some() && !self.branches.is_empty() {
+            return self.cancel_proxied(tables, now);
+        }
         self.release(tables, now, Cause::Cancelled, None);
     }
 

@@ -283,6 +283,7 @@ impl Keeper {
             ClientUse::Branch(_)
             | ClientUse::Reinvite { .. }
             | ClientUse::Relayed { .. }
+            | ClientUse::Passage { .. }
             | ClientUse::OwnOffer { .. }
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }

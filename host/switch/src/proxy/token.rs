@@ -1,0 +1,88 @@
+//! A flow as the user part of a Record-Route URI of ours (RFC 5626 section 5.1): how a phone behind NAT, or on a connection it made, is
+//! reached by the requests of its call.
+
+use std::net::{IpAddr, SocketAddr};
+
+use model::{Flow, ListenerId, Transport};
+
+use crate::Config;
+
+const TRANSPORTS: [(char, Transport); 5] = [
+    ('u', Transport::Udp),
+    ('t', Transport::Tcp),
+    ('s', Transport::Tls),
+    ('w', Transport::Ws),
+    ('x', Transport::Wss),
+];
+
+/// The token of a flow: the transport, then the listener, the port and the address in hexadecimal digits.
+pub(super) fn token(flow: Flow) -> String {
+    let letter = TRANSPORTS.iter().find(|(_, transport)| *transport == flow.transport);
+    let letter = letter.map_or('u', |(letter, _)| *letter);
+    let (listener, port) = (flow.listener.0, flow.peer.port());
+    match flow.peer.ip() {
+        IpAddr::V4(ip) => format!("{letter}{listener:04x}{port:04x}{:08x}", u32::from(ip)),
+        IpAddr::V6(ip) => format!("{letter}{listener:04x}{port:04x}{:032x}", u128::from(ip)),
+    }
+}
+
+/// The flow of a token; `None` when it is none, or its listener is no more.
+pub(super) fn flow(config: &Config, token: &str) -> Option<Flow> {
+    let letter = token.chars().next()?;
+    let (_, transport) = TRANSPORTS.iter().find(|(known, _)| *known == letter)?;
+    let hex = |from: usize, to: usize| token.get(from..to);
+    // What is read below would take a sign as well.
+    if !token.bytes().skip(1).all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let listener = ListenerId(u16::from_str_radix(hex(1, 5)?, 16).ok()?);
+    let port = u16::from_str_radix(hex(5, 9)?, 16).ok()?;
+    let ip = token.get(9..)?;
+    let ip: IpAddr = match ip.len() {
+        8 => IpAddr::V4(u32::from_str_radix(ip, 16).ok()?.into()),
+        32 => IpAddr::V6(u128::from_str_radix(ip, 16).ok()?.into()),
+        _ => return None,
+    };
+    let known = config.listeners.get(usize::from(listener.0))?;
+    let peer = SocketAddr::new(ip, port);
+    let fits = known.transport == *transport && known.advertised.is_ipv4() == peer.is_ipv4();
+    fits.then_some(Flow { transport: *transport, listener, peer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Listener, trunk::bench::Bench};
+
+    #[test]
+    fn a_flow_comes_back_from_its_token_and_nothing_else_does() {
+        let mut config = Bench::config(Vec::new(), None);
+        let listener = |transport, advertised: &str| Listener {
+            name: String::new(),
+            transport,
+            advertised: advertised.parse().unwrap_or_else(|_| ([0; 4], 0).into()),
+        };
+        config.listeners.push(listener(Transport::Tls, "[2001:db8::1]:5061"));
+        for (transport, number, peer) in
+            [(Transport::Udp, 0, "203.0.113.7:40000"), (Transport::Tls, 1, "[2001:db8::9]:5061")]
+        {
+            let Ok(peer) = peer.parse() else { continue };
+            let one = Flow { transport, listener: ListenerId(number), peer };
+            assert_eq!(flow(&config, &token(one)), Some(one));
+        }
+        let udp = "u00009c40cb007107";
+        assert_eq!(flow(&config, udp).map(|flow| flow.peer.port()), Some(40_000));
+        for wrong in [
+            "",
+            "u",
+            "2000",
+            "t00009c40cb007107",
+            "u00099c40cb007107",
+            "u00009c40cb0071",
+            "u00009c40+b007107",
+        ] {
+            assert_eq!(flow(&config, wrong), None, "{wrong}");
+        }
+        assert_eq!(flow(&config, &udp.replace("cb007107", &"0".repeat(32))), None);
+    }
+}
