@@ -9,6 +9,7 @@ pub mod http;
 pub mod journal;
 pub mod ladder;
 pub mod mailbox;
+mod marking;
 pub mod node;
 pub mod plugins;
 pub mod poller;

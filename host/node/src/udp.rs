@@ -10,11 +10,14 @@ use bytes::Bytes;
 use model::ListenerId;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::poller::{EventFlags, Poller, Token};
+use crate::{
+    marking::mark,
+    poller::{EventFlags, Poller, Token},
+};
 
 /// Binds one socket for each of `workers` threads to the same address, so that the kernel spreads peers over them.
 ///
-/// Port 0 takes a free port, the same for all. The receive buffer asked for is `receive_buffer` bytes; the kernel may grant
+/// Port 0 takes a free port, the same for all. What is sent is marked with `dscp`. The receive buffer asked for is `receive_buffer` bytes; the kernel may grant
 /// less.
 ///
 /// # Errors
@@ -24,16 +27,22 @@ pub fn bind(
     address: SocketAddr,
     workers: u16,
     receive_buffer: usize,
+    dscp: u8,
 ) -> io::Result<Vec<UdpSocket>> {
     let mut sockets: Vec<UdpSocket> = Vec::new();
     for _ in 0..workers.max(1) {
         let to = sockets.first().map_or(Ok(address), UdpSocket::local_addr)?;
-        sockets.push(bind_one(to, workers > 1, receive_buffer)?);
+        sockets.push(bind_one(to, workers > 1, receive_buffer, dscp)?);
     }
     Ok(sockets)
 }
 
-fn bind_one(address: SocketAddr, shared: bool, receive_buffer: usize) -> io::Result<UdpSocket> {
+fn bind_one(
+    address: SocketAddr,
+    shared: bool,
+    receive_buffer: usize,
+    dscp: u8,
+) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
     if shared {
@@ -42,6 +51,7 @@ fn bind_one(address: SocketAddr, shared: bool, receive_buffer: usize) -> io::Res
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    mark(&socket, address.is_ipv6(), dscp);
     // A hint: the kernel cuts it to its own limit.
     let _ = socket.set_recv_buffer_size(receive_buffer);
     socket.bind(&address.into())?;
@@ -144,7 +154,7 @@ mod tests {
 
     #[test]
     fn workers_share_one_free_port() {
-        let sockets = bind("127.0.0.1:0".parse().unwrap(), 3, 65_536).unwrap();
+        let sockets = bind("127.0.0.1:0".parse().unwrap(), 3, 65_536, 24).unwrap();
         let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
         assert_eq!(addresses.len(), 3);
         assert!(addresses[0].port() != 0 && addresses.iter().all(|a| *a == addresses[0]));
@@ -152,14 +162,14 @@ mod tests {
 
     #[test]
     fn a_port_that_is_taken_is_refused() {
-        let taken = bind("127.0.0.1:0".parse().unwrap(), 1, 65_536).unwrap();
+        let taken = bind("127.0.0.1:0".parse().unwrap(), 1, 65_536, 24).unwrap();
         let address = taken[0].local_addr().unwrap();
-        assert_eq!(bind(address, 1, 65_536).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(bind(address, 1, 65_536, 24).unwrap_err().kind(), io::ErrorKind::AddrInUse);
     }
 
     #[test]
     fn a_peer_that_cannot_be_reached_is_told_apart() {
-        let mut sockets = bind("127.0.0.1:0".parse().unwrap(), 1, 65_536).unwrap();
+        let mut sockets = bind("127.0.0.1:0".parse().unwrap(), 1, 65_536, 24).unwrap();
         let mut port = UdpPort::new(sockets.remove(0), 4);
         // A socket on loopback cannot send to another network.
         let sent = port.send("192.0.2.1:9".parse().unwrap(), &Bytes::from_static(b"x"));

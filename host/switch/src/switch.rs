@@ -13,7 +13,7 @@ use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
     RegistrarConfig, Settings, Stats,
     authenticate::{Authenticator, Proof, Standing},
-    call::{Call, State, is_emergency, refuse, refuse_unknown},
+    call::{Call, State, is_emergency, reason_of, refuse, refuse_unknown},
     door::{Arrival, Door},
     events::{Events, Lamps, allow_events},
     in_dialog::pass_back,
@@ -260,7 +260,7 @@ impl Switch {
     fn on_event(&mut self, now: Instant, dir: &dyn Directory, event: Event) {
         match event {
             Event::Request { tx, flow, message } => self.on_request(now, dir, tx, flow, message),
-            Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
+            Event::Cancelled { tx, message } => self.on_cancelled(now, tx, &message),
             Event::Ack { message, .. } => self.on_ack(now, &message),
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
             Event::StrayAck { flow, message } => self.on_stray_ack(now, flow, message),
@@ -419,13 +419,14 @@ impl Switch {
         self.tables.emit(fact);
     }
 
-    fn on_cancelled(&mut self, now: Instant, tx: ServerTx) {
-        if self.cancel_at_door(now, tx) || self.cancel_passage(now, tx) {
+    fn on_cancelled(&mut self, now: Instant, tx: ServerTx, cancel: &Message) {
+        let reason = reason_of(cancel);
+        if self.cancel_at_door(now, tx) || self.cancel_passage(now, tx, &reason) {
             return;
         }
         let Some((conn, side)) = self.tables.invites_by_server_tx.get(&tx).copied() else { return };
         if side == Side::A {
-            self.with_call(conn, |call, tables| call.on_cancel(tables, now));
+            self.with_call(conn, |call, tables| call.on_cancel(tables, now, &reason));
         }
     }
 

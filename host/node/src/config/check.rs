@@ -47,6 +47,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("media.threads", 1, 64),
     ("media.timeout_s", 1, 86_400),
     ("media.dscp", 0, 63),
+    ("sip.dscp", 0, 63),
     ("media.relays_max", 1, 1_000_000),
     ("registrar.expires_min_s", 1, 86_400),
     ("registrar.expires_max_s", 1, 31_536_000),

@@ -43,6 +43,9 @@ pub struct SipConfig {
     pub server_header: String,
     /// The receive buffer asked of the kernel for each socket, in KiB. The kernel may grant less (`net.core.rmem_max`).
     pub receive_buffer_kib: usize,
+    /// The DSCP of what is sent (RFC 2474): 24 is the class selector that phones use for signalling, 26 and 40 are others in use, 0
+    /// none.
+    pub dscp: u8,
     /// Datagrams taken from one socket before timers and the other sockets get their turn.
     pub receive_batch_max: usize,
     /// Messages taken from the sockets that wait for the worker; beyond it they wait in the kernel's buffers.
@@ -73,6 +76,7 @@ impl Default for SipConfig {
             header_bytes_max: 8192,
             server_header: concat!("Jackfield/", env!("CARGO_PKG_VERSION")).to_owned(),
             receive_buffer_kib: 8192,
+            dscp: 24,
             receive_batch_max: 64,
             receive_queue_max: 16_384,
             overload_wait_ms: 50,

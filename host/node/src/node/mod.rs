@@ -262,6 +262,7 @@ impl Listeners {
         };
         for listen in &config.sip.listen {
             let buffer = config.sip.receive_buffer_kib << 10;
+            let dscp = config.sip.dscp;
             let mut tls = None;
             if let Some(files) = listen.tls_files(&config.folder) {
                 let material = files.load().map_err(StartError::Tls)?;
@@ -270,7 +271,7 @@ impl Listeners {
                 tls = Some(shared);
             }
             let failed = || StartError::bind("SIP", listen.bind);
-            let (sockets, bound) = open(listen, config.node.workers, buffer, tls.as_ref())
+            let (sockets, bound) = open(listen, config.node.workers, (buffer, dscp), tls.as_ref())
                 .map_err(|error| failed()(error))?;
             let advertise = listen.advertise;
             listeners.advertised.push(advertise.map_or(bound, |a| a.resolve(bound)));
@@ -337,17 +338,17 @@ impl Listeners {
 fn open(
     listen: &ListenConfig,
     workers: u16,
-    receive_buffer: usize,
+    (receive_buffer, dscp): (usize, u8),
     tls: Option<&Tls>,
 ) -> io::Result<(Vec<ListenSocket>, SocketAddr)> {
     match listen.transport {
         SipTransport::Udp => {
-            let sockets = udp::bind(listen.bind, workers, receive_buffer)?;
+            let sockets = udp::bind(listen.bind, workers, receive_buffer, dscp)?;
             let bound = sockets.first().map_or(Ok(listen.bind), UdpSocket::local_addr)?;
             Ok((sockets.into_iter().map(ListenSocket::Udp).collect(), bound))
         }
         SipTransport::Tcp | SipTransport::Tls => {
-            let sockets = stream::listen(listen.bind, workers)?;
+            let sockets = stream::listen(listen.bind, workers, dscp)?;
             let bound = sockets.first().map_or(Ok(listen.bind), TcpListener::local_addr)?;
             let stream = |socket| ListenSocket::Stream(socket, tls.cloned());
             Ok((sockets.into_iter().map(stream).collect(), bound))
@@ -383,7 +384,7 @@ impl Common<'_> {
         Ok(Parts {
             switch,
             sockets,
-            streams: shards::streams(&self.config.streams),
+            streams: shards::streams(&self.config.streams, self.config.sip.dscp),
             owners: self.owners.clone(),
             words_max: self.config.events.words_max,
             send_queue_max: self.config.sip.send_queue_max,

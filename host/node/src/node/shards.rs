@@ -130,7 +130,7 @@ fn limits(config: &Config) -> switch::Limits {
 }
 
 /// What the connections of a worker may use.
-pub(super) fn streams(config: &StreamsConfig) -> StreamLimits {
+pub(super) fn streams(config: &StreamsConfig, dscp: u8) -> StreamLimits {
     StreamLimits {
         connections_max: config.connections_max,
         connections_per_ip_max: config.connections_per_ip_max,
@@ -142,6 +142,7 @@ pub(super) fn streams(config: &StreamsConfig) -> StreamLimits {
         message_timeout: Duration::from_secs(config.message_timeout_s),
         connect_timeout: Duration::from_millis(config.connect_timeout_ms),
         handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
+        dscp,
     }
 }
 

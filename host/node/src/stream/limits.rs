@@ -23,6 +23,8 @@ pub struct StreamLimits {
     pub connect_timeout: Duration,
     /// How long a TLS handshake may take, with the making of a connection of ours.
     pub handshake_timeout: Duration,
+    /// The DSCP of what is sent on connections that we make.
+    pub dscp: u8,
 }
 
 impl Default for StreamLimits {
@@ -38,6 +40,7 @@ impl Default for StreamLimits {
             message_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(4),
             handshake_timeout: Duration::from_secs(10),
+            dscp: 24,
         }
     }
 }

@@ -373,7 +373,7 @@ impl Streams {
                 return None;
             }
         };
-        match socket::connect(listening.from, flow.peer) {
+        match socket::connect(listening.from, flow.peer, self.limits.dscp) {
             Ok(socket) => {
                 self.figures.connected += 1;
                 let mut connection = Connection::connecting(socket, flow, &self.parse, now);

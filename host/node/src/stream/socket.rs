@@ -7,6 +7,8 @@ use std::{
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::marking::mark;
+
 /// Connections the kernel keeps until they are accepted.
 const BACKLOG: i32 = 1024;
 
@@ -16,17 +18,17 @@ const BACKLOG: i32 = 1024;
 /// # Errors
 ///
 /// When the address cannot be bound.
-pub fn listen(address: SocketAddr, workers: u16) -> io::Result<Vec<TcpListener>> {
+pub fn listen(address: SocketAddr, workers: u16, dscp: u8) -> io::Result<Vec<TcpListener>> {
     let mut sockets: Vec<TcpListener> = Vec::new();
     for _ in 0..workers.max(1) {
         let to = sockets.first().map_or(Ok(address), TcpListener::local_addr)?;
-        sockets.push(listen_one(to, workers > 1)?);
+        sockets.push(listen_one(to, workers > 1, dscp)?);
     }
     Ok(sockets)
 }
 
-fn listen_one(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
-    let socket = stream_socket(address)?;
+fn listen_one(address: SocketAddr, shared: bool, dscp: u8) -> io::Result<TcpListener> {
+    let socket = stream_socket(address, dscp)?;
     // Connections of a former process that still linger do not keep this one from starting.
     socket.set_reuse_address(true)?;
     if shared {
@@ -42,8 +44,8 @@ fn listen_one(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
 /// # Errors
 ///
 /// What the kernel says at once.
-pub(super) fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = stream_socket(to)?;
+pub(super) fn connect(from: IpAddr, to: SocketAddr, dscp: u8) -> io::Result<TcpStream> {
+    let socket = stream_socket(to, dscp)?;
     socket.set_tcp_nodelay(true)?;
     if !from.is_unspecified() && from.is_ipv4() == to.is_ipv4() {
         socket.bind(&SocketAddr::new(from, 0).into())?;
@@ -57,9 +59,10 @@ pub(super) fn connect(from: IpAddr, to: SocketAddr) -> io::Result<TcpStream> {
 
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
 
-fn stream_socket(address: SocketAddr) -> io::Result<Socket> {
+fn stream_socket(address: SocketAddr, dscp: u8) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
+    mark(&socket, address.is_ipv6(), dscp);
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -73,10 +76,10 @@ mod tests {
 
     #[test]
     fn workers_share_one_free_port_and_a_taken_one_is_refused() {
-        let sockets = listen("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let sockets = listen("127.0.0.1:0".parse().unwrap(), 3, 24).unwrap();
         let addresses: Vec<_> = sockets.iter().map(|s| s.local_addr().unwrap()).collect();
         assert!(addresses[0].port() != 0 && addresses.iter().all(|a| *a == addresses[0]));
-        let error = listen(addresses[0], 1).unwrap_err();
+        let error = listen(addresses[0], 1, 24).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }

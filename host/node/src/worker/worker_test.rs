@@ -51,7 +51,7 @@ struct Bench {
 
 impl Bench {
     fn start(workers: u16) -> Self {
-        let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536).unwrap();
+        let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536, 24).unwrap();
         let address = sockets[0].local_addr().unwrap();
         let clock = Clock::start();
         let owners = Owners::default();

@@ -23,11 +23,19 @@ pub(super) fn ack_of(request: &Bytes, response: &Message, limits: &ParseLimits) 
 //= RFC 3261 section 9.1
 //# The Request-URI, Call-ID, To, the numeric part of CSeq, and From header fields in the CANCEL request MUST be identical to
 //# those in the request being cancelled, including tags.
-pub(super) fn cancel_of(request: &Bytes, limits: &ParseLimits) -> Option<(String, Bytes)> {
+pub(super) fn cancel_of(
+    request: &Bytes,
+    reason: &str,
+    limits: &ParseLimits,
+) -> Option<(String, Bytes)> {
     let invite = Message::parse(request.clone(), limits).ok()?;
     let branch = invite.top_via().ok()?.branch()?.to_owned();
     let to = invite.header(Name::To)?;
-    Some((branch, derived(&invite, Method::Cancel, to)?.finish(None)))
+    let mut cancel = derived(&invite, Method::Cancel, to)?;
+    if !reason.is_empty() {
+        cancel.header(Name::Reason, reason);
+    }
+    Some((branch, cancel.finish(None)))
 }
 
 /// A request with the Request-URI, top Via, Route, From, Call-ID and CSeq number of `invite`.

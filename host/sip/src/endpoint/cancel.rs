@@ -19,6 +19,11 @@ impl Endpoint {
     ///
     /// Nothing happens when the final response has come, and to requests other than INVITE.
     pub fn cancel(&mut self, now: Instant, tx: ClientTx) {
+        self.cancel_because(now, tx, "");
+    }
+
+    /// The same with the value of a Reason for the CANCEL (RFC 3326 section 2), such as `SIP;cause=200`; empty for none.
+    pub fn cancel_because(&mut self, now: Instant, tx: ClientTx, reason: &str) {
         self.advance(now);
         let Some(client) = self.clients.get_mut(tx.0) else { return };
         if client.cancel != Cancel::No || !client.machine.is_pending() {
@@ -26,6 +31,7 @@ impl Endpoint {
         }
         if let Machine::Invite(_) = client.machine {
             client.cancel = Cancel::Waits;
+            client.cancel_reason = reason.into();
             self.send_awaited_cancel(tx.0);
         }
     }
@@ -41,8 +47,10 @@ impl Endpoint {
         }
         client.cancel = Cancel::Sent;
         let flow = client.flow;
+        let reason = std::mem::take(&mut client.cancel_reason);
+        let stored = client.stored.as_ref();
         let built =
-            client.stored.as_ref().and_then(|invite| build::cancel_of(invite, &self.config.limits));
+            stored.and_then(|invite| build::cancel_of(invite, &reason, &self.config.limits));
         self.start_client_timer(id, Timer::Cancelled);
         let Some((branch, bytes)) = built else { return };
         if self.is_overfull() {

@@ -78,6 +78,7 @@ impl Endpoint {
             stored: Some(request),
             acks: Vec::new(),
             cancel: Cancel::No,
+            cancel_reason: "".into(),
             owner,
             is_forwarded: false,
             timers: TimerSlots::default(),

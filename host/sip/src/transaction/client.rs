@@ -16,6 +16,8 @@ pub(crate) struct Client {
     /// The ACKs of the 2xx that came, one for each dialog they made.
     pub(crate) acks: Vec<Ack>,
     pub(crate) cancel: Cancel,
+    /// What the CANCEL says of why (RFC 3326); or empty.
+    pub(crate) cancel_reason: Box<str>,
     pub(crate) owner: Owner,
     /// Whether it is somebody else's request, whose responses have Vias below ours.
     pub(crate) is_forwarded: bool,

@@ -46,7 +46,7 @@ impl Call {
             return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         };
         self.stop_timer(tables, Reason::Ring);
-        self.cancel_branches(tables, now, None);
+        self.cancel_because(tables, now, None, super::headers::ELSEWHERE);
         let tag = self.caller.tag.clone();
         self.leave_early_dialogs(tables, Some(&tag));
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));

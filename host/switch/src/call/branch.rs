@@ -410,12 +410,23 @@ impl Call {
 
     /// Cancels every branch that may still answer (RFC 3261 section 9.1), or those of one of the targets that are tried together.
     pub(super) fn cancel_branches(&mut self, tables: &mut Tables, now: Instant, of: Option<usize>) {
+        self.cancel_because(tables, now, of, "");
+    }
+
+    /// The same with the Reason that the CANCELs give (RFC 3326), or none.
+    pub(super) fn cancel_because(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        of: Option<usize>,
+        reason: &str,
+    ) {
         let is_meant = |branch: &Branch| of.is_none_or(|of| branch.of == of);
         for branch in
             self.branches.iter_mut().filter(|branch| !branch.cancelled && is_meant(branch))
         {
             branch.cancelled = true;
-            tables.endpoint.cancel(now, branch.tx);
+            tables.endpoint.cancel_because(now, branch.tx, reason);
         }
     }
 

@@ -3,7 +3,7 @@
 use model::{Instant, LegId};
 use sip::{Message, Method, ServerTx};
 
-use super::{Call, offer::refuse};
+use super::{Call, offer::refuse, reason_of};
 use crate::{in_dialog::answer_plainly, tables::Tables};
 
 impl Call {
@@ -30,7 +30,7 @@ impl Call {
             // RFC 3261 section 15: the caller may end an early dialog as well as give up by CANCEL.
             Method::Bye => {
                 answer_plainly(tables, now, tx, &request);
-                self.on_cancel(tables, now);
+                self.on_cancel(tables, now, &reason_of(&request));
             }
             Method::Prack => self.on_prack(tables, now, tag, tx, request),
             //= RFC 3261 section 14.2

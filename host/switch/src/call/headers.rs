@@ -106,6 +106,14 @@ pub(crate) fn is_sips(uri: &str) -> bool {
     uri.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"))
 }
 
+/// Why a request was sent, as it says (RFC 3326): the value of a Reason; or empty.
+pub(crate) fn reason_of(request: &Message) -> String {
+    request.headers(Name::Reason).collect::<Vec<_>>().join(", ")
+}
+
+/// Why the other phones stop ringing when one has answered (RFC 3326 section 3.1): they list no missed call then.
+pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
 /// The methods of the Allow header.
 pub(crate) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, REFER";
 
@@ -130,3 +138,7 @@ mod tests {
         assert!(Identity::Passes.lets_cross("P-Asserted-Identity"));
     }
 }
+
+#[cfg(test)]
+#[path = "reason_test.rs"]
+mod reason;

@@ -41,7 +41,7 @@ pub(crate) use self::{
     branch::Branch,
     early::CallerEarly,
     extensions::{Reliability, refuse_unknown},
-    headers::{Identity, copy_headers, is_sips, our_contact},
+    headers::{Identity, copy_headers, is_sips, our_contact, reason_of},
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,

@@ -173,7 +173,7 @@ impl Call {
             tables.endpoint.forward_response(now, tx, bytes);
         }
         self.stop_all_timers(tables);
-        self.cancel_branches(tables, now, None);
+        self.cancel_because(tables, now, None, super::headers::ELSEWHERE);
         let tag = |address: Result<sip::NameAddr<'_>, _>| {
             address.ok().and_then(|address| address.tag().map(Box::from)).unwrap_or_default()
         };

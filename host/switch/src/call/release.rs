@@ -71,7 +71,8 @@ impl Call {
     }
 
     /// The caller gave up (RFC 3261 section 9.2).
-    pub(crate) fn on_cancel(&mut self, tables: &mut Tables, now: Instant) {
+    pub(crate) fn on_cancel(&mut self, tables: &mut Tables, now: Instant, reason: &str) {
+        self.cancel_because(tables, now, None, reason);
         if self.proxied.is_some() && !self.branches.is_empty() {
             return self.cancel_proxied(tables, now);
         }

@@ -284,10 +284,10 @@ impl Switch {
     }
 
     /// A CANCEL came for a re-INVITE that was sent on (RFC 3261 section 16.10).
-    pub(crate) fn cancel_passage(&mut self, now: Instant, tx: ServerTx) -> bool {
+    pub(crate) fn cancel_passage(&mut self, now: Instant, tx: ServerTx, reason: &str) -> bool {
         let client = self.passages.clients_by_server.get(&tx).map(|(client, _)| *client);
         if let Some(client) = client {
-            self.tables.endpoint.cancel(now, client);
+            self.tables.endpoint.cancel_because(now, client, reason);
         }
         client.is_some()
     }
@@ -298,7 +298,7 @@ impl Switch {
             self.passages.timers.first().copied().filter(|(at, _)| *at <= now)
         {
             self.passages.timers.remove(&(at, tx));
-            self.cancel_passage(now, tx);
+            self.cancel_passage(now, tx, "");
         }
         while let Some((_, conn)) =
             self.passages.deadlines.first().copied().filter(|(at, _)| *at <= now)
