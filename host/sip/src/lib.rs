@@ -9,6 +9,7 @@ pub mod message;
 pub mod offer_answer;
 pub mod reliable;
 pub mod sdp;
+pub mod session_timer;
 pub mod stream;
 pub mod timers;
 mod transaction;

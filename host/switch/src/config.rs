@@ -55,6 +55,8 @@ pub struct Config {
     pub emergency: Emergency,
     /// Who may send the other party of a call on, and how often.
     pub transfers: TransferConfig,
+    /// When an established call ends without a party's doing.
+    pub sessions: SessionConfig,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
     pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
@@ -75,6 +77,7 @@ impl Config {
             auth: self.auth.clone(),
             emergency: self.emergency.clone(),
             transfers: self.transfers,
+            sessions: self.sessions,
         }
     }
 }
@@ -103,6 +106,8 @@ pub struct Settings {
     pub emergency: Emergency,
     /// Who may send the other party of a call on, and how often.
     pub transfers: TransferConfig,
+    /// When an established call ends without a party's doing.
+    pub sessions: SessionConfig,
 }
 
 /// Who may send the other party of a call on (RFC 3515), and how often.
@@ -257,6 +262,44 @@ impl Default for RegistrarConfig {
             aors_max: 200_000,
             store: None,
             keepalive: Some(KeepaliveConfig::default()),
+        }
+    }
+}
+
+/// When an established call ends without a party's doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionConfig {
+    /// What is done with session timers.
+    pub timer: SessionTimer,
+    /// The interval that is asked for, in seconds.
+    pub expires_s: u32,
+    /// The least interval that is taken, in seconds; 90 at the least (RFC 4028 section 5).
+    pub min_s: u32,
+    /// How long the parties may talk; zero for as long as they like.
+    pub call_max: Duration,
+    /// A relayed call whose parties both send no media for the relay's time-out is ended, unless one holds the other.
+    pub end_silent: bool,
+}
+
+/// What is done with session timers (RFC 4028), of each leg by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionTimer {
+    /// They are not known.
+    Off,
+    /// A leg has one if its party asks for it.
+    Accept,
+    /// Every party is asked for one, and who does not know of it is refreshed even so.
+    Ask,
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self {
+            timer: SessionTimer::Accept,
+            expires_s: 1800,
+            min_s: 90,
+            call_max: Duration::ZERO,
+            end_silent: false,
         }
     }
 }

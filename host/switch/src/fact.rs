@@ -263,6 +263,12 @@ pub enum Cause {
     AckMissing,
     /// The operator ended it.
     Operator,
+    /// A party has not refreshed its session, or not answered when it was to be refreshed (RFC 4028).
+    SessionExpired,
+    /// It lasted as long as a call may.
+    TooLong,
+    /// Neither party sent media for a while.
+    MediaSilent,
     /// Its party was sent on and talks in another call.
     Transferred,
 }
@@ -276,6 +282,9 @@ impl fmt::Display for Cause {
             Self::Cancelled => f.write_str("cancelled"),
             Self::Refused(status) => write!(f, "refused {status}"),
             Self::AckMissing => f.write_str("no ACK"),
+            Self::SessionExpired => f.write_str("session expired"),
+            Self::TooLong => f.write_str("longest time reached"),
+            Self::MediaSilent => f.write_str("no media"),
             Self::Transferred => f.write_str("transferred"),
             Self::Operator => f.write_str("operator"),
         }

@@ -6,7 +6,7 @@ use sip::{Message, Method, Name, ServerTx, response_to};
 
 use crate::{
     Switch,
-    call::{Call, copy_headers, refuse},
+    call::{Call, copy_headers, refuse, refuse_too_small, refuse_unknown},
     errand::Errand,
     tables::{ClientUse, Tables},
 };
@@ -46,6 +46,9 @@ impl Switch {
         }
         if let Err(status) = dialog.check_request(&request) {
             return refuse(&mut self.tables, now, tx, &request, status, "");
+        }
+        if refuse_unknown(&mut self.tables, now, tx, &request) {
+            return;
         }
         if request.method().refreshes_target() {
             dialog.refresh_target(&request);
@@ -88,6 +91,8 @@ fn dispatch(
         }
         Method::Prack if side == Side::A => call.on_prack(tables, now, tag, tx, request),
         Method::Prack => refuse(tables, now, tx, &request, 481, ""),
+        Method::Invite | Method::Update if refuse_too_small(tables, now, tx, &request) => {}
+        Method::Update => call.on_update(tables, now, side, tx, request),
         Method::Invite => call.on_reinvite(tables, now, side, tx, request),
         Method::Options => answer_plainly(tables, now, tx, &request),
         Method::Refer => {
@@ -98,7 +103,6 @@ fn dispatch(
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Update
         | Method::Notify
         | Method::Subscribe
         | Method::Publish => refuse(tables, now, tx, &request, 405, ""),

@@ -167,6 +167,12 @@ pub enum Reason {
     Transaction,
     /// A target has rung long enough.
     Ring,
+    /// The caller's session is to be refreshed, or was not (RFC 4028).
+    SessionOfCaller,
+    /// The called party's session is to be refreshed, or was not.
+    SessionOfCallee,
+    /// A call has lasted as long as it may.
+    CallLength,
     /// A reliable provisional response is to be sent again, or was never acknowledged.
     Reliable,
     /// The plugins have not answered.

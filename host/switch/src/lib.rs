@@ -8,6 +8,7 @@
 //! One `Switch` is one shard of calls. A call never spans two shards.
 #![forbid(unsafe_code)]
 
+mod answers;
 mod authenticate;
 mod call;
 mod config;
@@ -33,8 +34,8 @@ mod writes;
 
 pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{
-    Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, Settings,
-    StoreConfig, TransferBy, TransferConfig,
+    Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, SessionConfig,
+    SessionTimer, Settings, StoreConfig, TransferBy, TransferConfig,
 };
 pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};

@@ -50,6 +50,7 @@ fn switch(writes_max: usize) -> Switch {
         media_address6: None,
         emergency: crate::Emergency::default(),
         transfers: crate::TransferConfig::default(),
+        sessions: crate::SessionConfig::default(),
         auth: None,
         events: crate::EventsConfig::default(),
         registrar: RegistrarConfig { store: Some(store), ..RegistrarConfig::default() },

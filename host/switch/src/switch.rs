@@ -128,6 +128,7 @@ impl Switch {
 
     fn configure(&mut self, now: Instant, settings: Settings) {
         let Settings { limits, registrar, events, auth, emergency, transfers, .. } = settings;
+        self.tables.config.sessions = settings.sessions;
         if auth != self.tables.config.auth {
             // Another key: what was proved with an old nonce must not count as new.
             let numbers = [(); 2].map(|()| self.tables.endpoint.mint_number().to_be_bytes());
@@ -348,7 +349,7 @@ impl Switch {
         let mut response = sip::response_to(request, 200, "", Some(&tag));
         response.header(
             Name::Allow,
-            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, PRACK, REFER, SUBSCRIBE",
+            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, PRACK, UPDATE, REFER, SUBSCRIBE",
         );
         let packages = allow_events(&self.tables.config.events);
         if !packages.is_empty() {
@@ -460,7 +461,9 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
-            Some(ClientUse::Prack(_) | ClientUse::Bye(_)) if message.status() < 200 => {}
+            Some(ClientUse::Prack(_) | ClientUse::Refresh { .. } | ClientUse::Bye(_))
+                if message.status() < 200 => {}
+            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
             Some(ClientUse::Notify(_)) if message.status() < 200 => {}
@@ -473,7 +476,7 @@ impl Switch {
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_response(&mut self.tables, now, tx, message);
             }
-            None => self.tables.pass_back_stray(message),
+            None => self.on_stray_response(now, tx, message),
         }
     }
 
@@ -482,20 +485,6 @@ impl Switch {
             self.tables.uses_by_client_tx.remove(&tx)
         {
             pass_back(&mut self.tables, now, server, &request, response);
-        }
-    }
-
-    fn on_prack_response(&mut self, now: Instant, tx: ClientTx, response: Result<&Message, u16>) {
-        let Some(ClientUse::Prack(prack)) = self.tables.uses_by_client_tx.get(&tx) else { return };
-        match self.calls.contains_key(&prack.conn) {
-            true => {
-                let conn = prack.conn;
-                self.with_call(conn, |call, tables| {
-                    call.on_prack_response(tables, now, tx, response);
-                });
-            }
-            // The caller's PRACK is answered even so.
-            false => Call::forget_prack(&mut self.tables, now, tx),
         }
     }
 
@@ -525,6 +514,7 @@ impl Switch {
                 self.on_notify_answered(now, conn, tx, status);
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
@@ -566,8 +556,10 @@ impl Switch {
                 call.on_media_refused(tables, now);
                 call.on_relay_extended(tables, now);
             }),
-            // Dead media is judged by policy, which is not here yet; the node counts and logs it.
-            RelayEvent::Learned { .. } | RelayEvent::Closed { .. } | RelayEvent::Silent { .. } => {}
+            RelayEvent::Silent { relay, .. } => self.with_call(relay.0, |call, tables| {
+                call.on_media_silent(tables, now);
+            }),
+            RelayEvent::Learned { .. } | RelayEvent::Closed { .. } => {}
         }
     }
 
@@ -592,6 +584,9 @@ impl Switch {
     fn on_timer(&mut self, now: Instant, dir: &dyn Directory, conn: ConnId, reason: Reason) {
         self.with_call(conn, |call, tables| match reason {
             Reason::Ring => call.on_ring_timeout(tables, now, dir),
+            Reason::SessionOfCaller => call.on_session_timer(tables, now, Side::A),
+            Reason::SessionOfCallee => call.on_session_timer(tables, now, Side::B),
+            Reason::CallLength => call.on_too_long(tables, now),
             Reason::Reliable => call.on_prack_awaited(tables, now),
             Reason::Locate => call.on_locate_timeout(tables, now, dir),
             Reason::Failover => call.on_failover(tables, now, dir),

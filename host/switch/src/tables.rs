@@ -72,6 +72,13 @@ pub(crate) enum ClientUse {
         /// The request as it came.
         request: Box<Message>,
     },
+    /// An UPDATE of ours that refreshes the session of this side.
+    Refresh {
+        /// The call.
+        conn: ConnId,
+        /// The side it went to.
+        side: Side,
+    },
     /// A PRACK.
     Prack(Box<Prack>),
     /// A request within a dialog that was sent on; its answer goes back the same way.

@@ -64,6 +64,11 @@ class Call(pj.Call):
     def onCallTransferStatus(self, prm):
         tell("transfer", code=int(prm.statusCode), final=bool(prm.finalNotify))
 
+    def onCallTsxState(self, prm):
+        transaction = prm.e.body.tsxState.tsx
+        if transaction.method == "UPDATE" and transaction.statusCode >= 200:
+            tell("update", code=int(transaction.statusCode))
+
     def onCallMediaState(self, prm):
         info = self.getInfo()
         for index, media in enumerate(info.media):

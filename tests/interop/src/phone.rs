@@ -6,6 +6,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -238,9 +239,19 @@ impl Phone {
     /// When it does not come, or the phone tells of an error.
     #[track_caller]
     pub fn expect(&mut self, fields: &Value) -> Value {
+        self.expect_within(PATIENCE, fields)
+    }
+
+    /// As [`Self::expect`], with a patience of its own for each event.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come, or the phone tells of an error.
+    #[track_caller]
+    pub fn expect_within(&mut self, patience: Duration, fields: &Value) -> Value {
         let wanted = fields.as_object().expect("an object of fields");
         loop {
-            let event = self.next_event(fields);
+            let event = self.next_event(patience, fields);
             if wanted.iter().all(|(key, value)| event.get(key) == Some(value)) {
                 return event;
             }
@@ -249,8 +260,8 @@ impl Phone {
 
     /// The next event, whatever it is, while `what` is waited for.
     #[track_caller]
-    fn next_event(&mut self, what: &Value) -> Value {
-        let event = match self.events.recv_timeout(PATIENCE) {
+    fn next_event(&mut self, patience: Duration, what: &Value) -> Value {
+        let event = match self.events.recv_timeout(patience) {
             Ok(event) => event,
             Err(RecvTimeoutError::Timeout) => {
                 panic!("phone {} waited in vain for {what}; it told {:#?}", self.user, self.seen)
@@ -318,7 +329,7 @@ impl Handset for Phone {
     #[track_caller]
     fn connected(&mut self) {
         loop {
-            let event = self.next_event(&json!("an established call"));
+            let event = self.next_event(PATIENCE, &json!("an established call"));
             if event["event"] == "incoming" {
                 self.tell("answer");
             }

@@ -213,6 +213,7 @@ fn config(
         events: switch::EventsConfig::default(),
         auth: None,
         transfers: switch::TransferConfig::default(),
+        sessions: switch::SessionConfig::default(),
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();
             let prefixes = ["0".to_owned()];

@@ -40,6 +40,7 @@ pub(crate) const LIVE: &[&str] = &[
     "plugins.config",
     "emergency",
     "transfers",
+    "session",
     "limits.calls_max",
     "limits.attempts_max",
     "limits.branches_max",

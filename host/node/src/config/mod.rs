@@ -22,6 +22,7 @@ mod plugins;
 mod problem;
 mod records;
 mod registrar;
+mod session;
 mod sip;
 mod source;
 mod store;
@@ -51,6 +52,7 @@ pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
 pub use records::{RecordFormat, RecordsConfig};
 pub use registrar::{KeepaliveName, RegistrarSection};
+pub use session::{SessionSection, SessionTimer};
 pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
@@ -92,6 +94,8 @@ pub struct Config {
     pub emergency: EmergencyConfig,
     /// Who may send the other party of a call on.
     pub transfers: TransfersConfig,
+    /// When an established call ends without a party's doing.
+    pub session: SessionSection,
     /// The size of every table.
     pub limits: LimitsConfig,
     /// The decisions that are kept for questions like "why did this call go there?".

@@ -63,6 +63,7 @@ pub(super) fn config(
         auth: settings.auth,
         emergency: settings.emergency,
         transfers: settings.transfers,
+        sessions: settings.sessions,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
@@ -81,6 +82,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         events: events(config),
         auth: Some(auth(config)),
         transfers: config.transfers.to_switch(),
+        sessions: config.session.to_switch(),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
     }

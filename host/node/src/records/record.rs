@@ -363,6 +363,9 @@ const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>,
             | Cause::Operator
             | Cause::Hangup(_)
             | Cause::AckMissing
+            | Cause::SessionExpired
+            | Cause::TooLong
+            | Cause::MediaSilent
             | Cause::Transferred,
         ) => Some(487),
         None => None,
@@ -372,7 +375,9 @@ const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>,
             q850::NORMAL
         }
         Some(Cause::Refused(status)) => q850::of_status(status),
-        Some(Cause::AckMissing) => q850::TIMER,
+        Some(Cause::AckMissing | Cause::SessionExpired | Cause::TooLong | Cause::MediaSilent) => {
+            q850::TIMER
+        }
         None => q850::TEMPORARY_FAILURE,
     };
     (status, q850)
@@ -383,7 +388,15 @@ const fn outcome(cause: Option<Cause>, answered: bool) -> &'static str {
         _ if answered => "answered",
         Some(Cause::Cancelled) => "cancelled",
         Some(Cause::Refused(_)) => "refused",
-        Some(Cause::Hangup(_) | Cause::AckMissing | Cause::Operator | Cause::Transferred)
+        Some(
+            Cause::Hangup(_)
+            | Cause::AckMissing
+            | Cause::SessionExpired
+            | Cause::TooLong
+            | Cause::MediaSilent
+            | Cause::Operator
+            | Cause::Transferred,
+        )
         | None => "interrupted",
     }
 }
@@ -400,9 +413,15 @@ fn released_by(cause: Option<Cause>, course: &Course<'_>) -> &'static str {
             "callee"
         }
         Some(Cause::Transferred) => "transfer",
-        Some(Cause::Hangup(ReleasedBy::Switch) | Cause::AckMissing | Cause::Refused(_)) | None => {
-            "switch"
-        }
+        Some(
+            Cause::Hangup(ReleasedBy::Switch)
+            | Cause::AckMissing
+            | Cause::SessionExpired
+            | Cause::TooLong
+            | Cause::MediaSilent
+            | Cause::Refused(_),
+        )
+        | None => "switch",
     }
 }
 

@@ -95,6 +95,11 @@ impl Endpoint {
         id
     }
 
+    /// The flow that a request of ours went out on; `None` when its transaction is over.
+    pub fn flow_of(&self, tx: ClientTx) -> Option<Flow> {
+        self.clients.get(tx.0).map(|client| client.flow)
+    }
+
     /// The value of the Via of a request that leaves on `flow` (RFC 3261 section 18.1.1, RFC 3581 section 3).
     pub(super) fn via(&self, flow: Flow, branch: &str) -> Option<String> {
         let listener = self.config.listeners.get(usize::from(flow.listener.0))?;

@@ -11,12 +11,12 @@ use super::{
 use crate::{Fact, Reason, tables::Tables};
 
 /// A dialog that was answered and is not wanted: it must be acknowledged and ended.
-pub(super) struct Stray {
-    pub(super) tx: ClientTx,
-    pub(super) contact: Box<str>,
-    pub(super) dialog: Dialog,
+pub(crate) struct Stray {
+    pub(crate) tx: ClientTx,
+    pub(crate) contact: Box<str>,
+    pub(crate) dialog: Dialog,
     /// The CSeq number of its INVITE.
-    pub(super) cseq: u32,
+    pub(crate) cseq: u32,
 }
 
 impl Call {
@@ -55,6 +55,9 @@ impl Call {
         copy_headers(response, |name, value| {
             accept.other(name, value);
         });
+        self.accept_session(tables, now, Side::A, &invite, &mut accept);
+        self.note_session(tables, now, Side::B, response);
+        self.limit_length(tables, now);
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, server_tx, finish(accept, body));
         if invite.body().is_empty() && !agreed {

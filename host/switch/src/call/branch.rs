@@ -58,6 +58,8 @@ pub(crate) struct Branch {
     pub(super) early: Vec<EarlyLeg>,
     /// What it says of reliable provisional responses.
     pub(super) reliability: Reliability,
+    /// The least session interval that its target has asked for, in seconds.
+    pub(super) min_se_s: u32,
 }
 
 /// What is written into an INVITE of ours.
@@ -72,6 +74,8 @@ pub(super) struct Letter<'a> {
     pub(super) contact: &'a str,
     /// What it says of reliable provisional responses.
     pub(super) reliability: Reliability,
+    /// The least session interval, in seconds.
+    pub(super) min_se_s: u32,
     /// What says who we are, where it was asked.
     pub(super) answers: &'a [(Name, String)],
 }
@@ -113,30 +117,18 @@ impl Call {
         self.media.note_path(Side::B, hop.flow);
         self.next_leg += 1;
         let leg = LegId { conn: self.conn, number: self.next_leg };
-        let tag: Box<str> = tables.endpoint.mint_tag().into();
-        let faces = match &hop.trunk {
-            Some(on) => self.faces_on(tables, on).ok_or(503_u16)?,
-            None => self.faces_of(&invite)?,
-        };
-        let contact: Box<str> = our_contact(
-            faces.contact_user.as_deref(),
-            tables.advertised(hop.flow.listener),
-            hop.flow.transport,
-            is_sips(&hop.uri),
-        )
-        .into();
-        let facts = sip::DialogSeed {
-            call_id: tables.endpoint.mint_call_id(),
-            local_tag: tag.to_string(),
-            local_uri: faces.from,
-            remote_uri: faces.to,
-            cseq: 1,
-            flow: hop.flow,
-        };
+        let (facts, contact) = self.seed_of(tables, &hop, &invite)?;
         let (uri, path) = (&*hop.uri, &*hop.path);
         let reliability = self.caller.reliability;
-        let letter =
-            Letter { uri, path, facts: &facts, contact: &contact, reliability, answers: &[] };
+        let letter = Letter {
+            uri,
+            path,
+            facts: &facts,
+            contact: &contact,
+            reliability,
+            min_se_s: 0,
+            answers: &[],
+        };
         let draft = self.draft_invite(tables, letter)?;
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
             hop.others.push_front(hop.flow);
@@ -150,7 +142,7 @@ impl Call {
             leg,
             of: hop.of,
             uri: hop.uri,
-            tag,
+            tag: facts.local_tag.as_str().into(),
             contact,
             tx,
             facts,
@@ -165,11 +157,40 @@ impl Call {
             challenged: Challenged::default(),
             early: Vec::new(),
             reliability,
+            min_se_s: 0,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
         }
         Ok(())
+    }
+
+    /// What the dialog of a branch begins with, and our Contact in it.
+    fn seed_of(
+        &self,
+        tables: &mut Tables,
+        hop: &Hop,
+        invite: &Message,
+    ) -> Result<(sip::DialogSeed, Box<str>), u16> {
+        let faces = match &hop.trunk {
+            Some(on) => self.faces_on(tables, on).ok_or(503_u16)?,
+            None => self.faces_of(invite)?,
+        };
+        let contact = our_contact(
+            faces.contact_user.as_deref(),
+            tables.advertised(hop.flow.listener),
+            hop.flow.transport,
+            is_sips(&hop.uri),
+        );
+        let seed = sip::DialogSeed {
+            local_tag: tables.endpoint.mint_tag(),
+            call_id: tables.endpoint.mint_call_id(),
+            local_uri: faces.from,
+            remote_uri: faces.to,
+            cseq: 1,
+            flow: hop.flow,
+        };
+        Ok((seed, contact.into()))
     }
 
     /// Sends the INVITE of a branch.
@@ -204,6 +225,9 @@ impl Call {
         }
         if !letter.path.is_empty() {
             draft.header(Name::Route, letter.path);
+        }
+        for (name, value) in tables.config.sessions.fields(letter.min_se_s) {
+            draft.header(name, value);
         }
         for (name, answer) in letter.answers {
             draft.header(*name, answer);
@@ -271,7 +295,7 @@ impl Call {
         match response.status() {
             401 | 407
                 if self.proxied.is_none() && self.answer_challenge(tables, now, leg, response) => {}
-            420 | 421
+            420..=422
                 if self.proxied.is_none() && self.ask_otherwise(tables, now, leg, response) => {}
             // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
             503 if self.has_another_place(leg) => {
@@ -475,7 +499,7 @@ pub(super) fn follow_invite(tables: &mut Tables, tx: ClientTx, leg: LegId) {
 }
 
 /// A 2xx that nobody waits for any more: acknowledged, then ended with BYE (RFC 3261 section 13.2.2.4).
-pub(super) fn hang_up_stray(
+pub(crate) fn hang_up_stray(
     tables: &mut Tables,
     now: Instant,
     stray: Stray,

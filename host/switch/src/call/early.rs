@@ -110,6 +110,11 @@ impl CallerEarly {
         self.dialogs.iter_mut().find(|early| early.dialog.id.local_tag == tag)
     }
 
+    /// The dialog of the 2xx that waits for a PRACK.
+    pub(crate) fn held_dialog(&self) -> Option<&Dialog> {
+        self.held.as_ref().map(|held| &held.dialog)
+    }
+
     /// Our tags.
     fn tags(&self) -> impl Iterator<Item = &str> {
         self.dialogs.iter().map(|early| early.dialog.id.local_tag.as_str())

@@ -39,6 +39,7 @@ impl Call {
             //# MUST include a Retry-After header field with a randomly chosen value of between 0 and 10 seconds.
             Method::Invite => tables.refuse_for_now(now, tx, &request, 500),
             Method::Options => answer_plainly(tables, now, tx, &request),
+            Method::Update => refuse_early_offer(tables, now, tx, &request, 500),
             _ => refuse(tables, now, tx, &request, 491, ""),
         }
     }
@@ -63,12 +64,29 @@ impl Call {
         }
         match request.method() {
             Method::Options => answer_plainly(tables, now, tx, &request),
+            Method::Update => refuse_early_offer(tables, now, tx, &request, 491),
             // Our own INVITE is not answered yet (RFC 3261 section 14.2).
             Method::Invite => refuse(tables, now, tx, &request, 491, ""),
             // RFC 3261 section 15: who is called may not end an early dialog so. What it gets to hear of the INVITE stands.
             Method::Bye | Method::Prack => refuse(tables, now, tx, &request, 481, ""),
             _ => refuse(tables, now, tx, &request, 405, ""),
         }
+    }
+}
+
+/// An UPDATE in an early dialog (RFC 3311 section 5.2). Without an offer there is nothing in it but an address. With one it meets an
+/// INVITE whose offer may not be answered yet, and what the other party would say to it cannot be had before it has answered.
+fn refuse_early_offer(
+    tables: &mut Tables,
+    now: Instant,
+    tx: ServerTx,
+    request: &Message,
+    status: u16,
+) {
+    match (request.body().is_empty(), status) {
+        (true, _) => answer_plainly(tables, now, tx, request),
+        (false, 500) => tables.refuse_for_now(now, tx, request, 500),
+        (false, status) => refuse(tables, now, tx, request, status, ""),
     }
 }
 

@@ -5,13 +5,14 @@ use sip::{
     Message, Name, ServerTx,
     reliable::{OPTION_100REL, names_option},
     response_to,
+    session_timer::{OPTION_TIMER, min_se},
 };
 
 use super::{Branch, Call, branch::Letter};
-use crate::tables::Tables;
+use crate::{SessionTimer, tables::Tables};
 
 /// The option tags that this switch knows. What another part of it needs besides is added here.
-const KNOWN: [&str; 1] = [OPTION_100REL];
+const KNOWN: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
 
 /// What a caller says of reliable provisional responses (RFC 3262), and what we say of them to the called side.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -52,6 +53,9 @@ impl Call {
         let is_offered = self.caller.invite.as_ref().is_some_and(|(_, i)| !i.body().is_empty());
         let meant = |branch: &Branch| branch.leg == leg && !branch.cancelled;
         let Some(at) = self.branches.iter().position(meant) else { return false };
+        if response.status() == 422 {
+            return self.raise_branch(tables, now, at, min_se(response));
+        }
         let next = match (response.status(), self.branches.get(at).map(|b| b.reliability)) {
             (420, Some(Reliability::Required))
                 if names_option(response, Name::Unsupported, OPTION_100REL) =>
@@ -73,6 +77,20 @@ impl Call {
         sent
     }
 
+    /// A called side wants a longer session than it was asked for (RFC 4028 section 7.3).
+    fn raise_branch(&mut self, tables: &mut Tables, now: Instant, at: usize, least: u32) -> bool {
+        let asks = tables.config.sessions.timer == SessionTimer::Ask;
+        let asked = self.branches.get(at).map_or(u32::MAX, |branch| branch.min_se_s);
+        if !asks || asked >= least {
+            return false;
+        }
+        let mut branch = self.branches.swap_remove(at);
+        branch.min_se_s = least;
+        let sent = self.send_branch_again(tables, now, &mut branch, &[]);
+        self.branches.push(branch);
+        sent
+    }
+
     /// Sends the INVITE of a branch once more, as another transaction of the same call; gives whether it went out.
     pub(super) fn send_branch_again(
         &mut self,
@@ -84,9 +102,9 @@ impl Call {
         branch.facts.cseq += 1;
         // What answered the INVITE before has nothing to say to this one.
         branch.early.clear();
-        let Branch { leg, uri, path, facts, contact, reliability, .. } = &*branch;
-        let (leg, reliability) = (*leg, *reliability);
-        let letter = Letter { uri, path, facts, contact, reliability, answers };
+        let Branch { leg, uri, path, facts, contact, reliability, min_se_s, .. } = &*branch;
+        let (leg, reliability, min_se_s) = (*leg, *reliability, *min_se_s);
+        let letter = Letter { uri, path, facts, contact, reliability, min_se_s, answers };
         let sent = self.send_invite(tables, now, leg, letter);
         if let Ok(tx) = sent {
             branch.tx = tx;
@@ -105,7 +123,11 @@ pub(crate) fn refuse_unknown(
     tx: ServerTx,
     request: &Message,
 ) -> bool {
-    let is_known = |option: &str| KNOWN.iter().any(|known| known.eq_ignore_ascii_case(option));
+    let timer = tables.config.sessions.timer != SessionTimer::Off;
+    let is_known = |option: &str| {
+        let mut known = KNOWN.iter().filter(|known| timer || **known != OPTION_TIMER);
+        known.any(|known| known.eq_ignore_ascii_case(option))
+    };
     let unknown: Vec<&str> = request
         .values(Name::Require)
         .map(str::trim)

@@ -4,7 +4,7 @@ use media::Side;
 use model::{Aor, Instant, LegId, Seat};
 use sip::{Dialog, ServerTx};
 
-use super::{Call, Leg, over_trunk::OnTrunk};
+use super::{Call, Leg, over_trunk::OnTrunk, session::Talking};
 use crate::tables::Tables;
 
 /// A leg between two calls.
@@ -20,6 +20,7 @@ pub(crate) struct Handed {
     /// The place on the trunk it came over.
     seat: Option<Seat>,
     was_called: bool,
+    talking: Talking,
     /// The last description of the party.
     said: Option<Box<[u8]>>,
     /// The last description that the party was told.
@@ -41,6 +42,7 @@ impl Call {
         self.abandon_own_offer(tables, now);
         let told = self.told(tables, side);
         let said = self.media.note_said(side, None);
+        let talking = self.take_talking(tables, side);
         match side {
             Side::A => {
                 let user = self.calling_user();
@@ -58,6 +60,7 @@ impl Call {
                     trunk: caller.trunk.take(),
                     seat: self.seat.take(),
                     was_called: caller.was_called,
+                    talking,
                     said,
                     told,
                 })
@@ -75,6 +78,7 @@ impl Call {
                     trunk: leg.trunk,
                     seat: None,
                     was_called: true,
+                    talking,
                     said,
                     told,
                 })
@@ -94,6 +98,7 @@ impl Call {
         if let Some(tx) = awaits_ack {
             tables.invites_by_server_tx.insert(tx, (self.conn, side));
         }
+        self.put_talking(tables, side, leg.talking);
         self.media.note_path(side, dialog.flow);
         self.media.continue_session(side, told.as_deref());
         if said.is_some() && self.media.said(side).is_none() {

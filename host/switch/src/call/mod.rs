@@ -24,21 +24,24 @@ mod refer;
 mod reinvite;
 mod release;
 mod route;
+mod session;
 mod subscription;
 #[cfg(test)]
 pub(crate) mod talk;
 mod transfer;
+mod update;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use ::media::Side;
 use model::{
-    ConnId, GenerationRef, GenerationToken, Instant, Seat,
+    ConnId, GenerationRef, GenerationToken, Instant, LegId, Seat,
     hook::{Attempt, CallFacts, Party, QuestionId, Target},
 };
 
 pub(crate) use self::{
-    branch::Branch,
+    answer::Stray,
+    branch::{Branch, hang_up_stray},
     early::CallerEarly,
     extensions::{Reliability, refuse_unknown},
     headers::{Identity, copy_headers, is_sips, our_contact, reason_of},
@@ -53,6 +56,7 @@ pub(crate) use self::{
     reinvite::{PendingAck, Reinvite},
     release::Bye,
     route::connection_for_size,
+    session::refuse_too_small,
     transfer::{Origin, Transferring},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
@@ -101,6 +105,8 @@ pub(crate) struct Call {
     pub(crate) proxied: Option<Box<Proxied>>,
     /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.
     pub(crate) pending_ack: Option<PendingAck>,
+    /// The sessions of the caller and of who answered.
+    talking: [session::Talking; 2],
     timers: Vec<(Instant, Reason)>,
 }
 
@@ -176,6 +182,17 @@ impl Call {
             Side::A if self.shown.is_some() => Identity::Hidden,
             Side::A | Side::B => Identity::Passes,
         }
+    }
+
+    /// Whether the dialog of a leg has this tag of the peer's.
+    pub(crate) fn has_dialog(&self, leg: LegId, peer: &str) -> bool {
+        let held = self.caller.early.as_ref().and_then(|early| early.held_dialog());
+        let callee = self.callee.as_ref().filter(|callee| callee.id == leg);
+        let dialog = match leg.number {
+            0 => self.caller.dialog.as_ref(),
+            _ => callee.map(|callee| &callee.dialog).or(held),
+        };
+        dialog.is_some_and(|dialog| dialog.id.remote_tag == peer)
     }
 
     /// Our Contact towards a side.

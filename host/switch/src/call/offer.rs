@@ -97,6 +97,7 @@ impl Call {
             asked: None,
             proxied: None,
             pending_ack: None,
+            talking: Default::default(),
             timers: Vec::new(),
         }
     }

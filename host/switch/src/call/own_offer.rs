@@ -14,7 +14,7 @@ use super::{
     media::{Body, SDP_TYPE},
 };
 use crate::{
-    Cause, Reason, ReleasedBy,
+    Reason,
     tables::{ClientUse, Tables},
     trunk::Challenged,
 };
@@ -292,10 +292,7 @@ impl Call {
         outcome: Outcome<'_>,
     ) {
         match (why, outcome) {
-            (Purpose::Refresh, Outcome::Gone(_)) => {
-                self.release(tables, now, Cause::Hangup(ReleasedBy::Switch), None);
-            }
-            (Purpose::Refresh, Outcome::Accepted(_) | Outcome::Refused(..)) => {}
+            (Purpose::Refresh, outcome) => self.refresh_done(tables, now, to, outcome),
             (Purpose::Join, outcome) => self.join_done(tables, now, to, outcome),
         }
     }

@@ -6,7 +6,7 @@ use media::Side;
 
 use super::{Offered, Purpose};
 use crate::{
-    Cause, Login, ReleasedBy, TrunkConfig,
+    Cause, Login, TrunkConfig,
     trunk::bench::{Bench, FIRST, PHONE, Sent, trunk, what, with_length},
 };
 
@@ -173,5 +173,5 @@ fn a_dead_dialog_ends_the_call_and_a_refusal_does_not() {
             "BYE sip:gw@203.0.113.1 > trunk 1"
         ]
     );
-    assert_eq!(bench.released(), Some(Cause::Hangup(ReleasedBy::Switch)));
+    assert_eq!(bench.released(), Some(Cause::SessionExpired));
 }

@@ -13,9 +13,9 @@ const RELIABLE: &str = "Require: 100rel\r\nRSeq: 9\r\n";
 
 #[test]
 fn what_the_caller_says_of_reliable_responses_is_said_to_the_called_side() {
-    for (says, fields) in [("", ""), ("100rel", SUPPORTED)] {
+    for (says, fields) in [(false, ""), (true, SUPPORTED)] {
         let talk = Talk::begin(fields, "offer", 1);
-        assert_eq!(talk.invites[0].line("Supported"), says);
+        assert_eq!(talk.invites[0].text.contains("Supported: 100rel\r\n"), says);
         assert_eq!(talk.invites[0].line("Require"), "");
     }
     let talk = Talk::begin(REQUIRED, "offer", 1);
@@ -274,4 +274,34 @@ fn what_the_called_side_may_not_ask_before_it_answers_is_refused() {
         let sent = talk.ask_back(0, tag, request, "", "");
         assert_eq!(told(&sent), [format!("{status} > trunk 1")], "{request}");
     }
+}
+
+#[test]
+fn a_second_answer_of_a_fork_downstream_is_acknowledged_and_ended() {
+    let mut talk = Talk::begin("", "offer", 1);
+    talk.respond(0, "180 Ringing", "b", "", "");
+    talk.respond(0, "180 Ringing", "c", "", "");
+    let sent = talk.respond(0, "200 OK", "c", "", "answer");
+    assert_eq!(what(&sent), ["200 OK > phone", "ACK sip:2000@203.0.113.1 > trunk 1"]);
+    let sent = talk.respond(0, "200 OK", "b", "", "answer");
+    assert_eq!(
+        what(&sent),
+        ["ACK sip:2000@203.0.113.1 > trunk 1", "BYE sip:2000@203.0.113.1 > trunk 1"]
+    );
+    assert!(sent.iter().all(|sent| sent.line("To").ends_with("tag=b")));
+    assert_eq!((sent[0].line("CSeq"), sent[1].line("CSeq")), ("1 ACK".into(), "2 BYE".into()));
+    let again = talk.respond(0, "200 OK", "b", "", "answer");
+    assert_eq!(what(&again), ["ACK sip:2000@203.0.113.1 > trunk 1"], "no second BYE");
+    assert_eq!(talk.bench.released(), None);
+    assert_eq!(talk.bench.switch.calls(talk.bench.now).count(), 1);
+}
+
+#[test]
+fn a_repeated_200_whose_ack_waits_for_the_caller_is_no_second_answer() {
+    let mut talk = Talk::begin("", "", 1);
+    let sent = talk.respond(0, "200 OK", "b", "", "offer");
+    assert_eq!(told(&sent), ["200 OK > phone: offer"]);
+    assert_eq!(told(&talk.respond(0, "200 OK", "b", "", "offer")), [""; 0]);
+    let sent = talk.ask("ACK", "", "answer");
+    assert_eq!(told(&sent), ["ACK sip:2000@203.0.113.1 > trunk 1: answer"]);
 }

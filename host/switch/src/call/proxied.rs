@@ -6,8 +6,8 @@ use model::{ConnId, Instant, LegId};
 use sip::{DialogSeed, Message, Name, body_of, forwarded_response};
 
 use super::{
-    Branch, Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk, refuse_unknown,
-    route,
+    Branch, Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk,
+    refuse_too_small, refuse_unknown, route,
 };
 use crate::{
     Cause, Fact, LegView, Reason, ReleasedBy, Switch,
@@ -110,6 +110,7 @@ impl Call {
             is_large: hop.is_large,
             trunk: hop.trunk,
             challenged: Challenged::default(),
+            min_se_s: 0,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
@@ -284,12 +285,16 @@ impl Call {
     /// Whether a plan's targets are still to be answered for by us as a user agent: an extension that we do not know is refused.
     pub(super) fn refuse_extensions(&mut self, tables: &mut Tables, now: Instant) -> bool {
         let Some((tx, invite)) = self.caller.invite.clone() else { return false };
-        if !refuse_unknown(tables, now, tx, &invite) {
+        let status = if refuse_unknown(tables, now, tx, &invite) {
+            420
+        } else if refuse_too_small(tables, now, tx, &invite) {
+            422
+        } else {
             return false;
-        }
+        };
         self.caller.invite = None;
         tables.invites_by_server_tx.remove(&tx);
-        self.release(tables, now, Cause::Refused(420), None);
+        self.release(tables, now, Cause::Refused(status), None);
         true
     }
 }

@@ -59,7 +59,7 @@ impl Call {
         match &self.reinvite {
             // RFC 3261 section 14.2: a second INVITE of the same side before the first is answered.
             Some(open) if open.from == side => {
-                return refuse(tables, now, server, &request, 500, "");
+                return tables.refuse_for_now(now, server, &request, 500);
             }
             Some(_) => return refuse(tables, now, server, &request, 491, ""),
             None => {}
@@ -128,13 +128,20 @@ impl Call {
         let to = open.from.other();
         let contact = self.contact(to).to_owned();
         let identity = self.identity_of(open.from);
+        let takes_update = self.talking(to).takes_update;
+        let session = self.session_fields(tables, to);
         let trunk = self.trunk_of_side(tables, to);
         let Some(dialog) = self.dialog_mut(to) else {
             return refuse(tables, now, open.server, &open.request, 481, "");
         };
         let flow = dialog.flow;
-        let mut draft = dialog.request(Method::Invite, &contact);
+        let is_update = takes_update && open.request.method() == Method::Update;
+        let method = if is_update { Method::Update } else { Method::Invite };
+        let mut draft = dialog.request(method, &contact);
         draft.header(Name::Allow, ALLOW);
+        for (name, value) in session {
+            draft.header(name, value);
+        }
         copy_headers(&open.request, |name, value| {
             if identity.lets_cross(name) {
                 draft.other(name, value);
@@ -169,6 +176,20 @@ impl Call {
         let is_asked = matches!(response.status(), 401 | 407)
             && self.trunk_of_side(tables, open.from.other()).is_some_and(|id| tables.can_prove(id));
         if is_asked && open.challenged.take(response) {
+            self.reinvite = Some(Reinvite { client: None, ..open });
+            return self.send_reinvite(tables, now);
+        }
+        let to = open.from.other();
+        let again = match response.status() {
+            422 => self.raise_session(to, response),
+            // It takes no UPDATE after all.
+            405 | 501 if response.method() == Method::Update => {
+                self.talking(to).takes_update = false;
+                true
+            }
+            _ => false,
+        };
+        if again {
             self.reinvite = Some(Reinvite { client: None, ..open });
             return self.send_reinvite(tables, now);
         }
@@ -220,7 +241,9 @@ impl Call {
         let body = self.body_across(tables, to, response);
         if let Some(dialog) = self.dialog_mut(to) {
             dialog.refresh_target(response);
-            if !delayed || body.is_err() || self.state == State::Ending {
+            if response.method() == Method::Update {
+                // An UPDATE has no ACK.
+            } else if !delayed || body.is_err() || self.state == State::Ending {
                 let Some(dialog) = self.dialog_mut(to) else { return };
                 let (flow, ack) = (dialog.flow, dialog.ack(cseq, &contact));
                 tables.endpoint.send_ack(now, tx, flow, ack);
@@ -231,6 +254,7 @@ impl Call {
         let Ok(body) = body else {
             return refuse(tables, now, open.server, &open.request, 488, "");
         };
+        self.note_session(tables, now, to, response);
         self.note_hold(tables, open.from, &open.request);
         let own = self.contact(open.from).to_owned();
         let mut accept = response_to(&open.request, 200, response.reason(), None);
@@ -242,9 +266,12 @@ impl Call {
                 accept.other(name, value);
             }
         });
+        self.accept_session(tables, now, open.from, &open.request, &mut accept);
         tables.sign_response(&mut accept);
-        tables.invites_by_server_tx.insert(open.server, (self.conn, open.from));
-        self.set_awaits_ack(open.from, open.server);
+        if open.request.method() == Method::Invite {
+            tables.invites_by_server_tx.insert(open.server, (self.conn, open.from));
+            self.set_awaits_ack(open.from, open.server);
+        }
         tables.endpoint.respond(now, open.server, finish(accept, body));
     }
 

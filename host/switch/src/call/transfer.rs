@@ -328,6 +328,7 @@ impl Call {
             bye_after_ack: false,
             trunk: branch.trunk,
         });
+        self.note_session(tables, now, Side::B, response);
         self.state = State::Joining;
         self.forget_plan();
         tables.errands.push_back(Errand::Take { into: self.conn });

@@ -288,6 +288,7 @@ impl Keeper {
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
             | ClientUse::Prack(_)
+            | ClientUse::Refresh { .. }
             | ClientUse::Bye(_) => None,
         }
     }
