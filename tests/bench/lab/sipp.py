@@ -54,7 +54,8 @@ class Callee:
 class Caller:
     """A run of calls in the background."""
 
-    def __init__(self, port, user, work, calls, rate, name="caller", local_port=5093, hold_ms=100, scenario_name="caller"):
+    def __init__(self, port, user, work, calls, rate, name="caller", local_port=5093, hold_ms=100, scenario_name="caller",
+                 at_once=CALLS_AT_ONCE_MAX):
         self.calls, self.work, self.name = calls, work, name
         self.stat = os.path.join(work, f"{name}.csv")
         self.output = os.path.join(work, f"{name}.out")
@@ -63,7 +64,7 @@ class Caller:
         # Numbered Call-IDs, so that every call can be asked for afterwards.
         self.call_id = f"{name}-%u"
         command = ["sipp", f"{HOST}:{port}", "-i", HOST, "-p", str(local_port), "-sf", scenario(scenario_name), "-s", user,
-                   "-m", str(calls), "-r", str(rate), "-l", str(CALLS_AT_ONCE_MAX), "-d", str(hold_ms), "-nostdin",
+                   "-m", str(calls), "-r", str(rate), "-l", str(at_once), "-d", str(hold_ms), "-nostdin",
                    "-cid_str", self.call_id, "-timeout", str(int(calls / rate) + 60), "-timeout_error",
                    "-trace_stat", "-stf", self.stat, "-fd", "1", "-trace_err"]
         self.began = time.monotonic()
