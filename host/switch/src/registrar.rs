@@ -15,7 +15,8 @@ use crate::{Fact, Publish, RegistrarConfig};
 /// The bindings of the addresses-of-record of one shard.
 pub(crate) struct Registrar {
     config: RegistrarConfig,
-    bindings_by_aor: BTreeMap<Aor, Vec<Binding>>,
+    /// The same values that were published.
+    bindings_by_aor: BTreeMap<Aor, Arc<[Binding]>>,
     lapses: BTreeSet<(Instant, Aor)>,
 }
 
@@ -65,12 +66,12 @@ impl Registrar {
 
     /// The bindings of `aor`, best first; lapsed ones may still be among them.
     pub(crate) fn bindings(&self, aor: &Aor) -> &[Binding] {
-        self.bindings_by_aor.get(aor).map_or(&[], Vec::as_slice)
+        self.bindings_by_aor.get(aor).map_or(&[], |bindings| &**bindings)
     }
 
     /// Every address-of-record with its bindings.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&Aor, &[Binding])> {
-        self.bindings_by_aor.iter().map(|(aor, bindings)| (aor, bindings.as_slice()))
+        self.bindings_by_aor.iter().map(|(aor, bindings)| (aor, &**bindings))
     }
 
     pub(crate) fn next_lapse(&self) -> Option<Instant> {
@@ -97,7 +98,7 @@ impl Registrar {
                 response.header(Name::Path, path);
             }
         }
-        for binding in self.bindings_by_aor.get(aor).into_iter().flatten() {
+        for binding in self.bindings_by_aor.get(aor).into_iter().flat_map(|all| all.iter()) {
             response.header(Name::Contact, ContactWithExpires { binding, now });
         }
         response
@@ -124,7 +125,7 @@ impl Registrar {
             // RFC 3261 section 10.3 steps 1 and 5.
             Membership::UnknownUser | Membership::ForeignHost => return Err(Refusal::new(404, "")),
         }
-        let old = self.bindings_by_aor.get(&aor).map_or(&[][..], Vec::as_slice);
+        let old = self.bindings_by_aor.get(&aor).map_or(&[][..], |bindings| &**bindings);
         if old.is_empty() && self.bindings_by_aor.len() + reserved >= self.config.aors_max {
             return Err(Refusal::new(503, ""));
         }
@@ -219,20 +220,24 @@ impl Registrar {
     }
 
     fn store(&mut self, aor: &Aor, new: Vec<Binding>, lapsed: bool) -> (Publish, Fact) {
-        for binding in self.bindings_by_aor.get(aor).into_iter().flatten() {
+        // One text for all places it is kept in.
+        let known = self.bindings_by_aor.get_key_value(aor).map(|(known, _)| known);
+        let aor = known.unwrap_or(aor).clone();
+        for binding in self.bindings_by_aor.get(&aor).into_iter().flat_map(|all| all.iter()) {
             self.lapses.remove(&(binding.expires_at, aor.clone()));
         }
         for binding in &new {
             self.lapses.insert((binding.expires_at, aor.clone()));
         }
-        let publish = Publish { aor: aor.clone(), bindings: Arc::from(new.as_slice()) };
-        let fact = if new.is_empty() {
-            self.bindings_by_aor.remove(aor);
-            Fact::Unregistered { aor: aor.clone(), lapsed }
+        let bindings: Arc<[Binding]> = new.into();
+        let publish = Publish { aor: aor.clone(), bindings: bindings.clone() };
+        let fact = if bindings.is_empty() {
+            self.bindings_by_aor.remove(&aor);
+            Fact::Unregistered { aor, lapsed }
         } else {
-            let contacts = new.len();
-            self.bindings_by_aor.insert(aor.clone(), new);
-            Fact::Registered { aor: aor.clone(), contacts }
+            let contacts = bindings.len();
+            self.bindings_by_aor.insert(aor.clone(), bindings);
+            Fact::Registered { aor, contacts }
         };
         (publish, fact)
     }
@@ -243,7 +248,7 @@ impl Registrar {
         if at > now {
             return None;
         }
-        let old = self.bindings_by_aor.get(&aor).into_iter().flatten();
+        let old = self.bindings_by_aor.get(&aor).into_iter().flat_map(|all| all.iter());
         let new = old.filter(|b| b.expires_at > now).cloned().collect();
         self.lapses.remove(&(at, aor.clone()));
         Some(self.store(&aor, new, true))
@@ -261,7 +266,7 @@ fn binding(
     let q_milli = contact.params.get("q").flatten().and_then(q_milli).unwrap_or(1000);
     Binding {
         contact: contact.uri.into(),
-        path: "".into(),
+        path: Arc::default(),
         flow: Flow { peer: reach(flow, request, uri), ..flow },
         is_behind_nat: is_behind_nat(flow, request, uri),
         q_milli,

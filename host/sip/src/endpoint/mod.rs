@@ -45,6 +45,9 @@ use crate::{
 /// Requests within dialogs, CANCELs and our own requests may go beyond `transactions_max` by this part of it.
 const RESERVE_DIVISOR: usize = 8;
 
+/// Room that an index may keep whatever is in it.
+const INDEX_IDLE: usize = 8192;
+
 /// The largest `transactions_max` that is honoured; places of transactions are numbered in 32 bits.
 const TRANSACTIONS_CEILING: usize = 1 << 30;
 
@@ -163,6 +166,17 @@ impl Endpoint {
                     }
                     self.drive_server(id, server_tx::Event::Timer(timer), None, None);
                 }
+            }
+        }
+        self.shrink();
+    }
+
+    /// Gives back what a flood has left of the indexes.
+    fn shrink(&mut self) {
+        let Self { clients_by_key, servers_by_key, servers_by_merged, servers_by_ack, .. } = self;
+        for index in [clients_by_key, servers_by_key, servers_by_merged, servers_by_ack] {
+            if index.capacity() > INDEX_IDLE && index.len() < index.capacity() / 8 {
+                index.shrink_to(index.len() * 2);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Transactions by number.
 
-/// Values in a vector, named by place and generation, so that a number is never mistaken for a later tenant of its place.
+/// Values named by place and generation, so that a number is never mistaken for a later tenant of its place. Each has memory of its
+/// own: what a flood of requests took is given back when it has passed, and an empty place is small.
 pub(crate) struct Slab<T> {
     places: Vec<Place<T>>,
     free: Vec<u32>,
@@ -9,7 +10,7 @@ pub(crate) struct Slab<T> {
 
 struct Place<T> {
     generation: u32,
-    value: Option<T>,
+    value: Option<Box<T>>,
 }
 
 impl<T> Slab<T> {
@@ -24,7 +25,7 @@ impl<T> Slab<T> {
             u32::try_from(self.places.len() - 1).unwrap_or(u32::MAX)
         });
         let Some(place) = self.places.get_mut(at as usize) else { return u64::MAX };
-        place.value = Some(value);
+        place.value = Some(Box::new(value));
         self.len += 1;
         name(place.generation, at)
     }
@@ -32,13 +33,13 @@ impl<T> Slab<T> {
     pub(crate) fn get(&self, id: u64) -> Option<&T> {
         let (generation, at) = split(id);
         let place = self.places.get(at)?;
-        if place.generation == generation { place.value.as_ref() } else { None }
+        if place.generation == generation { place.value.as_deref() } else { None }
     }
 
     pub(crate) fn get_mut(&mut self, id: u64) -> Option<&mut T> {
         let (generation, at) = split(id);
         let place = self.places.get_mut(at)?;
-        if place.generation == generation { place.value.as_mut() } else { None }
+        if place.generation == generation { place.value.as_deref_mut() } else { None }
     }
 
     pub(crate) fn remove(&mut self, id: u64) -> Option<T> {
@@ -51,7 +52,7 @@ impl<T> Slab<T> {
         place.generation = place.generation.wrapping_add(1);
         self.free.push(u32::try_from(at).unwrap_or(u32::MAX));
         self.len -= 1;
-        Some(value)
+        Some(*value)
     }
 
     pub(crate) const fn len(&self) -> usize {
