@@ -5,7 +5,17 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{binary, error::Error, machine, plugins, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 6] = ["calls", "register", "transports", "reload", "loop", "reload-memory"];
+const NAMES: [&str; 9] = [
+    "calls",
+    "register",
+    "transports",
+    "reload",
+    "loop",
+    "reload-memory",
+    "memory",
+    "overload",
+    "soak",
+];
 
 /// Runs the benchmark named first, with the rest as its options.
 pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {

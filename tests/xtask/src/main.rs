@@ -24,7 +24,7 @@ cargo xtask COMMAND
   fix             formats, and applies the lints that fix themselves
   interop [NAME]  the tests with real peers (SIPp, pjsua2) only, or those whose names contain NAME
   plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: stock below the target folder)
-  bench NAME ...  a benchmark: calls, reload, loop, reload-memory; --help after the name shows its options
+  bench NAME ...  a benchmark: calls, register, overload, memory, soak …; without a NAME all are named, --help after it shows its options
   storm [N [FROM]] N storms of 50 calls (default 5000), each at one and three shards, still and wild, against the reference
   needs           what tests and benchmarks need on this machine, and what of it is missing
   binary          builds the program for tests and prints its path
