@@ -15,6 +15,9 @@ from lab import api, load, sipp, table
 from lab.process import Failed, wait_for
 from lab.subjects import CALLEE_PORT, JACKFIELD_PORT, jackfield
 
+# Registrations come in so many portions.
+PORTIONS = 5
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -77,13 +80,17 @@ def calls(work, count, rate):
 
 
 def registrations(count):
-    result = load.run("register", JACKFIELD_PORT, count)
-    if result["failed"]:
-        raise Failed(f"{result['failed']} registrations failed: {result['errors']}")
+    # In portions: what is measured are registrations that stand, and not a flood of transactions that has just passed.
+    portion = max(1, count // PORTIONS)
+    for number in range(0, count, portion):
+        result = load.run("register", JACKFIELD_PORT, min(portion, count - number), "--first", str(1000 + number))
+        if result["failed"]:
+            raise Failed(f"{result['failed']} registrations failed: {result['errors']}")
+        # 64*T1, after which a transaction is forgotten.
+        time.sleep(33)
     users = api.counter("jackfield_registered_aors")
     if users < count:
         raise Failed(f"{users:.0f} of {count} users are registered")
-    time.sleep(35)
 
 
 if __name__ == "__main__":
