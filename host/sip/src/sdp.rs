@@ -4,6 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use thiserror::Error;
 
+mod answer;
+
+pub use answer::answer;
+
 /// A description, its lines found.
 #[derive(Clone, Debug)]
 pub struct Sdp<'a> {

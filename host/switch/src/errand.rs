@@ -53,6 +53,23 @@ pub(crate) enum Errand {
         /// To this call.
         of: ConnId,
     },
+    /// The relay is open: the party that stays is wanted, whose peer is replaced.
+    Replace {
+        /// By this call.
+        into: ConnId,
+    },
+    /// It has answered.
+    Replaced {
+        /// In this call.
+        into: ConnId,
+    },
+    /// It has refused.
+    NotReplaced {
+        /// In this call.
+        into: ConnId,
+        /// What the caller is told.
+        status: u16,
+    },
     /// The party that this call had has gone to another call, which has ended.
     Deserted {
         /// This call.

@@ -23,6 +23,7 @@ mod keepalive;
 mod proxy;
 mod register;
 mod registrar;
+mod replace;
 mod shard;
 mod stats;
 mod switch;

@@ -307,10 +307,11 @@ impl Switch {
             Method::Bye | Method::Cancel | Method::Ack => {
                 refuse(&mut self.tables, now, tx, &request, 481, "");
             }
+            // Nobody makes calls here for whoever asks.
+            Method::Refer => refuse(&mut self.tables, now, tx, &request, 403, ""),
             Method::Info
             | Method::Update
             | Method::Prack
-            | Method::Refer
             | Method::Notify
             | Method::Message
             | Method::Publish => refuse(&mut self.tables, now, tx, &request, 405, ""),
@@ -325,7 +326,11 @@ impl Switch {
             self.tables.stats.calls_shed += 1;
             return refuse(&mut self.tables, now, arrival.tx, &arrival.request, 503, "");
         }
-        if let Some(call) = Call::offer(&mut self.tables, now, dir, arrival) {
+        if arrival.request.header(Name::Replaces).is_some() {
+            return self.on_replacing(now, dir, arrival);
+        }
+        if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
+            call.begin(&mut self.tables, now, dir);
             self.calls.insert(call.conn, Box::new(call));
         }
     }

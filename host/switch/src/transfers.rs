@@ -30,6 +30,9 @@ impl Switch {
             Errand::Joined { into } => self.on_joined(now, into),
             Errand::NotJoined { into, status, gone } => self.on_not_joined(now, into, status, gone),
             Errand::Left { of } => self.on_left(now, of),
+            Errand::Replace { into } => self.take_replaced(now, into),
+            Errand::Replaced { into } => self.on_replaced(now, into),
+            Errand::NotReplaced { into, status } => self.on_not_replaced(now, into, status),
             Errand::Deserted { of } => {
                 self.with_call(of, |call, tables| call.end_if_alone(tables, now));
             }
@@ -161,7 +164,7 @@ impl Switch {
         true
     }
 
-    fn has_party(&mut self, (conn, side): (ConnId, Side)) -> bool {
+    pub(crate) fn has_party(&mut self, (conn, side): (ConnId, Side)) -> bool {
         let call = self.calls.get_mut(&conn);
         call.is_some_and(|call| {
             matches!(call.state, State::Established { .. }) && call.dialog_mut(side).is_some()
@@ -169,7 +172,12 @@ impl Switch {
     }
 
     /// Moves a leg from one call to another; nothing when it is not there.
-    fn move_leg(&mut self, now: Instant, (from, side): (ConnId, Side), to: (ConnId, Side)) -> bool {
+    pub(crate) fn move_leg(
+        &mut self,
+        now: Instant,
+        (from, side): (ConnId, Side),
+        to: (ConnId, Side),
+    ) -> bool {
         let from = self.calls.get_mut(&from);
         let leg = from.and_then(|call| call.hand_over(&mut self.tables, now, side));
         match (leg, self.calls.get_mut(&to.0)) {

@@ -6,7 +6,7 @@
 It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp, tls), as sip:USER@localhost over
 it; it plays a tone of TONE_HZ into every call and records what it
 hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "answer", "refuse" with "code",
-"hold", "resume", "hangup", "transfer" with "to", "consult" with "to" (a second call beside the held first), "attend" (the
+"hold", "resume", "hangup", "transfer" with "to", "consult" with "to" (a second call beside the held first), "pick-up" with "to" and "replaces", "attend" (the
 first call is sent on to the second), "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
 """
 
@@ -174,6 +174,14 @@ class Phone:
     def do_call(self, command):
         self.take(Call(self, self.account))
         self.call.makeCall(f"sip:{command['to']}@{self.domain}", pj.CallOpParam(True))
+
+    def do_pick_up(self, command):
+        prm = pj.CallOpParam(True)
+        header = pj.SipHeader()
+        header.hName, header.hValue = "Replaces", command["replaces"]
+        prm.txOption.headers.append(header)
+        self.take(Call(self, self.account))
+        self.call.makeCall(f"sip:{command['to']}@{self.domain}", prm)
 
     def do_consult(self, command):
         self.do_call(command)

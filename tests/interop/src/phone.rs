@@ -181,6 +181,16 @@ impl Phone {
         self.command(&json!({ "do": "transfer", "to": user }));
     }
 
+    /// Calls a user to take the place of a dialog: `replaces` is the value of the header field.
+    ///
+    /// # Panics
+    ///
+    /// When the phone is gone.
+    #[track_caller]
+    pub fn pick_up(&mut self, user: &str, replaces: &str) {
+        self.command(&json!({ "do": "pick-up", "to": user, "replaces": replaces }));
+    }
+
     /// Calls a second user, beside the call it has.
     ///
     /// # Panics

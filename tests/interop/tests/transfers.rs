@@ -1,6 +1,7 @@
+#![allow(clippy::expect_used)]
 //! Transfers among pjsua2 phones: who is sent on hears its new peer, in the relay and past it.
 
-use jackfield_interop::{Phone, Switch, tone::assert_hears};
+use jackfield_interop::{Phone, Switch, Watcher, sipp::Scenario, tone::assert_hears};
 use serde_json::json;
 
 const ANN_HZ: u32 = 440;
@@ -143,6 +144,91 @@ fn a_party_is_sent_on_to_a_phone_that_still_rings() {
     hears(&switch, &mut eve, "eve", BEN_HZ, EVE_HZ);
     ben.tell("hangup");
     eve.expect_end(200);
+}
+
+/// The value of Replaces for the one dialog that a busy lamp shows.
+fn dialog_of(document: &str, early_only: &str) -> String {
+    let value = |name: &str| {
+        let rest = document.split(&format!(" {name}=\"")).nth(1).expect("the attribute");
+        rest.split('"').next().expect("its end").to_owned()
+    };
+    let (call_id, local, remote) = (value("call-id"), value("local-tag"), value("remote-tag"));
+    format!("{call_id};to-tag={remote};from-tag={local}{early_only}")
+}
+
+#[test]
+fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
+    for mode in MODES {
+        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        let mut lamp = Watcher::new(switch.sip_port, "2000");
+        assert_eq!(lamp.subscribe(600), 200);
+        ann.call("2000");
+        ben.expect(&json!({ "event": "incoming" }));
+        ben.tell("ring");
+        lamp.shows(&["early"]);
+        eve.pick_up("2000", &dialog_of(&lamp.document, ";early-only"));
+        ben.expect_end(487);
+        eve.expect_call("CONFIRMED");
+        ann.expect_call("CONFIRMED");
+        hears(&switch, &mut ann, "ann", EVE_HZ, ANN_HZ);
+        hears(&switch, &mut eve, "eve", ANN_HZ, EVE_HZ);
+        // Ben takes over, with the dialog that the lamp of Eve shows.
+        let mut lamp = Watcher::new(switch.sip_port, "3000");
+        assert_eq!(lamp.subscribe(600), 200);
+        lamp.shows(&["confirmed"]);
+        ben.pick_up("3000", &dialog_of(&lamp.document, ""));
+        eve.expect_end(200);
+        ben.expect_call("CONFIRMED");
+        hears(&switch, &mut ann, "ann-again", BEN_HZ, ANN_HZ);
+        hears(&switch, &mut ben, "ben", ANN_HZ, BEN_HZ);
+        ann.tell("hangup");
+        ben.expect_end(200);
+    }
+}
+
+/// One each in `scenarios`, with the section of the RFC it is about; those that need a call are called to a phone that answers.
+const IN_A_CALL: &[&str] = &[
+    "refer_fails",
+    "refer_replaces_nothing",
+    "refer_replaces_unknown",
+    "refer_requires_magic",
+    "refer_to_bye",
+    "refer_to_nobody",
+    "refer_to_the_web",
+    "refer_to_two",
+    "refer_twice",
+    "refer_untold",
+];
+const WITHOUT: &[&str] = &[
+    "refer_outside",
+    "replaces_early_unknown",
+    "replaces_tagless",
+    "replaces_twice",
+    "replaces_unknown",
+];
+
+#[test]
+fn each_race_of_refer_and_replaces_ends_as_its_rfc_says() {
+    let switch = Switch::start(&[], &[]);
+    for name in WITHOUT {
+        Scenario::new(name, switch.folder()).call(switch.sip_port, "2000").succeed();
+    }
+    let mut running = Vec::new();
+    for (n, name) in IN_A_CALL.iter().enumerate() {
+        let user = format!("2{n:03}");
+        let called = Scenario::new("callee", switch.folder()).value("RING", 0).listen();
+        Scenario::new("register", switch.folder())
+            .value("USER", &user)
+            .value("CONTACT", called.port)
+            .value("EXPIRES", 3600)
+            .call(switch.sip_port, &user)
+            .succeed();
+        running.push((Scenario::new(name, switch.folder()).call(switch.sip_port, &user), called));
+    }
+    for (caller, called) in running {
+        caller.succeed();
+        called.succeed();
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::{Branch, Call, branch::Letter};
 use crate::{SessionTimer, tables::Tables};
 
 /// The option tags that this switch knows. What another part of it needs besides is added here.
-const KNOWN: [&str; 2] = [OPTION_100REL, OPTION_TIMER];
+const KNOWN: [&str; 3] = [OPTION_100REL, OPTION_TIMER, "replaces"];
 
 /// What a caller says of reliable provisional responses (RFC 3262), and what we say of them to the called side.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -113,7 +113,7 @@ impl Call {
             Heard::Plain(id) => (id, None),
             Heard::Reliable(asked) => (asked.of.clone(), Some(asked)),
         };
-        if !branch.early.is_empty() {
+        if !branch.early.is_empty() || branch.peer_tag.is_some() {
             // What it may ask within an early dialog finds us by this tag.
             tables.legs_by_tag.insert(tag, leg);
         }

@@ -91,6 +91,11 @@ impl Call {
         let Handed { dialog, contact, trunk, holding, awaits_ack, said, told, .. } = leg;
         let number = match side {
             Side::A => 0,
+            // One that called has no number of its own.
+            Side::B if leg.number == 0 => {
+                self.next_leg += 1;
+                self.next_leg
+            }
             Side::B => leg.number,
         };
         let id = LegId { conn: self.conn, number };

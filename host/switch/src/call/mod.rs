@@ -23,6 +23,7 @@ mod question;
 mod refer;
 mod reinvite;
 mod release;
+mod replace;
 mod route;
 mod session;
 mod subscription;
@@ -55,6 +56,7 @@ pub(crate) use self::{
     refer::Wish,
     reinvite::{PendingAck, Reinvite},
     release::Bye,
+    replace::{Place, Replaced},
     route::connection_for_size,
     session::refuse_too_small,
     transfer::{Origin, Transferring},
@@ -94,6 +96,8 @@ pub(crate) struct Call {
     pub(crate) transfer: Option<Box<Transferring>>,
     /// Where the caller comes from, in a call that a transfer began.
     pub(crate) origin: Option<Box<Origin>>,
+    /// Whose place the caller takes in another call, until it has it.
+    pub(crate) replaced: Option<Replaced>,
     /// How many REFERs each party has sent in its dialog.
     refers: [u8; 2],
     pub(crate) reinvite: Option<Reinvite>,

@@ -12,7 +12,7 @@ use super::{Call, CallMedia, CallerLeg, Reliability, State, headers::ALLOW, is_s
 use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
-    /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`.
+    /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`. Nothing has been done for it yet.
     pub(crate) fn offer(
         tables: &mut Tables,
         now: Instant,
@@ -56,9 +56,7 @@ impl Call {
             trunk: None,
             was_called: false,
         };
-        let mut call = Self::new(now, facts, caller, seat);
-        call.begin(tables, now, dir);
-        Some(call)
+        Some(Self::new(now, facts, caller, seat))
     }
 
     /// A call that nothing has been done for yet.
@@ -91,6 +89,7 @@ impl Call {
             media: CallMedia::default(),
             transfer: None,
             origin: None,
+            replaced: None,
             refers: [0; 2],
             reinvite: None,
             own_offer: None,

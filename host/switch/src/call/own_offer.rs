@@ -35,6 +35,8 @@ pub(crate) enum Offered {
 pub(crate) enum Purpose {
     /// A session timer (RFC 4028).
     Refresh,
+    /// Another takes the place of the one that the party has spoken to.
+    Replace,
     /// The party is joined to another than it has spoken to.
     Join,
 }
@@ -293,6 +295,7 @@ impl Call {
     ) {
         match (why, outcome) {
             (Purpose::Refresh, outcome) => self.refresh_done(tables, now, to, outcome),
+            (Purpose::Replace, outcome) => self.replace_done(tables, now, outcome),
             (Purpose::Join, outcome) => self.join_done(tables, now, to, outcome),
         }
     }

@@ -165,6 +165,9 @@ impl Call {
             if self.origin.as_ref().is_some_and(|origin| origin.callee.is_some()) {
                 return self.take_parties(tables);
             }
+            if self.replaced.is_some() {
+                return self.take_replaced(tables);
+            }
             self.try_next(tables, now, dir);
         }
     }

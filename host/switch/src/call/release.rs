@@ -38,6 +38,7 @@ impl Call {
         }
         self.leave_transfer(tables, now, sender);
         self.leave_origin(tables);
+        self.leave_replaced(tables);
         if let State::Asking(question) = self.state {
             tables.calls_by_question.remove(&question);
         }

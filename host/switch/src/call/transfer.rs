@@ -218,6 +218,7 @@ impl Call {
         let told = self.told(tables, Side::B);
         self.media.continue_session(Side::B, told.as_deref());
         self.media.note_said(Side::A, None);
+        self.leave_early_dialogs(tables, None);
         self.seat = None;
         let (taken, callee, asks) = (false, None, true);
         self.origin = Some(Box::new(Origin { of, side, taken, callee, asks }));

@@ -285,6 +285,10 @@ impl Bench {
     }
 
     pub(crate) fn invite_with(&mut self, from: [u8; 4], body: &str) -> Vec<Sent> {
+        self.invite_asking(from, "", body)
+    }
+
+    pub(crate) fn invite_asking(&mut self, from: [u8; 4], fields: &str, body: &str) -> Vec<Sent> {
         self.last += 1;
         let n = self.last;
         let host = IpAddr::from(from);
@@ -293,7 +297,7 @@ impl Bench {
             format!(
                 "INVITE sip:+43123@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n}\r\n\
                  From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>\r\nCall-ID: {n}\r\n\
-                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\n{}",
+                 CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\n{fields}{}",
                 with_length(body)
             ),
         )
