@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Aor, Flow, Instant, Seat, Secret, Shard, TrunkId, hook::Hook};
+use crate::{Aor, Flow, Instant, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,6 +69,11 @@ pub trait Directory {
 
     /// The trunk whose registrar was last found at this address.
     fn trunk_at(&self, _source: IpAddr) -> Option<TrunkId> {
+        None
+    }
+
+    /// The voice messages that wait for `aor`; `None` when nothing is known of any.
+    fn messages(&self, _aor: &Aor) -> Option<MessageCount> {
         None
     }
 

@@ -1,7 +1,7 @@
 //! Requests within a call: found by our tag, checked against the dialog, handed to the call.
 
 use media::Side;
-use model::{Flow, Instant, LegId};
+use model::{Directory, Flow, Instant, LegId};
 use sip::{Message, Method, Name, ServerTx, response_to};
 
 use crate::{
@@ -16,13 +16,14 @@ impl Switch {
     pub(crate) fn on_in_dialog(
         &mut self,
         now: Instant,
+        dir: &dyn Directory,
         flow: Flow,
         tx: ServerTx,
         request: Message,
         tag: &str,
     ) {
         if request.method() == Method::Subscribe && self.events.has(tag) {
-            return self.on_resubscribe(now, flow, tx, &request, tag);
+            return self.on_resubscribe(now, dir, flow, tx, &request, tag);
         }
         let found = self.tables.legs_by_tag.get(tag).copied();
         let Some((leg, call)) = found.and_then(|leg| Some((leg, self.calls.get_mut(&leg.conn)?)))

@@ -115,12 +115,12 @@ impl Switch {
                 call.on_located(tables, now, dir, id, places);
             }),
             Input::Relay(event) => self.on_relay(now, dir, event),
-            Input::Command(command) => self.on_command(now, command),
             Input::Shed(shedding) => self.tables.endpoint.shed(shedding),
+            Input::Command(command) => self.on_command(now, dir, command),
             Input::Configure(settings) => self.configure(now, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
-            Input::Told(word) => self.on_told(now, word),
+            Input::Told(word) => self.on_told(now, dir, word),
         }
         self.drain_endpoint(now, dir);
         self.settle(now, dir);
@@ -194,13 +194,16 @@ impl Switch {
         self.keep_alive(now);
         self.give_up_passages(now);
         self.give_up_judging(now, dir);
-        self.events.wake(&mut self.tables, now);
+        self.events.wake(&mut self.tables, now, dir);
         self.drain_endpoint(now, dir);
         self.settle(now, dir);
     }
 
     /// Tells those who watch what came of an input.
     fn settle(&mut self, now: Instant, dir: &dyn Directory) {
+        if !self.tables.moved.is_empty() {
+            self.observe_registrations(dir);
+        }
         if !self.tables.touched.is_empty() {
             self.observe_calls(now, dir);
             self.drain_endpoint(now, dir);
@@ -287,7 +290,7 @@ impl Switch {
         let tag = request.to().ok().and_then(|to| to.tag().map(str::to_owned));
         if let Some(tag) = tag {
             let Some(request) = self.pass_through(now, flow, tx, request) else { return };
-            return self.on_in_dialog(now, flow, tx, request, &tag);
+            return self.on_in_dialog(now, dir, flow, tx, request, &tag);
         }
         if let Some(status) = self.target_fault(&request) {
             return refuse(&mut self.tables, now, tx, &request, status, "");
@@ -421,6 +424,9 @@ impl Switch {
     }
 
     pub(crate) fn publish(&mut self, publish: Publish, fact: Fact) {
+        if self.tables.config.events.presence {
+            self.tables.moved.push(publish.aor.clone());
+        }
         self.tables.outputs.push_back(Output::Publish(publish));
         self.tables.emit(fact);
     }
@@ -475,7 +481,7 @@ impl Switch {
             Some(ClientUse::Notify(id)) => {
                 let id = *id;
                 self.tables.uses_by_client_tx.remove(&tx);
-                self.events.on_response(&mut self.tables, now, id, message);
+                self.events.on_response(&mut self.tables, now, dir, id, message);
             }
             Some(ClientUse::Passage { .. }) => self.on_passage_response(now, tx, message),
             Some(ClientUse::Trunk { .. }) => {
@@ -527,7 +533,7 @@ impl Switch {
             Some(ClientUse::Notify(id)) => {
                 let id = *id;
                 self.tables.uses_by_client_tx.remove(&tx);
-                self.events.on_lost(&mut self.tables, now, id);
+                self.events.on_lost(&mut self.tables, now, dir, id);
             }
             Some(ClientUse::Passage { .. }) => self.on_passage_lost(now, tx, status),
             Some(ClientUse::Trunk { .. }) => {
@@ -568,7 +574,7 @@ impl Switch {
         }
     }
 
-    fn on_command(&mut self, now: Instant, command: Command) {
+    fn on_command(&mut self, now: Instant, dir: &dyn Directory, command: Command) {
         match command {
             Command::Hangup { conn } => self.with_call(conn, |call, tables| {
                 // A proxy has no dialog to end.
@@ -579,7 +585,7 @@ impl Switch {
             }),
             Command::Drain => {
                 self.draining = true;
-                self.events.stop(&mut self.tables, now);
+                self.events.stop(&mut self.tables, now, dir);
                 self.leave_proxied(now);
                 self.keeper.stop(&mut self.tables, now);
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use media::{RelayCommand, Side};
 use model::{
-    ConnId, Directory, Flow, Instant, LegId, ListenerId, RelayId, Transport, TrunkId,
+    Aor, ConnId, Directory, Flow, Instant, LegId, ListenerId, RelayId, Transport, TrunkId,
     hook::QuestionId,
 };
 use sip::{ClientTx, Endpoint, Message, Name, ServerTx, Writer};
@@ -40,6 +40,8 @@ pub(crate) struct Tables {
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
     pub(crate) touched: Vec<(ConnId, bool)>,
+    /// Users whose contacts have changed since then.
+    pub(crate) moved: Vec<Aor>,
     timers: BTreeSet<(Instant, ConnId, Reason)>,
     next_question: u64,
     next_call: u64,
@@ -124,6 +126,7 @@ impl Tables {
             proxied: BTreeSet::new(),
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
+            moved: Vec::new(),
             timers: BTreeSet::new(),
             next_question: 0,
             next_call: 0,

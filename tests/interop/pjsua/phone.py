@@ -87,6 +87,9 @@ class Account(pj.Account):
     def onRegState(self, prm):
         tell("registration", code=int(prm.code), active=bool(self.getInfo().regIsActive))
 
+    def onMwiInfo(self, prm):
+        tell("mwi", waiting="Messages-Waiting: yes" in prm.rdata.wholeMsg)
+
     def onIncomingCall(self, prm):
         call = Call(self.phone, self, prm.callId)
         self.phone.take(call)
@@ -144,6 +147,7 @@ class Phone:
         if "PHONE_SESSION_S" in os.environ:
             account.callConfig.timerMinSESec = 90
             account.callConfig.timerSessExpiresSec = int(os.environ["PHONE_SESSION_S"])
+        account.mwiConfig.enabled = "PHONE_MWI" in os.environ
         password = os.environ.get("PHONE_PASSWORD")
         if password is not None:
             account.sipConfig.authCreds.append(pj.AuthCredInfo("digest", "*", user, 0, password))

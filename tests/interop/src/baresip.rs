@@ -37,6 +37,16 @@ impl Baresip {
     /// When it is not there (`cargo xtask test` installs it) or does not come up.
     #[track_caller]
     pub fn start(line: &Line<'_>, ca: &Path) -> Self {
+        Self::watching(line, ca, None)
+    }
+
+    /// As [`Self::start`], and it watches whether that user can be reached.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    #[track_caller]
+    pub fn watching(line: &Line<'_>, ca: &Path, buddy: Option<&str>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path();
         fs::create_dir(at.join("heard")).expect("a folder");
@@ -44,6 +54,9 @@ impl Baresip {
         let control = ports::free();
         fs::write(at.join("config"), configuration(at, line, ca, control)).expect("a file");
         fs::write(at.join("accounts"), account(line)).expect("a file");
+        let contacts =
+            buddy.map(|user| format!("\"{user}\" <sip:{user}@localhost>;presence=p2p\n"));
+        fs::write(at.join("contacts"), contacts.unwrap_or_default()).expect("a file");
         let log = fs::File::create(at.join("log")).expect("a file");
         let mut process = Command::new("baresip")
             .arg("-f")
@@ -72,6 +85,26 @@ impl Baresip {
     pub fn kill(&mut self) {
         self.process.kill().expect("baresip is killed");
         self.process.wait().expect("the state of a child");
+    }
+
+    /// Waits until it has seen the buddy go from one state to another.
+    ///
+    /// # Panics
+    ///
+    /// When it has not.
+    #[track_caller]
+    pub fn saw(&self, from: &str, to: &str) {
+        let words = format!("changed status from {from} to {to}");
+        wait::until(&format!("baresip to say {words:?}:\n{}", self.log()), || {
+            // It writes the states in colour: ESC [ … m.
+            let log = self.log();
+            let plain = log.split('\u{1b}').map(|part| {
+                part.strip_prefix('[')
+                    .and_then(|rest| rest.split_once('m'))
+                    .map_or(part, |(_, t)| t)
+            });
+            plain.collect::<String>().contains(&words).then_some(())
+        });
     }
 
     fn log(&self) -> String {
@@ -171,7 +204,7 @@ fn configuration(at: &Path, line: &Line<'_>, ca: &Path, control: u16) -> String 
         "sip_listen {here}\nsip_cafile {ca}\naudio_source aufile,{at}/tone.wav\naudio_player aubridge,nobody\n\
          audio_alert aubridge,nobody\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         module_tmp account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
+         module_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\nmodule_app presence.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
          snd_path {at}/heard\n"
     )
 }

@@ -100,6 +100,19 @@ impl Phone {
         self
     }
 
+    /// As [`Self::register_by`] UDP, with a lamp for its voice messages.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::register`].
+    #[track_caller]
+    pub fn with_messages(switch: &Switch, user: &str) -> Self {
+        let mut command = Self::program(switch.folder(), user, switch.sip_port, 440);
+        // Without a proxy it would ask the port that URIs without one stand for.
+        command.arg("udp").env("PHONE_MWI", "1");
+        Self::run(command, switch.folder(), user).registered()
+    }
+
     fn start(
         switch: &Switch,
         user: &str,

@@ -1,6 +1,14 @@
 //! Busy lamps: subscriptions to the calls of a user, over whole calls of real phones and over a restart.
 
-use jackfield_interop::{Phone, Switch, Watcher, sipp::Scenario};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+    process::Command,
+};
+
+use jackfield_interop::{
+    Baresip, Line, Phone, Switch, Watcher, certificates, peers, sipp::Scenario,
+};
 use serde_json::json;
 
 #[test]
@@ -21,7 +29,7 @@ fn lamps_follow_the_calls_of_a_phone_on_one_worker_and_on_three() {
         for lamp in &mut lamps {
             lamp.shows(&["early"]);
             assert!(lamp.document.contains("direction=\"recipient\""), "{}", lamp.document);
-            assert!(lamp.document.contains("sip:1000@127.0.0.1"), "{}", lamp.document);
+            assert!(lamp.document.contains("sip:1000@localhost"), "{}", lamp.document);
         }
         ben.tell("answer");
         ann.expect_call("CONFIRMED");
@@ -107,5 +115,77 @@ fn what_subscribers_do_right_and_wrong_is_answered_as_the_rfc_has_it() {
     let running: Vec<_> = RACES.iter().map(run).collect();
     for scenario in running {
         scenario.succeed();
+    }
+}
+
+/// An application tells, by the command line, how many messages wait.
+#[track_caller]
+fn set_messages(switch: &Switch, user: &str, new: u32) {
+    let mut command = Command::new(peers::jackfield());
+    command.args(["mwi", "set", user, "--new", &new.to_string(), "--old", "1"]);
+    command.args(["--api", &format!("127.0.0.1:{}", switch.http_port)]);
+    let output = command.output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_phone_is_told_of_its_messages_and_so_it_is_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = format!("store.path={}", folder.path().join("store.db").display());
+    let settings = ["node.workers=2", &store];
+    let mut switch = Switch::start(&settings, &[]);
+    let mut ann = Phone::with_messages(&switch, "1000");
+    ann.expect(&json!({ "event": "mwi", "waiting": false }));
+    set_messages(&switch, "1000@localhost", 2);
+    ann.expect(&json!({ "event": "mwi", "waiting": true }));
+    set_messages(&switch, "1000@localhost", 0);
+    ann.expect(&json!({ "event": "mwi", "waiting": false }));
+    set_messages(&switch, "1000@localhost", 3);
+    ann.expect(&json!({ "event": "mwi", "waiting": true }));
+    switch.kill();
+    let switch = Switch::start_at(switch.sip_port, &settings, &[]);
+    let list = switch.get("/api/messages");
+    let ann_has =
+        json!({ "aor": "1000@localhost", "new": 3, "old": 1, "urgent_new": 0, "urgent_old": 0 });
+    assert_eq!(list[0], ann_has, "{list}");
+    let (status, _) = switch.post("/api/messages/1000@elsewhere.invalid?new=1");
+    assert_eq!(status, 404);
+    drop(ann);
+    let mut again = Phone::with_messages(&switch, "1000");
+    again.expect(&json!({ "event": "mwi", "waiting": true }));
+}
+
+#[test]
+fn a_buddy_is_seen_to_come_and_to_talk_and_to_be_free_again() {
+    let switch = Switch::start(&["node.workers=2"], &[]);
+    let ann = Baresip::watching(&line(&switch, "1000"), &authority(&switch), Some("2000"));
+    let mut ben = Phone::register_by(&switch, "2000", 1000, "udp");
+    ann.saw("Offline", "Online");
+    let mut cal = Phone::register_by(&switch, "3000", 700, "udp");
+    cal.call("2000");
+    ben.expect(&json!({ "event": "incoming" }));
+    ann.saw("Online", "Busy");
+    ben.tell("answer");
+    cal.expect_call("CONFIRMED");
+    cal.tell("hangup");
+    ben.expect_end(200);
+    ann.saw("Busy", "Online");
+}
+
+/// The authority that baresip wants to trust, though there is no TLS here.
+fn authority(switch: &Switch) -> PathBuf {
+    certificates::authority(switch.folder());
+    switch.folder().join("ca.pem")
+}
+
+const fn line<'a>(switch: &Switch, user: &'a str) -> Line<'a> {
+    Line {
+        user,
+        password: "",
+        transport: "udp",
+        host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        port: switch.sip_port,
+        expires_s: 60,
+        tone_hz: 440,
     }
 }

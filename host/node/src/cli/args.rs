@@ -41,6 +41,11 @@ pub(super) enum Command {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// List and set the voice messages that wait for users: their phones' lamps.
+    Mwi {
+        #[command(subcommand)]
+        command: MwiCommand,
+    },
     /// End a call of the running switch, both sides with BYE.
     Hangup {
         /// Its CONN in the list of calls.
@@ -56,6 +61,31 @@ pub(super) enum Command {
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum MwiCommand {
+    /// List the users that have a count.
+    List(ApiArgs),
+    /// Say how many messages wait for a user.
+    Set {
+        /// `user@domain`.
+        user: String,
+        /// Not heard yet; the lamp burns for one or more.
+        #[arg(long, default_value_t = 0)]
+        new: u32,
+        /// Heard and kept.
+        #[arg(long, default_value_t = 0)]
+        old: u32,
+        /// Urgent ones among the new.
+        #[arg(long, default_value_t = 0)]
+        urgent_new: u32,
+        /// Urgent ones among the old.
+        #[arg(long, default_value_t = 0)]
+        urgent_old: u32,
+        #[command(flatten)]
+        api: ApiArgs,
     },
 }
 

@@ -9,7 +9,7 @@ use crate::http::view;
 /// Statuses of a reload's answer: done, and refused.
 const RELOADED: [u16; 2] = [200, 422];
 /// Elements of a list that are asked for, the most that are given: a filter looks at all of them.
-const LIMIT: usize = 100_000;
+pub(super) const LIMIT: usize = 100_000;
 /// Status of a hang-up's answer.
 const ACCEPTED: [u16; 1] = [202];
 
@@ -198,7 +198,7 @@ fn report_line(report: &view::Reload) -> String {
     }
 }
 
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     print(&format!("{}\n", serde_json::to_string_pretty(value)?));
     Ok(())
 }

@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod client;
 mod list;
+mod mwi;
 mod run;
 mod table;
 mod trace;
@@ -12,7 +13,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 
-use self::args::{Args, Command, PluginCommand};
+use self::args::{Args, Command, MwiCommand, PluginCommand};
 use crate::{config::ConfigError, demo, plugins::LoadError};
 
 /// Runs the program with its own arguments.
@@ -24,6 +25,10 @@ pub fn main() -> ExitCode {
         Command::Calls { filter, api } => list::calls(&api, filter.as_deref()),
         Command::Registrations { filter, api } => list::registrations(&api, filter.as_deref()),
         Command::Trunks { filter, api } => list::trunks(&api, filter.as_deref()),
+        Command::Mwi { command: MwiCommand::List(api) } => mwi::list(&api),
+        Command::Mwi {
+            command: MwiCommand::Set { user, new, old, urgent_new, urgent_old, api },
+        } => mwi::set(&api, &user, [new, old, urgent_new, urgent_old]),
         Command::Hangup { conn, api } => list::hang_up(&api, &conn),
         Command::Reload(api) => list::reconfigure(&api),
         Command::Trace(args) => trace::trace(&args),

@@ -63,6 +63,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("events.subscriptions_max", 1, 10_000_000),
     ("events.watchers_max", 1, 1_000_000),
     ("events.dialogs_max", 1, 1000),
+    ("events.mailboxes_max", 1, 10_000_000),
     ("events.words_max", 16, 10_000_000),
     ("auth.nonce_life_s", 10, 86_400),
     ("auth.nonces_max", 1, 100_000_000),

@@ -4,8 +4,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventsSection {
-    /// Whether phones may watch the calls of users, for their busy lamps (package `dialog`, RFC 4235). Without it no call is observed.
+    /// Whether phones may watch the calls of users, for their busy lamps (package `dialog`, RFC 4235). Without it and `presence` no call is
+    /// observed.
     pub dialog: bool,
+    /// Whether phones may ask for the voice messages that wait for their user (package `message-summary`, RFC 3842).
+    pub message_summary: bool,
+    /// Whether phones may watch whether users can be reached (package `presence`, RFC 3856).
+    pub presence: bool,
     /// Who may watch whom: `subscribers`, every subscriber everybody; `oneself`, each user only the own calls; `everyone`, whoever asks.
     /// Who asks is who it has proved to be, or, where nobody is asked for a password, who it says it is.
     pub watchers: WatchersName,
@@ -26,6 +31,8 @@ pub struct EventsSection {
     pub dialogs_max: usize,
     /// Whether every NOTIFY has all dialogs of a user rather than those that changed, for phones that cannot put parts together.
     pub whole_state: bool,
+    /// Users that have a count of voice messages.
+    pub mailboxes_max: usize,
     /// Words to another worker that wait for room in its queue; beyond it they are dropped and counted.
     pub words_max: usize,
 }
@@ -57,6 +64,8 @@ impl Default for EventsSection {
     fn default() -> Self {
         Self {
             dialog: true,
+            message_summary: true,
+            presence: true,
             watchers: WatchersName::default(),
             expires_min_s: 60,
             expires_max_s: 600,
@@ -66,6 +75,7 @@ impl Default for EventsSection {
             watchers_max: 500,
             dialogs_max: 20,
             whole_state: false,
+            mailboxes_max: 200_000,
             words_max: 100_000,
         }
     }

@@ -23,6 +23,8 @@ pub(crate) const LIVE: &[&str] = &[
     "registrar.keepalive",
     "registrar.keepalive_failures",
     "events.dialog",
+    "events.message_summary",
+    "events.presence",
     "events.watchers",
     "events.expires_min_s",
     "events.expires_max_s",

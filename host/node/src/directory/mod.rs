@@ -1,5 +1,6 @@
 //! Registrations and subscribers, as every worker reads them: no lock is taken.
 
+mod messages;
 mod subscribers;
 mod trunks;
 mod watched;
@@ -7,9 +8,12 @@ mod watched;
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
-use model::{Aor, Binding, Directory, Membership, Seat, Secret, Shard, TrunkId, hook::Hook};
+use model::{
+    Aor, Binding, Directory, Membership, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook,
+};
 use plugin::PluginHost;
 
+pub use messages::Messages;
 pub use subscribers::{Everyone, Listed, SubscriberStore};
 pub use trunks::{TrunkTable, TrunkView};
 pub use watched::Watched;
@@ -37,6 +41,7 @@ pub struct NodeDirectory {
     bindings_by_aor: papaya::HashMap<Aor, Arc<[Binding]>>,
     trunks: TrunkTable,
     watched: Watched,
+    messages: Messages,
     plugins: Option<Arc<PluginHost>>,
 }
 
@@ -51,6 +56,7 @@ impl NodeDirectory {
             bindings_by_aor: papaya::HashMap::new(),
             trunks: TrunkTable::default(),
             watched: Watched::default(),
+            messages: Messages::default(),
             plugins: None,
         }
     }
@@ -65,6 +71,11 @@ impl NodeDirectory {
     #[must_use]
     pub fn with_plugins(self, plugins: Arc<PluginHost>) -> Self {
         Self { plugins: Some(plugins), ..self }
+    }
+
+    /// The voice messages that wait for users.
+    pub const fn messages(&self) -> &Messages {
+        &self.messages
     }
 
     /// Whose calls somebody watches.
@@ -144,6 +155,10 @@ impl Directory for NodeDirectory {
 
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.at(source)
+    }
+
+    fn messages(&self, aor: &Aor) -> Option<MessageCount> {
+        self.messages.of(aor)
     }
 
     fn has_watchers(&self) -> bool {

@@ -22,7 +22,7 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, metrics, view};
+use super::{auth, convert, messages, metrics, view};
 use crate::{
     clock::Clock,
     directory::NodeDirectory,
@@ -30,7 +30,7 @@ use crate::{
     mailbox::Postbox,
     records::RecordFigures,
     reload::ReloadHandle,
-    store::StoreFigures,
+    store::{StoreFigures, StoreSender},
     trace::{Lines, Tap, What},
     worker::{Figures, Mail},
 };
@@ -58,6 +58,10 @@ pub struct Api {
     pub plugins: Arc<PluginHost>,
     /// What the store counts; nothing without a store.
     pub store: Arc<StoreFigures>,
+    /// Keeps counts of voice messages; `None` when they are kept in memory alone.
+    pub store_sender: Option<StoreSender>,
+    /// Users that have a count of voice messages.
+    pub mailboxes_max: usize,
     /// What is counted of call records.
     pub records: Arc<RecordFigures>,
     /// Loads them again.
@@ -76,7 +80,7 @@ pub struct Api {
     pub timeout: Duration,
 }
 
-type Shared = State<Arc<Api>>;
+pub(super) type Shared = State<Arc<Api>>;
 
 pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
     Router::new()
@@ -85,6 +89,8 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/calls", get(calls))
         .route("/api/calls/{conn}/hangup", post(hang_up))
         .route("/api/registrations", get(registrations))
+        .route("/api/messages", get(messages::list))
+        .route("/api/messages/{aor}", post(messages::set))
         .route("/api/trunks", get(trunks))
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/reload", post(reload))
@@ -98,12 +104,12 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
 
 /// How many elements a list has at most.
 #[derive(Deserialize)]
-struct Page {
+pub(super) struct Page {
     limit: Option<usize>,
 }
 
 impl Page {
-    fn limit(&self) -> usize {
+    pub(super) fn limit(&self) -> usize {
         self.limit.unwrap_or(LIMIT_DEFAULT).min(LIMIT_MAX)
     }
 }
@@ -315,13 +321,13 @@ impl Api {
 }
 
 /// A request that is not granted.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     what: String,
 }
 
 impl Refusal {
-    const fn new(status: StatusCode, what: String) -> Self {
+    pub(super) const fn new(status: StatusCode, what: String) -> Self {
         Self { status, what }
     }
 }

@@ -19,6 +19,9 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `GET /api/calls?limit=N` | an array of [calls](#call), oldest first |\n\
     | `POST /api/calls/CONN/hangup` | 202 when the call is being ended, 404 when there is none |\n\
     | `GET /api/registrations?limit=N` | an array of [registrations](#registration) |\n\
+    | `GET /api/messages?limit=N` | an array of [messages](#messages), sorted by user |\n\
+    | `POST /api/messages/USER@DOMAIN?new=N&old=N&urgent_new=N&urgent_old=N` | 204: so many voice messages wait for the user, and its \
+    phones are told (RFC 3842); what is left out is 0; 404 for a user that is none of ours |\n\
     | `GET /api/trunks` | an array of [trunks](#trunk), in the order of the configuration |\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
     | `POST /api/plugins/reload?id=ID` | an array of [reloads](#reload), of one plugin or, without `id`, of all; status 422 when \
@@ -30,13 +33,14 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 19] = [
+const STRUCTURES: [&str; 20] = [
     "Status",
     "Listener",
     "Call",
     "Leg",
     "Registration",
     "Contact",
+    "Messages",
     "Trunk",
     "TrunkFailure",
     "Plugin",

@@ -5,6 +5,7 @@
 mod api;
 mod auth;
 mod convert;
+mod messages;
 mod metrics;
 pub mod view;
 

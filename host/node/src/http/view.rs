@@ -117,6 +117,21 @@ pub struct Contact {
     pub behind_nat: bool,
 }
 
+/// An element of `GET /api/messages`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Messages {
+    /// The user, `user@host`.
+    pub aor: String,
+    /// Voice messages that were not heard.
+    pub new: u32,
+    /// Those that were heard and kept.
+    pub old: u32,
+    /// Urgent ones among the new.
+    pub urgent_new: u32,
+    /// Urgent ones among the old.
+    pub urgent_old: u32,
+}
+
 /// An element of `GET /api/trunks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Trunk {

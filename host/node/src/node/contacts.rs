@@ -36,6 +36,10 @@ pub(super) fn open(
     let listen = config.sip.listen.iter();
     let listeners = Listeners(listen.map(|l| (l.name.clone(), l.transport.into())).collect());
     let mut store = SqliteStore::open(&path)?;
+    for (aor, count) in store.counts()? {
+        // They were taken then, so no limit is applied.
+        let _ = directory.messages().set(aor, count, usize::MAX);
+    }
     let mut restored = Vec::new();
     let (mut contacts, mut dropped) = (0, 0);
     for change in store.load(clock.wall_ms(clock.now()))? {

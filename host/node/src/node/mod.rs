@@ -107,6 +107,8 @@ impl Node {
             journal: journal.clone(),
             plugins: host.clone(),
             store: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
+            store_sender: store.as_ref().map(StoreThread::sender),
+            mailboxes_max: config.events.mailboxes_max,
             records: records.figures(),
             reload: reloader.handle(),
             clock,

@@ -152,6 +152,8 @@ fn events(config: &Config) -> switch::EventsConfig {
     let events = &config.events;
     switch::EventsConfig {
         dialog: events.dialog,
+        message_summary: events.message_summary,
+        presence: events.presence,
         watchers: events.watchers.into(),
         expires_min: Duration::from_secs(events.expires_min_s),
         expires_max: Duration::from_secs(events.expires_max_s),

@@ -9,6 +9,8 @@ mod record;
 mod sqlite;
 mod thread;
 
+use model::{Aor, MessageCount};
+
 pub use error::{StoreError, StoreFault};
 pub use figures::StoreFigures;
 pub use record::{Change, Listeners, Record};
@@ -30,6 +32,20 @@ pub trait ContactStore: Send {
     ///
     /// When none of it was written; the phones are told to try again.
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// The voice messages of every user that has a count.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read; the node does not start.
+    fn counts(&mut self) -> Result<Vec<(Aor, MessageCount)>, StoreError>;
+
+    /// Makes `count` the voice messages of a user; returns when it would outlive the process.
+    ///
+    /// # Errors
+    ///
+    /// When it was not written.
+    fn write_count(&mut self, aor: &Aor, count: MessageCount) -> Result<(), StoreError>;
 
     /// Forgets what lapsed by `now_ms`, and gives how many contacts that were.
     ///

@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use model::Aor;
+use model::{Aor, MessageCount};
 use rusqlite::{Connection, ErrorCode, Row, params};
 
 use super::{Change, ContactStore, Record, StoreError, StoreFault};
 
 /// `user_version` of the schema below.
-const SCHEMA: i64 = 3;
+const SCHEMA: i64 = 4;
 /// `application_id`: "Jkfd".
 const APPLICATION: i64 = 0x4a6b_6664;
 /// How long to wait for a process that is just ending.
@@ -41,11 +41,20 @@ const CREATE: &str = "
         behind_nat INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (aor, position)
     ) STRICT, WITHOUT ROWID;
-    CREATE INDEX contact_by_expiry ON contact (expires_ms);";
-/// What each version lacked that the next one has: version 1 knew no path, version 2 no NAT.
+    CREATE INDEX contact_by_expiry ON contact (expires_ms);
+    CREATE TABLE message_count (
+        aor TEXT PRIMARY KEY NOT NULL,
+        new INTEGER NOT NULL,
+        old INTEGER NOT NULL,
+        urgent_new INTEGER NOT NULL,
+        urgent_old INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;";
+/// What each version lacked that the next one has: version 1 knew no path, version 2 no NAT, version 3 no messages.
 const UPGRADES: &[&str] = &[
     "ALTER TABLE contact ADD COLUMN path TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE contact ADD COLUMN behind_nat INTEGER NOT NULL DEFAULT 0",
+    "CREATE TABLE message_count (aor TEXT PRIMARY KEY NOT NULL, new INTEGER NOT NULL, old INTEGER NOT NULL,
+        urgent_new INTEGER NOT NULL, urgent_old INTEGER NOT NULL) STRICT, WITHOUT ROWID",
 ];
 const LOAD: &str = "SELECT
     aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent, path,
@@ -54,6 +63,8 @@ const LOAD: &str = "SELECT
 const REMOVE: &str = "DELETE FROM contact WHERE aor = ?1";
 const INSERT: &str =
     "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+const COUNTS: &str = "SELECT aor, new, old, urgent_new, urgent_old FROM message_count";
+const COUNT: &str = "INSERT OR REPLACE INTO message_count VALUES (?1, ?2, ?3, ?4, ?5)";
 const PURGE: &str = "DELETE FROM contact WHERE expires_ms <= ?1";
 
 /// Contacts in a file.
@@ -138,6 +149,18 @@ impl SqliteStore {
         Ok(changes)
     }
 
+    fn count_rows(&self) -> rusqlite::Result<Vec<(Aor, MessageCount)>> {
+        let mut statement = self.connection.prepare(COUNTS)?;
+        let rows = statement.query_map([], |row| {
+            let aor: String = row.get(0)?;
+            let (user, host) = aor.rsplit_once('@').unwrap_or_default();
+            let [new, old, urgent_new, urgent_old] =
+                [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+            Ok((Aor::new(user, host), MessageCount { new, old, urgent_new, urgent_old }))
+        })?;
+        rows.collect()
+    }
+
     fn write_rows(&mut self, changes: &[Change]) -> rusqlite::Result<()> {
         let transaction = self.connection.transaction()?;
         {
@@ -175,6 +198,17 @@ impl ContactStore for SqliteStore {
 
     fn write(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.write_rows(changes).map_err(|error| self.fail(&error))
+    }
+
+    fn counts(&mut self) -> Result<Vec<(Aor, MessageCount)>, StoreError> {
+        self.count_rows().map_err(|error| self.fail(&error))
+    }
+
+    fn write_count(&mut self, aor: &Aor, count: MessageCount) -> Result<(), StoreError> {
+        let MessageCount { new, old, urgent_new, urgent_old } = count;
+        let values = params![aor.as_str(), new, old, urgent_new, urgent_old];
+        let written = self.connection.execute(COUNT, values);
+        written.map(|_| ()).map_err(|error| self.fail(&error))
     }
 
     fn purge(&mut self, now_ms: u64) -> Result<usize, StoreError> {

@@ -119,7 +119,7 @@ fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
     };
     set("user_version", SCHEMA + 1);
     let text = refusal(&path);
-    assert!(text.contains("schema 4, known here up to 3"), "{text}");
+    assert!(text.contains("schema 5, known here up to 4"), "{text}");
     set("application_id", 7);
     let text = refusal(&path);
     assert!(text.contains("another program's database"), "{text}");
@@ -157,4 +157,17 @@ fn a_write_that_finds_no_room_changes_nothing() {
     let error = store.write(&[change("2000", vec![large])]).unwrap_err();
     assert!(error.to_string().contains("has room"), "{error}");
     assert_eq!(store.load(0).unwrap(), [kept]);
+}
+
+#[test]
+fn the_messages_of_a_user_outlive_the_process() {
+    let (_folder, path) = file();
+    let count = |new| MessageCount { new, old: 4, urgent_new: 1, urgent_old: 2 };
+    let aor = Aor::new("ann", "h");
+    let mut store = SqliteStore::open(&path).unwrap();
+    assert_eq!(store.counts().unwrap(), []);
+    store.write_count(&aor, count(1)).unwrap();
+    store.write_count(&aor, count(3)).unwrap();
+    drop(store);
+    assert_eq!(SqliteStore::open(&path).unwrap().counts().unwrap(), [(aor, count(3))]);
 }

@@ -10,8 +10,9 @@ use std::{
     time::{Duration, Instant as Moment},
 };
 
-use model::Shard;
+use model::{Aor, MessageCount, Shard};
 use switch::{Publish, StoreOutcome, StoreTicket};
+use tokio::sync::oneshot;
 use tracing::{error, info, warn};
 
 use super::{Change, ContactStore, Listeners, StoreFigures};
@@ -35,6 +36,7 @@ pub struct Write {
 
 enum Message {
     Write(Write),
+    Count { aor: Aor, count: MessageCount, reply: oneshot::Sender<bool> },
     Stop,
 }
 
@@ -56,6 +58,15 @@ impl StoreSender {
                 false
             }
         }
+    }
+}
+
+impl StoreSender {
+    /// Hands over the voice messages of a user; tells whether they are stored. `None` when there is no room.
+    pub fn count(&self, aor: Aor, count: MessageCount) -> Option<oneshot::Receiver<bool>> {
+        let (reply, stored) = oneshot::channel();
+        self.sender.try_send(Message::Count { aor, count, reply }).ok()?;
+        Some(stored)
     }
 }
 
@@ -130,12 +141,14 @@ impl Writer {
             let mut is_last = false;
             match receiver.recv_timeout(purge_at.saturating_duration_since(Moment::now())) {
                 Ok(Message::Write(write)) => batch.push(write),
+                Ok(Message::Count { aor, count, reply }) => self.count(&aor, count, reply),
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => is_last = true,
                 Err(RecvTimeoutError::Timeout) => {}
             }
             while !is_last && batch.len() < self.batch_max {
                 match receiver.try_recv() {
                     Ok(Message::Write(write)) => batch.push(write),
+                    Ok(Message::Count { aor, count, reply }) => self.count(&aor, count, reply),
                     Ok(Message::Stop) => is_last = true,
                     Err(_) => break,
                 }
@@ -151,6 +164,15 @@ impl Writer {
                 self.purge();
             }
         }
+    }
+
+    fn count(&mut self, aor: &Aor, count: MessageCount, reply: oneshot::Sender<bool>) {
+        let written = self.store.write_count(aor, count);
+        if let Err(error) = &written {
+            warn!(%aor, %error, "the count of voice messages cannot be stored");
+        }
+        // Who asked may have gone.
+        let _ = reply.send(written.is_ok());
     }
 
     /// Writes the batch in one transaction, and tells the workers.

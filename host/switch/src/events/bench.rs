@@ -5,8 +5,8 @@ use std::{cell::RefCell, collections::BTreeMap, num::NonZeroU16, sync::Arc, time
 
 use bytes::Bytes;
 use model::{
-    Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Secret, Shard, Shards,
-    Transport,
+    Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, MessageCount, Secret, Shard,
+    Shards, Transport,
     hook::{Answer, Decision, Verdict},
 };
 
@@ -17,6 +17,7 @@ use crate::{Config, Input, Output, Switch, shard_of, trunk::bench::Bench};
 pub(super) struct Book {
     bindings: RefCell<BTreeMap<Aor, Arc<[Binding]>>>,
     watchers: RefCell<BTreeMap<Aor, Vec<Shard>>>,
+    pub(super) messages: RefCell<BTreeMap<Aor, MessageCount>>,
 }
 
 impl Directory for Book {
@@ -34,6 +35,10 @@ impl Directory for Book {
 
     fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
         None
+    }
+
+    fn messages(&self, aor: &Aor) -> Option<MessageCount> {
+        self.messages.borrow().get(aor).copied()
     }
 
     fn has_watchers(&self) -> bool {
@@ -196,9 +201,9 @@ impl Office {
         sent
     }
 
-    /// Registers a user at a port.
-    pub(super) fn register(&mut self, user: &str, port: u16) {
-        let sent = self.receive(
+    /// Registers a user at a port; gives what is sent besides the answer.
+    pub(super) fn register(&mut self, user: &str, port: u16) -> Vec<Sent> {
+        let mut sent = self.receive(
             port,
             format!(
                 "REGISTER sip:office.test SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1:{port};branch=z9hG4bKr{port}\r\n\
@@ -206,7 +211,8 @@ impl Office {
                  CSeq: 1 REGISTER\r\nContact: <sip:{user}@198.51.100.1:{port}>\r\nContent-Length: 0\r\n\r\n"
             ),
         );
-        assert_eq!(sent[0].first(), "SIP/2.0 200 OK");
+        assert_eq!(sent.remove(0).first(), "SIP/2.0 200 OK");
+        sent
     }
 
     /// A request of a phone; `to_tag` and `fields` end lines of their own.

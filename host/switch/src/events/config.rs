@@ -5,8 +5,12 @@ use std::time::Duration;
 /// How subscriptions are taken and served (RFC 6665).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EventsConfig {
-    /// Whether phones may watch the calls of users: the package `dialog` (RFC 4235). Without it no call is observed.
+    /// Whether phones may watch the calls of users: the package `dialog` (RFC 4235). Without it and `presence` no call is observed.
     pub dialog: bool,
+    /// Whether phones may ask for their voice messages: the package `message-summary` (RFC 3842).
+    pub message_summary: bool,
+    /// Whether phones may watch whether users can be reached: the package `presence` (RFC 3856).
+    pub presence: bool,
     /// Who may watch whom.
     pub watchers: Watchers,
     /// Shorter subscriptions are refused with 423.
@@ -29,10 +33,19 @@ pub struct EventsConfig {
     pub whole_state: bool,
 }
 
+impl EventsConfig {
+    /// Whether calls are observed.
+    pub(super) const fn observes_calls(&self) -> bool {
+        self.dialog || self.presence
+    }
+}
+
 impl Default for EventsConfig {
     fn default() -> Self {
         Self {
             dialog: true,
+            message_summary: true,
+            presence: true,
             watchers: Watchers::default(),
             expires_min: Duration::from_secs(60),
             expires_max: Duration::from_secs(600),

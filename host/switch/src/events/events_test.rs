@@ -127,7 +127,7 @@ fn what_cannot_be_subscribed_to_is_refused() {
     let of = |n, fields| Request { cseq: n, fields, ..WATCH };
     assert_eq!(
         refused(of(1, "Event: weather\r\n"), "Allow-Events"),
-        "SIP/2.0 489 Bad Event dialog"
+        "SIP/2.0 489 Bad Event dialog, message-summary, presence"
     );
     assert_eq!(refused(of(2, ""), ""), "SIP/2.0 400 No Event");
     assert_eq!(

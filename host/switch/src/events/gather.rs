@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use model::{Aor, Instant, LegId, Shard};
+use model::{Aor, Directory, Instant, LegId, Shard};
 
-use super::{DialogInfo, DialogPhase, Events, SubId, Word};
+use super::{DialogInfo, DialogPhase, Events, SubId, Word, package::Matter};
 use crate::{Output, Switch, tables::Tables};
 
 impl Switch {
     /// Another shard has said something.
-    pub(crate) fn on_told(&mut self, now: Instant, word: Word) {
+    pub(crate) fn on_told(&mut self, now: Instant, dir: &dyn Directory, word: Word) {
         match word {
             Word::Inquiry { from, aor } => {
                 let dialogs = self.lamps.dialogs_of(&self.calls, &aor);
@@ -18,17 +18,18 @@ impl Switch {
                 self.tables.outputs.push_back(Output::Tell { to: from, word: report });
             }
             Word::Report { from, aor, whole, dialogs } => {
-                self.events.learn(&mut self.tables, now, from, &aor, whole, dialogs);
+                self.events.learn(&mut self.tables, now, dir, (from, &aor), whole, dialogs);
             }
+            Word::Changed { aor } => self.events.note_change(&mut self.tables, now, dir, &aor),
         }
     }
 
     /// Finds out which dialogs a user has: those of this shard at once, those of the others when they have answered.
-    pub(super) fn gather(&mut self, now: Instant, aor: &Aor) {
+    pub(super) fn gather(&mut self, now: Instant, dir: &dyn Directory, aor: &Aor) {
         let own = self.tables.config.shard;
         let others: Vec<Shard> =
             (0..self.tables.config.shards.0.get()).map(Shard).filter(|s| *s != own).collect();
-        if let Some(resource) = self.events.resources.get_mut(aor) {
+        if let Some(resource) = self.events.resources.get_mut(&(Matter::Calls, aor.clone())) {
             resource.missing = others.iter().copied().collect();
             let until = now + self.tables.config.events.gather_time;
             resource.waits_until = (!others.is_empty()).then_some(until);
@@ -38,7 +39,7 @@ impl Switch {
             self.tables.outputs.push_back(Output::Tell { to, word });
         }
         let dialogs = self.lamps.dialogs_of(&self.calls, aor);
-        self.events.learn(&mut self.tables, now, own, aor, true, dialogs);
+        self.events.learn(&mut self.tables, now, dir, (own, aor), true, dialogs);
     }
 }
 
@@ -48,12 +49,13 @@ impl Events {
         &mut self,
         tables: &mut Tables,
         now: Instant,
-        from: Shard,
-        aor: &Aor,
+        dir: &dyn Directory,
+        (from, aor): (Shard, &Aor),
         whole: bool,
         dialogs: Vec<DialogInfo>,
     ) {
-        let Some(resource) = self.resources.get_mut(aor) else { return };
+        let key = (Matter::Calls, aor.clone());
+        let Some(resource) = self.resources.get_mut(&key) else { return };
         let mut changed = Vec::new();
         if whole {
             let is_gone = |leg: &LegId| {
@@ -90,7 +92,26 @@ impl Events {
                     subscription.not_before = now;
                 }
             }
-            self.pump(tables, now, id);
+            self.pump(tables, now, dir, id);
+        }
+    }
+
+    /// The directory says something else of the messages or the registration of a user.
+    pub(super) fn note_change(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        aor: &Aor,
+    ) {
+        let keys = [Matter::Calls, Matter::Messages].map(|matter| (matter, aor.clone()));
+        let found = keys.iter().filter_map(|key| self.resources.get(key));
+        let watchers: Vec<SubId> = found.flat_map(|resource| resource.watchers.clone()).collect();
+        for id in watchers {
+            if let Some(subscription) = self.subscriptions.get_mut(&id) {
+                subscription.note_change();
+            }
+            self.pump(tables, now, dir, id);
         }
     }
 }

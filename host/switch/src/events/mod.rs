@@ -7,8 +7,10 @@
 mod config;
 mod dialog_info;
 mod gather;
+mod message_summary;
 mod observe;
 mod package;
+mod pidf;
 mod subscribe;
 mod subscription;
 mod word;
@@ -16,7 +18,7 @@ mod xml;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{Aor, Instant, LegId, Shard};
+use model::{Aor, Directory, Instant, LegId, Shard};
 use sip::Message;
 
 pub use self::{
@@ -26,7 +28,7 @@ pub use self::{
 };
 pub(crate) use self::{observe::Lamps, package::allow_events, subscription::SubId};
 use self::{
-    package::Package,
+    package::{Matter, Package},
     subscription::{Aftermath, Subscription},
 };
 use crate::{
@@ -39,7 +41,7 @@ use crate::{
 pub(crate) struct Events {
     subscriptions: BTreeMap<SubId, Subscription>,
     ids_by_tag: HashMap<Box<str>, SubId>,
-    resources: HashMap<Aor, Resource>,
+    resources: HashMap<(Matter, Aor), Resource>,
     timers: BTreeSet<(Instant, SubId)>,
     next: u64,
 }
@@ -72,7 +74,7 @@ impl Events {
     }
 
     /// Does what is due.
-    pub(crate) fn wake(&mut self, tables: &mut Tables, now: Instant) {
+    pub(crate) fn wake(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         while let Some((at, id)) = self.timers.first().copied() {
             if at > now {
                 return;
@@ -84,14 +86,14 @@ impl Events {
                 subscription.ending = Some("timeout");
                 subscription.not_before = now;
             }
-            self.pump(tables, now, id);
+            self.pump(tables, now, dir, id);
         }
     }
 
     /// Tells a subscriber what it has not been told, if it may be told now.
-    fn pump(&mut self, tables: &mut Tables, now: Instant, id: SubId) {
+    fn pump(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory, id: SubId) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
-        let resource = self.resources.get_mut(&subscription.aor);
+        let resource = self.resources.get_mut(&subscription.resource());
         let waits = resource.as_ref().and_then(|resource| resource.waits_until);
         if let Some(until) = waits.filter(|until| *until > now) {
             subscription.not_before = subscription.not_before.max(until);
@@ -102,7 +104,9 @@ impl Events {
         }
         let none = BTreeMap::new();
         let dialogs = resource.as_ref().map_or(&none, |resource| &resource.dialogs);
-        let (flow, draft) = subscription.notify(tables, now, dialogs);
+        let Some((flow, draft)) = subscription.notify(tables, now, dir, dialogs) else {
+            return self.rest(id);
+        };
         match tables.endpoint.send_request(now, flow, draft) {
             Ok(tx) => {
                 tables.uses_by_client_tx.insert(tx, ClientUse::Notify(id));
@@ -132,29 +136,43 @@ impl Events {
         &mut self,
         tables: &mut Tables,
         now: Instant,
+        dir: &dyn Directory,
         id: SubId,
         response: &Message,
     ) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         let aftermath = subscription.on_response(now, response);
-        self.settle(tables, now, id, aftermath);
+        self.settle(tables, now, dir, id, aftermath);
     }
 
     /// A NOTIFY was not answered.
-    pub(crate) fn on_lost(&mut self, tables: &mut Tables, now: Instant, id: SubId) {
+    pub(crate) fn on_lost(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        id: SubId,
+    ) {
         let Some(subscription) = self.subscriptions.get_mut(&id) else { return };
         let aftermath = subscription.on_lost(now);
-        self.settle(tables, now, id, aftermath);
+        self.settle(tables, now, dir, id, aftermath);
     }
 
-    fn settle(&mut self, tables: &mut Tables, now: Instant, id: SubId, aftermath: Aftermath) {
+    fn settle(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        id: SubId,
+        aftermath: Aftermath,
+    ) {
         let is_over = |sub: &Subscription| sub.ended && !sub.in_flight;
         let ended = self.subscriptions.get(&id).is_some_and(is_over);
         if aftermath == Aftermath::Forget || ended {
             tables.stats.notify_failures += u64::from(aftermath == Aftermath::Forget);
             self.forget(tables, id);
         } else {
-            self.pump(tables, now, id);
+            self.pump(tables, now, dir, id);
         }
     }
 
@@ -164,24 +182,26 @@ impl Events {
             self.timers.remove(&(at, id));
         }
         self.ids_by_tag.remove(subscription.dialog.id.local_tag.as_str());
-        let Some(resource) = self.resources.get_mut(&subscription.aor) else { return };
+        let Some(resource) = self.resources.get_mut(&subscription.resource()) else { return };
         resource.watchers.remove(&id);
         if resource.watchers.is_empty() {
-            self.resources.remove(&subscription.aor);
-            let aor = subscription.aor;
-            tables.outputs.push_back(Output::Watch { aor, wanted: false });
+            self.resources.remove(&subscription.resource());
+            if subscription.package.matter() == Matter::Calls {
+                let aor = subscription.aor;
+                tables.outputs.push_back(Output::Watch { aor, wanted: false });
+            }
         }
     }
 
     /// Ends every subscription: the phones are to subscribe again, here or where else they are at home.
-    pub(crate) fn stop(&mut self, tables: &mut Tables, now: Instant) {
+    pub(crate) fn stop(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let ids: Vec<SubId> = self.subscriptions.keys().copied().collect();
         for id in ids {
             if let Some(subscription) = self.subscriptions.get_mut(&id) {
                 subscription.ending.get_or_insert("deactivated");
                 subscription.not_before = now;
             }
-            self.pump(tables, now, id);
+            self.pump(tables, now, dir, id);
         }
     }
 }
@@ -190,3 +210,5 @@ impl Events {
 mod bench;
 #[cfg(test)]
 mod events_test;
+#[cfg(test)]
+mod state_test;

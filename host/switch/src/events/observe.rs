@@ -86,7 +86,7 @@ impl Switch {
     /// Tells those who watch of the calls that have changed since it was last done.
     pub(crate) fn observe_calls(&mut self, now: Instant, dir: &dyn Directory) {
         let mut touched = std::mem::take(&mut self.tables.touched);
-        if self.tables.config.events.dialog {
+        if self.tables.config.events.observes_calls() {
             touched.dedup();
             for (conn, is_new) in touched.drain(..) {
                 self.observe(now, dir, conn, is_new);
@@ -95,6 +95,18 @@ impl Switch {
         touched.clear();
         // The room is kept for the next.
         self.tables.touched = touched;
+    }
+
+    /// Tells those who watch that the contacts of a user have changed.
+    pub(crate) fn observe_registrations(&mut self, dir: &dyn Directory) {
+        let mut moved = std::mem::take(&mut self.tables.moved);
+        for aor in moved.drain(..).filter(|_| dir.has_watchers()) {
+            for to in dir.watchers(&aor).iter().flat_map(|shards| shards.iter().copied()) {
+                let word = Word::Changed { aor: aor.clone() };
+                self.tables.outputs.push_back(Output::Tell { to, word });
+            }
+        }
+        self.tables.moved = moved;
     }
 
     fn observe(&mut self, now: Instant, dir: &dyn Directory, conn: ConnId, is_new: bool) {
@@ -114,7 +126,7 @@ impl Switch {
                 self.tables.outputs.push_back(Output::Tell { to, word });
             }
             if shards.contains(&from) {
-                self.events.learn(&mut self.tables, now, from, &aor, false, dialogs);
+                self.events.learn(&mut self.tables, now, dir, (from, &aor), false, dialogs);
             }
         }
     }

@@ -9,15 +9,30 @@ use super::EventsConfig;
 pub(crate) enum Package {
     /// The calls of a user (RFC 4235).
     Dialog,
+    /// The voice messages that wait for a user (RFC 3842).
+    MessageSummary,
+    /// Whether a user can be reached (RFC 3856).
+    Presence,
+}
+
+/// What packages tell of.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Matter {
+    /// The calls of a user and where it is registered.
+    Calls,
+    /// Its messages.
+    Messages,
 }
 
 impl Package {
-    pub(super) const ALL: [Self; 1] = [Self::Dialog];
+    pub(super) const ALL: [Self; 3] = [Self::Dialog, Self::MessageSummary, Self::Presence];
 
     /// Its name in Event and Allow-Events.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Dialog => "dialog",
+            Self::MessageSummary => "message-summary",
+            Self::Presence => "presence",
         }
     }
 
@@ -25,12 +40,24 @@ impl Package {
     pub(super) const fn content_type(self) -> &'static str {
         match self {
             Self::Dialog => "application/dialog-info+xml",
+            Self::MessageSummary => "application/simple-message-summary",
+            Self::Presence => "application/pidf+xml",
+        }
+    }
+
+    /// What it tells of.
+    pub(super) const fn matter(self) -> Matter {
+        match self {
+            Self::Dialog | Self::Presence => Matter::Calls,
+            Self::MessageSummary => Matter::Messages,
         }
     }
 
     const fn is_on(self, config: &EventsConfig) -> bool {
         match self {
             Self::Dialog => config.dialog,
+            Self::MessageSummary => config.message_summary,
+            Self::Presence => config.presence,
         }
     }
 

@@ -6,8 +6,8 @@ use model::{Aor, Directory, Flow, Instant, Membership};
 use sip::{Dialog, Message, Name, NameAddr, ServerTx, Uri};
 
 use super::{
-    EventsConfig, Package, SubId, Watchers, allow_events,
-    subscription::{News, Subscription},
+    EventsConfig, Package, SubId, Watchers, allow_events, package::Matter,
+    subscription::Subscription,
 };
 use crate::{
     Output, Switch,
@@ -68,19 +68,21 @@ impl Switch {
         let id = SubId(self.events.next);
         self.events.ids_by_tag.insert(tag.into(), id);
         self.events.subscriptions.insert(id, subscription);
-        self.events.resources.entry(aor.clone()).or_default().watchers.insert(id);
-        if self.events.resources.get(&aor).is_some_and(|resource| resource.watchers.len() == 1) {
+        let resource = self.events.resources.entry((package.matter(), aor.clone())).or_default();
+        resource.watchers.insert(id);
+        if resource.watchers.len() == 1 && package.matter() == Matter::Calls {
             self.tables.outputs.push_back(Output::Watch { aor: aor.clone(), wanted: true });
-            self.gather(now, &aor);
+            self.gather(now, dir, &aor);
         }
         self.tables.stats.subscribed += 1;
-        self.events.pump(&mut self.tables, now, id);
+        self.events.pump(&mut self.tables, now, dir, id);
     }
 
     /// A SUBSCRIBE within a subscription.
     pub(crate) fn on_resubscribe(
         &mut self,
         now: Instant,
+        dir: &dyn Directory,
         flow: Flow,
         tx: ServerTx,
         request: &Message,
@@ -106,18 +108,18 @@ impl Switch {
         subscription.dialog.flow = flow;
         subscription.expires_at = now + expires;
         subscription.ending = expires.is_zero().then_some("timeout");
-        subscription.news = News::All;
+        subscription.tell_all();
         subscription.not_before = now;
-        let aor = subscription.aor.clone();
+        let (matter, aor) = subscription.resource();
         if let Some(subscription) = self.events.subscriptions.remove(&id) {
             self.accept(now, tx, request, &subscription, expires);
             self.events.subscriptions.insert(id, subscription);
         }
-        if self.tables.config.shards.0.get() > 1 {
+        if self.tables.config.shards.0.get() > 1 && matter == Matter::Calls {
             // What another shard said may have been lost on the way.
-            self.gather(now, &aor);
+            self.gather(now, dir, &aor);
         }
-        self.events.pump(&mut self.tables, now, id);
+        self.events.pump(&mut self.tables, now, dir, id);
     }
 
     /// What a SUBSCRIBE wants, if it may want it.
@@ -147,11 +149,17 @@ impl Switch {
         if dir.membership(&aor) != Membership::Subscriber {
             return Err(Refusal::new(404, ""));
         }
-        if !may_watch(config.watchers, dir, request, identity, &aor) {
+        // A mailbox is nobody's business but its owner's.
+        let watchers = match package.matter() {
+            Matter::Messages => Watchers::Oneself,
+            Matter::Calls => config.watchers,
+        };
+        if !may_watch(watchers, dir, request, identity, &aor) {
             return Err(Refusal::new(403, ""));
         }
         let expires = expires_of(request, config)?;
-        let at_resource = self.events.resources.get(&aor).map_or(0, |r| r.watchers.len());
+        let key = (package.matter(), aor.clone());
+        let at_resource = self.events.resources.get(&key).map_or(0, |r| r.watchers.len());
         let is_full = self.events.len() >= config.subscriptions_max
             || at_resource >= config.watchers_max
             || self.draining;

@@ -2,10 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use model::{Aor, Flow, Instant, LegId};
+use model::{Aor, Directory, Flow, Instant, LegId};
 use sip::{Dialog, Message, Method, Name, RequestDraft};
 
-use super::{DialogInfo, EventsConfig, Package, dialog_info};
+use super::{
+    DialogInfo, EventsConfig, Package, dialog_info, message_summary, package::Matter, pidf,
+};
 use crate::{call::connection_for_size, tables::Tables};
 
 /// Names a subscription of a shard.
@@ -33,12 +35,16 @@ pub(super) struct Subscription {
     no_connection: bool,
     /// Not before this the next one goes out.
     pub(super) not_before: Instant,
+    /// What was told last, of a package that has no numbers.
+    told: Option<Box<str>>,
     /// The number of the next document.
     version: u32,
     /// Why it ends with the next NOTIFY, or with the one under way.
     pub(super) ending: Option<&'static str>,
     /// Its last NOTIFY went out.
     pub(super) ended: bool,
+    /// The next NOTIFY answers a SUBSCRIBE.
+    pub(super) is_asked: bool,
     /// It waits for other shards rather than for its interval.
     pub(super) waits: bool,
     pub(super) wakes_at: Option<Instant>,
@@ -84,17 +90,33 @@ impl Subscription {
             by_connection: false,
             no_connection: false,
             not_before: now,
+            told: None,
             version: 0,
             ending: None,
             ended: false,
+            is_asked: true,
             waits: false,
             wakes_at: None,
+        }
+    }
+
+    /// Has everything told, whether or not it is new.
+    pub(super) fn tell_all(&mut self) {
+        self.news = News::All;
+        self.is_asked = true;
+    }
+
+    /// Notes that what the directory says has changed; the dialogs have not.
+    pub(super) fn note_change(&mut self) {
+        if self.package != Package::Dialog {
+            self.news = News::All;
         }
     }
 
     /// Notes that a dialog has changed.
     pub(super) fn note(&mut self, info: &DialogInfo) {
         match &mut self.news {
+            _ if self.package == Package::Presence => self.news = News::All,
             News::All => {}
             News::Changes(changes) => {
                 changes.insert(info.leg, info.clone());
@@ -103,19 +125,42 @@ impl Subscription {
         }
     }
 
+    /// What it is told of.
+    pub(super) fn resource(&self) -> (Matter, Aor) {
+        (self.package.matter(), self.aor.clone())
+    }
+
     /// Whether there is something to tell.
     pub(super) const fn is_due(&self) -> bool {
         !self.ended && (self.ending.is_some() || !matches!(self.news, News::None))
     }
 
-    /// The NOTIFY that tells what is to be told, and the flow it takes. `dialogs` are all there are.
+    /// The NOTIFY that tells what is to be told, and the flow it takes; `None` when it would tell nothing new. `dialogs` are all
+    /// there are.
     pub(super) fn notify(
         &mut self,
         tables: &Tables,
         now: Instant,
+        dir: &dyn Directory,
         dialogs: &BTreeMap<LegId, DialogInfo>,
-    ) -> (Flow, RequestDraft) {
+    ) -> Option<(Flow, RequestDraft)> {
         let config = tables.config.events;
+        let body = match self.package {
+            Package::Dialog => self.dialog_info(&config, dialogs),
+            Package::MessageSummary => {
+                let count = dir.messages(&self.aor).unwrap_or_default();
+                self.renewed(message_summary::document(&self.entity, count))
+            }
+            Package::Presence => {
+                let is_live = |binding: &model::Binding| binding.expires_at > now;
+                let bindings = dir.bindings(&self.aor);
+                let is_open = bindings.is_some_and(|all| all.iter().any(is_live));
+                self.renewed(pidf::document(&self.entity, is_open, !dialogs.is_empty()))
+            }
+        };
+        if body.is_none() && self.ending.is_none() {
+            return None;
+        }
         let mut draft = self.dialog.request(Method::Notify, &self.contact);
         draft.header(Name::Event, &self.event);
         match self.ending {
@@ -128,7 +173,6 @@ impl Subscription {
             }
         }
         tables.sign_draft(&mut draft);
-        let body = self.document(&config, dialogs);
         let kind = self.package.content_type().to_owned();
         let draft = draft.with_body(body.map(|body| (kind, body.into())));
         let flow = self.way_for(tables, draft.size());
@@ -136,11 +180,24 @@ impl Subscription {
         self.in_flight = true;
         self.ended = self.ending.is_some();
         self.not_before = now + config.notify_interval;
-        (flow, draft)
+        Some((flow, draft))
+    }
+
+    /// The document of a package without numbers, unless it is what was told last. The answer to a SUBSCRIBE is told anyway.
+    fn renewed(&mut self, text: String) -> Option<String> {
+        let is_asked = std::mem::take(&mut self.is_asked);
+        if matches!(std::mem::take(&mut self.news), News::None) {
+            return None;
+        }
+        if !is_asked && self.told.as_deref() == Some(&text) {
+            return None;
+        }
+        self.told = Some(text.as_str().into());
+        Some(text)
     }
 
     /// The document; `None` when nothing is to be told but the end.
-    fn document(
+    fn dialog_info(
         &mut self,
         config: &EventsConfig,
         dialogs: &BTreeMap<LegId, DialogInfo>,
@@ -183,7 +240,7 @@ impl Subscription {
         });
         match retry {
             Some(after) if self.ending.is_none() && now + after < self.expires_at => {
-                self.news = News::All;
+                self.tell_all();
                 self.not_before = now + after;
                 Aftermath::GoOn
             }
@@ -200,7 +257,7 @@ impl Subscription {
         // Nobody takes connections there: a datagram that may be too large is better than none.
         self.no_connection = true;
         self.ended = false;
-        self.news = News::All;
+        self.tell_all();
         self.not_before = now;
         Aftermath::GoOn
     }

@@ -14,6 +14,11 @@ pub enum Word {
         /// Whose dialogs.
         aor: Aor,
     },
+    /// What the [`model::Directory`] says of the messages or the registration of a user has changed.
+    Changed {
+        /// Whose.
+        aor: Aor,
+    },
     /// Dialogs of a user, from the shard their calls are on.
     Report {
         /// Who tells.
