@@ -21,6 +21,7 @@ mod in_dialog;
 mod io;
 mod keepalive;
 mod proxy;
+mod options;
 mod register;
 mod registrar;
 mod replace;

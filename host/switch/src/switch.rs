@@ -13,9 +13,9 @@ use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
     RegistrarConfig, Settings, Stats,
     authenticate::{Authenticator, Proof, Standing},
-    call::{Call, State, is_emergency, reason_of, refuse, refuse_unknown},
+    call::{Call, State, is_emergency, reason_of, refuse},
     door::{Arrival, Door},
-    events::{Events, Lamps, allow_events},
+    events::{Events, Lamps},
     in_dialog::pass_back,
     keepalive::Keepalive,
     proxy::Passages,
@@ -347,25 +347,6 @@ impl Switch {
             Err(UriError::Scheme) => Some(416),
             Err(_) => Some(400),
         }
-    }
-
-    fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
-        if refuse_unknown(&mut self.tables, now, tx, request) {
-            return;
-        }
-        let tag = self.tables.endpoint.mint_tag();
-        let mut response = sip::response_to(request, 200, "", Some(&tag));
-        response.header(
-            Name::Allow,
-            "INVITE, ACK, CANCEL, BYE, OPTIONS, REGISTER, INFO, MESSAGE, PRACK, UPDATE, REFER, SUBSCRIBE",
-        );
-        let packages = allow_events(&self.tables.config.events);
-        if !packages.is_empty() {
-            response.header(Name::AllowEvents, packages);
-        }
-        response.header(Name::Accept, "application/sdp");
-        self.tables.sign_response(&mut response);
-        self.tables.endpoint.respond(now, tx, response.finish(None));
     }
 
     /// Who a request is from, as far as it must say; `None` when it has been answered because it did not prove it.

@@ -58,10 +58,8 @@ pub struct Api {
     pub plugins: Arc<PluginHost>,
     /// What the store counts; nothing without a store.
     pub store: Arc<StoreFigures>,
-    /// Keeps counts of voice messages; `None` when they are kept in memory alone.
-    pub store_sender: Option<StoreSender>,
-    /// Users that have a count of voice messages.
-    pub mailboxes_max: usize,
+    /// What keeps counts of voice messages, `None` when they are kept in memory alone; and how many users have one at most.
+    pub mailboxes: (Option<StoreSender>, usize),
     /// What is counted of call records.
     pub records: Arc<RecordFigures>,
     /// Loads them again.

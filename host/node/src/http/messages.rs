@@ -56,7 +56,7 @@ pub(super) async fn set(
     }
     let Said { new, old, urgent_new, urgent_old } = said;
     let count = MessageCount { new, old, urgent_new, urgent_old };
-    api.directory.messages().set(aor.clone(), count, api.mailboxes_max).map_err(|_| {
+    api.directory.messages().set(aor.clone(), count, api.mailboxes.1).map_err(|_| {
         let what = "as many users have messages as events.mailboxes_max allows".to_owned();
         Refusal::new(StatusCode::INSUFFICIENT_STORAGE, what)
     })?;
@@ -74,7 +74,7 @@ fn tell(api: &Arc<Api>, aor: &Aor) {
 }
 
 async fn store(api: &Arc<Api>, aor: Aor, count: MessageCount) -> Result<(), Refusal> {
-    let Some(store) = &api.store_sender else { return Ok(()) };
+    let (Some(store), _) = &api.mailboxes else { return Ok(()) };
     let failed = || {
         let what = "phones were told, but the store did not take it: after a restart it is gone";
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, what.to_owned())
