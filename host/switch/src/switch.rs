@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ::media::{RelayEvent, Side};
 use model::{Aor, ConnId, Directory, Flow, Instant, hook::Answer};
 use sip::{
-    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
-    Uri, UriError,
+    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, ServerTx, Uri,
+    UriError,
 };
 
 use crate::{
