@@ -165,6 +165,10 @@ pub struct Limits {
     /// Requests that wait for the plugins before they are a call or a registration; beyond it they are answered 503 with
     /// Retry-After.
     pub questions_max: usize,
+    /// Bytes of the text of a MESSAGE outside of a call; beyond it it is answered 413.
+    pub text_bytes_max: usize,
+    /// MESSAGEs outside of calls on their way at once; beyond it they are answered 503 with Retry-After.
+    pub texts_max: usize,
     /// Media streams of one call.
     pub streams_max: u8,
     /// Seconds in the Retry-After header of a 503.
@@ -185,6 +189,8 @@ impl Default for Limits {
             early_dialogs_max: 8,
             provisionals_max: 8,
             questions_max: 10_000,
+            text_bytes_max: 4096,
+            texts_max: 10_000,
             streams_max: 8,
             retry_after_s: 5,
             proxied_call_max_s: 43_200,

@@ -256,8 +256,19 @@ impl Switch {
         match arrival.request.method() {
             Method::Register => self.step_up(now, dir, arrival, Station::Register),
             Method::Subscribe => self.on_subscribe(now, dir, arrival),
+            Method::Message => self.on_text(now, dir, arrival),
             _ => self.on_invite(now, dir, arrival),
         }
+    }
+}
+
+/// The methods of requests that are authenticated.
+pub(crate) const fn method_name(kind: Method<'_>) -> &'static str {
+    match kind {
+        Method::Invite => "INVITE",
+        Method::Subscribe => "SUBSCRIBE",
+        Method::Message => "MESSAGE",
+        _ => "REGISTER",
     }
 }
 

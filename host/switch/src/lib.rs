@@ -29,6 +29,7 @@ mod shard;
 mod stats;
 mod switch;
 mod tables;
+mod texts;
 mod transfers;
 mod trunk;
 mod view;

@@ -37,6 +37,8 @@ pub struct Stats {
     pub unreadable: u64,
     /// Trunks whose registration is being taken back.
     pub trunks_leaving: usize,
+    /// MESSAGEs outside of calls that were sent on.
+    pub texts: u64,
     /// Subscriptions that stand.
     pub subscriptions_now: usize,
     /// SUBSCRIBEs that began a subscription or asked for the state once.

@@ -21,6 +21,7 @@ use crate::{
     proxy::Passages,
     registrar::Registrar,
     tables::{ClientUse, Tables},
+    texts::Texts,
     trunk::Keeper,
     writes::Writes,
 };
@@ -45,6 +46,8 @@ pub struct Switch {
     pub(crate) events: Events,
     /// What watchers are told of the calls of this shard.
     pub(crate) lamps: Lamps,
+    /// Texts on their way.
+    pub(crate) texts: Texts,
     pub(crate) draining: bool,
 }
 
@@ -91,6 +94,7 @@ impl Switch {
             writes: store.map(|store| Writes::new(store.writes_max, store.timeout)),
             events: Events::default(),
             lamps: Lamps::default(),
+            texts: Texts::default(),
             draining: false,
         }
     }
@@ -296,7 +300,7 @@ impl Switch {
             return refuse(&mut self.tables, now, tx, &request, status, "");
         }
         match request.method() {
-            Method::Invite | Method::Register | Method::Subscribe => {
+            Method::Invite | Method::Register | Method::Subscribe | Method::Message => {
                 let arrival = Arrival { tx, flow, request, conn: None, identity: None };
                 // No plugin stands before an emergency, and nobody is asked for a password before help is called.
                 let is_call = arrival.request.method() == Method::Invite;
@@ -316,7 +320,6 @@ impl Switch {
             | Method::Update
             | Method::Prack
             | Method::Notify
-            | Method::Message
             | Method::Publish => refuse(&mut self.tables, now, tx, &request, 405, ""),
             Method::Other(_) => refuse(&mut self.tables, now, tx, &request, 501, ""),
         }
@@ -398,7 +401,7 @@ impl Switch {
         self.tables.emit(Fact::NotAuthenticated {
             source: flow.peer,
             claimed: claimed.map_or_else(String::new, |aor| aor.to_string()),
-            method: method_name(request.method()),
+            method: crate::door::method_name(request.method()),
             trouble,
         });
         None
@@ -458,7 +461,8 @@ impl Switch {
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
-            Some(ClientUse::Notify(_)) if message.status() < 200 => {}
+            Some(ClientUse::Notify(_) | ClientUse::Text(_)) if message.status() < 200 => {}
+            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Ok(message)),
             Some(ClientUse::Notify(id)) => {
                 let id = *id;
                 self.tables.uses_by_client_tx.remove(&tx);
@@ -511,6 +515,7 @@ impl Switch {
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
             }
+            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Err(status)),
             Some(ClientUse::Notify(id)) => {
                 let id = *id;
                 self.tables.uses_by_client_tx.remove(&tx);
@@ -610,14 +615,5 @@ impl Switch {
         if self.calls.get(&conn).is_some_and(|call| call.is_over()) {
             self.calls.remove(&conn);
         }
-    }
-}
-
-/// The methods of requests that are authenticated.
-const fn method_name(kind: Method<'_>) -> &'static str {
-    match kind {
-        Method::Invite => "INVITE",
-        Method::Subscribe => "SUBSCRIBE",
-        _ => "REGISTER",
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     call::{Bye, Prack},
     errand::Errand,
     events::SubId,
+    texts::TextId,
     trunk::{Chore, Trunks},
 };
 
@@ -92,6 +93,8 @@ pub(crate) enum ClientUse {
     },
     /// A BYE to a trunk that may ask who we are.
     Bye(Box<Bye>),
+    /// A MESSAGE to a contact.
+    Text(TextId),
     /// A NOTIFY to a subscriber.
     Notify(SubId),
     /// A REGISTER or an OPTIONS to a trunk.

@@ -190,3 +190,22 @@ const fn line<'a>(switch: &Switch, user: &'a str) -> Line<'a> {
         tone_hz: 440,
     }
 }
+
+#[test]
+fn a_text_reaches_the_phone_of_a_user_and_nobody_where_there_is_none() {
+    let switch = Switch::start(&["node.workers=2"], &[]);
+    let send = |status: u16| {
+        let sender = Scenario::new("text_sent", switch.folder()).value("STATUS", status);
+        sender.call(switch.sip_port, "2000").succeed();
+    };
+    send(480);
+    let phone = Scenario::new("text_received", switch.folder()).listen();
+    Scenario::new("register", switch.folder())
+        .value("USER", "2000")
+        .value("CONTACT", phone.port)
+        .value("EXPIRES", 60)
+        .call(switch.sip_port, "2000")
+        .succeed();
+    send(200);
+    phone.succeed();
+}

@@ -14,6 +14,8 @@ pub enum RequestKind {
     Register,
     /// A SUBSCRIBE outside of any dialog.
     Subscribe,
+    /// A MESSAGE outside of any dialog.
+    Message,
 }
 
 impl RequestKind {
@@ -23,6 +25,7 @@ impl RequestKind {
             Self::Invite => "INVITE",
             Self::Register => "REGISTER",
             Self::Subscribe => "SUBSCRIBE",
+            Self::Message => "MESSAGE",
         }
     }
 }

@@ -23,6 +23,10 @@ pub struct LimitsConfig {
     pub questions_max: usize,
     /// Media streams of one call.
     pub streams_max: u8,
+    /// Bytes of the text of a MESSAGE outside of a call; beyond it it is answered 413.
+    pub text_bytes_max: usize,
+    /// MESSAGEs outside of calls on their way at once, for each worker; beyond it they are answered 503 with Retry-After.
+    pub texts_max: usize,
     /// The Retry-After header of a 503, in seconds.
     pub retry_after_s: u32,
     /// How long a call that a plan had forwarded as a proxy does is listed when its BYE does not come past, in seconds. What routes
@@ -43,6 +47,8 @@ impl Default for LimitsConfig {
             provisionals_max: 8,
             questions_max: 10_000,
             streams_max: 8,
+            text_bytes_max: 4096,
+            texts_max: 10_000,
             retry_after_s: 5,
             proxied_call_max_s: 43_200,
             proxy_timer_c_s: 190,

@@ -49,6 +49,8 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.early_dialogs_max",
     "limits.provisionals_max",
     "limits.questions_max",
+    "limits.text_bytes_max",
+    "limits.texts_max",
     "limits.retry_after_s",
     "limits.proxied_call_max_s",
     "limits.proxy_timer_c_s",

@@ -72,6 +72,7 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
         f.switch.questions_timed_out
     }),
+    ("jackfield_texts_total", COUNTER, "MESSAGEs outside of calls sent on.", |f| f.switch.texts),
     ("jackfield_subscriptions", GAUGE, "Subscriptions of phones that watch.", |f| {
         f.switch.subscriptions_now as u64
     }),

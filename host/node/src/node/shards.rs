@@ -125,6 +125,8 @@ fn limits(config: &Config) -> switch::Limits {
         provisionals_max: limits.provisionals_max,
         questions_max: limits.questions_max,
         streams_max: limits.streams_max,
+        text_bytes_max: limits.text_bytes_max,
+        texts_max: limits.texts_max,
         retry_after_s: limits.retry_after_s,
         proxied_call_max_s: limits.proxied_call_max_s,
         proxy_timer_c_s: limits.proxy_timer_c_s,

@@ -185,6 +185,7 @@ pub(crate) fn facts_of(
     let (kind, callee) = match request.method() {
         Method::Register => (RequestKind::Register, party_of(&request.to()?)),
         Method::Subscribe => (RequestKind::Subscribe, party_of_uri(request.request_uri(), "")),
+        Method::Message => (RequestKind::Message, party_of_uri(request.request_uri(), "")),
         _ => (RequestKind::Invite, party_of_uri(request.request_uri(), "")),
     };
     let emergency = tables.config.emergency.number(&callee).is_some();

@@ -212,3 +212,5 @@ mod bench;
 mod events_test;
 #[cfg(test)]
 mod state_test;
+#[cfg(test)]
+mod texts_test;
