@@ -32,7 +32,7 @@ const RFC4475: &[(&str, &str, Ruling, &[u16])] = &[
     ("dblreq", "3.1.1.8", Answer(&[200]), &[200]),
     ("semiuri", "3.1.1.9", WellFormed, &[200]),
     ("transports", "3.1.1.10", WellFormed, &[200]),
-    ("mpart01", "3.1.1.11", WellFormed, &[405]),
+    ("mpart01", "3.1.1.11", WellFormed, &[404]),
     ("unreason", "3.1.1.12", Silence, &[]),
     ("noreason", "3.1.1.13", Silence, &[]),
     ("badinv01", "3.1.2.1", Answer(&[400]), &[400]),
