@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ::media::{RelayEvent, Side};
 use model::{Aor, ConnId, Directory, Flow, Instant, hook::Answer};
 use sip::{
-    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, ServerTx, Uri,
-    UriError,
+    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
+    Uri, UriError,
 };
 
 use crate::{
@@ -316,11 +316,9 @@ impl Switch {
             }
             // Nobody makes calls here for whoever asks.
             Method::Refer => refuse(&mut self.tables, now, tx, &request, 403, ""),
-            Method::Info
-            | Method::Update
-            | Method::Prack
-            | Method::Notify
-            | Method::Publish => refuse(&mut self.tables, now, tx, &request, 405, ""),
+            Method::Info | Method::Update | Method::Prack | Method::Notify | Method::Publish => {
+                refuse(&mut self.tables, now, tx, &request, 405, "")
+            }
             Method::Other(_) => refuse(&mut self.tables, now, tx, &request, 501, ""),
         }
     }
