@@ -8,7 +8,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Baresip, Line, Phone, Switch, Watcher, certificates, peers, sipp::Scenario,
+    Baresip, Line, Phone, Switch, Watcher, certificates, peers, sipp::Scenario, wait,
 };
 use serde_json::json;
 
@@ -160,6 +160,10 @@ fn a_phone_is_told_of_its_messages_and_so_it_is_after_a_restart() {
 fn a_buddy_is_seen_to_come_and_to_talk_and_to_be_free_again() {
     let switch = Switch::start(&["node.workers=2"], &[]);
     let ann = Baresip::watching(&line(&switch, "1000"), &authority(&switch), Some("2000"));
+    // A phone that knows nothing yet tells of no change.
+    wait::until("the buddy to be told of", || {
+        (switch.counter("jackfield_notifies_total") > 0).then_some(())
+    });
     let mut ben = Phone::register_by(&switch, "2000", 1000, "udp");
     ann.saw("Offline", "Online");
     let mut cal = Phone::register_by(&switch, "3000", 700, "udp");
