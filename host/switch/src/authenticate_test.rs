@@ -82,6 +82,7 @@ impl Bench {
             media: MediaMode::Bypass,
             media_address6: None,
             transfers: crate::TransferConfig::default(),
+            proxy_key: None,
             sessions: crate::SessionConfig::default(),
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),

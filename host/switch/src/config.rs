@@ -55,6 +55,9 @@ pub struct Config {
     pub emergency: Emergency,
     /// Who may send the other party of a call on, and how often.
     pub transfers: TransferConfig,
+    /// Signs the Record-Routes of calls that are forwarded, so that nobody else can have requests sent on by us; the same for all
+    /// shards. `None` signs nothing and takes every Route.
+    pub proxy_key: Option<[u8; 16]>,
     /// When an established call ends without a party's doing.
     pub sessions: SessionConfig,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].

@@ -50,6 +50,7 @@ fn switch(writes_max: usize) -> Switch {
         media_address6: None,
         emergency: crate::Emergency::default(),
         transfers: crate::TransferConfig::default(),
+        proxy_key: None,
         sessions: crate::SessionConfig::default(),
         auth: None,
         events: crate::EventsConfig::default(),

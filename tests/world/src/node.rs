@@ -213,6 +213,7 @@ fn config(
         events: switch::EventsConfig::default(),
         auth: None,
         transfers: switch::TransferConfig::default(),
+        proxy_key: None,
         sessions: switch::SessionConfig::default(),
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();

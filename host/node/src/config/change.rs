@@ -7,7 +7,7 @@ use super::{Config, live::is_live};
 /// What stands for a value that is nobody's business.
 const HIDDEN: &str = "(hidden)";
 /// Keys whose values are not shown.
-const SECRETS: &[&str] = &["password", "ha1_md5", "ha1_sha256", "token"];
+const SECRETS: &[&str] = &["password", "ha1_md5", "ha1_sha256", "token", "secret"];
 /// The settings of plugins may hold anything, such as the key of a service.
 const SECRET_SECTION: &str = "plugins.config.";
 /// The keys that tell the blocks of an array apart.

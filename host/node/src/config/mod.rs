@@ -20,6 +20,7 @@ mod media;
 mod node;
 mod plugins;
 mod problem;
+mod proxy;
 mod records;
 mod registrar;
 mod session;
@@ -50,6 +51,7 @@ pub use media::{MediaConfig, MediaModeConfig};
 pub use node::NodeConfig;
 pub use plugins::PluginsConfig;
 pub use problem::{ConfigError, Place, Problem};
+pub use proxy::ProxyConfig;
 pub use records::{RecordFormat, RecordsConfig};
 pub use registrar::{KeepaliveName, RegistrarSection};
 pub use session::{SessionSection, SessionTimer};
@@ -94,6 +96,8 @@ pub struct Config {
     pub emergency: EmergencyConfig,
     /// Who may send the other party of a call on.
     pub transfers: TransfersConfig,
+    /// Calls that are forwarded because their route says so.
+    pub proxy: ProxyConfig,
     /// When an established call ends without a party's doing.
     pub session: SessionSection,
     /// The size of every table.

@@ -96,6 +96,7 @@ impl Node {
             host: host.clone(),
             owners: Owners::default(),
             store: store.as_ref().map(StoreThread::sender),
+            proxy_key: config.proxy.key(shards::seed()?),
         };
         let reloader = common.reloader(&listeners, &postboxes, &records, &journal)?;
         let draining = Arc::new(AtomicBool::new(false));
@@ -369,6 +370,8 @@ struct Common<'a> {
     host: Arc<PluginHost>,
     owners: Owners,
     store: Option<StoreSender>,
+    /// Signs Record-Routes.
+    proxy_key: [u8; 16],
 }
 
 impl Common<'_> {
@@ -380,7 +383,8 @@ impl Common<'_> {
         mailbox: Mailbox<Mail>,
         postboxes: &[Postbox<Mail>],
     ) -> Result<Parts, StartError> {
-        let switch = shards::config(self.config, shard, advertised)?;
+        let mut switch = shards::config(self.config, shard, advertised)?;
+        switch.proxy_key = Some(self.proxy_key);
         let (relay, resolver, shard) = (self.relay.clone(), self.resolver.clone(), switch.shard);
         Ok(Parts {
             switch,

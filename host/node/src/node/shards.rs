@@ -63,6 +63,8 @@ pub(super) fn config(
         auth: settings.auth,
         emergency: settings.emergency,
         transfers: settings.transfers,
+        // The same for all shards.
+        proxy_key: None,
         sessions: settings.sessions,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
@@ -191,7 +193,8 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
     }
 }
 
-fn seed() -> Result<[u8; 32], StartError> {
+/// Chance of the operating system.
+pub(super) fn seed() -> Result<[u8; 32], StartError> {
     let mut seed = [0; 32];
     let taken = rustix::rand::getrandom(&mut seed, rustix::rand::GetRandomFlags::empty())
         .map_err(|error| StartError::os("the random source")(error.into()))?;

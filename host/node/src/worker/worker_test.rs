@@ -161,6 +161,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         auth: None,
         emergency: switch::Emergency::default(),
         transfers: switch::TransferConfig::default(),
+        proxy_key: None,
         sessions: switch::SessionConfig::default(),
         trunks: Vec::new(),
         server_header: String::new(),

@@ -1,7 +1,12 @@
 //! A flow as the user part of a Record-Route URI of ours (RFC 5626 section 5.1): how a phone behind NAT, or on a connection it made, is
 //! reached by the requests of its call.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    hash::Hasher as _,
+    net::{IpAddr, SocketAddr},
+};
+
+use siphasher::sip::SipHasher24;
 
 use model::{Flow, ListenerId, Transport};
 
@@ -49,8 +54,57 @@ pub(super) fn flow(config: &Config, token: &str) -> Option<Flow> {
     fits.then_some(Flow { transport: *transport, listener, peer })
 }
 
+/// The user part of a Record-Route of ours: the token, if there is one, and the proof that it was written here for this call
+/// (RFC 5626 section 5.1). Without a key it is the token alone.
+pub(super) fn sign(key: Option<[u8; 16]>, call_id: &str, token: String) -> String {
+    match key {
+        Some(key) => format!("{token}.{:016x}", proof(key, call_id, &token)),
+        None => token,
+    }
+}
+
+/// The token of a user part that we wrote for this call; `None` when we did not. Without a key everything counts.
+pub(super) fn signed<'a>(key: Option<[u8; 16]>, call_id: &str, user: &'a str) -> Option<&'a str> {
+    let Some(key) = key else { return Some(user) };
+    let (token, said) = user.split_once('.')?;
+    // What is compared is a secret only until it is sent; its time tells nothing that a peer does not have.
+    let is_ours = said == format!("{:016x}", proof(key, call_id, token));
+    is_ours.then_some(token)
+}
+
+fn proof(key: [u8; 16], call_id: &str, token: &str) -> u64 {
+    let mut hasher = SipHasher24::new_with_key(&key);
+    hasher.write(call_id.as_bytes());
+    // No Call-ID has an octet that is no text.
+    hasher.write_u8(0xff);
+    hasher.write(token.as_bytes());
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_was_not_written_here_for_this_call_is_not_ours() {
+        let key = Some([7; 16]);
+        let user = sign(key, "call", "u00009c40cb007107".to_owned());
+        assert_eq!(user.len(), "u00009c40cb007107".len() + 17);
+        assert_eq!(signed(key, "call", &user), Some("u00009c40cb007107"));
+        let none = sign(key, "call", String::new());
+        assert_eq!(signed(key, "call", &none), Some(""));
+        let moved = user.replacen("cb007107", "cb007108", 1);
+        for (key, call, user) in [
+            (key, "other", user.as_str()),
+            (Some([8; 16]), "call", &user),
+            (key, "call", &moved),
+            (key, "call", "u00009c40cb007107"),
+            (key, "call", ""),
+        ] {
+            assert_eq!(signed(key, call, user), None, "{call} {user}");
+        }
+        assert_eq!(signed(None, "call", "anything"), Some("anything"));
+        assert_eq!(sign(None, "call", String::new()), "");
+    }
+
     use super::*;
     use crate::{Listener, trunk::bench::Bench};
 

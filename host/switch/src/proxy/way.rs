@@ -39,7 +39,8 @@ fn is_ours(config: &Config, uri: &str) -> bool {
     address.is_some_and(|address| config.listeners.iter().any(|l| l.advertised == address))
 }
 
-/// The way of a request with a Route that begins with this switch; `None` when it has none, or ends here.
+/// The way of a request with a Route that begins with this switch; `None` when it has none, ends here, or has one that we did not
+/// write for its call.
 pub(crate) fn way_of(config: &Config, request: &Message) -> Option<Way> {
     let mut routes: Vec<&str> = request.values(Name::Route).collect();
     let mut uri = request.request_uri();
@@ -59,7 +60,9 @@ pub(crate) fn way_of(config: &Config, request: &Message) -> Option<Way> {
         own = Some(route);
         routes.remove(0);
     }
-    let flow = Uri::parse(own?).ok()?.user.and_then(|user| token::flow(config, user));
+    let user = Uri::parse(own?).ok()?.user.unwrap_or_default();
+    let token = token::signed(config.proxy_key, request.call_id(), user)?;
+    let flow = token::flow(config, token);
     let ends_here = routes.is_empty() && is_ours(config, uri);
     let routes = routes.into_iter().map(str::to_owned).collect();
     (!ends_here).then(|| Way { uri: uri.to_owned(), routes, flow })
@@ -84,14 +87,18 @@ pub(crate) fn record_routes(
     let target = said(uri);
     let outward = (target.is_some() && is_bound(to, target)).then(|| token::token(to));
     let is_double = from.listener != to.listener || inward.is_some() || outward.is_some();
-    let mut values = vec![route(tables, to, outward.as_deref(), is_sips(uri))];
+    let sign = |token: Option<String>| {
+        token::sign(tables.config.proxy_key, invite.call_id(), token.unwrap_or_default())
+    };
+    let mut values = vec![route(tables, to, &sign(outward), is_sips(uri))];
     if is_double {
-        values.push(route(tables, from, inward.as_deref(), is_sips(invite.request_uri())));
+        values.push(route(tables, from, &sign(inward), is_sips(invite.request_uri())));
     }
     values
 }
 
-fn route(tables: &Tables, flow: Flow, token: Option<&str>, secure: bool) -> String {
+fn route(tables: &Tables, flow: Flow, user: &str, secure: bool) -> String {
+    let token = (!user.is_empty()).then_some(user);
     let ours = our_contact(token, tables.advertised(flow.listener), flow.transport, secure);
     format!("{};lr>", ours.trim_end_matches('>'))
 }

@@ -181,6 +181,7 @@ impl Bench {
             media_address6: None,
             emergency: Emergency::default(),
             transfers: crate::TransferConfig::default(),
+            proxy_key: None,
             sessions: crate::SessionConfig::default(),
             auth,
             registrar: RegistrarConfig::default(),
