@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{Emergency, EventsConfig, TrunkConfig};
+use crate::{Emergency, EventsConfig, TrunkConfig, call::Who};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -120,12 +120,30 @@ pub struct TransferConfig {
     pub by: TransferBy,
     /// How often one party may be sent on, one transfer after another; beyond it a REFER is answered 483.
     pub count_max: u8,
+    /// Whose dialogs of established calls a Replaces may name (RFC 3891). Whatever rings may be picked up by whoever knows its dialog.
+    pub take_over: TakeOver,
 }
 
 impl Default for TransferConfig {
     fn default() -> Self {
-        Self { by: TransferBy::Phones, count_max: 8 }
+        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own }
     }
+}
+
+impl TransferConfig {
+    /// Whether `who` may take the place of `party`.
+    pub(crate) fn lets(&self, who: &Who, party: &Who) -> bool {
+        self.take_over == TakeOver::Anybody || who.is(party)
+    }
+}
+
+/// Whose dialog may be replaced, or its party be sent on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TakeOver {
+    /// One of the same user, or of the same phone.
+    Own,
+    /// Anybody's: watchers of a lamp can then take over what their users talk.
+    Anybody,
 }
 
 /// Whose REFER within a call is taken. Where the party may be sent is for the plugins of `route` to say.

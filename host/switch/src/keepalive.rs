@@ -199,7 +199,8 @@ impl Switch {
         }
     }
 
-    /// A response that answers no transaction: to a keep-alive, perhaps.
+    /// A response that answers no transaction: to a keep-alive, perhaps. Any other is dropped (RFC 6026): who can make us pass one
+    /// back by a Via of his own would speak with our address.
     pub(crate) fn on_stray(&mut self, flow: Flow, response: &Message) {
         let is_ours = response.method() == Method::Options
             && response.from().is_ok_and(|from| from.tag() == Some(&*self.keepalive.tag));
@@ -207,8 +208,6 @@ impl Switch {
         let aor = to.and_then(|to| to.parsed_uri().ok()?.aor());
         if let (true, Some(aor)) = (is_ours, aor) {
             self.keepalive.heard(&aor, flow);
-        } else {
-            self.tables.pass_back_stray(response);
         }
     }
 

@@ -38,7 +38,7 @@ mod writes;
 pub use authenticate::{AuthConfig, secret_of_password};
 pub use config::{
     Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, SessionConfig,
-    SessionTimer, Settings, StoreConfig, TransferBy, TransferConfig,
+    SessionTimer, Settings, StoreConfig, TakeOver, TransferBy, TransferConfig,
 };
 pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};

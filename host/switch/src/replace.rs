@@ -6,7 +6,7 @@ use sip::{Name, Replaces};
 
 use crate::{
     Cause, Fact, Switch,
-    call::{Call, Place, Replaced, State, refuse, refuse_unknown},
+    call::{Call, Place, Replaced, State, Who, refuse, refuse_unknown},
     door::Arrival,
 };
 
@@ -24,7 +24,9 @@ impl Switch {
         if refuse_unknown(&mut self.tables, now, tx, request) {
             return;
         }
-        let (of, place) = match self.place_of(&replaces) {
+        let from = || request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let who = Who { user: arrival.identity.clone().or_else(from), flow: Some(flow) };
+        let (of, place) = match self.place_of(&replaces, &who) {
             Ok(found) => found,
             Err(status) => return refuse(&mut self.tables, now, tx, request, status, ""),
         };
@@ -39,14 +41,25 @@ impl Switch {
         if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
             let replaced = Replaced { of, stays: side.other(), taken: false };
             call.begin_replacing(&mut self.tables, now, replaced, is_anchored);
-            self.calls.insert(call.conn, Box::new(call));
+            let conn = call.conn;
+            self.calls.insert(conn, Box::new(call));
+            // It may have been refused at once.
+            self.forget_if_over(conn);
         }
     }
 
-    fn place_of(&mut self, replaces: &Replaces) -> Result<(ConnId, Place), u16> {
+    /// What a Replaces of `who` stands for. What rings may be picked up by whoever was told its dialog; of what is talked only who
+    /// talks may be replaced (RFC 3891 section 5), unless the settings say otherwise.
+    fn place_of(&mut self, replaces: &Replaces, who: &Who) -> Result<(ConnId, Place), u16> {
         let leg = self.tables.legs_by_tag.get(replaces.to_tag.as_str()).copied().ok_or(481_u16)?;
         let call = self.calls.get_mut(&leg.conn).ok_or(481_u16)?;
-        Ok((leg.conn, call.place_of(leg, replaces)?))
+        let place = call.place_of(leg, replaces)?;
+        match place {
+            Place::Party(side) if !self.tables.config.transfers.lets(who, &call.who(side)) => {
+                Err(403)
+            }
+            Place::Party(_) | Place::Ringing => Ok((leg.conn, place)),
+        }
     }
 
     pub(crate) fn take_replaced(&mut self, now: Instant, into: ConnId) {

@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used)]
 //! INVITEs with Replaces, message by message. The phone has one call and sends another INVITE for its place.
 
+use std::time::Duration;
+
 use crate::{
-    Cause, Fact,
+    Cause, Config, Fact, SessionConfig,
     trunk::bench::{Bench, FIRST, PHONE, Sent, two, what},
 };
 
@@ -12,7 +14,10 @@ const CALLEE: &str = "v=0\r\no=b 7 7 IN IP4 203.0.113.1\r\ns=-\r\nc=IN IP4 203.0
 
 /// A call of the phone, up.
 fn up() -> Bench {
-    let mut bench = Bench::new(two());
+    up_in(Bench::new(two()))
+}
+
+fn up_in(mut bench: Bench) -> Bench {
     bench.invite_with(PHONE, OLD);
     let invite = bench.route(&["a"]).remove(0);
     let contact = "Contact: <sip:gw@203.0.113.1>\r\n";
@@ -51,7 +56,9 @@ fn another_phone_takes_the_place_of_a_party() {
 
 #[test]
 fn another_phone_takes_the_place_of_who_was_called() {
-    let mut bench = up();
+    let take_over = crate::TakeOver::Anybody;
+    let transfers = crate::TransferConfig { take_over, ..Default::default() };
+    let mut bench = up_in(Bench::of(Config { transfers, ..Bench::config(two(), None) }));
     let tag = bench.leg("From").split("tag=").nth(1).unwrap().to_owned();
     let value = format!("{};to-tag={tag};from-tag=carrier", bench.leg("Call-ID"));
     let sent = replace(&mut bench, &value);
@@ -84,7 +91,10 @@ fn when_the_other_party_refuses_nothing_is_replaced() {
 
 /// A call of the phone that rings at the first trunk; gives the INVITE that the trunk has.
 fn ringing() -> (Bench, Sent) {
-    let mut bench = Bench::new(two());
+    ringing_in(Bench::new(two()))
+}
+
+fn ringing_in(mut bench: Bench) -> (Bench, Sent) {
     bench.invite_with(PHONE, OLD);
     let invite = bench.route(&["a"]).remove(0);
     let sent =
@@ -146,4 +156,52 @@ fn what_is_not_there_is_not_replaced() {
     assert_eq!(status(&mut bench, &early), gone);
     bench.phone_says("BYE", 2, "");
     assert_eq!(status(&mut bench, &early), gone);
+}
+
+#[test]
+fn a_stranger_does_not_take_over_what_others_talk_and_may_pick_up_what_rings() {
+    let mut bench = up();
+    let tag = bench.leg("From").split("tag=").nth(1).unwrap().to_owned();
+    // The dialog of who was called, as a lamp tells it.
+    let value = format!("{};to-tag={tag};from-tag=carrier", bench.leg("Call-ID"));
+    assert_eq!(what(&replace(&mut bench, &value)), ["403 Forbidden > phone"]);
+    let sent = bench.phone_says("INFO", 2, "");
+    assert_eq!(what(&sent), ["INFO sip:gw@203.0.113.1 > trunk 1"], "the call stands");
+}
+
+#[test]
+fn who_offers_nothing_replaces_nothing_and_leaves_nothing_behind() {
+    let mut bench = up();
+    let value = of_phone(&bench);
+    let fields = format!("Replaces: {value}\r\n");
+    let sent = bench.invite_asking(PHONE, &fields, "");
+    assert_eq!(what(&sent), ["488 An offer is needed to replace a call > phone"]);
+    let stats = bench.switch.stats();
+    assert_eq!((stats.calls_now, stats.calls_ending), (1, 0));
+}
+
+#[test]
+fn a_call_that_was_replaced_or_picked_up_lasts_no_longer_than_others() {
+    let sessions = SessionConfig { call_max: Duration::from_secs(600), ..Default::default() };
+    let config = || Config { sessions, ..Bench::config(two(), None) };
+    let mut bench = up_in(Bench::of(config()));
+    let value = of_phone(&bench);
+    let sent = replace(&mut bench, &value);
+    bench.receive(FIRST, sent[0].response_with("200 OK", "", CALLEE));
+    bench.phone_says_in(2, "ACK", 1, "");
+    bench.pass(599);
+    assert_eq!(bench.switch.stats().calls_now, 1);
+    bench.pass(2);
+    assert_eq!(too_long(&bench), 1);
+    let (mut bench, invite) = ringing_in(Bench::of(config()));
+    replace(&mut bench, &of_ringing(&invite));
+    bench.phone_says_in(1, "ACK", 1, "");
+    bench.phone_says_in(2, "ACK", 1, "");
+    bench.pass(601);
+    assert_eq!(too_long(&bench), 1);
+}
+
+fn too_long(bench: &Bench) -> usize {
+    let is_it = |fact: &&Fact| matches!(fact, Fact::Released { cause: Cause::TooLong, .. });
+    bench.facts.iter().filter(is_it).count()
 }

@@ -335,7 +335,9 @@ impl Switch {
         }
         if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
             call.begin(&mut self.tables, now, dir);
-            self.calls.insert(call.conn, Box::new(call));
+            let conn = call.conn;
+            self.calls.insert(conn, Box::new(call));
+            self.forget_if_over(conn);
         }
     }
 

@@ -76,7 +76,9 @@ impl Switch {
         self.tables.stats.calls_offered += 1;
         self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
         next.begin(&mut self.tables, now, dir);
-        self.calls.insert(next.conn, Box::new(next));
+        let conn = next.conn;
+        self.calls.insert(conn, Box::new(next));
+        self.forget_if_over(conn);
     }
 
     /// An attended transfer: the party of the one call is joined to that of the other, whose dialog Replaces names (RFC 3891).
@@ -89,7 +91,10 @@ impl Switch {
         replaces: &Replaces,
         mut next: Call,
     ) {
-        let found = self.find_replaced(conn, replaces);
+        let found = match self.find_replaced((conn, by), replaces) {
+            Ok(found) => found,
+            Err(status) => return refuse(&mut self.tables, now, tx, refer, status, ""),
+        };
         let other = found.map(|(other, _)| other);
         let rings =
             other.is_some_and(|other| self.calls.get(&other).is_some_and(|c| c.is_ringing()));
@@ -127,19 +132,33 @@ impl Switch {
                 self.tables.stats.calls_offered += 1;
                 self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
                 next.begin_joining(&mut self.tables, now, (other, side.other()), mode);
-                self.calls.insert(next.conn, Box::new(next));
+                let conn = next.conn;
+                self.calls.insert(conn, Box::new(next));
+                self.forget_if_over(conn);
             }
         }
     }
 
-    /// The call and the side of it whose dialog a Replaces names, other than `but`.
-    fn find_replaced(&mut self, but: ConnId, replaces: &Replaces) -> Option<(ConnId, Side)> {
-        let leg = self.tables.legs_by_tag.get(replaces.to_tag.as_str()).copied()?;
-        let call = self.calls.get_mut(&leg.conn).filter(|call| call.conn != but)?;
+    /// The other call, and the side of it, whose dialog a Replaces names; 403 when it is not a dialog of who asks.
+    fn find_replaced(
+        &mut self,
+        (asks_in, by): (ConnId, Side),
+        replaces: &Replaces,
+    ) -> Result<Option<(ConnId, Side)>, u16> {
+        let Some(who) = self.calls.get_mut(&asks_in).map(|call| call.who(by)) else {
+            return Ok(None);
+        };
+        let leg = self.tables.legs_by_tag.get(replaces.to_tag.as_str()).copied();
+        let Some(leg) = leg.filter(|leg| leg.conn != asks_in) else { return Ok(None) };
+        let Some(call) = self.calls.get_mut(&leg.conn) else { return Ok(None) };
         let side = if leg.number == 0 { Side::A } else { Side::B };
-        let side = call.side_replaced(side, replaces)?;
+        let Some(side) = call.side_replaced(side, replaces) else { return Ok(None) };
         let counts = matches!(call.state, State::Established { .. }) || call.is_ringing();
-        (counts && call.transfer.is_none()).then_some((leg.conn, side))
+        if !counts || call.transfer.is_some() {
+            return Ok(None);
+        }
+        let is_let = self.tables.config.transfers.lets(&who, &call.who(side));
+        if is_let { Ok(Some((leg.conn, side))) } else { Err(403) }
     }
 
     /// Brings the party that was sent on into its new call, and the called party where it comes from another call too. Gives

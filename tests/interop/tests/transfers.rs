@@ -21,7 +21,11 @@ struct Three {
 }
 
 fn three(mode: &str) -> Three {
-    let switch = Switch::start(&[mode], &[]);
+    three_with(&[mode])
+}
+
+fn three_with(settings: &[&str]) -> Three {
+    let switch = Switch::start(settings, &[]);
     let ann = Phone::register(&switch, "1000", ANN_HZ);
     let ben = Phone::register(&switch, "2000", BEN_HZ);
     let eve = Phone::register(&switch, "3000", EVE_HZ);
@@ -159,7 +163,9 @@ fn dialog_of(document: &str, early_only: &str) -> String {
 #[test]
 fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
     for mode in MODES {
-        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        // By default nobody takes over what others talk.
+        let may = "transfers.take_over=\"anybody\"";
+        let Three { switch, mut ann, mut ben, mut eve } = three_with(&[mode, may]);
         let mut lamp = Watcher::new(switch.sip_port, "2000");
         assert_eq!(lamp.subscribe(600), 200);
         ann.call("2000");

@@ -59,7 +59,7 @@ pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
-pub use transfers::{TransferBy, TransfersConfig};
+pub use transfers::{TakeOver, TransferBy, TransfersConfig};
 pub use trunk::TrunkSection;
 
 /// Everything `jackfield run` is told. [`Config::default`] is what it does without a file.

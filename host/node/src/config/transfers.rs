@@ -10,6 +10,20 @@ pub struct TransfersConfig {
     pub by: TransferBy,
     /// How often one party may be sent on, one transfer after another; beyond it a REFER is answered 483.
     pub count_max: u8,
+    /// Whose dialog of an established call a Replaces may name (RFC 3891), in a REFER or in an INVITE: `own` (one of the same user, or of
+    /// the same phone) or `anybody`, who may then take over what those talk whose lamps he watches. Others are answered 403. A call
+    /// that rings may be picked up by every watcher of its lamp.
+    pub take_over: TakeOver,
+}
+
+/// Whose dialog a Replaces may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TakeOver {
+    /// One of the same user or phone.
+    Own,
+    /// Anybody's.
+    Anybody,
 }
 
 /// Whose REFER is taken.
@@ -26,7 +40,7 @@ pub enum TransferBy {
 
 impl Default for TransfersConfig {
     fn default() -> Self {
-        Self { by: TransferBy::Phones, count_max: 8 }
+        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own }
     }
 }
 
@@ -38,6 +52,10 @@ impl TransfersConfig {
             TransferBy::Anybody => switch::TransferBy::Anybody,
             TransferBy::Nobody => switch::TransferBy::Nobody,
         };
-        switch::TransferConfig { by, count_max: self.count_max }
+        let take_over = match self.take_over {
+            TakeOver::Own => switch::TakeOver::Own,
+            TakeOver::Anybody => switch::TakeOver::Anybody,
+        };
+        switch::TransferConfig { by, count_max: self.count_max, take_over }
     }
 }

@@ -118,8 +118,7 @@ impl Node {
             trace_queue_max: config.http.trace_queue_max,
             timeout: Duration::from_millis(config.http.timeout_ms),
         };
-        let http = HttpServer::start(&config.http, api)
-            .map_err(StartError::bind("the HTTP API", config.http.bind))?;
+        let http = start_http(config, api)?;
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip: listeners.advertised.clone(),
@@ -496,6 +495,10 @@ fn start_relay(
         ..relay::RelayConfig::default()
     };
     relay::RelayHandle::start(relay_config, Arc::new(events)).map_err(StartError::Media)
+}
+
+fn start_http(config: &Config, api: Api) -> Result<HttpServer, StartError> {
+    HttpServer::start(&config.http, api).map_err(StartError::bind("the HTTP API", config.http.bind))
 }
 
 /// The journal, the end that workers get, and the thread that reads.

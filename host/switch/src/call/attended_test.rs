@@ -206,3 +206,46 @@ fn a_party_is_sent_on_to_a_phone_that_still_rings() {
         ]
     );
 }
+
+/// A request of the party that has got `ask` from us, in its dialog.
+fn of_party(ask: &Sent, method: &str, cseq: u32, body: &str) -> String {
+    let kind = if body.is_empty() { "" } else { "Content-Type: application/sdp\r\n" };
+    format!(
+        "{method} sip:x@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bK{method}{cseq}\r\nFrom: {}\r\n\
+         To: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 70\r\nContact: <sip:gw@203.0.113.1>\r\n\
+         {kind}Content-Length: {}\r\n\r\n{body}",
+        ask.line("To"),
+        ask.line("From"),
+        ask.line("Call-ID"),
+        body.len()
+    )
+}
+
+#[test]
+fn a_party_that_is_being_joined_is_not_told_that_its_dialog_is_gone() {
+    let mut bench = both();
+    let ask = begun(&mut bench);
+    let sent = bench.receive(FIRST, of_party(&ask, "UPDATE", 1, ""));
+    assert_eq!(what(&sent), ["200 OK > trunk 1"]);
+    let sent = bench.receive(FIRST, of_party(&ask, "INVITE", 2, ONE));
+    assert_eq!(what(&sent), ["491 Request Pending > trunk 1"]);
+    let sent = bench.receive(FIRST, of_party(&ask, "UPDATE", 3, ONE));
+    assert_eq!(what(&sent), ["491 Request Pending > trunk 1"]);
+}
+
+#[test]
+fn nobody_joins_a_call_that_is_none_of_his() {
+    let mut bench = Bench::new(two());
+    let invite = call(&mut bench, "a");
+    answer(&mut bench, 1, &invite, FIRST, ONE);
+    let invite = call(&mut bench, "b");
+    answer(&mut bench, 2, &invite, SECOND, TWO);
+    // The dialog of the second trunk's party, which the phone has no business to end.
+    let tag = invite.line("From").split("tag=").nth(1).unwrap().to_owned();
+    let id = invite.line("Call-ID").replace('@', "%40");
+    let replaces = format!("{id}%3Bto-tag%3D{tag}%3Bfrom-tag%3Dcarrier");
+    let fields = format!("Refer-To: <sip:+43999@office.test?Replaces={replaces}>\r\n");
+    assert_eq!(what(&bench.phone_says("REFER", 2, &fields)), ["403 Forbidden > phone"]);
+    let calls = bench.switch.calls(bench.now).map(|call| call.phase.name());
+    assert_eq!(calls.collect::<Vec<_>>(), ["established", "established"]);
+}

@@ -1,13 +1,29 @@
 //! A call as those see it who watch one of its users: each leg a dialog (RFC 4235).
 
+use media::Side;
 use model::{
-    Aor, LegId,
+    Aor, Flow, LegId,
     hook::{Destination, Party},
 };
 use sip::Name;
 
 use super::{Branch, Call, Leg, State};
 use crate::events::{DialogInfo, DialogPhase};
+
+/// A party: its user, if it is one of ours, and its phone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Who {
+    pub(crate) user: Option<Aor>,
+    pub(crate) flow: Option<Flow>,
+}
+
+impl Who {
+    /// Whether both are one user, or one phone with several.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.user.is_some() && self.user == other.user)
+            || (self.flow.is_some() && self.flow == other.flow)
+    }
+}
 
 impl Call {
     /// The users whose phones take part, each once for each leg.
@@ -41,6 +57,19 @@ impl Call {
         let Party { user, host, .. } = &self.facts.caller;
         let claimed = || (!user.is_empty() && !host.is_empty()).then(|| Aor::new(user, host));
         self.facts.identity.clone().or_else(|| self.facts.trunk.is_none().then(claimed)?)
+    }
+
+    /// Who a party is and where it is reached, as far as it is known.
+    pub(crate) fn who(&mut self, side: Side) -> Who {
+        let user = match side {
+            Side::A => self.calling_user(),
+            Side::B => self.callee.as_ref().and_then(|leg| leg.user.clone()),
+        };
+        let flow = match side {
+            Side::A => Some(self.caller.flow),
+            Side::B => self.callee.as_ref().map(|leg| leg.dialog.flow),
+        };
+        Who { user, flow }
     }
 
     /// Whose phones one of the targets being tried is, if it is a user of ours.

@@ -93,7 +93,7 @@ impl Call {
             Side::A => 0,
             // One that called has no number of its own.
             Side::B if leg.number == 0 => {
-                self.next_leg += 1;
+                self.next_leg = self.next_leg.saturating_add(1);
                 self.next_leg
             }
             Side::B => leg.number,

@@ -43,6 +43,7 @@ use model::{
 pub(crate) use self::{
     answer::Stray,
     branch::{Branch, hang_up_stray},
+    dialogs::Who,
     early::CallerEarly,
     extensions::{Reliability, refuse_unknown},
     headers::{Identity, copy_headers, is_sips, our_contact, reason_of},

@@ -53,9 +53,12 @@ impl Call {
         server: ServerTx,
         request: Message,
     ) {
-        let State::Established { .. } = self.state else {
-            return refuse(tables, now, server, &request, 481, "");
-        };
+        match self.state {
+            State::Established { .. } => {}
+            // The dialog stands and an offer of ours is under way in it, or soon will be.
+            State::Joining => return refuse(tables, now, server, &request, 491, ""),
+            _ => return refuse(tables, now, server, &request, 481, ""),
+        }
         match &self.reinvite {
             // RFC 3261 section 14.2: a second INVITE of the same side before the first is answered.
             Some(open) if open.from == side => {

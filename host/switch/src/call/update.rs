@@ -18,9 +18,9 @@ impl Call {
         server: ServerTx,
         request: Message,
     ) {
-        let State::Established { .. } = self.state else {
+        if !matches!(self.state, State::Established { .. } | State::Joining) {
             return refuse(tables, now, server, &request, 481, "");
-        };
+        }
         if !request.body().is_empty() {
             // An offer: what holds of a re-INVITE's holds of it.
             return self.on_reinvite(tables, now, side, server, request);
