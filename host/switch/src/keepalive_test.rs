@@ -137,6 +137,17 @@ fn a_phone_behind_nat_gets_an_options_in_each_interval_by_the_way_it_opened() {
 }
 
 #[test]
+fn who_says_where_it_is_and_means_another_contact_is_left_alone() {
+    let mut lab = Lab::new(KeepaliveMethod::Options, 0);
+    let text = "REGISTER sip:office.test SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.7:40000;branch=z9hG4bK1\r\n\
+        From: <sip:door@office.test>;tag=a\r\nTo: <sip:door@office.test>\r\nCall-ID: door\r\nCSeq: 1 REGISTER\r\n\
+        Contact: <sip:door@203.0.113.7:6000>\r\nExpires: 600\r\nContent-Length: 0\r\n\r\n";
+    let sent = lab.receive(NAT, text.to_owned());
+    assert!(sent[0].1.starts_with("SIP/2.0 200 "), "{sent:?}");
+    assert_eq!(lab.pass(3 * INTERVAL), []);
+}
+
+#[test]
 fn a_keep_alive_may_be_two_empty_lines() {
     let mut lab = Lab::new(KeepaliveMethod::Crlf, 0);
     lab.register("2000", NAT, INSIDE, 3600);

@@ -299,7 +299,8 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
 }
 
 /// Whether a REGISTER shows that something rewrites the addresses of its phone's datagrams: where it comes from is not where its
-/// Via or its Contact says. Names say nothing, and behind a proxy it is the proxy that keeps the way open.
+/// Via says, or its Contact where Via has a name. A phone whose Via is right and whose Contact is another address means another
+/// address. Behind a proxy it is the proxy that keeps the way open.
 fn is_behind_nat(flow: Flow, request: &Message, uri: &Uri<'_>) -> bool {
     if flow.transport.is_reliable() || request.header(Name::Path).is_some() {
         return false;
@@ -308,7 +309,7 @@ fn is_behind_nat(flow: Flow, request: &Message, uri: &Uri<'_>) -> bool {
         let ip = via.host.trim_matches(['[', ']']).parse().ok()?;
         Some(SocketAddr::new(ip, via.port.unwrap_or(5060)))
     });
-    [via, uri.socket_addr()].into_iter().flatten().any(|said| said != flow.peer)
+    via.or_else(|| uri.socket_addr()).is_some_and(|said| said != flow.peer)
 }
 
 /// The Path of a REGISTER as the value of a Route field (RFC 3327 section 5.3).
