@@ -51,7 +51,7 @@ pub struct SipConfig {
     /// Messages taken from the sockets that wait for the worker; beyond it they wait in the kernel's buffers.
     pub receive_queue_max: usize,
     /// A new call whose INVITE has waited longer than this in the worker, in milliseconds, is refused with 503 and Retry-After, once
-    /// such waiting has lasted for 100 ms; four times as long, and every request outside a dialog is. Calls to emergency numbers
+    /// such waiting has lasted for 250 ms; four times as long, and every request outside a dialog is. Calls to emergency numbers
     /// and what belongs to standing calls are never refused for that. 0 refuses nothing.
     pub overload_wait_ms: u64,
     /// Datagrams kept for a socket whose send buffer is full; more are dropped and counted.
@@ -79,7 +79,7 @@ impl Default for SipConfig {
             dscp: 24,
             receive_batch_max: 64,
             receive_queue_max: 16_384,
-            overload_wait_ms: 50,
+            overload_wait_ms: 100,
             send_queue_max: 4096,
             mailbox_max: 8192,
         }

@@ -6,7 +6,7 @@ use model::Instant;
 use sip::Shedding;
 
 /// Waiting as long as this at a time is a hiccup of the machine and no overload.
-const HICCUP: Duration = Duration::from_millis(100);
+const HICCUP: Duration = Duration::from_millis(250);
 /// An overload that comes again so soon has not gone.
 const MEMORY: Duration = Duration::from_secs(1);
 /// Waiting this many times the limit, other requests than calls are refused too.
@@ -66,20 +66,20 @@ mod tests {
         assert_eq!(pressure.judge(at(1020), ms(400)), Shedding::Nothing);
         assert_eq!(pressure.judge(at(1030), ms(10)), Shedding::Nothing);
         assert_eq!(pressure.judge(at(1040), ms(60)), Shedding::Nothing);
-        assert_eq!(pressure.judge(at(1139), ms(70)), Shedding::Nothing);
-        assert_eq!(pressure.judge(at(1140), ms(70)), Shedding::Calls);
-        assert_eq!(pressure.judge(at(1141), ms(201)), Shedding::Requests);
+        assert_eq!(pressure.judge(at(1289), ms(70)), Shedding::Nothing);
+        assert_eq!(pressure.judge(at(1290), ms(70)), Shedding::Calls);
+        assert_eq!(pressure.judge(at(1291), ms(201)), Shedding::Requests);
     }
 
     #[test]
     fn an_overload_that_comes_again_soon_is_known_at_once_and_a_later_one_is_not() {
         let mut pressure = Pressure::new(ms(50));
         pressure.judge(at(0), ms(60));
-        assert_eq!(pressure.judge(at(100), ms(60)), Shedding::Calls);
-        assert_eq!(pressure.judge(at(110), ms(40)), Shedding::Nothing);
-        assert_eq!(pressure.judge(at(1000), ms(51)), Shedding::Calls);
-        assert_eq!(pressure.judge(at(1010), ms(5)), Shedding::Nothing);
-        assert_eq!(pressure.judge(at(2001), ms(51)), Shedding::Nothing);
+        assert_eq!(pressure.judge(at(250), ms(60)), Shedding::Calls);
+        assert_eq!(pressure.judge(at(260), ms(40)), Shedding::Nothing);
+        assert_eq!(pressure.judge(at(1200), ms(51)), Shedding::Calls);
+        assert_eq!(pressure.judge(at(1210), ms(5)), Shedding::Nothing);
+        assert_eq!(pressure.judge(at(2201), ms(51)), Shedding::Nothing);
     }
 
     #[test]
