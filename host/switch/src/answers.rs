@@ -1,15 +1,127 @@
-//! Responses to requests of ours that stand on their own, and 2xx that nobody waits for.
+//! Responses to requests of ours, and what comes instead of them.
 
-use model::Instant;
+use model::{Directory, Instant};
 use sip::{ClientTx, Dialog, DialogSeed, Message, Method, Name};
 
 use crate::{
     Switch,
     call::{Call, Stray, hang_up_stray},
+    in_dialog::pass_back,
     tables::ClientUse,
 };
 
 impl Switch {
+    /// A response to a request of ours goes to what the request was for.
+    pub(crate) fn on_response(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        tx: ClientTx,
+        message: &Message,
+    ) {
+        match self.tables.uses_by_client_tx.get(&tx) {
+            Some(ClientUse::Branch(leg)) => {
+                let leg = *leg;
+                if message.status() >= 200 {
+                    self.tables.uses_by_client_tx.remove(&tx);
+                }
+                self.with_call(leg.conn, |call, tables| {
+                    call.on_branch_response(tables, now, dir, leg, message);
+                });
+            }
+            Some(ClientUse::Reinvite { conn }) => {
+                let conn = *conn;
+                self.with_call(conn, |call, tables| {
+                    call.on_reinvite_response(tables, now, tx, message);
+                });
+            }
+            Some(ClientUse::OwnOffer { conn }) => {
+                let conn = *conn;
+                self.with_call(conn, |call, tables| {
+                    call.on_own_offer_response(tables, now, tx, message);
+                });
+            }
+            Some(ClientUse::Report { .. }) if message.status() < 200 => {}
+            Some(ClientUse::Report { conn }) => {
+                let conn = *conn;
+                self.on_notify_answered(now, conn, tx, message.status());
+            }
+            Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
+            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
+            Some(ClientUse::Prack(_) | ClientUse::Refresh { .. } | ClientUse::Bye(_))
+                if message.status() < 200 => {}
+            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
+            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
+            Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
+            Some(ClientUse::Notify(_) | ClientUse::Text(_)) if message.status() < 200 => {}
+            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Ok(message)),
+            Some(ClientUse::Notify(id)) => {
+                let id = *id;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.events.on_response(&mut self.tables, now, dir, id, message);
+            }
+            Some(ClientUse::Passage { .. }) => self.on_passage_response(now, tx, message),
+            Some(ClientUse::Trunk { .. }) => {
+                self.keeper.on_response(&mut self.tables, now, tx, message);
+            }
+            None => self.on_stray_response(now, tx, message),
+        }
+    }
+
+    fn pass_back(&mut self, now: Instant, tx: ClientTx, response: Option<&Message>) {
+        if let Some(ClientUse::Relayed { server, request }) =
+            self.tables.uses_by_client_tx.remove(&tx)
+        {
+            pass_back(&mut self.tables, now, server, &request, response);
+        }
+    }
+
+    /// No final response came: `status` says how.
+    pub(crate) fn on_lost(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, status: u16) {
+        match self.tables.uses_by_client_tx.get(&tx) {
+            Some(ClientUse::Branch(leg)) => {
+                let leg = *leg;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(leg.conn, |call, tables| {
+                    call.on_branch_lost(tables, now, dir, leg, status);
+                });
+            }
+            Some(ClientUse::Reinvite { conn }) => {
+                let conn = *conn;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
+            }
+            Some(ClientUse::OwnOffer { conn }) => {
+                let conn = *conn;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.with_call(conn, |call, tables| {
+                    call.on_own_offer_lost(tables, now, tx, status);
+                });
+            }
+            Some(ClientUse::Report { conn }) => {
+                let conn = *conn;
+                self.on_notify_answered(now, conn, tx, status);
+            }
+            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
+            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),
+            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
+            Some(ClientUse::Bye(_)) => {
+                self.tables.uses_by_client_tx.remove(&tx);
+            }
+            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Err(status)),
+            Some(ClientUse::Notify(id)) => {
+                let id = *id;
+                self.tables.uses_by_client_tx.remove(&tx);
+                self.events.on_lost(&mut self.tables, now, dir, id);
+            }
+            Some(ClientUse::Passage { .. }) => self.on_passage_lost(now, tx, status),
+            Some(ClientUse::Trunk { .. }) => {
+                self.keeper.on_lost(&mut self.tables, now, tx, status);
+            }
+            None => {}
+        }
+    }
+
     /// A response that nothing waits for. Of a request that was forwarded there is a Via below ours.
     pub(crate) fn on_stray_response(&mut self, now: Instant, tx: ClientTx, response: &Message) {
         let is_ours = response.values(Name::Via).nth(1).is_none();

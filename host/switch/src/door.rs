@@ -17,7 +17,7 @@ use sip::{Message, Method, Name, NameAddr, ServerTx};
 
 use crate::{
     Fact, Output, Switch,
-    authenticate::Proof,
+    authenticate::{Proof, Standing},
     call::{facts_of, refuse},
 };
 
@@ -83,6 +83,61 @@ impl Door {
 }
 
 impl Switch {
+    /// Who a request is from, as far as it must say; `None` when it has been answered because it did not prove it.
+    #[expect(
+        clippy::option_option,
+        reason = "whether it goes on, and whether it is known who it is from"
+    )]
+    pub(crate) fn authenticate(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        flow: Flow,
+        tx: ServerTx,
+        request: &Message,
+        proof: Proof,
+    ) -> Option<Option<Aor>> {
+        let authenticator = &mut self.authenticator;
+        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref(), &proof);
+        let trouble = match standing {
+            Standing::Allowed(identity) => return Some(identity),
+            Standing::Unreadable(why) => {
+                refuse(&mut self.tables, now, tx, request, 400, &why);
+                return None;
+            }
+            Standing::Blocked { first } => {
+                self.tables.stats.blocked += 1;
+                refuse(&mut self.tables, now, tx, request, 403, "Too many failed attempts");
+                if !first {
+                    return None;
+                }
+                None
+            }
+            Standing::Challenged { stale, failed } => {
+                self.tables.stats.challenged += 1;
+                self.tables.challenge(now, tx, request, |tables| {
+                    authenticator.challenges(
+                        flow.listener,
+                        now,
+                        tables.endpoint.mint_number(),
+                        stale,
+                    )
+                });
+                // Nothing was wrong with one that has not been asked yet.
+                Some(failed?)
+            }
+        };
+        self.tables.stats.not_authenticated += u64::from(trouble.is_some());
+        self.tables.emit(Fact::NotAuthenticated {
+            source: flow.peer,
+            claimed: claimed.map_or_else(String::new, |aor| aor.to_string()),
+            method: method_name(request.method()),
+            trouble,
+        });
+        None
+    }
+
     /// Takes in a request that begins something.
     pub(crate) fn arrive(&mut self, now: Instant, dir: &dyn Directory, arrival: Arrival) {
         self.step_up(now, dir, arrival, Station::Admission);

@@ -41,10 +41,7 @@ impl Switch {
         if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
             let replaced = Replaced { of, stays: side.other(), taken: false };
             call.begin_replacing(&mut self.tables, now, replaced, is_anchored);
-            let conn = call.conn;
-            self.calls.insert(conn, Box::new(call));
-            // It may have been refused at once.
-            self.forget_if_over(conn);
+            self.keep(call);
         }
     }
 

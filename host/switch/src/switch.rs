@@ -3,24 +3,22 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{Aor, ConnId, Directory, Flow, Instant, hook::Answer};
+use model::{ConnId, Directory, Flow, Instant, hook::Answer};
 use sip::{
-    ClientTx, Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx,
-    Uri, UriError,
+    Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx, Uri, UriError,
 };
 
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
     RegistrarConfig, Settings, Stats,
-    authenticate::{Authenticator, Proof, Standing},
+    authenticate::Authenticator,
     call::{Call, State, is_emergency, reason_of, refuse},
     door::{Arrival, Door},
     events::{Events, Lamps},
-    in_dialog::pass_back,
     keepalive::Keepalive,
     proxy::Passages,
     registrar::Registrar,
-    tables::{ClientUse, Tables},
+    tables::Tables,
     texts::Texts,
     trunk::Keeper,
     writes::Writes,
@@ -41,7 +39,7 @@ pub struct Switch {
     /// Requests within dialogs on their way through.
     pub(crate) passages: Passages,
     /// Registers and probes the trunks that are this shard's.
-    keeper: Keeper,
+    pub(crate) keeper: Keeper,
     /// Subscriptions, and what this shard knows for them.
     pub(crate) events: Events,
     /// What watchers are told of the calls of this shard.
@@ -335,9 +333,7 @@ impl Switch {
         }
         if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
             call.begin(&mut self.tables, now, dir);
-            let conn = call.conn;
-            self.calls.insert(conn, Box::new(call));
-            self.forget_if_over(conn);
+            self.keep(call);
         }
     }
 
@@ -350,61 +346,6 @@ impl Switch {
             Err(UriError::Scheme) => Some(416),
             Err(_) => Some(400),
         }
-    }
-
-    /// Who a request is from, as far as it must say; `None` when it has been answered because it did not prove it.
-    #[expect(
-        clippy::option_option,
-        reason = "whether it goes on, and whether it is known who it is from"
-    )]
-    pub(crate) fn authenticate(
-        &mut self,
-        now: Instant,
-        dir: &dyn Directory,
-        flow: Flow,
-        tx: ServerTx,
-        request: &Message,
-        proof: Proof,
-    ) -> Option<Option<Aor>> {
-        let authenticator = &mut self.authenticator;
-        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
-        let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref(), &proof);
-        let trouble = match standing {
-            Standing::Allowed(identity) => return Some(identity),
-            Standing::Unreadable(why) => {
-                refuse(&mut self.tables, now, tx, request, 400, &why);
-                return None;
-            }
-            Standing::Blocked { first } => {
-                self.tables.stats.blocked += 1;
-                refuse(&mut self.tables, now, tx, request, 403, "Too many failed attempts");
-                if !first {
-                    return None;
-                }
-                None
-            }
-            Standing::Challenged { stale, failed } => {
-                self.tables.stats.challenged += 1;
-                self.tables.challenge(now, tx, request, |tables| {
-                    authenticator.challenges(
-                        flow.listener,
-                        now,
-                        tables.endpoint.mint_number(),
-                        stale,
-                    )
-                });
-                // Nothing was wrong with one that has not been asked yet.
-                Some(failed?)
-            }
-        };
-        self.tables.stats.not_authenticated += u64::from(trouble.is_some());
-        self.tables.emit(Fact::NotAuthenticated {
-            source: flow.peer,
-            claimed: claimed.map_or_else(String::new, |aor| aor.to_string()),
-            method: crate::door::method_name(request.method()),
-            trouble,
-        });
-        None
     }
 
     pub(crate) fn publish(&mut self, publish: Publish, fact: Fact) {
@@ -423,109 +364,6 @@ impl Switch {
         let Some((conn, side)) = self.tables.invites_by_server_tx.get(&tx).copied() else { return };
         if side == Side::A {
             self.with_call(conn, |call, tables| call.on_cancel(tables, now, &reason));
-        }
-    }
-
-    fn on_response(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, message: &Message) {
-        match self.tables.uses_by_client_tx.get(&tx) {
-            Some(ClientUse::Branch(leg)) => {
-                let leg = *leg;
-                if message.status() >= 200 {
-                    self.tables.uses_by_client_tx.remove(&tx);
-                }
-                self.with_call(leg.conn, |call, tables| {
-                    call.on_branch_response(tables, now, dir, leg, message);
-                });
-            }
-            Some(ClientUse::Reinvite { conn }) => {
-                let conn = *conn;
-                self.with_call(conn, |call, tables| {
-                    call.on_reinvite_response(tables, now, tx, message);
-                });
-            }
-            Some(ClientUse::OwnOffer { conn }) => {
-                let conn = *conn;
-                self.with_call(conn, |call, tables| {
-                    call.on_own_offer_response(tables, now, tx, message);
-                });
-            }
-            Some(ClientUse::Report { .. }) if message.status() < 200 => {}
-            Some(ClientUse::Report { conn }) => {
-                let conn = *conn;
-                self.on_notify_answered(now, conn, tx, message.status());
-            }
-            Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
-            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
-            Some(ClientUse::Prack(_) | ClientUse::Refresh { .. } | ClientUse::Bye(_))
-                if message.status() < 200 => {}
-            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
-            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
-            Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
-            Some(ClientUse::Notify(_) | ClientUse::Text(_)) if message.status() < 200 => {}
-            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Ok(message)),
-            Some(ClientUse::Notify(id)) => {
-                let id = *id;
-                self.tables.uses_by_client_tx.remove(&tx);
-                self.events.on_response(&mut self.tables, now, dir, id, message);
-            }
-            Some(ClientUse::Passage { .. }) => self.on_passage_response(now, tx, message),
-            Some(ClientUse::Trunk { .. }) => {
-                self.keeper.on_response(&mut self.tables, now, tx, message);
-            }
-            None => self.on_stray_response(now, tx, message),
-        }
-    }
-
-    fn pass_back(&mut self, now: Instant, tx: ClientTx, response: Option<&Message>) {
-        if let Some(ClientUse::Relayed { server, request }) =
-            self.tables.uses_by_client_tx.remove(&tx)
-        {
-            pass_back(&mut self.tables, now, server, &request, response);
-        }
-    }
-
-    fn on_lost(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, status: u16) {
-        match self.tables.uses_by_client_tx.get(&tx) {
-            Some(ClientUse::Branch(leg)) => {
-                let leg = *leg;
-                self.tables.uses_by_client_tx.remove(&tx);
-                self.with_call(leg.conn, |call, tables| {
-                    call.on_branch_lost(tables, now, dir, leg, status);
-                });
-            }
-            Some(ClientUse::Reinvite { conn }) => {
-                let conn = *conn;
-                self.tables.uses_by_client_tx.remove(&tx);
-                self.with_call(conn, |call, tables| call.on_reinvite_lost(tables, now, tx));
-            }
-            Some(ClientUse::OwnOffer { conn }) => {
-                let conn = *conn;
-                self.tables.uses_by_client_tx.remove(&tx);
-                self.with_call(conn, |call, tables| {
-                    call.on_own_offer_lost(tables, now, tx, status);
-                });
-            }
-            Some(ClientUse::Report { conn }) => {
-                let conn = *conn;
-                self.on_notify_answered(now, conn, tx, status);
-            }
-            Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
-            Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),
-            Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
-            Some(ClientUse::Bye(_)) => {
-                self.tables.uses_by_client_tx.remove(&tx);
-            }
-            Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Err(status)),
-            Some(ClientUse::Notify(id)) => {
-                let id = *id;
-                self.tables.uses_by_client_tx.remove(&tx);
-                self.events.on_lost(&mut self.tables, now, dir, id);
-            }
-            Some(ClientUse::Passage { .. }) => self.on_passage_lost(now, tx, status),
-            Some(ClientUse::Trunk { .. }) => {
-                self.keeper.on_lost(&mut self.tables, now, tx, status);
-            }
-            None => {}
         }
     }
 
@@ -602,6 +440,13 @@ impl Switch {
             | Reason::Passage => {}
             Reason::Proxied => call.leave_proxied(tables, now),
         });
+    }
+
+    /// Takes a call that has begun, unless it was over at once.
+    pub(crate) fn keep(&mut self, call: Call) {
+        if !call.is_over() {
+            self.calls.insert(call.conn, Box::new(call));
+        }
     }
 
     pub(crate) fn with_call(&mut self, conn: ConnId, act: impl FnOnce(&mut Call, &mut Tables)) {

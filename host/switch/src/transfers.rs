@@ -76,9 +76,7 @@ impl Switch {
         self.tables.stats.calls_offered += 1;
         self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
         next.begin(&mut self.tables, now, dir);
-        let conn = next.conn;
-        self.calls.insert(conn, Box::new(next));
-        self.forget_if_over(conn);
+        self.keep(next);
     }
 
     /// An attended transfer: the party of the one call is joined to that of the other, whose dialog Replaces names (RFC 3891).
@@ -132,9 +130,7 @@ impl Switch {
                 self.tables.stats.calls_offered += 1;
                 self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
                 next.begin_joining(&mut self.tables, now, (other, side.other()), mode);
-                let conn = next.conn;
-                self.calls.insert(conn, Box::new(next));
-                self.forget_if_over(conn);
+                self.keep(next);
             }
         }
     }

@@ -274,3 +274,28 @@ impl Drop for Sipp {
         }
     }
 }
+
+/// Runs each pair, caller and callee, as one call, all at once; each callee is a user of its own. `talk` milliseconds of talk.
+///
+/// # Panics
+/// When one of them fails.
+#[track_caller]
+pub fn all_succeed(switch: &crate::Switch, pairs: &[(&str, &str)], talk: u32) {
+    let mut running = Vec::new();
+    for (n, (caller, callee)) in pairs.iter().enumerate() {
+        let user = format!("2{n:03}");
+        let called = Scenario::new(callee, switch.folder()).value("RING", 50).listen();
+        Scenario::new("register", switch.folder())
+            .value("USER", &user)
+            .value("CONTACT", called.port)
+            .value("EXPIRES", 3600)
+            .call(switch.sip_port, &user)
+            .succeed();
+        let caller = Scenario::new(caller, switch.folder()).value("TALK", talk);
+        running.push((caller.call(switch.sip_port, &user), called));
+    }
+    for (caller, called) in running {
+        caller.succeed();
+        called.succeed();
+    }
+}

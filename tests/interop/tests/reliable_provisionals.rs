@@ -1,27 +1,10 @@
 //! Reliable provisional responses (RFC 3262) between SIPp and SIPp: each line of a table is a call.
 
-use jackfield_interop::{Phone, Switch, sipp::Scenario, tone::assert_hears};
-
-/// Runs each pair, caller and callee, as one call; all at once.
-#[track_caller]
-fn all_succeed(switch: &Switch, pairs: &[(&str, &str)]) {
-    let mut running = Vec::new();
-    for (n, (caller, callee)) in pairs.iter().enumerate() {
-        let user = format!("2{n:03}");
-        let called = Scenario::new(callee, switch.folder()).value("RING", 50).listen();
-        Scenario::new("register", switch.folder())
-            .value("USER", &user)
-            .value("CONTACT", called.port)
-            .value("EXPIRES", 3600)
-            .call(switch.sip_port, &user)
-            .succeed();
-        running.push((Scenario::new(caller, switch.folder()).call(switch.sip_port, &user), called));
-    }
-    for (caller, called) in running {
-        caller.succeed();
-        called.succeed();
-    }
-}
+use jackfield_interop::{
+    Phone, Switch,
+    sipp::{Scenario, all_succeed},
+    tone::assert_hears,
+};
 
 #[test]
 fn offers_and_answers_in_reliable_responses_and_their_pracks() {
@@ -37,6 +20,7 @@ fn offers_and_answers_in_reliable_responses_and_their_pracks() {
             ("caller_is_told_again", "callee_is_pracked"),
             ("caller_leaves_early", "callee_is_cancelled_early"),
         ],
+        50,
     );
     Scenario::new("caller_requires_magic", switch.folder()).call(switch.sip_port, "2000").succeed();
 }

@@ -3,31 +3,10 @@
 
 use std::time::Duration;
 
-use jackfield_interop::{Phone, Switch, sipp::Scenario};
-
-/// Runs each pair, caller and callee, as one call; all at once.
-#[track_caller]
-fn all_succeed(switch: &Switch, pairs: &[(&str, &str)]) {
-    let mut running = Vec::new();
-    for (n, (caller, callee)) in pairs.iter().enumerate() {
-        let user = format!("2{n:03}");
-        let called = Scenario::new(callee, switch.folder()).value("RING", 50).listen();
-        Scenario::new("register", switch.folder())
-            .value("USER", &user)
-            .value("CONTACT", called.port)
-            .value("EXPIRES", 3600)
-            .call(switch.sip_port, &user)
-            .succeed();
-        running.push((
-            Scenario::new(caller, switch.folder()).value("TALK", 50).call(switch.sip_port, &user),
-            called,
-        ));
-    }
-    for (caller, called) in running {
-        caller.succeed();
-        called.succeed();
-    }
-}
+use jackfield_interop::{
+    Phone, Switch,
+    sipp::{Scenario, all_succeed},
+};
 
 #[test]
 fn sessions_updates_and_forks() {
@@ -46,6 +25,7 @@ fn sessions_updates_and_forks() {
             ("caller", "callee_forks"),
             ("caller_invites_twice", "callee"),
         ],
+        50,
     );
 }
 

@@ -1,7 +1,11 @@
 #![allow(clippy::expect_used)]
 //! Transfers among pjsua2 phones: who is sent on hears its new peer, in the relay and past it.
 
-use jackfield_interop::{Phone, Switch, Watcher, sipp::Scenario, tone::assert_hears};
+use jackfield_interop::{
+    Phone, Switch, Watcher,
+    sipp::{Scenario, all_succeed},
+    tone::assert_hears,
+};
 use serde_json::json;
 
 const ANN_HZ: u32 = 440;
@@ -219,22 +223,8 @@ fn each_race_of_refer_and_replaces_ends_as_its_rfc_says() {
     for name in WITHOUT {
         Scenario::new(name, switch.folder()).call(switch.sip_port, "2000").succeed();
     }
-    let mut running = Vec::new();
-    for (n, name) in IN_A_CALL.iter().enumerate() {
-        let user = format!("2{n:03}");
-        let called = Scenario::new("callee", switch.folder()).value("RING", 0).listen();
-        Scenario::new("register", switch.folder())
-            .value("USER", &user)
-            .value("CONTACT", called.port)
-            .value("EXPIRES", 3600)
-            .call(switch.sip_port, &user)
-            .succeed();
-        running.push((Scenario::new(name, switch.folder()).call(switch.sip_port, &user), called));
-    }
-    for (caller, called) in running {
-        caller.succeed();
-        called.succeed();
-    }
+    let pairs: Vec<_> = IN_A_CALL.iter().map(|name| (*name, "callee")).collect();
+    all_succeed(&switch, &pairs, 0);
 }
 
 #[test]

@@ -135,6 +135,20 @@ impl Call {
             return self.open_branch(tables, now, Hop { flow, is_large: true, ..hop });
         }
         let tx = send_draft(tables, now, leg, hop.flow, draft)?;
+        self.add_branch(tables, now, (leg, tx, hop), facts, contact, reliability);
+        Ok(())
+    }
+
+    /// Follows an INVITE that has been sent to a contact.
+    pub(super) fn add_branch(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        (leg, tx, hop): (LegId, ClientTx, Hop),
+        facts: sip::DialogSeed,
+        contact: Box<str>,
+        reliability: Reliability,
+    ) {
         self.tell_of_leg(tables, leg, &facts.call_id, &hop);
         // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
         let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
@@ -162,7 +176,6 @@ impl Call {
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
         }
-        Ok(())
     }
 
     /// What the dialog of a branch begins with, and our Contact in it.

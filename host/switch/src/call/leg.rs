@@ -29,6 +29,31 @@ pub(crate) struct CallerLeg {
     pub(crate) was_called: bool,
 }
 
+impl CallerLeg {
+    /// A leg whose INVITE has not been answered.
+    pub(crate) fn new(
+        flow: Flow,
+        (tag, contact): (Box<str>, Box<str>),
+        invite: (ServerTx, Message),
+        reliability: Reliability,
+    ) -> Self {
+        Self {
+            flow,
+            tag,
+            contact,
+            invite: Some(invite),
+            reliability,
+            early: None,
+            dialog: None,
+            holding: false,
+            awaits_ack: None,
+            bye_after_ack: false,
+            trunk: None,
+            was_called: false,
+        }
+    }
+}
+
 /// The leg that answered.
 pub(crate) struct Leg {
     pub(crate) id: LegId,

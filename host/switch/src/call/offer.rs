@@ -42,20 +42,8 @@ impl Call {
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;
         tables.emit(Fact::CallOffered { facts: facts.clone() });
-        let caller = CallerLeg {
-            flow,
-            tag,
-            contact,
-            reliability: Reliability::of(&invite),
-            early: None,
-            invite: Some((tx, invite)),
-            dialog: None,
-            holding: false,
-            awaits_ack: None,
-            bye_after_ack: false,
-            trunk: None,
-            was_called: false,
-        };
+        let reliability = Reliability::of(&invite);
+        let caller = CallerLeg::new(flow, (tag, contact), (tx, invite), reliability);
         Some(Self::new(now, facts, caller, seat))
     }
 

@@ -6,14 +6,13 @@ use model::{ConnId, Instant, LegId};
 use sip::{DialogSeed, Message, Name, body_of, forwarded_response};
 
 use super::{
-    Branch, Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk,
-    refuse_too_small, refuse_unknown, route,
+    Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk, refuse_too_small,
+    refuse_unknown, route,
 };
 use crate::{
     Cause, Fact, LegView, Reason, ReleasedBy, Switch,
     proxy::{Letter, fingerprint, record_routes, refuse_proxying, upstream_status},
     tables::Tables,
-    trunk::Challenged,
 };
 
 /// What only a call that is sent on needs.
@@ -89,32 +88,8 @@ impl Call {
         self.next_leg += 1;
         let leg = LegId { conn: self.conn, number: self.next_leg };
         follow_invite(tables, tx, leg);
-        self.tell_of_leg(tables, leg, &facts.call_id, &hop);
-        let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
-        self.branches.push(Branch {
-            leg,
-            of: hop.of,
-            uri: hop.uri,
-            tag: "".into(),
-            contact: "".into(),
-            tx,
-            facts,
-            heard: false,
-            user: self.user_of(hop.of),
-            peer_tag: None,
-            early: Vec::new(),
-            reliability: self.caller.reliability,
-            cancelled: false,
-            others: hop.others,
-            path: hop.path,
-            is_large: hop.is_large,
-            trunk: hop.trunk,
-            challenged: Challenged::default(),
-            min_se_s: 0,
-        });
-        if gives_way {
-            self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
-        }
+        let reliability = self.caller.reliability;
+        self.add_branch(tables, now, (leg, tx, hop), facts, "".into(), reliability);
         Ok(())
     }
 

@@ -136,20 +136,8 @@ impl Call {
             None => TransferKind::Blind,
         };
         let facts = self.facts_of_sent_on(tables, by, kind, facts);
-        let caller = CallerLeg {
-            flow,
-            tag: "".into(),
-            contact: "".into(),
-            reliability: Reliability::Unknown,
-            early: None,
-            invite: Some((ServerTx::NONE, invite)),
-            dialog: None,
-            holding: false,
-            awaits_ack: None,
-            bye_after_ack: false,
-            trunk: None,
-            was_called: false,
-        };
+        let names = ("".into(), "".into());
+        let caller = CallerLeg::new(flow, names, (ServerTx::NONE, invite), Reliability::Unknown);
         let mut call = Self::new(now, Arc::new(facts), caller, None);
         let (of, taken, callee, asks) = (self.conn, false, None, false);
         call.origin = Some(Box::new(Origin { of, side, taken, callee, asks }));

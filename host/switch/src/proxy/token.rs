@@ -54,11 +54,14 @@ pub(super) fn flow(config: &Config, token: &str) -> Option<Flow> {
     fits.then_some(Flow { transport: *transport, listener, peer })
 }
 
+/// Hexadecimal digits of a proof.
+const PROOF_DIGITS: usize = 16;
+
 /// The user part of a Record-Route of ours: the token, if there is one, and the proof that it was written here for this call
 /// (RFC 5626 section 5.1). Without a key it is the token alone.
 pub(super) fn sign(key: Option<[u8; 16]>, call_id: &str, token: String) -> String {
     match key {
-        Some(key) => format!("{token}.{:016x}", proof(key, call_id, &token)),
+        Some(key) => format!("{token}.{:0PROOF_DIGITS$x}", proof(key, call_id, &token)),
         None => token,
     }
 }
@@ -67,9 +70,11 @@ pub(super) fn sign(key: Option<[u8; 16]>, call_id: &str, token: String) -> Strin
 pub(super) fn signed<'a>(key: Option<[u8; 16]>, call_id: &str, user: &'a str) -> Option<&'a str> {
     let Some(key) = key else { return Some(user) };
     let (token, said) = user.split_once('.')?;
-    // What is compared is a secret only until it is sent; its time tells nothing that a peer does not have.
-    let is_ours = said == format!("{:016x}", proof(key, call_id, token));
-    is_ours.then_some(token)
+    // `from_str_radix` takes a sign; and numbers are compared in the same time whatever they are.
+    let is_proof =
+        said.len() == PROOF_DIGITS && said.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let said = is_proof.then(|| u64::from_str_radix(said, 16).ok()).flatten()?;
+    (said == proof(key, call_id, token)).then_some(token)
 }
 
 fn proof(key: [u8; 16], call_id: &str, token: &str) -> u64 {
