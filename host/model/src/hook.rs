@@ -12,7 +12,7 @@ mod amendment;
 mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
-pub use amendment::{Amended, Amendment, Dialled};
+pub use amendment::{Amended, Amendment, Dialled, Privacy};
 pub use transfer::{Transfer, TransferKind};
 
 /// A named station in the life of a call where plugins decide.
@@ -148,6 +148,8 @@ pub struct CallFacts {
     pub dialled: Option<Box<Dialled>>,
     /// What the plugins of `dial-plan` noted for those of `route`: names, each once, with values.
     pub labels: Vec<(String, String)>,
+    /// Whether the caller is to be known, as the plugins of `dial-plan` said; `None` leaves it to the caller.
+    pub privacy: Option<Privacy>,
     /// Whether the host knows the number as one of an emergency service. No plugin is asked to rewrite it.
     pub emergency: bool,
     /// Why there is this call, if a transfer began it. The caller is then the party that was sent on.

@@ -156,6 +156,7 @@ fn question(callee: &str) -> (Question, Moment) {
         callee: party(callee),
         dialled: None,
         labels: Vec::new(),
+        privacy: None,
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs(names.iter().map(|name| (name.as_str(), "some value"))),

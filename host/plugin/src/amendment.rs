@@ -1,4 +1,4 @@
-use model::hook::{Amendment, CallFacts, Failure, Party, Reason};
+use model::hook::{Amendment, CallFacts, Failure, Party, Privacy, Reason};
 
 use crate::{
     AnswerLimits,
@@ -14,6 +14,8 @@ pub(crate) struct ProposedAmendment {
     pub(crate) caller: Option<String>,
     pub(crate) caller_name: Option<String>,
     pub(crate) labels: Vec<(String, String)>,
+    /// `id` or `none`.
+    pub(crate) privacy: Option<String>,
 }
 
 impl ProposedAmendment {
@@ -61,7 +63,13 @@ impl ProposedAmendment {
         {
             return Err(bad(format!("more than {most} labels on one call (labels_max)")));
         }
-        Ok(Amendment { callee, caller, labels })
+        let privacy = match self.privacy {
+            None => None,
+            Some(name) => Some(Privacy::of(&name).ok_or_else(|| {
+                bad(format!("privacy `{}` is neither `id` nor `none`", shown(&name)))
+            })?),
+        };
+        Ok(Amendment { callee, caller, labels, privacy })
     }
 }
 
@@ -78,6 +86,9 @@ pub(crate) fn told(call: &CallFacts, amendment: &Amendment, limits: &AnswerLimit
     if let Some(caller) = amendment.caller.as_ref().filter(|to| **to != call.caller) {
         let show = |p: &Party| format!("{:?} <{}>", p.display, p.uri);
         tell("caller", format!("{} is now {}", show(&call.caller), show(caller)));
+    }
+    if let Some(privacy) = amendment.privacy {
+        tell("privacy", privacy.name().to_owned());
     }
     for (name, value) in &amendment.labels {
         tell("label", format!("{name} = {value}"));

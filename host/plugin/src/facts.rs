@@ -17,6 +17,7 @@ pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
         "transferred-by" => call.transfer.as_ref().map(|transfer| transfer.by.uri.clone()),
         "transferred-from" => call.transfer.as_ref().map(|transfer| transfer.of.to_string()),
         "transfers" => call.transfer.as_ref().map(|transfer| transfer.count.to_string()),
+        "privacy" => call.privacy.map(|privacy| privacy.name().to_owned()),
         "emergency" => Some(call.emergency.to_string()),
         _ => None,
     }

@@ -60,6 +60,7 @@ pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
         callee,
         dialled: None,
         labels: Vec::new(),
+        privacy: None,
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "self-test"), ("User-Agent", "Jackfield")]),

@@ -11,11 +11,12 @@ use model::{
     Aor, Directory, Flow, Ha1, Instant, ListenerId, Membership, Secret, hook::Credentials,
 };
 use sip::{
-    Message, Name,
-    auth::{Algorithm, Guard, GuardConfig, Outcome, Trouble},
+    Message, Name, NameAddr, Uri,
+    auth::{Algorithm, Fields, Guard, GuardConfig, Outcome, Trouble},
 };
 
 use self::failures::Failures;
+use crate::call::is_anonymous;
 
 /// How requests are authenticated.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -125,7 +126,7 @@ impl Authenticator {
         self.required
     }
 
-    /// Judges a request that begins something. `claimed` is who its From says it is from.
+    /// Judges a request that begins something. `claimed` is who it says it is from.
     pub(crate) fn judge(
         &mut self,
         now: Instant,
@@ -187,6 +188,30 @@ impl Authenticator {
             None => self.guard.challenges(now, random, stale),
         }
     }
+}
+
+/// Who a request says it is from. One that is anonymous in From may say it to us alone: in P-Preferred-Identity (RFC 3325 section
+/// 9.2), or with its credentials, whose user is then one of the domain that the request is for.
+pub(crate) fn claimed(request: &Message) -> Option<Aor> {
+    let from = || request.from().ok()?.parsed_uri().ok()?.aor();
+    if !is_anonymous(request) {
+        return from();
+    }
+    let preferred = request
+        .values(Name::PPreferredIdentity)
+        .filter_map(|value| NameAddr::parse(value).ok()?.parsed_uri().ok()?.aor());
+    let preferred = preferred.into_iter().next();
+    preferred.or_else(|| name_of_credentials(request)).or_else(from)
+}
+
+fn name_of_credentials(request: &Message) -> Option<Aor> {
+    let values = request.fields().filter(|field| field.name == Name::Authorization);
+    let value = values.into_iter().next()?.value;
+    let fields = Fields::parse(std::str::from_utf8(value).ok()?).ok()?;
+    let name = fields.get("username")?;
+    let host = Uri::parse(request.request_uri()).ok()?.host;
+    let uri = if name.contains('@') { format!("sip:{name}") } else { format!("sip:{name}@{host}") };
+    Uri::parse(&uri).ok()?.aor()
 }
 
 /// Whether the name in credentials is that of the address-of-record: its user, or all of it.

@@ -83,6 +83,7 @@ impl Bench {
             media_address6: None,
             transfers: crate::TransferConfig::default(),
             proxy_key: None,
+            trusted: Vec::new(),
             sessions: crate::SessionConfig::default(),
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),

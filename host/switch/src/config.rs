@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{Emergency, EventsConfig, TrunkConfig, call::Who};
+use crate::{Emergency, EventsConfig, Network, TrunkConfig, call::Who};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -60,6 +60,9 @@ pub struct Config {
     pub proxy_key: Option<[u8; 16]>,
     /// When an established call ends without a party's doing.
     pub sessions: SessionConfig,
+    /// Addresses of our trust domain (RFC 3325 section 2.3) that are no trunk's: their word on who calls counts, and they are told
+    /// who a caller is that wants not to be known.
+    pub trusted: Vec<Network>,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
     pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
@@ -81,6 +84,7 @@ impl Config {
             emergency: self.emergency.clone(),
             transfers: self.transfers,
             sessions: self.sessions,
+            trusted: self.trusted.clone(),
         }
     }
 }
@@ -111,6 +115,8 @@ pub struct Settings {
     pub transfers: TransferConfig,
     /// When an established call ends without a party's doing.
     pub sessions: SessionConfig,
+    /// Addresses of our trust domain that are no trunk's.
+    pub trusted: Vec<Network>,
 }
 
 /// Who may send the other party of a call on (RFC 3515), and how often.

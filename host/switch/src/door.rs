@@ -17,7 +17,7 @@ use sip::{Message, Method, Name, NameAddr, ServerTx};
 
 use crate::{
     Fact, Output, Switch,
-    authenticate::{Proof, Standing},
+    authenticate::{Proof, Standing, claimed},
     call::{facts_of, refuse},
 };
 
@@ -98,7 +98,7 @@ impl Switch {
         proof: Proof,
     ) -> Option<Option<Aor>> {
         let authenticator = &mut self.authenticator;
-        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
+        let claimed = claimed(request);
         let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref(), &proof);
         let trouble = match standing {
             Standing::Allowed(identity) => return Some(identity),

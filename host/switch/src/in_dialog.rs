@@ -6,7 +6,7 @@ use sip::{Message, Method, Name, ServerTx, response_to};
 
 use crate::{
     Switch,
-    call::{Call, copy_headers, refuse, refuse_too_small, refuse_unknown},
+    call::{Call, Crossing, Privacy, refuse, refuse_too_small, refuse_unknown},
     errand::Errand,
     tables::{ClientUse, Tables},
 };
@@ -128,16 +128,14 @@ fn pass_on(
 ) {
     let to = side.other();
     let contact = call.contact(to).to_owned();
-    let identity = call.identity_of(side);
+    let crossing = call.crossing(tables, side);
     let Some(dialog) = call.dialog_mut(to) else {
         return refuse(tables, now, server, &request, 481, "");
     };
     let flow = dialog.flow;
     let mut draft = dialog.request(request.method(), &contact);
-    copy_headers(&request, |name, value| {
-        if identity.lets_cross(name) {
-            draft.other(name, value);
-        }
+    crossing.copy(&request, |name, value| {
+        draft.other(name, value);
     });
     let body = request.body_bytes();
     let kind = request.header(Name::ContentType).unwrap_or("application/octet-stream").to_owned();
@@ -163,7 +161,8 @@ pub(crate) fn pass_back(
         return refuse(tables, now, server, request, 408, "");
     };
     let mut writer = response_to(request, response.status(), response.reason(), None);
-    copy_headers(response, |name, value| {
+    // Whose response it is was known when its request was passed on.
+    Crossing::of_strangers(Privacy::of(response)).copy(response, |name, value| {
         writer.other(name, value);
     });
     tables.sign_response(&mut writer);

@@ -51,6 +51,7 @@ fn switch(writes_max: usize) -> Switch {
         emergency: crate::Emergency::default(),
         transfers: crate::TransferConfig::default(),
         proxy_key: None,
+        trusted: Vec::new(),
         sessions: crate::SessionConfig::default(),
         auth: None,
         events: crate::EventsConfig::default(),

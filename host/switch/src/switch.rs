@@ -155,6 +155,7 @@ impl Switch {
         config.auth = auth;
         config.emergency = emergency;
         config.transfers = transfers;
+        config.trusted = settings.trusted;
         self.tables.endpoint.retry_after(limits.retry_after_s);
         self.tables.exempt_emergencies();
     }

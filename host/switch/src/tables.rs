@@ -11,6 +11,7 @@ use sip::{ClientTx, Endpoint, Message, Name, ServerTx, Writer};
 
 use crate::{
     Config, Fact, Output, Reason, Stats,
+    authenticate::claimed,
     call::{Bye, Prack},
     errand::Errand,
     events::SubId,
@@ -206,8 +207,7 @@ impl Tables {
     ) -> Option<TrunkId> {
         let source = flow.peer.ip();
         let trunk = self.trunks.at(source).or_else(|| dir.trunk_at(source))?;
-        let claimed = request.from().ok().and_then(|from| from.parsed_uri().ok()?.aor());
-        let is_ours = claimed.is_some_and(|aor| dir.secret(&aor).is_some());
+        let is_ours = claimed(request).is_some_and(|aor| dir.secret(&aor).is_some());
         (!is_ours).then_some(trunk)
     }
 

@@ -4,12 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use model::{Binding, Directory, Instant, Membership};
+use model::{Binding, Directory, Flow, Instant, Membership, TrunkId};
 use sip::{ClientTx, Message, Method, Name, ServerTx, Uri, Writer, response_to};
 
 use crate::{
     Switch,
-    call::{connection_for_size, copy_headers, refuse, refuse_unknown},
+    call::{ANONYMOUS, Crossing, Privacy, connection_for_size, refuse, refuse_unknown},
     door::Arrival,
     tables::{ClientUse, Tables},
 };
@@ -38,7 +38,7 @@ struct Text {
 impl Switch {
     /// A MESSAGE outside of any dialog, after it is known who it is from.
     pub(crate) fn on_text(&mut self, now: Instant, dir: &dyn Directory, arrival: Arrival) {
-        let Arrival { tx, request, .. } = arrival;
+        let Arrival { tx, flow, request, .. } = arrival;
         if refuse_unknown(&mut self.tables, now, tx, &request) {
             return;
         }
@@ -46,10 +46,11 @@ impl Switch {
             Ok(bindings) => bindings,
             Err(status) => return refuse(&mut self.tables, now, tx, &request, status, ""),
         };
+        let trunk = self.tables.trunk_of(dir, flow, &request);
         self.texts.next += 1;
         let id = TextId(self.texts.next);
         let sent = bindings.iter().filter(|binding| {
-            let sent = send(&mut self.tables, now, &request, binding);
+            let sent = send(&mut self.tables, now, (&request, trunk, flow), binding);
             sent.is_some_and(|client| {
                 self.tables.uses_by_client_tx.insert(client, ClientUse::Text(id)).is_none()
             })
@@ -105,7 +106,8 @@ impl Switch {
             let Some(text) = self.texts.sent.remove(&id) else { return };
             let tag = self.tables.endpoint.mint_tag();
             let mut writer = response_to(&text.request, status, response.reason(), Some(&tag));
-            copy_headers(response, |name, value| {
+            let crossing = Crossing::of_strangers(Privacy::of(response));
+            crossing.copy(response, |name, value| {
                 writer.other(name, value);
             });
             self.tables.sign_response(&mut writer);
@@ -136,7 +138,7 @@ const fn rank(status: u16) -> u16 {
 fn send(
     tables: &mut Tables,
     now: Instant,
-    request: &Message,
+    (request, trunk, from): (&Message, Option<TrunkId>, Flow),
     binding: &Binding,
 ) -> Option<ClientTx> {
     let uri = Uri::parse(&binding.contact);
@@ -145,14 +147,24 @@ fn send(
     let mut writer = Writer::request(Method::Message, uri);
     let hops = request.max_forwards().unwrap_or(70).saturating_sub(1).min(255);
     writer.header(Name::MaxForwards, hops);
-    writer.header(Name::From, format_args!("{};tag={tag}", request.from().ok()?.without_tag()));
+    let crossing = Crossing {
+        believed: tables.trusts(trunk, from.peer.ip()),
+        told: tables.trusts(None, binding.flow.peer.ip()),
+        shown: false,
+        privacy: Privacy::of_caller(request),
+    };
+    let sender = match crossing.privacy.hides_party() && !crossing.told {
+        true => ANONYMOUS.to_owned(),
+        false => request.from().ok()?.without_tag(),
+    };
+    writer.header(Name::From, format_args!("{sender};tag={tag}"));
     writer.header(Name::To, request.to().ok()?.without_tag());
     writer.header(Name::CallId, tables.endpoint.mint_call_id());
     writer.header(Name::CSeq, "1 MESSAGE");
     if !binding.path.is_empty() {
         writer.header(Name::Route, &binding.path);
     }
-    copy_headers(request, |name, value| {
+    crossing.copy(request, |name, value| {
         writer.other(name, value);
     });
     tables.sign_request(&mut writer);

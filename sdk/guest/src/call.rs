@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Call, Target, host};
+use crate::{Call, Privacy, Target, host};
 
 /// One target that was tried and did not answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,14 @@ impl Call {
     /// The name of the trunk the call came over; `None` for a call that came over none.
     pub fn trunk(&self) -> Option<String> {
         host::fact("trunk")
+    }
+
+    /// Whether the caller is to be known, as a dial plan said; `None` leaves it to the caller.
+    pub fn privacy(&self) -> Option<Privacy> {
+        match host::fact("privacy")?.as_str() {
+            "id" => Some(Privacy::Id),
+            _ => Some(Privacy::None),
+        }
     }
 
     /// The user part of the Request-URI as the caller dialled it, before any dial plan.

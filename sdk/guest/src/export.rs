@@ -14,7 +14,7 @@ use crate::bindings::{
 use crate::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
     Destination, Failure, Identification, IdentificationVerdict, Level, Media, Plan, Plugin,
-    Reason, Target, Verdict, log, rewrite::Outcome, text,
+    Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
 /// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
@@ -157,6 +157,15 @@ impl<P: Registered> register::Guest for Exported<P> {
     }
 }
 
+/// The attribute of an amendment that says whether the caller is to be known.
+fn privacy(privacy: Privacy) -> (String, String) {
+    let value = match privacy {
+        Privacy::None => "none",
+        Privacy::Id => "id",
+    };
+    ("privacy".to_owned(), value.to_owned())
+}
+
 impl<P: Registered> dial_plan::Guest for Exported<P> {
     fn decide(call: types::CallFacts) -> (dial_plan::Verdict, Vec<Reason>) {
         let rewrite = P::with(|plugin| plugin.dial_plan(&call));
@@ -168,7 +177,7 @@ impl<P: Registered> dial_plan::Guest for Exported<P> {
                 caller: amend.caller,
                 caller_name: amend.caller_name,
                 labels: amend.labels,
-                attrs: Vec::new(),
+                attrs: amend.privacy.map(privacy).into_iter().collect(),
             }),
         };
         (verdict, rewrite.reasons)

@@ -57,7 +57,7 @@ pub use call::{Attempt, Failure};
 pub use config::{Config, config};
 pub use host::{Level, log};
 pub use plugin::Plugin;
-pub use rewrite::{Amend, Outcome, Rewrite};
+pub use rewrite::{Amend, Outcome, Privacy, Rewrite};
 pub use value::Value;
 
 /// Joins parts into a text, without the code that `format!` brings into a plugin: 5 KB of it.

@@ -42,6 +42,17 @@ pub struct Amend {
     pub caller_name: Option<String>,
     /// Names and values for `route`.
     pub labels: Vec<(String, String)>,
+    /// Whether the caller is to be known, whatever it asked for itself.
+    pub privacy: Option<Privacy>,
+}
+
+/// Whether a caller is to be known (RFC 3323, RFC 3325).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// By everybody, even if it asked for privacy.
+    None,
+    /// Only by trunks and networks that the operator trusts with it; to everybody else it is anonymous.
+    Id,
 }
 
 impl Rewrite {
@@ -68,6 +79,11 @@ impl Rewrite {
     /// Shows the called party this name.
     pub fn caller_name(self, name: impl Into<String>) -> Self {
         self.amend(|amend| amend.caller_name = Some(name.into()))
+    }
+
+    /// Says whether the caller is to be known.
+    pub fn privacy(self, privacy: Privacy) -> Self {
+        self.amend(|amend| amend.privacy = Some(privacy))
     }
 
     /// Notes something for `route`.

@@ -96,6 +96,8 @@ pub struct Expectation {
     pub caller_name: Option<String>,
     /// Of `dial-plan`: the labels that are set, all of them.
     pub labels: BTreeMap<String, String>,
+    /// Of `dial-plan`: whether the caller is to be known: `id` or `none`.
+    pub privacy: Option<String>,
     /// Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
     /// and ` contacts NUMBER` where they are given.
     pub access: Option<String>,
@@ -150,6 +152,7 @@ impl Case {
             callee: party(&self.callee),
             dialled: None,
             labels: self.labels.clone().into_iter().collect(),
+            privacy: None,
             emergency: false,
             transfer: None,
             headers: HeaderBlock::from_pairs(
@@ -209,6 +212,7 @@ impl Case {
             callee: changed(&callee.uri, &facts.dialled_callee().uri),
             caller: changed(&caller.uri, &facts.dialled_caller().uri),
             caller_name: changed(&caller.display, &facts.dialled_caller().display),
+            privacy: facts.privacy.map(|privacy| privacy.name().to_owned()),
             labels: if have == self.labels { BTreeMap::new() } else { have },
             ..Expectation::default()
         };
@@ -218,8 +222,12 @@ impl Case {
 
 impl Expectation {
     fn text(&self) -> String {
-        let parts =
-            [("callee", &self.callee), ("caller", &self.caller), ("name", &self.caller_name)];
+        let parts = [
+            ("callee", &self.callee),
+            ("caller", &self.caller),
+            ("name", &self.caller_name),
+            ("privacy", &self.privacy),
+        ];
         let parts =
             parts.into_iter().filter_map(|(name, to)| Some(format!("{name} {}", to.as_ref()?)));
         let labels = self.labels.iter().map(|(name, value)| format!("{name}={value}"));

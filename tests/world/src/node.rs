@@ -214,6 +214,7 @@ fn config(
         auth: None,
         transfers: switch::TransferConfig::default(),
         proxy_key: None,
+        trusted: Vec::new(),
         sessions: switch::SessionConfig::default(),
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();

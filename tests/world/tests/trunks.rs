@@ -30,6 +30,8 @@ fn trunk(name: &str, at: SocketAddr, priority: u16) -> TrunkConfig {
         weight: 1,
         from_user: None,
         from_domain: None,
+        trusted: true,
+        assert_identity: false,
     }
 }
 

@@ -13,6 +13,32 @@ pub struct Amendment {
     pub caller: Option<Party>,
     /// Labels to set; one that is there gets the new value.
     pub labels: Vec<(String, String)>,
+    /// Whether the caller is to be known, whatever it asked for itself.
+    pub privacy: Option<Privacy>,
+}
+
+/// Whether a caller is to be known (RFC 3323 section 4.2, RFC 3325 section 9.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Privacy {
+    /// By everybody.
+    None,
+    /// Only by those whom the switch trusts with it.
+    Id,
+}
+
+impl Privacy {
+    /// As it stands in a Privacy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Id => "id",
+        }
+    }
+
+    /// The one of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        [Self::None, Self::Id].into_iter().find(|privacy| privacy.name() == name)
+    }
 }
 
 /// The parties of a call as its INVITE named them.
@@ -51,7 +77,8 @@ impl CallFacts {
 
     /// Makes the changes; what the INVITE said is kept in `dialled`.
     pub fn amend(&mut self, amendment: Amendment) {
-        let Amendment { callee, caller, labels } = amendment;
+        let Amendment { callee, caller, labels, privacy } = amendment;
+        self.privacy = privacy.or(self.privacy);
         if callee.is_some() || caller.is_some() {
             self.dialled.get_or_insert_with(|| {
                 Box::new(Dialled { caller: self.caller.clone(), callee: self.callee.clone() })

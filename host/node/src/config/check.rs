@@ -132,6 +132,7 @@ impl Violation {
 pub(crate) fn check(config: &Config) -> Vec<Violation> {
     let mut violations = ranges(config);
     violations.extend(listeners(&config.sip.listen));
+    violations.extend(trusted(&config.sip.trusted));
     violations.extend(addresses(config));
     violations.extend(orders(config));
     violations.extend(subscribers(config));
@@ -153,6 +154,12 @@ fn ranges(config: &Config) -> Vec<Violation> {
                 .then(|| Violation::new(path, what, format!("give {min} to {max}")))
         })
         .collect()
+}
+
+fn trusted(networks: &[String]) -> Vec<Violation> {
+    let wrong = networks.iter().filter_map(|text| text.parse::<switch::Network>().err());
+    let help = "such as \"192.0.2.0/24\" or \"2001:db8::1\"";
+    wrong.map(|error| Violation::new("sip.trusted", error.to_string(), help)).collect()
 }
 
 fn listeners(listen: &[ListenConfig]) -> Vec<Violation> {

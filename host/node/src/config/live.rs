@@ -13,6 +13,7 @@ pub(crate) const LIVE: &[&str] = &[
     "sip.ring_timeout_s",
     "sip.failover_ms",
     "sip.question_timeout_ms",
+    "sip.trusted",
     "media.mode",
     "registrar.expires_min_s",
     "registrar.expires_max_s",

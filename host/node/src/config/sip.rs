@@ -33,6 +33,9 @@ pub struct SipConfig {
     pub udp_request_max: usize,
     /// How long a plugin's answer is waited for before the built-in default decides, in milliseconds.
     pub question_timeout_ms: u64,
+    /// Networks that are trusted with identities as a trunk may be (RFC 3325), such as `"192.0.2.0/24"`: other switches and edge
+    /// proxies whose P-Asserted-Identity is believed and that hide who wants not to be known themselves. Phones are none of them.
+    pub trusted: Vec<String>,
     /// The largest SIP message, in bytes.
     pub message_bytes_max: usize,
     /// Header fields of one message.
@@ -71,6 +74,7 @@ impl Default for SipConfig {
             failover_ms: 4000,
             udp_request_max: 1300,
             question_timeout_ms: 2000,
+            trusted: Vec::new(),
             message_bytes_max: 65_535,
             headers_max: 256,
             header_bytes_max: 8192,

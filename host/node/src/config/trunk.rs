@@ -47,6 +47,12 @@ pub struct TrunkSection {
     pub from_user: Option<String>,
     /// The host part of From in calls out and of the address that is registered. Absent takes the host of `uri`.
     pub from_domain: Option<String>,
+    /// Whether it is trusted with identities (RFC 3325): its P-Asserted-Identity, Diversion and History-Info are believed, and it is
+    /// told who a caller is that wants not to be known, with `Privacy`. Where it is not, such a caller is anonymous to it.
+    pub trusted: bool,
+    /// Whether calls out say in P-Asserted-Identity who calls: the caller that the dial plan shows, or the user that proved to be it, at
+    /// `from_domain` or the host of `uri`.
+    pub assert_identity: bool,
 }
 
 impl Default for TrunkSection {
@@ -70,6 +76,8 @@ impl Default for TrunkSection {
             probe_failures: 2,
             from_user: None,
             from_domain: None,
+            trusted: true,
+            assert_identity: false,
         }
     }
 }
@@ -100,6 +108,8 @@ impl TrunkSection {
             weight: self.weight,
             from_user: self.from_user.clone(),
             from_domain: self.from_domain.clone(),
+            trusted: self.trusted,
+            assert_identity: self.assert_identity,
         }
     }
 

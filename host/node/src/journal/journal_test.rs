@@ -30,6 +30,7 @@ fn offered(conn: u64) -> Fact {
             callee: party("sip:2000@example.org"),
             dialled: None,
             labels: Vec::new(),
+            privacy: None,
             emergency: false,
             transfer: None,
             headers: HeaderBlock::default(),

@@ -30,6 +30,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("plugins.config", _) => "{ office = { a = 1 } }".to_owned(),
         ("emergency.route", _) => "[\"sip:192.0.2.1\"]".to_owned(),
         ("emergency.numbers" | "emergency.prefixes", _) => "[\"1\"]".to_owned(),
+        ("sip.trusted", _) => "[\"192.0.2.0/24\"]".to_owned(),
         (_, Some(toml::Value::Integer(number))) => (number + 1).to_string(),
         (_, Some(toml::Value::Boolean(flag))) => (!flag).to_string(),
         (_, Some(toml::Value::String(_)) | None) => "\"other\"".to_owned(),

@@ -66,6 +66,7 @@ pub(super) fn config(
         // The same for all shards.
         proxy_key: None,
         sessions: settings.sessions,
+        trusted: settings.trusted,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
@@ -85,6 +86,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         auth: Some(auth(config)),
         transfers: config.transfers.to_switch(),
         sessions: config.session.to_switch(),
+        trusted: sip.trusted.iter().filter_map(|text| text.parse().ok()).collect(),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
     }

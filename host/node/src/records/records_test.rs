@@ -46,6 +46,7 @@ fn facts(conn: u64) -> CallFacts {
         callee: party("sip:022000@example.org"),
         dialled: None,
         labels: Vec::new(),
+        privacy: None,
         emergency: false,
         transfer: None,
         headers: HeaderBlock::default(),

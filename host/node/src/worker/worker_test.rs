@@ -162,6 +162,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         emergency: switch::Emergency::default(),
         transfers: switch::TransferConfig::default(),
         proxy_key: None,
+        trusted: Vec::new(),
         sessions: switch::SessionConfig::default(),
         trunks: Vec::new(),
         server_header: String::new(),

@@ -109,6 +109,9 @@ fn register_call(engine: &mut Engine) {
         .register_get("trunk", |call: &mut CallValue| {
             call.facts.trunk.as_deref().map_or_else(ImmutableString::new, string)
         })
+        .register_get("privacy", |call: &mut CallValue| {
+            call.facts.privacy.map_or_else(ImmutableString::new, |privacy| string(privacy.name()))
+        })
         .register_get("transfer", |call: &mut CallValue| {
             let transfer = call.facts.transfer.as_deref();
             transfer.map_or_else(ImmutableString::new, |transfer| string(transfer.kind.name()))

@@ -156,6 +156,9 @@ fn register_rewrite(engine: &mut Engine) {
         .register_fn("caller_name", |verdict: VerdictValue, name: ImmutableString| {
             verdict.amend("a caller", |amendment| amendment.caller_name = Some(name.into_owned()))
         })
+        .register_fn("privacy", |verdict: VerdictValue, name: ImmutableString| {
+            verdict.amend("privacy", |amendment| amendment.privacy = Some(name.into_owned()))
+        })
         .register_fn("label", |verdict: VerdictValue, name: &str, value: ImmutableString| {
             let label = (name.to_owned(), value.into_owned());
             verdict.amend("labels", |amendment| amendment.labels.push(label))

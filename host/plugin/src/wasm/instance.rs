@@ -222,6 +222,11 @@ fn from_dial_plan((verdict, reasons): (DialPlanVerdict, Vec<wit::Reason>)) -> Pr
             caller: amendment.caller,
             caller_name: amendment.caller_name,
             labels: amendment.labels,
+            privacy: amendment
+                .attrs
+                .into_iter()
+                .find(|(name, _)| name == "privacy")
+                .map(|(_, v)| v),
         }),
         DialPlanVerdict::Refuse(status) => Proposed::Refuse(status.into()),
     };

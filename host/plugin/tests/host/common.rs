@@ -63,6 +63,7 @@ pub(crate) fn facts(callee: &str) -> CallFacts {
         callee: party(callee),
         dialled: None,
         labels: Vec::new(),
+        privacy: None,
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "lunch"), ("X-Skill", "sales")]),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jackfield_plugin::{Kind, PluginHost};
-use model::hook::{Answer, Ask, FailureKind, Hook, Question, StepOutcome, Verdict};
+use model::hook::{Answer, Ask, FailureKind, Hook, Privacy, Question, StepOutcome, Verdict};
 
 use crate::{
     common::{about, answer, failed, host, moment, patient, route, source, targets, with_manifest},
@@ -49,6 +49,23 @@ fn route_sees_what_the_dial_plan_rewrote() {
     assert_eq!(amended.decision.hook, Hook::DialPlan);
     let codes: Vec<_> = amended.decision.reasons.iter().map(|r| r.code.as_str()).collect();
     assert_eq!(codes, ["national", "callee", "caller", "label"]);
+}
+
+#[test]
+fn a_caller_is_known_to_whom_the_last_plugin_says() {
+    let decide = |privacy: &str| format!("fn dial_plan(call) {{ rewrite().privacy({privacy:?}) }}");
+    let (hide, show) = (decide("id"), decide("none"));
+    let echo = r#"fn route(call) { refuse(486).because(call.privacy, "") }"#;
+    let answer = asked(vec![rhai("plan", &hide), rhai("echo", echo)], &route("1234"));
+    let amended = answer.amended.as_ref().unwrap();
+    assert_eq!(amended.facts.privacy, Some(Privacy::Id));
+    assert_eq!(amended.facts.caller, *amended.facts.dialled_caller());
+    assert_eq!(amended.decision.reasons[0].code, "privacy");
+    assert_eq!(answer.decision.reasons[0].code, "id");
+    let answer = asked(vec![rhai("plan", &hide), rhai("later", &show)], &route("1234"));
+    assert_eq!(answer.amended.as_ref().unwrap().facts.privacy, Some(Privacy::None));
+    let none = asked(vec![rhai("plan", "fn dial_plan(call) { rewrite(\"1\") }")], &route("1234"));
+    assert_eq!(none.amended.as_ref().unwrap().facts.privacy, None);
 }
 
 #[test]
@@ -177,6 +194,7 @@ fn a_dial_plan_that_lies_leaves_the_number_as_dialled() {
     bad(r#"rewrite("1\r\nX-Evil: yes")"#, "callee `1  X-Evil: yes`: holds control characters");
     bad(r#"rewrite().caller("sip:1@h>\r\nX: y")"#, "caller");
     bad(r#"rewrite().caller_name("x\r\nX: y")"#, "caller name");
+    bad(r#"rewrite().privacy("full")"#, "privacy `full` is neither");
     bad(r#"let r = rewrite(); for n in 0..40 { r = r.label("l" + n, ""); } r"#, "labels_max");
     bad("refuse(200)", "400 to 699");
     bad(r#"plan("2000@example.com")"#, "plan(…) where");

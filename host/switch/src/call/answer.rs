@@ -5,8 +5,7 @@ use model::Instant;
 use sip::{ClientTx, Dialog, Message, Name, reliable::OPTION_100REL, response_to};
 
 use super::{
-    Branch, Call, Leg, PendingAck, State, copy_headers, early::Confirmed, headers::ALLOW,
-    media::Body,
+    Branch, Call, Crossing, Leg, PendingAck, State, early::Confirmed, headers::ALLOW, media::Body,
 };
 use crate::{Fact, Reason, tables::Tables};
 
@@ -49,10 +48,12 @@ impl Call {
         self.cancel_because(tables, now, None, super::headers::ELSEWHERE);
         let tag = self.caller.tag.clone();
         self.leave_early_dialogs(tables, Some(&tag));
+        let crossing = self.crossing_from(tables, branch.trunk.as_ref(), dialog.flow, response);
+        self.privacy[1] = crossing.privacy;
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
-        copy_headers(response, |name, value| {
+        crossing.copy(response, |name, value| {
             accept.other(name, value);
         });
         self.accept_session(tables, now, Side::A, &invite, &mut accept);
@@ -103,6 +104,7 @@ impl Call {
         tables: &mut Tables,
         now: Instant,
         response: &Message,
+        crossing: Crossing,
         body: Body,
     ) {
         if let Some(origin) = &self.origin {
@@ -113,7 +115,7 @@ impl Call {
         let mut writer =
             response_to(invite, response.status(), response.reason(), Some(&self.caller.tag));
         writer.header(Name::Contact, &self.caller.contact);
-        copy_headers(response, |name, value| {
+        crossing.copy(response, |name, value| {
             writer.other(name, value);
         });
         tables.sign_response(&mut writer);

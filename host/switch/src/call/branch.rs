@@ -10,10 +10,10 @@ use super::{
     Call, Reliability, State,
     answer::Stray,
     attempt::{Failed, Hop},
-    copy_headers,
     early::Held,
     fork::EarlyLeg,
     headers::name_addr,
+    identity::{ANONYMOUS, Crossing},
     is_sips, our_contact,
     over_trunk::OnTrunk,
     route,
@@ -76,6 +76,8 @@ pub(super) struct Letter<'a> {
     pub(super) reliability: Reliability,
     /// The least session interval, in seconds.
     pub(super) min_se_s: u32,
+    /// The trunk it goes over.
+    pub(super) trunk: Option<TrunkId>,
     /// What says who we are, where it was asked.
     pub(super) answers: &'a [(Name, String)],
 }
@@ -127,6 +129,7 @@ impl Call {
             contact: &contact,
             reliability,
             min_se_s: 0,
+            trunk: hop.trunk.as_ref().map(|on| on.id),
             answers: &[],
         };
         let draft = self.draft_invite(tables, letter)?;
@@ -185,9 +188,12 @@ impl Call {
         hop: &Hop,
         invite: &Message,
     ) -> Result<(sip::DialogSeed, Box<str>), u16> {
+        let on = hop.trunk.as_ref().map(|on| on.id);
+        let crossing = self.crossing_to(tables, on, hop.flow);
+        let hidden = self.hides_from(tables, crossing, on);
         let faces = match &hop.trunk {
-            Some(on) => self.faces_on(tables, on).ok_or(503_u16)?,
-            None => self.faces_of(invite)?,
+            Some(on) => self.faces_on(tables, on, hidden).ok_or(503_u16)?,
+            None => self.faces_of(invite, hidden)?,
         };
         let contact = our_contact(
             faces.contact_user.as_deref(),
@@ -245,28 +251,48 @@ impl Call {
         for (name, answer) in letter.answers {
             draft.header(*name, answer);
         }
-        let identity = self.identity_of(Side::A);
-        copy_headers(&invite, |name, value| {
-            if identity.lets_cross(name) {
-                draft.other(name, value);
-            }
+        let crossing = self.crossing_to(tables, letter.trunk, letter.facts.flow);
+        crossing.copy(&invite, |name, value| {
+            draft.other(name, value);
         });
+        self.say_who_calls(tables, &invite, crossing, letter.trunk, &mut draft);
         tables.sign_request(&mut draft);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
         Ok(draft.draft(offer))
     }
 
     /// The addresses of an INVITE to a phone or a URI: those of the caller's, which is maybe shown as somebody else.
-    fn faces_of(&self, invite: &Message) -> Result<Faces, u16> {
+    fn faces_of(&self, invite: &Message, hidden: bool) -> Result<Faces, u16> {
         let user = Uri::parse(&self.shown_caller().uri).ok().and_then(|uri| uri.user);
         Ok(Faces {
             from: match &self.shown {
+                _ if hidden => ANONYMOUS.to_owned(),
                 Some(party) => name_addr(party),
                 None => invite.from().map_err(|_| 400_u16)?.without_tag(),
             },
             to: invite.to().map_err(|_| 400_u16)?.without_tag(),
-            contact_user: user.map(str::to_owned),
+            contact_user: user.filter(|_| !hidden).map(str::to_owned),
         })
+    }
+
+    /// What a trunk is told of the caller beside From.
+    fn say_who_calls(
+        &self,
+        tables: &Tables,
+        invite: &Message,
+        crossing: Crossing,
+        trunk: Option<TrunkId>,
+        draft: &mut Writer,
+    ) {
+        let is_said = crossing.lets(Name::PAssertedIdentity)
+            && invite.header(Name::PAssertedIdentity).is_some();
+        if !is_said && let Some(who) = self.asserted(tables, crossing, trunk) {
+            draft.header(Name::PAssertedIdentity, who);
+        }
+        let asks = crossing.lets(Name::Privacy) && invite.header(Name::Privacy).is_some();
+        if crossing.told && crossing.privacy.hides_party() && !asks {
+            draft.header(Name::Privacy, "id");
+        }
     }
 
     /// Tells that a leg was opened, and over which trunk.

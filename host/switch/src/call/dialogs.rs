@@ -5,7 +5,6 @@ use model::{
     Aor, Flow, LegId,
     hook::{Destination, Party},
 };
-use sip::Name;
 
 use super::{Branch, Call, Leg, State};
 use crate::events::{DialogInfo, DialogPhase};
@@ -144,10 +143,7 @@ impl Call {
 
     /// The caller as a watcher may know of it: one who asked for privacy (RFC 3323, RFC 3325) is nobody.
     fn caller_for_watchers(&self) -> (String, String) {
-        let private = self.facts.headers.get(Name::Privacy.as_str()).any(|value| {
-            value.split(';').any(|priv_value| !priv_value.trim().eq_ignore_ascii_case("none"))
-        });
-        if private {
+        if self.privacy[0].hides_party() {
             return ("sip:anonymous@anonymous.invalid".to_owned(), "Anonymous".to_owned());
         }
         shown(self.shown_caller())

@@ -11,9 +11,8 @@ use sip::{
 };
 
 use super::{
-    Branch, Call,
+    Branch, Call, Crossing,
     answer::finish,
-    copy_headers,
     extensions::Reliability,
     headers::ALLOW,
     media::{Body, is_description},
@@ -69,6 +68,8 @@ struct Unacknowledged {
 pub(super) struct Provisional {
     pub(super) response: Message,
     pub(super) body: Body,
+    /// What of it the caller may read.
+    pub(super) crossing: Crossing,
     /// Whose it is.
     pub(super) from: Option<EarlyId>,
     /// What it is to be acknowledged with on the called side, when the caller has acknowledged it here.
@@ -171,8 +172,8 @@ impl Call {
             Reliability::Unknown => false,
         };
         let Some(at) = reliably.then(|| self.early_dialog(tables, &provisional)).flatten() else {
-            let Provisional { response, body, .. } = provisional;
-            return self.pass_response_to_caller(tables, now, &response, body);
+            let Provisional { response, body, crossing, .. } = provisional;
+            return self.pass_response_to_caller(tables, now, &response, crossing, body);
         };
         let most = tables.config.limits.provisionals_max;
         let Some(early) = self.early_at(at) else { return };
@@ -267,7 +268,7 @@ impl Call {
         at: usize,
         provisional: Provisional,
     ) {
-        let Provisional { response, body, asked, .. } = provisional;
+        let Provisional { response, body, crossing, asked, .. } = provisional;
         let Some((tx, invite)) = self.caller.invite.as_ref() else { return };
         let tx = *tx;
         let Some(early) = self.caller.early.as_mut().and_then(|early| early.dialogs.get_mut(at))
@@ -281,7 +282,7 @@ impl Call {
         writer.header(Name::Allow, ALLOW);
         writer.header(Name::Require, OPTION_100REL);
         writer.header(Name::RSeq, early.rseq);
-        copy_headers(&response, |name, value| {
+        crossing.copy(&response, |name, value| {
             writer.other(name, value);
         });
         tables.sign_response(&mut writer);

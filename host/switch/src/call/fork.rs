@@ -107,7 +107,8 @@ impl Call {
         let Some(branch) = self.branches.iter_mut().find(|b| b.leg == leg && !b.cancelled) else {
             return;
         };
-        let tag = branch.tag.clone();
+        let (tag, flow) = (branch.tag.clone(), branch.facts.flow);
+        let on = branch.trunk.clone();
         let (from, asked) = match branch.hear(response, most) {
             Heard::Again => return,
             Heard::Plain(id) => (id, None),
@@ -122,11 +123,9 @@ impl Call {
         let body = self.early_body(tables, &from, response);
         let asked = self.acknowledge_alone(tables, now, asked, &body);
         let from = Some(from);
-        self.tell_caller(
-            tables,
-            now,
-            Provisional { response: response.clone(), body, from, asked },
-        );
+        let crossing = self.crossing_from(tables, on.as_ref(), flow, response);
+        let response = response.clone();
+        self.tell_caller(tables, now, Provisional { response, body, crossing, from, asked });
     }
 
     /// The body of a provisional response for the caller. Of several who send early media one is heard: the first, as long as its

@@ -43,28 +43,12 @@ const fn is_of_one_leg(name: Name) -> bool {
     )
 }
 
-/// Hands every field of `message` that crosses between legs to `write`, in order.
-pub(crate) fn copy_headers(message: &Message, mut write: impl FnMut(&str, &[u8])) {
+/// Hands every field of `message` that may cross between legs to `write`, in order.
+pub(super) fn copy_headers(message: &Message, mut write: impl FnMut(Name, &str, &[u8])) {
     for field in message.fields() {
         if !is_of_one_leg(field.name) {
-            write(field.raw_name, field.value);
+            write(field.name, field.raw_name, field.value);
         }
-    }
-}
-
-/// Whether a party's own word on who it is crosses to the other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Identity {
-    Passes,
-    /// The party is shown as somebody else, and these fields would tell who it really is.
-    Hidden,
-}
-
-impl Identity {
-    /// Whether a field of this name crosses (RFC 3325; Remote-Party-ID is older and still in use).
-    pub(crate) fn lets_cross(self, raw_name: &str) -> bool {
-        let telling = ["P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"];
-        self == Self::Passes || !telling.iter().any(|name| name.eq_ignore_ascii_case(raw_name))
     }
 }
 
@@ -130,13 +114,6 @@ mod tests {
         assert_eq!(party(""), "<sip:1@h>");
         assert_eq!(party("Ada, Countess"), "\"Ada, Countess\" <sip:1@h>");
         assert_eq!(party("a\" <sip:x@y>\\"), "\"a\\\" <sip:x@y>\\\\\" <sip:1@h>");
-    }
-
-    #[test]
-    fn only_what_tells_the_caller_is_hidden() {
-        assert!(!Identity::Hidden.lets_cross("p-asserted-identity"));
-        assert!(Identity::Hidden.lets_cross("Subject"));
-        assert!(Identity::Passes.lets_cross("P-Asserted-Identity"));
     }
 }
 

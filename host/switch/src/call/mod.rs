@@ -10,6 +10,7 @@ mod extensions;
 mod fork;
 mod handover;
 mod headers;
+mod identity;
 mod leg;
 mod locate;
 mod media;
@@ -46,7 +47,8 @@ pub(crate) use self::{
     dialogs::Who,
     early::CallerEarly,
     extensions::{Reliability, refuse_unknown},
-    headers::{Identity, copy_headers, is_sips, our_contact, reason_of},
+    headers::{is_sips, our_contact, reason_of},
+    identity::{ANONYMOUS, Crossing, Privacy, is_anonymous},
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,
@@ -75,6 +77,8 @@ pub(crate) struct Call {
     routed_by: Option<GenerationRef>,
     /// The caller as the called party shall see it, where that is not as the INVITE said.
     shown: Option<Party>,
+    /// What each party wants hidden.
+    privacy: [Privacy; 2],
     pub(crate) caller: CallerLeg,
     pub(crate) callee: Option<Leg>,
     pub(crate) branches: Vec<Branch>,
@@ -178,14 +182,6 @@ impl Call {
         match side {
             Side::A => self.caller.dialog.as_mut(),
             Side::B => self.callee.as_mut().map(|leg| &mut leg.dialog),
-        }
-    }
-
-    /// What the other side may read of who this one says it is.
-    pub(crate) const fn identity_of(&self, side: Side) -> Identity {
-        match side {
-            Side::A if self.shown.is_some() => Identity::Hidden,
-            Side::A | Side::B => Identity::Passes,
         }
     }
 

@@ -8,7 +8,9 @@ use model::{
 };
 use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_to};
 
-use super::{Call, CallMedia, CallerLeg, Reliability, State, headers::ALLOW, is_sips, our_contact};
+use super::{
+    Call, CallMedia, CallerLeg, Privacy, Reliability, State, headers::ALLOW, is_sips, our_contact,
+};
 use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
 
 impl Call {
@@ -54,6 +56,8 @@ impl Call {
         caller: CallerLeg,
         seat: Option<Seat>,
     ) -> Self {
+        let invite = caller.invite.as_ref().map(|(_, invite)| invite);
+        let privacy = [invite.map(Privacy::of_caller).unwrap_or_default(), Privacy::default()];
         Self {
             conn: facts.conn_id,
             facts,
@@ -62,6 +66,7 @@ impl Call {
             pin: None,
             routed_by: None,
             shown: None,
+            privacy,
             seat,
             caller,
             callee: None,
@@ -194,6 +199,7 @@ pub(crate) fn facts_of(
         callee,
         dialled: None,
         labels: Vec::new(),
+        privacy: None,
         emergency,
         transfer: None,
         headers: request.header_block(),

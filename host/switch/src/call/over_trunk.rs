@@ -9,7 +9,10 @@ use sip::{
     locate::{Locate, LocateError, Place},
 };
 
-use super::{Call, State, attempt::Hop, branch::Faces, headers::name_addr, locate::NOWHERE};
+use super::{
+    Call, State, attempt::Hop, branch::Faces, headers::name_addr, identity::ANONYMOUS,
+    locate::NOWHERE,
+};
 use crate::{Fact, LocateId, TrunkPassed, tables::Tables};
 
 /// The trunk a branch goes over.
@@ -215,7 +218,7 @@ impl Call {
     }
 
     /// The addresses of an INVITE as a trunk wants them: both parties at its domain, so that nothing of this network shows.
-    pub(super) fn faces_on(&self, tables: &Tables, on: &OnTrunk) -> Option<Faces> {
+    pub(super) fn faces_on(&self, tables: &Tables, on: &OnTrunk, hidden: bool) -> Option<Faces> {
         let trunk = tables.trunks.get(on.id)?;
         let caller = self.shown_caller();
         let user = trunk.from_user.as_deref().unwrap_or(&caller.user);
@@ -224,9 +227,9 @@ impl Call {
         let registered = trunk.register.as_ref().map(|register| register.contact_user.clone());
         let own = || Uri::parse(&caller.uri).ok()?.user.map(str::to_owned);
         Some(Faces {
-            from: name_addr(&from),
+            from: if hidden { ANONYMOUS.to_owned() } else { name_addr(&from) },
             to: format!("<{}>", trunk.called_uri(&on.number)),
-            contact_user: registered.or_else(own),
+            contact_user: registered.or_else(|| if hidden { None } else { own() }),
         })
     }
 

@@ -5,9 +5,8 @@ use model::{ConnId, Instant};
 use sip::{ClientTx, Message, Method, Name, ServerTx, reliable::RAck, response_to};
 
 use super::{
-    Call,
+    Call, Crossing,
     answer::finish,
-    copy_headers,
     early::{Acknowledged, Asked},
     media::Body,
     offer::refuse,
@@ -89,7 +88,7 @@ impl Call {
             Ok(body) => body.flatten(),
             Err(_) => return answer(tables, now, prack, Err(488)),
         };
-        let identity = self.identity_of(Side::A);
+        let privacy = self.privacy[0];
         let branch = self.branches.iter_mut().find(|b| b.leg.number == prack.asked.of.leg);
         let Some((trunk, early)) = branch.and_then(|branch| {
             let trunk = branch.trunk.as_ref().map(|on| on.id);
@@ -101,10 +100,8 @@ impl Call {
         let mut draft = early.dialog.request(Method::Prack, "");
         draft.header(Name::RAck, prack.asked.rack);
         if let Some((_, message)) = &prack.of {
-            copy_headers(message, |name, value| {
-                if identity.lets_cross(name) {
-                    draft.other(name, value);
-                }
+            Crossing::of_strangers(privacy).copy(message, |name, value| {
+                draft.other(name, value);
             });
         }
         if let Some(trunk) = trunk {

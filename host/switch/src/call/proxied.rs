@@ -6,8 +6,8 @@ use model::{ConnId, Instant, LegId};
 use sip::{DialogSeed, Message, Name, body_of, forwarded_response};
 
 use super::{
-    Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk, refuse_too_small,
-    refuse_unknown, route,
+    Call, State, attempt::Hop, branch::follow_invite, over_trunk::OnTrunk, refuse,
+    refuse_too_small, refuse_unknown, route,
 };
 use crate::{
     Cause, Fact, LegView, Reason, ReleasedBy, Switch,
@@ -48,14 +48,19 @@ impl Call {
             return true;
         }
         let Some((tx, invite)) = self.caller.invite.clone() else { return false };
-        if refuse_proxying(tables, now, tx, &invite) {
-            self.caller.invite = None;
-            tables.invites_by_server_tx.remove(&tx);
-            self.release(tables, now, Cause::Refused(420), None);
-            return false;
-        }
-        self.proxied = Some(Box::default());
-        true
+        let status = if refuse_proxying(tables, now, tx, &invite) {
+            420
+        } else if self.privacy[0].forbids_proxying() {
+            refuse(tables, now, tx, &invite, 500, "A proxy cannot give this privacy");
+            500
+        } else {
+            self.proxied = Some(Box::default());
+            return true;
+        };
+        self.caller.invite = None;
+        tables.invites_by_server_tx.remove(&tx);
+        self.release(tables, now, Cause::Refused(status), None);
+        false
     }
 
     /// Sends the INVITE on to one contact. The error is the status the branch failed with.
@@ -69,7 +74,8 @@ impl Call {
         let record = record_routes(tables, invite, self.caller.flow, &hop.uri, hop.flow);
         let routes = if hop.path.is_empty() { Vec::new() } else { vec![&*hop.path] };
         let from = self.caller.flow;
-        let draft = Letter { request: invite, from, uri: &hop.uri, routes, record }.draft(tables);
+        let (uri, to) = (&hop.uri, hop.flow);
+        let draft = Letter { request: invite, from, uri, routes, to, record }.draft(tables);
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
             hop.others.push_front(hop.flow);
             return self.open_forwarded(tables, now, Hop { flow, is_large: true, ..hop });

@@ -72,6 +72,9 @@ impl Call {
             tables.emit(Fact::Decided { conn: self.conn, decision });
             tables.emit(Fact::Amended { facts: facts.clone() });
             self.shown = (facts.caller != *facts.dialled_caller()).then(|| facts.caller.clone());
+            if let Some(decided) = facts.privacy {
+                self.privacy[0] = self.privacy[0].decided(decided);
+            }
             self.facts = facts;
         }
         tables.emit(Fact::Decided { conn: self.conn, decision: answer.decision });
@@ -148,6 +151,9 @@ impl Call {
         self.plan = plan.targets.into();
         self.groups.clear();
         let mode = match plan.media {
+            MediaMode::Default | MediaMode::Bypass if self.privacy[0].hides_media() => {
+                MediaMode::Anchor
+            }
             MediaMode::Default => tables.config.media,
             MediaMode::Anchor | MediaMode::Bypass | MediaMode::Proxy => plan.media,
         };

@@ -7,7 +7,6 @@ use sip::{ClientTx, Message, Method, Name, ServerTx, response_to};
 use super::{
     Call, State,
     answer::finish,
-    copy_headers,
     headers::ALLOW,
     media::{holds, streams_of},
     offer::refuse,
@@ -130,7 +129,7 @@ impl Call {
         };
         let to = open.from.other();
         let contact = self.contact(to).to_owned();
-        let identity = self.identity_of(open.from);
+        let crossing = self.crossing(tables, open.from);
         let takes_update = self.talking(to).takes_update;
         let session = self.session_fields(tables, to);
         let trunk = self.trunk_of_side(tables, to);
@@ -145,10 +144,8 @@ impl Call {
         for (name, value) in session {
             draft.header(name, value);
         }
-        copy_headers(&open.request, |name, value| {
-            if identity.lets_cross(name) {
-                draft.other(name, value);
-            }
+        crossing.copy(&open.request, |name, value| {
+            draft.other(name, value);
         });
         if let Some(trunk) = trunk {
             tables.prove(trunk, &mut open.challenged, &mut draft);
@@ -263,11 +260,8 @@ impl Call {
         let mut accept = response_to(&open.request, 200, response.reason(), None);
         accept.header(Name::Contact, &own);
         accept.header(Name::Allow, ALLOW);
-        let identity = self.identity_of(open.from.other());
-        copy_headers(response, |name, value| {
-            if identity.lets_cross(name) {
-                accept.other(name, value);
-            }
+        self.crossing(tables, open.from.other()).copy(response, |name, value| {
+            accept.other(name, value);
         });
         self.accept_session(tables, now, open.from, &open.request, &mut accept);
         tables.sign_response(&mut accept);

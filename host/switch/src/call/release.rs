@@ -4,7 +4,7 @@ use media::Side;
 use model::{Instant, LegId, TrunkId};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 
-use super::{Call, State, copy_headers, headers::Identity};
+use super::{Call, Crossing, Privacy, State};
 use crate::{
     Cause, Fact, ReleasedBy,
     errand::Errand,
@@ -208,10 +208,8 @@ impl Tables {
         let mut draft: RequestDraft = dialog.request(Method::Bye, contact);
         if let Some(cause) = cause {
             // Who ends a call is known to the other; a BYE has no use for these fields.
-            copy_headers(cause, |name, value| {
-                if Identity::Hidden.lets_cross(name) {
-                    draft.other(name, value);
-                }
+            Crossing::of_strangers(Privacy::default()).copy(cause, |name, value| {
+                draft.other(name, value);
             });
         }
         if !self.config.server_header.is_empty() {

@@ -13,6 +13,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) uri: &'a str,
     /// Its Route, each value as it stood.
     pub(crate) routes: Vec<&'a str>,
+    /// Where it goes: what may be read there.
+    pub(crate) to: Flow,
     /// What is put above the Record-Route it has.
     pub(crate) record: Vec<String>,
 }
@@ -38,6 +40,7 @@ impl Letter<'_> {
             let text = std::str::from_utf8(value).unwrap_or_default();
             realm.as_ref().is_some_and(|realm| text.contains(realm.as_str()))
         };
+        let crossing = tables.crossing_between(self.from, self.to, self.request);
         let writer = forwarded_request(
             self.request,
             uri,
@@ -56,8 +59,9 @@ impl Letter<'_> {
             },
             // What was proved to us is nobody else's business.
             |name, value| {
-                !(matches!(name, Name::Authorization | Name::ProxyAuthorization)
-                    && is_for_us(value))
+                crossing.lets(name)
+                    && !(matches!(name, Name::Authorization | Name::ProxyAuthorization)
+                        && is_for_us(value))
             },
         );
         writer.draft(body_of(self.request))

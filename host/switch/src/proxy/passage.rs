@@ -215,7 +215,8 @@ impl Switch {
         way: &Way,
     ) {
         let routes = way.routes.iter().map(String::as_str).collect();
-        let letter = Letter { request: &request, from, uri: &way.uri, routes, record: Vec::new() };
+        let uri = &way.uri;
+        let letter = Letter { request: &request, from, uri, routes, to, record: Vec::new() };
         let draft = letter.draft(&self.tables);
         let mark = fingerprint(&request);
         let Some(tx) = tx else {

@@ -78,6 +78,7 @@ fn the_next_hop_that_is_a_strict_router_gets_its_own_address_as_request_uri() {
         from: flow("198.51.100.1:5060"),
         uri: "sip:bob@203.0.113.1",
         routes: vec!["<sip:strict@203.0.113.2>", "<sip:203.0.113.3;lr>"],
+        to: flow("198.51.100.2:5060"),
         record: Vec::new(),
     };
     let text = letter.draft(&switch.tables).finish("v");

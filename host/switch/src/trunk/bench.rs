@@ -59,6 +59,8 @@ pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
         weight: 1,
         from_user: None,
         from_domain: None,
+        trusted: true,
+        assert_identity: false,
     }
 }
 
@@ -182,6 +184,7 @@ impl Bench {
             emergency: Emergency::default(),
             transfers: crate::TransferConfig::default(),
             proxy_key: None,
+            trusted: Vec::new(),
             sessions: crate::SessionConfig::default(),
             auth,
             registrar: RegistrarConfig::default(),

@@ -94,6 +94,8 @@ pub(crate) mod tests {
             weight,
             from_user: None,
             from_domain: None,
+            trusted: true,
+            assert_identity: false,
         }
     }
 

@@ -29,6 +29,10 @@ pub struct TrunkConfig {
     pub from_user: Option<String>,
     /// The host part of From, instead of the trunk's.
     pub from_domain: Option<String>,
+    /// Whether it is of our trust domain (RFC 3325 section 2.3).
+    pub trusted: bool,
+    /// Whether it is told in P-Asserted-Identity who calls.
+    pub assert_identity: bool,
 }
 
 /// How a trunk registers.
