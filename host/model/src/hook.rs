@@ -9,10 +9,12 @@ use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock, Transport}
 
 mod access;
 mod amendment;
+mod diversion;
 mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled, Privacy};
+pub use diversion::{Diversion, Redirection};
 pub use transfer::{Transfer, TransferKind};
 
 /// A named station in the life of a call where plugins decide.
@@ -150,6 +152,8 @@ pub struct CallFacts {
     pub labels: Vec<(String, String)>,
     /// Whether the caller is to be known, as the plugins of `dial-plan` said; `None` leaves it to the caller.
     pub privacy: Option<Privacy>,
+    /// Who was called before and named another, in order.
+    pub redirections: Vec<Redirection>,
     /// Whether the host knows the number as one of an emergency service. No plugin is asked to rewrite it.
     pub emergency: bool,
     /// Why there is this call, if a transfer began it. The caller is then the party that was sent on.
@@ -191,12 +195,14 @@ pub struct Target {
     pub ring: Option<Duration>,
     /// Whether it is tried at the same time as the target before it in the plan, rather than after that one failed.
     pub together: bool,
+    /// Why the call goes there and not to who was called, if that is so; who is reached may be told.
+    pub diverted: Option<Diversion>,
 }
 
 impl Target {
     /// A target that is tried after those before it, for as long as the switch lets anything ring.
     pub const fn new(to: Destination) -> Self {
-        Self { to, ring: None, together: false }
+        Self { to, ring: None, together: false, diverted: None }
     }
 }
 

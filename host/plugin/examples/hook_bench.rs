@@ -157,6 +157,7 @@ fn question(callee: &str) -> (Question, Moment) {
         dialled: None,
         labels: Vec::new(),
         privacy: None,
+        redirections: Vec::new(),
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs(names.iter().map(|name| (name.as_str(), "some value"))),

@@ -18,6 +18,9 @@ pub(crate) fn fact(call: &CallFacts, name: &str) -> Option<String> {
         "transferred-from" => call.transfer.as_ref().map(|transfer| transfer.of.to_string()),
         "transfers" => call.transfer.as_ref().map(|transfer| transfer.count.to_string()),
         "privacy" => call.privacy.map(|privacy| privacy.name().to_owned()),
+        "redirections" => Some(call.redirections.len().to_string()),
+        "redirected-by" => call.redirections.last().map(|last| last.by.uri.clone()),
+        "redirected-because" => call.redirections.last().map(|last| last.why.name().to_owned()),
         "emergency" => Some(call.emergency.to_string()),
         _ => None,
     }

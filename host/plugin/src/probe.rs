@@ -61,6 +61,7 @@ pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
         dialled: None,
         labels: Vec::new(),
         privacy: None,
+        redirections: Vec::new(),
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "self-test"), ("User-Agent", "Jackfield")]),

@@ -3,8 +3,8 @@ use std::time::Duration;
 use model::{
     Aor,
     hook::{
-        Amendment, Destination, Failure, FailureKind, Hook, MediaMode, Plan, Question, Reason,
-        Target, Verdict,
+        Amendment, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan, Question,
+        Reason, Target, Verdict,
     },
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct ProposedTarget {
     pub(crate) ring_ms: u64,
     /// Tried together with the one before it.
     pub(crate) together: bool,
+    /// Why the call goes there and not to who was called, if it was diverted.
+    pub(crate) diverted: Option<String>,
 }
 
 /// An answer the host can act on.
@@ -170,7 +172,14 @@ fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, St
         return Err(format!("may ring at most {} s", limits.ring_max.as_secs()));
     }
     let ring = Some(ring).filter(|ring| !ring.is_zero());
-    Ok(Target { to, ring, together: proposed.together })
+    let diverted = match proposed.diverted.as_deref() {
+        None => None,
+        Some(why) => Some(Diversion::of(why).ok_or_else(|| {
+            let all = Diversion::ALL.map(Diversion::name).join(", ");
+            format!("diverted for `{}`, which is none of {all}", shown(why))
+        })?),
+    };
+    Ok(Target { to, ring, together: proposed.together, diverted })
 }
 
 pub(crate) fn aor(value: &str) -> Result<Aor, String> {

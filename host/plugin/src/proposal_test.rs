@@ -14,6 +14,7 @@ fn plan_of(targets: &[(&str, &str, u64)]) -> Proposal {
         number: None,
         ring_ms: *ring_ms,
         together: false,
+        diverted: None,
     });
     Proposal {
         verdict: Proposed::Plan { targets: targets.collect(), media: None, mode: None },
@@ -37,6 +38,7 @@ fn a_sound_plan_passes_the_check() {
             to: Destination::Uri("sip:+49301@[2001:db8::1]:5070;transport=udp".into()),
             ring: Some(Duration::from_secs(3600)),
             together: false,
+            diverted: None,
         },
     ];
     let plan = Plan { targets, media: MediaMode::Default };

@@ -84,6 +84,7 @@ impl Bench {
             transfers: crate::TransferConfig::default(),
             proxy_key: None,
             trusted: Vec::new(),
+            diversion: crate::DiversionStyle::default(),
             sessions: crate::SessionConfig::default(),
             emergency: Emergency::new(&["112".to_owned()], &[], &route).unwrap(),
             auth: Some(auth),

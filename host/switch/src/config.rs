@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{Emergency, EventsConfig, Network, TrunkConfig, call::Who};
+use crate::{DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -63,6 +63,8 @@ pub struct Config {
     /// Addresses of our trust domain (RFC 3325 section 2.3) that are no trunk's: their word on who calls counts, and they are told
     /// who a caller is that wants not to be known.
     pub trusted: Vec<Network>,
+    /// How everybody but trunks is told that a call was diverted.
+    pub diversion: DiversionStyle,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
     pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
@@ -85,6 +87,7 @@ impl Config {
             transfers: self.transfers,
             sessions: self.sessions,
             trusted: self.trusted.clone(),
+            diversion: self.diversion,
         }
     }
 }
@@ -117,6 +120,8 @@ pub struct Settings {
     pub sessions: SessionConfig,
     /// Addresses of our trust domain that are no trunk's.
     pub trusted: Vec<Network>,
+    /// How everybody but trunks is told that a call was diverted.
+    pub diversion: DiversionStyle,
 }
 
 /// Who may send the other party of a call on (RFC 3515), and how often.
@@ -183,6 +188,8 @@ pub struct Limits {
     pub transactions_max: usize,
     /// Targets tried in one call, over all its plans.
     pub attempts_max: usize,
+    /// How often one call goes on where a called party sends it with a 3xx; beyond it the caller gets the 3xx.
+    pub redirections_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
     /// Early dialogs of one branch that are kept, when what is called forks on its part.
@@ -212,6 +219,7 @@ impl Default for Limits {
             calls_max: 50_000,
             transactions_max: 500_000,
             attempts_max: 32,
+            redirections_max: 5,
             branches_max: 10,
             early_dialogs_max: 8,
             provisionals_max: 8,

@@ -36,6 +36,7 @@ mod view;
 mod writes;
 
 pub use authenticate::{AuthConfig, secret_of_password};
+pub use call::DiversionStyle;
 pub use config::{
     Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, SessionConfig,
     SessionTimer, Settings, StoreConfig, TakeOver, TransferBy, TransferConfig,

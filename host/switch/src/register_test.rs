@@ -52,6 +52,7 @@ fn switch(writes_max: usize) -> Switch {
         transfers: crate::TransferConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
+        diversion: crate::DiversionStyle::default(),
         sessions: crate::SessionConfig::default(),
         auth: None,
         events: crate::EventsConfig::default(),

@@ -156,6 +156,7 @@ impl Switch {
         config.emergency = emergency;
         config.transfers = transfers;
         config.trusted = settings.trusted;
+        config.diversion = settings.diversion;
         self.tables.endpoint.retry_after(limits.retry_after_s);
         self.tables.exempt_emergencies();
     }

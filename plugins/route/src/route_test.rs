@@ -15,7 +15,8 @@ fn route(config: &[(&str, &str)]) -> Result<Route, String> {
 }
 
 fn failure(status: u16, remaining: &[&str]) -> Failure {
-    let target = |value: &str| Target { to: uri(value), ring: None, together: false };
+    let target =
+        |value: &str| Target { to: uri(value), ring: None, together: false, diverted: None };
     let attempt =
         Attempt { target: target("sip:192.0.2.1"), status, lasted: Duration::from_secs(1) };
     Failure {

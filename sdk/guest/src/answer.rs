@@ -60,6 +60,9 @@ pub struct Target {
     pub ring: Option<Duration>,
     /// Whether it is tried together with the target before it, rather than after it.
     pub together: bool,
+    /// Why the call goes there and not to who was called, which who is reached may be told; `None`
+    /// when it is not diverted.
+    pub diverted: Option<Diversion>,
 }
 
 /// Where a target is.
@@ -76,6 +79,60 @@ pub enum Destination {
         /// The number to call; `None` for the user of the callee.
         number: Option<String>,
     },
+}
+
+/// Why a call is diverted, as Diversion names it (RFC 5806).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Diversion {
+    /// All calls are.
+    Unconditional,
+    /// Its line was busy.
+    UserBusy,
+    /// Nobody answered.
+    NoAnswer,
+    /// It is nowhere.
+    Unavailable,
+    /// Somebody decided so while it rang.
+    Deflection,
+    /// It does not want to be disturbed.
+    DoNotDisturb,
+    /// Because of the hour.
+    TimeOfDay,
+    /// Its user is elsewhere.
+    FollowMe,
+    /// Its user is away.
+    Away,
+    /// It is out of service.
+    OutOfService,
+    /// For another reason.
+    Unknown,
+}
+
+impl Diversion {
+    const ALL: [(Self, &str); 11] = [
+        (Self::Unconditional, "unconditional"),
+        (Self::UserBusy, "user-busy"),
+        (Self::NoAnswer, "no-answer"),
+        (Self::Unavailable, "unavailable"),
+        (Self::Deflection, "deflection"),
+        (Self::DoNotDisturb, "do-not-disturb"),
+        (Self::TimeOfDay, "time-of-day"),
+        (Self::FollowMe, "follow-me"),
+        (Self::Away, "away"),
+        (Self::OutOfService, "out-of-service"),
+        (Self::Unknown, "unknown"),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(diversion, _)| *diversion == self)
+            .map_or("unknown", |(_, name)| name)
+    }
+
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, have)| *have == name).map(|(diversion, _)| *diversion)
+    }
 }
 
 /// What happens to the media of a call.
@@ -138,20 +195,20 @@ impl Answer {
 impl Plan {
     /// A plan with its first target.
     pub fn to(first: Destination) -> Self {
-        let targets = vec![Target { to: first, ring: None, together: false }];
+        let targets = vec![Target { to: first, ring: None, together: false, diverted: None }];
         Self { targets, media: Media::Default, reasons: Vec::new() }
     }
 
     /// Adds a target that is tried when those before it failed.
     pub fn then(mut self, next: Destination) -> Self {
-        self.targets.push(Target { to: next, ring: None, together: false });
+        self.targets.push(Target { to: next, ring: None, together: false, diverted: None });
         self
     }
 
     /// Adds a target that is tried together with the one added before it; the first to answer gets
     /// the call.
     pub fn and(mut self, also: Destination) -> Self {
-        self.targets.push(Target { to: also, ring: None, together: true });
+        self.targets.push(Target { to: also, ring: None, together: true, diverted: None });
         self
     }
 
@@ -159,6 +216,15 @@ impl Plan {
     pub fn ring_secs(mut self, secs: u32) -> Self {
         if let Some(last) = self.targets.last_mut() {
             last.ring = Some(Duration::from_secs(secs.into()));
+        }
+        self
+    }
+
+    /// Says why the call goes to the target added last and not to who was called: it may be told so
+    /// (RFC 5806, RFC 7044).
+    pub fn diverted(mut self, why: Diversion) -> Self {
+        if let Some(last) = self.targets.last_mut() {
+            last.diverted = Some(why);
         }
         self
     }

@@ -13,8 +13,8 @@ use crate::bindings::{
 };
 use crate::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
-    Destination, Failure, Identification, IdentificationVerdict, Level, Media, Plan, Plugin,
-    Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
+    Destination, Diversion, Failure, Identification, IdentificationVerdict, Level, Media, Plan,
+    Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
 /// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
@@ -221,6 +221,9 @@ impl<P: Registered> route_on_failure::Guest for Exported<P> {
 /// The attribute of a target that is tried together with the one before it.
 const TOGETHER: &str = "together";
 
+/// The attribute that says why a call is diverted to a target.
+const DIVERTED: &str = "diverted";
+
 impl From<Plan> for types::Plan {
     fn from(plan: Plan) -> Self {
         let attrs = match plan.media {
@@ -243,7 +246,8 @@ impl From<Target> for types::Target {
         let ring_ms = target.ring.map_or(0, |ring| ring.as_millis().try_into().unwrap_or(u32::MAX));
         let together = target.together.then(|| (TOGETHER.to_owned(), "true".to_owned()));
         let number = number.map(|number| ("number".to_owned(), number));
-        let attrs = together.into_iter().chain(number).collect();
+        let diverted = target.diverted.map(|why| (DIVERTED.to_owned(), why.name().to_owned()));
+        let attrs = together.into_iter().chain(number).chain(diverted).collect();
         Self { kind: kind.to_owned(), value, ring_ms, attrs }
     }
 }
@@ -252,13 +256,15 @@ impl From<types::Target> for Target {
     fn from(target: types::Target) -> Self {
         let ring = (target.ring_ms != 0).then(|| Duration::from_millis(target.ring_ms.into()));
         let together = target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true");
+        let diverted = target.attrs.iter().find(|(name, _)| name == DIVERTED);
+        let diverted = diverted.and_then(|(_, why)| Diversion::of(why));
         let number = || target.attrs.into_iter().find(|(name, _)| name == "number").map(|a| a.1);
         let to = match target.kind.as_str() {
             "aor" => Destination::Aor(target.value),
             "trunk" => Destination::Trunk { number: number(), name: target.value },
             _ => Destination::Uri(target.value),
         };
-        Self { to, ring, together }
+        Self { to, ring, together, diverted }
     }
 }
 

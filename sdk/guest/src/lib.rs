@@ -49,7 +49,9 @@ pub use access::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Contact, Identification,
     IdentificationVerdict,
 };
-pub use answer::{Answer, Destination, Media, Plan, Target, Verdict, aor, trunk, trunk_to, uri};
+pub use answer::{
+    Answer, Destination, Diversion, Media, Plan, Target, Verdict, aor, trunk, trunk_to, uri,
+};
 pub use bindings::imports::jackfield::plugin::types::{
     CallFacts as Call, CallFacts as Request, LocalTime, Party, Reason,
 };

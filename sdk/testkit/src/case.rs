@@ -78,7 +78,7 @@ pub struct Tried {
 #[serde(default, deny_unknown_fields)]
 pub struct Expectation {
     /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given and
-    /// ` together` where it rings together with the one before it.
+    /// ` together` where it rings together with the one before it, and ` diverted WHY` where it is.
     pub targets: Option<Vec<String>>,
     /// The plan's media: `anchor`, `bypass`, or `proxy` when the switch is to be no party of the call.
     pub media: Option<String>,
@@ -153,6 +153,7 @@ impl Case {
             dialled: None,
             labels: self.labels.clone().into_iter().collect(),
             privacy: None,
+            redirections: Vec::new(),
             emergency: false,
             transfer: None,
             headers: HeaderBlock::from_pairs(
@@ -287,7 +288,9 @@ fn access_shown(access: &Access) -> String {
 fn shown(target: &Target) -> String {
     let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
     let together = if target.together { " together" } else { "" };
-    format!("{}{ring}{together}", target.to)
+    let diverted =
+        target.diverted.map_or_else(String::new, |why| format!(" diverted {}", why.name()));
+    format!("{}{ring}{together}{diverted}", target.to)
 }
 
 fn contact(uri: &str) -> ContactFacts {

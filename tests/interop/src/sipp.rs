@@ -122,6 +122,12 @@ impl<'a> Scenario<'a> {
         self
     }
 
+    /// The URI that its credentials are for, without `sip:`; SIPp leaves out the user otherwise.
+    pub fn proves_for(mut self, uri: &str) -> Self {
+        self.arguments.extend(["-auth_uri".to_owned(), uri.to_owned()]);
+        self
+    }
+
     /// Keeps the messages, for [`Sipp::succeed_with_trace`].
     #[must_use]
     pub fn traced(mut self) -> Self {

@@ -215,6 +215,7 @@ fn config(
         transfers: switch::TransferConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
+        diversion: switch::DiversionStyle::default(),
         sessions: switch::SessionConfig::default(),
         emergency: {
             let route: Vec<String> = emergency.iter().map(|to| (*to).to_owned()).collect();

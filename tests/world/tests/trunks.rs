@@ -32,6 +32,7 @@ fn trunk(name: &str, at: SocketAddr, priority: u16) -> TrunkConfig {
         from_domain: None,
         trusted: true,
         assert_identity: false,
+        diversion: switch::DiversionStyle::default(),
     }
 }
 

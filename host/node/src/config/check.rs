@@ -90,6 +90,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.calls_max", 1, 10_000_000),
     ("limits.transactions_max", 1, 100_000_000),
     ("limits.attempts_max", 1, 1000),
+    ("limits.redirections_max", 0, 100),
     ("limits.branches_max", 1, 100),
     ("limits.early_dialogs_max", 1, 100),
     ("limits.provisionals_max", 0, 1000),

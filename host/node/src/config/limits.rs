@@ -10,6 +10,9 @@ pub struct LimitsConfig {
     pub transactions_max: usize,
     /// Targets tried in one call, over all its plans.
     pub attempts_max: usize,
+    /// How often one call goes where a called party sends it with a 3xx, each time as a new call of the same caller that the plugins are
+    /// asked about; beyond it, and with 0 at once, the caller gets the 3xx.
+    pub redirections_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,
     /// Early dialogs of one contact that are kept, when a proxy behind it forks; reliable provisional responses of others are not
@@ -42,6 +45,7 @@ impl Default for LimitsConfig {
             calls_max: 50_000,
             transactions_max: 500_000,
             attempts_max: 32,
+            redirections_max: 5,
             branches_max: 10,
             early_dialogs_max: 8,
             provisionals_max: 8,

@@ -55,7 +55,7 @@ pub use proxy::ProxyConfig;
 pub use records::{RecordFormat, RecordsConfig};
 pub use registrar::{KeepaliveName, RegistrarSection};
 pub use session::{SessionSection, SessionTimer};
-pub use sip::{Advertised, ListenConfig, SipConfig, SipTransport};
+pub use sip::{Advertised, DiversionStyle, ListenConfig, SipConfig, SipTransport};
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;

@@ -36,6 +36,9 @@ pub struct SipConfig {
     /// Networks that are trusted with identities as a trunk may be (RFC 3325), such as `"192.0.2.0/24"`: other switches and edge
     /// proxies whose P-Asserted-Identity is believed and that hide who wants not to be known themselves. Phones are none of them.
     pub trusted: Vec<String>,
+    /// How phones and URIs are told that a call was diverted to them: `diversion` (RFC 5806), `history-info` (RFC 7044), `both` or
+    /// `off`. A trunk has a setting of its own.
+    pub diversion: DiversionStyle,
     /// The largest SIP message, in bytes.
     pub message_bytes_max: usize,
     /// Header fields of one message.
@@ -75,6 +78,7 @@ impl Default for SipConfig {
             udp_request_max: 1300,
             question_timeout_ms: 2000,
             trusted: Vec::new(),
+            diversion: DiversionStyle::Both,
             message_bytes_max: 65_535,
             headers_max: 256,
             header_bytes_max: 8192,
@@ -86,6 +90,31 @@ impl Default for SipConfig {
             overload_wait_ms: 100,
             send_queue_max: 4096,
             mailbox_max: 8192,
+        }
+    }
+}
+
+/// How it is told that a call was diverted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiversionStyle {
+    /// It is not.
+    Off,
+    /// With Diversion.
+    Diversion,
+    /// With History-Info.
+    HistoryInfo,
+    /// With both.
+    Both,
+}
+
+impl From<DiversionStyle> for switch::DiversionStyle {
+    fn from(style: DiversionStyle) -> Self {
+        match style {
+            DiversionStyle::Off => Self::Off,
+            DiversionStyle::Diversion => Self::Diversion,
+            DiversionStyle::HistoryInfo => Self::HistoryInfo,
+            DiversionStyle::Both => Self::Both,
         }
     }
 }

@@ -1,5 +1,6 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
+use super::DiversionStyle;
 use serde::{Deserialize, Serialize};
 use switch::{Login, Network, Probing, Registering, TrunkConfig};
 
@@ -53,6 +54,9 @@ pub struct TrunkSection {
     /// Whether calls out say in P-Asserted-Identity who calls: the caller that the dial plan shows, or the user that proved to be it, at
     /// `from_domain` or the host of `uri`.
     pub assert_identity: bool,
+    /// How it is told that a call was diverted, where a script said so or a called party named another: `diversion` (RFC 5806),
+    /// `history-info` (RFC 7044), `both` or `off`.
+    pub diversion: DiversionStyle,
 }
 
 impl Default for TrunkSection {
@@ -78,6 +82,7 @@ impl Default for TrunkSection {
             from_domain: None,
             trusted: true,
             assert_identity: false,
+            diversion: DiversionStyle::Both,
         }
     }
 }
@@ -110,6 +115,7 @@ impl TrunkSection {
             from_domain: self.from_domain.clone(),
             trusted: self.trusted,
             assert_identity: self.assert_identity,
+            diversion: self.diversion.into(),
         }
     }
 

@@ -31,6 +31,7 @@ fn offered(conn: u64) -> Fact {
             dialled: None,
             labels: Vec::new(),
             privacy: None,
+            redirections: Vec::new(),
             emergency: false,
             transfer: None,
             headers: HeaderBlock::default(),

@@ -20,6 +20,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("http.bind", _) => "\"127.0.0.1:9\"".to_owned(),
         ("media.bind", _) => "\"127.0.0.9\"".to_owned(),
         ("transfers.by", _) => "\"nobody\"".to_owned(),
+        ("sip.diversion", _) => "\"off\"".to_owned(),
         ("transfers.take_over", _) => "\"anybody\"".to_owned(),
         ("session.timer", _) => "\"ask\"".to_owned(),
         ("auth.mode", _) => "\"digest\"".to_owned(),

@@ -67,6 +67,7 @@ pub(super) fn config(
         proxy_key: None,
         sessions: settings.sessions,
         trusted: settings.trusted,
+        diversion: settings.diversion,
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
@@ -86,6 +87,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         auth: Some(auth(config)),
         transfers: config.transfers.to_switch(),
         sessions: config.session.to_switch(),
+        diversion: sip.diversion.into(),
         trusted: sip.trusted.iter().filter_map(|text| text.parse().ok()).collect(),
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
@@ -124,6 +126,7 @@ fn limits(config: &Config) -> switch::Limits {
         calls_max: limits.calls_max,
         transactions_max: limits.transactions_max,
         attempts_max: limits.attempts_max,
+        redirections_max: limits.redirections_max,
         branches_max: limits.branches_max,
         early_dialogs_max: limits.early_dialogs_max,
         provisionals_max: limits.provisionals_max,

@@ -47,6 +47,7 @@ fn facts(conn: u64) -> CallFacts {
         dialled: None,
         labels: Vec::new(),
         privacy: None,
+        redirections: Vec::new(),
         emergency: false,
         transfer: None,
         headers: HeaderBlock::default(),

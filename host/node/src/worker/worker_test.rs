@@ -163,6 +163,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         transfers: switch::TransferConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
+        diversion: switch::DiversionStyle::default(),
         sessions: switch::SessionConfig::default(),
         trunks: Vec::new(),
         server_header: String::new(),

@@ -120,6 +120,17 @@ fn register_call(engine: &mut Engine) {
             let transfer = call.facts.transfer.as_deref();
             transfer.map_or_else(ImmutableString::new, |transfer| string(&transfer.by.uri))
         })
+        .register_get("redirections", |call: &mut CallValue| {
+            saturated(call.facts.redirections.len() as u64)
+        })
+        .register_get("redirected_by", |call: &mut CallValue| {
+            let last = call.facts.redirections.last();
+            last.map_or_else(ImmutableString::new, |last| string(&last.by.uri))
+        })
+        .register_get("redirected_because", |call: &mut CallValue| {
+            let last = call.facts.redirections.last();
+            last.map_or_else(ImmutableString::new, |last| string(last.why.name()))
+        })
         .register_get("emergency", |call: &mut CallValue| call.facts.emergency)
         .register_get("labels", |call: &mut CallValue| labels(&call.facts))
         .register_fn("label", |call: &mut CallValue, name: &str| {

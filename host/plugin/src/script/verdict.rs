@@ -1,4 +1,4 @@
-use model::hook::{Credentials, Destination, Reason, Target};
+use model::hook::{Credentials, Destination, Diversion, Reason, Target};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
 
 use crate::{
@@ -17,6 +17,8 @@ pub(crate) struct TargetValue {
     number: ImmutableString,
     ring_ms: u64,
     together: bool,
+    /// Why the call is diverted there; empty when it is not.
+    diverted: ImmutableString,
 }
 
 /// A verdict as a script holds it.
@@ -115,7 +117,8 @@ impl From<&Target> for TargetValue {
             }
         };
         let ring_ms = target.ring.map_or(0, |ring| nanos(ring) / 1_000_000);
-        Self { kind, value, number, ring_ms, together: target.together }
+        let diverted = target.diverted.map_or("", Diversion::name).into();
+        Self { kind, value, number, ring_ms, together: target.together, diverted }
     }
 }
 
@@ -204,6 +207,11 @@ fn register_targets(engine: &mut Engine) {
         .register_get("kind", |target: &mut TargetValue| ImmutableString::from(target.kind))
         .register_get("value", |target: &mut TargetValue| target.value.clone())
         .register_get("together", |target: &mut TargetValue| target.together)
+        .register_fn("diverted", |target: TargetValue, why: ImmutableString| TargetValue {
+            diverted: why,
+            ..target
+        })
+        .register_get("diverted", |target: &mut TargetValue| target.diverted.clone())
         .register_get("number", |target: &mut TargetValue| target.number.clone())
         .register_get("ring_ms", |target: &mut TargetValue| {
             INT::try_from(target.ring_ms).unwrap_or(INT::MAX)
@@ -217,7 +225,8 @@ fn register_targets(engine: &mut Engine) {
 }
 
 fn target(kind: &'static str, value: ImmutableString) -> TargetValue {
-    TargetValue { kind, value, number: ImmutableString::new(), ring_ms: 0, together: false }
+    let (number, diverted) = (ImmutableString::new(), ImmutableString::new());
+    TargetValue { kind, value, number, ring_ms: 0, together: false, diverted }
 }
 
 fn ring(
@@ -293,6 +302,7 @@ fn proposed(target: TargetValue) -> ProposedTarget {
         number: Some(target.number.into_owned()).filter(|number| !number.is_empty()),
         ring_ms: target.ring_ms,
         together: target.together,
+        diverted: Some(target.diverted.into_owned()).filter(|why| !why.is_empty()),
     }
 }
 

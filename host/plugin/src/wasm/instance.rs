@@ -190,7 +190,9 @@ fn attrs(target: &Target) -> Vec<(&str, &str)> {
         Destination::Trunk { user, .. } => user.as_deref().map(|number| ("number", number)),
         Destination::Aor(_) | Destination::Uri(_) => None,
     };
-    number.into_iter().chain(target.together.then_some((TOGETHER, "true"))).collect()
+    let together = target.together.then_some((TOGETHER, "true"));
+    let diverted = target.diverted.map(|why| (DIVERTED, why.name()));
+    number.into_iter().chain(together).chain(diverted).collect()
 }
 
 fn attempt<'a>((attempt, attrs): (&'a Attempt, &'a Vec<(&str, &str)>)) -> wit::Attempt<'a> {
@@ -213,6 +215,9 @@ fn target<'a>((target, attrs): (&'a Target, &'a Vec<(&str, &str)>)) -> wit::Targ
 
 /// The attribute of a target that is tried together with the one before it.
 const TOGETHER: &str = "together";
+
+/// The attribute that says why a call is diverted to a target.
+const DIVERTED: &str = "diverted";
 
 fn from_dial_plan((verdict, reasons): (DialPlanVerdict, Vec<wit::Reason>)) -> Proposal {
     let verdict = match verdict {
@@ -253,12 +258,18 @@ fn from_failure((verdict, reasons): (FailureVerdict, Vec<wit::Reason>)) -> Propo
 }
 
 fn from_plan(plan: wit::Plan) -> Proposed {
-    let targets = plan.targets.into_iter().map(|target| ProposedTarget {
-        together: target.attrs.iter().any(|(name, value)| name == TOGETHER && value == "true"),
-        kind: target.kind,
-        value: target.value,
-        number: target.attrs.into_iter().find(|(name, _)| name == "number").map(|(_, of)| of),
-        ring_ms: target.ring_ms.into(),
+    let targets = plan.targets.into_iter().map(|target| {
+        let attr = |wanted: &str| {
+            target.attrs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())
+        };
+        ProposedTarget {
+            together: attr(TOGETHER).is_some_and(|value| value == "true"),
+            diverted: attr(DIVERTED),
+            number: attr("number"),
+            kind: target.kind,
+            value: target.value,
+            ring_ms: target.ring_ms.into(),
+        }
     });
     let attr = |wanted: &str| {
         plan.attrs.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.clone())

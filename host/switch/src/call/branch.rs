@@ -76,6 +76,8 @@ pub(super) struct Letter<'a> {
     pub(super) reliability: Reliability,
     /// The least session interval, in seconds.
     pub(super) min_se_s: u32,
+    /// Which of the targets that are tried together it is for.
+    pub(super) of: usize,
     /// The trunk it goes over.
     pub(super) trunk: Option<TrunkId>,
     /// What says who we are, where it was asked.
@@ -129,6 +131,7 @@ impl Call {
             contact: &contact,
             reliability,
             min_se_s: 0,
+            of: hop.of,
             trunk: hop.trunk.as_ref().map(|on| on.id),
             answers: &[],
         };
@@ -252,8 +255,11 @@ impl Call {
             draft.header(*name, answer);
         }
         let crossing = self.crossing_to(tables, letter.trunk, letter.facts.flow);
+        let history = self.say_diverted(tables, &invite, crossing, &letter, &mut draft);
         crossing.copy(&invite, |name, value| {
-            draft.other(name, value);
+            if !(history && name.eq_ignore_ascii_case(Name::HistoryInfo.as_str())) {
+                draft.other(name, value);
+            }
         });
         self.say_who_calls(tables, &invite, crossing, letter.trunk, &mut draft);
         tables.sign_request(&mut draft);
@@ -346,7 +352,10 @@ impl Call {
             200..=299 => self.on_branch_answer(tables, now, dir, leg, response),
             status => {
                 let redirect = match status {
-                    300..=399 => response.values(Name::Contact).map(str::to_owned).collect(),
+                    300..=399 => {
+                        self.note_redirect(response);
+                        response.values(Name::Contact).map(str::to_owned).collect()
+                    }
                     _ => Vec::new(),
                 };
                 self.end_branch(tables, now, dir, leg, status, redirect);

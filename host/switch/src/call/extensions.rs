@@ -104,8 +104,9 @@ impl Call {
         branch.early.clear();
         let Branch { leg, uri, path, facts, contact, reliability, min_se_s, .. } = &*branch;
         let (leg, reliability, min_se_s) = (*leg, *reliability, *min_se_s);
-        let trunk = branch.trunk.as_ref().map(|on| on.id);
-        let letter = Letter { uri, path, facts, contact, reliability, min_se_s, trunk, answers };
+        let (of, trunk) = (branch.of, branch.trunk.as_ref().map(|on| on.id));
+        let letter =
+            Letter { uri, path, facts, contact, reliability, min_se_s, of, trunk, answers };
         let sent = self.send_invite(tables, now, leg, letter);
         if let Ok(tx) = sent {
             branch.tx = tx;

@@ -4,6 +4,7 @@ mod answer;
 mod attempt;
 mod branch;
 mod dialogs;
+mod diversion;
 mod early;
 mod early_request;
 mod extensions;
@@ -38,9 +39,10 @@ use std::{collections::VecDeque, sync::Arc};
 use ::media::Side;
 use model::{
     ConnId, GenerationRef, GenerationToken, Instant, LegId, Seat,
-    hook::{Attempt, CallFacts, Party, QuestionId, Target},
+    hook::{Attempt, CallFacts, Diversion, Party, QuestionId, Target},
 };
 
+pub use self::diversion::DiversionStyle;
 pub(crate) use self::{
     answer::Stray,
     branch::{Branch, hang_up_stray},
@@ -77,6 +79,8 @@ pub(crate) struct Call {
     routed_by: Option<GenerationRef>,
     /// The caller as the called party shall see it, where that is not as the INVITE said.
     shown: Option<Party>,
+    /// Why the last 3xx was sent, as it said.
+    redirected_because: Option<Diversion>,
     /// What each party wants hidden.
     privacy: [Privacy; 2],
     pub(crate) caller: CallerLeg,

@@ -61,6 +61,7 @@ pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
         from_domain: None,
         trusted: true,
         assert_identity: false,
+        diversion: crate::DiversionStyle::default(),
     }
 }
 
@@ -185,6 +186,7 @@ impl Bench {
             transfers: crate::TransferConfig::default(),
             proxy_key: None,
             trusted: Vec::new(),
+            diversion: crate::DiversionStyle::default(),
             sessions: crate::SessionConfig::default(),
             auth,
             registrar: RegistrarConfig::default(),

@@ -96,6 +96,7 @@ pub(crate) mod tests {
             from_domain: None,
             trusted: true,
             assert_identity: false,
+            diversion: crate::DiversionStyle::default(),
         }
     }
 

@@ -3,6 +3,7 @@ use std::{fmt, time::Duration};
 use sip::{Scheme, Uri};
 
 use super::Network;
+use crate::DiversionStyle;
 
 /// A trunk as the configuration has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub struct TrunkConfig {
     pub trusted: bool,
     /// Whether it is told in P-Asserted-Identity who calls.
     pub assert_identity: bool,
+    /// How it is told that a call was diverted.
+    pub diversion: DiversionStyle,
 }
 
 /// How a trunk registers.
