@@ -2,13 +2,17 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use media::{Refusal, RelayCommand, RelayEvent, StreamPorts};
+use media::{Refusal, RelayCommand, RelayEvent, Side, StreamNo, StreamPorts};
 use model::RelayId;
 
 /// The relay of a world.
 #[derive(Debug)]
 pub(crate) struct SimRelay {
     open: BTreeMap<RelayId, Vec<StreamPorts>>,
+    /// Which relay a port belongs to, and towards which party.
+    ports: BTreeMap<SocketAddr, (RelayId, Side)>,
+    /// Where the parties receive their first stream.
+    remotes: BTreeMap<(RelayId, bool), SocketAddr>,
     next_port: u16,
     relays_max: usize,
     pub(crate) opened: u64,
@@ -17,7 +21,15 @@ pub(crate) struct SimRelay {
 
 impl SimRelay {
     pub(crate) const fn new(relays_max: usize) -> Self {
-        Self { open: BTreeMap::new(), next_port: 30_000, relays_max, opened: 0, closed: 0 }
+        Self {
+            open: BTreeMap::new(),
+            ports: BTreeMap::new(),
+            remotes: BTreeMap::new(),
+            next_port: 30_000,
+            relays_max,
+            opened: 0,
+            closed: 0,
+        }
     }
 
     /// How many may be open.
@@ -46,17 +58,36 @@ impl SimRelay {
             RelayCommand::Close { relay } => {
                 if self.open.remove(&relay).is_some() {
                     self.closed += 1;
+                    self.ports.retain(|_, (of, _)| *of != relay);
+                    self.remotes.retain(|(of, _), _| *of != relay);
                 }
                 None
             }
-            RelayCommand::Remote { .. } | RelayCommand::Forget { .. } => None,
+            RelayCommand::Remote { relay, stream, side, rtp, .. } => {
+                match rtp.filter(|_| stream == StreamNo(0)) {
+                    Some(rtp) => self.remotes.insert((relay, side == Side::A), rtp),
+                    None => self.remotes.remove(&(relay, side == Side::A)),
+                };
+                None
+            }
+            RelayCommand::Forget { relay, side } => {
+                self.remotes.remove(&(relay, side == Side::A));
+                None
+            }
         }
+    }
+
+    /// Where what comes in at a port goes out to.
+    pub(crate) fn passes(&self, port: SocketAddr) -> Option<SocketAddr> {
+        let (relay, side) = self.ports.get(&port)?;
+        self.remotes.get(&(*relay, side.other() == Side::A)).copied()
     }
 
     fn grow(&mut self, relay: RelayId, streams: u8) -> RelayEvent {
         let mut ports = self.open.remove(&relay).unwrap_or_default();
         while ports.len() < usize::from(streams) {
             let (a, b) = (self.port(), self.port());
+            self.ports.extend([(a, (relay, Side::A)), (b, (relay, Side::B))]);
             ports.push(StreamPorts { a, b });
         }
         self.open.insert(relay, ports.clone());

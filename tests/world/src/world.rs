@@ -1,7 +1,7 @@
 //! The loop: the next thing that happens, happens.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     time::Duration,
 };
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{
     Instant, Shard,
-    hook::{Answer, Hook, Question},
+    hook::{Answer, CallFacts, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
 use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
@@ -70,6 +70,10 @@ pub struct World {
     pub node: Node,
     /// The phones, in the order they were added.
     pub phones: Vec<Phone>,
+    /// When each phone has something to do of itself, and the same in order.
+    due: Vec<Option<Instant>>,
+    dues: BTreeSet<(Instant, usize)>,
+    phone_by_address: BTreeMap<SocketAddr, usize>,
     decider: Decider,
     host: &'static str,
     wire: Option<Wire>,
@@ -110,6 +114,9 @@ impl World {
             network: Network::new(options.faults),
             dns: SimDns::default(),
             phones: Vec::new(),
+            due: Vec::new(),
+            dues: BTreeSet::new(),
+            phone_by_address: BTreeMap::new(),
             decider: built_in(),
             host: options.host,
             wire: None,
@@ -141,6 +148,8 @@ impl World {
         let net = u8::try_from(index / 250 + 1).unwrap_or(1);
         let addr = SocketAddr::from(([10, 1, net, host], 5060));
         self.phones.push(Phone::new(user, self.host, addr, self.node.addr, self.random.seed()));
+        self.due.push(None);
+        self.phone_by_address.insert(addr, index);
         index
     }
 
@@ -204,10 +213,15 @@ impl World {
 
     /// Has the operator hang up every call of a caller.
     pub fn hang_up_calls_of(&mut self, user: &str) {
+        self.hang_up_where(|call| call.caller.user == user);
+    }
+
+    /// Has the operator hang up every call of this kind.
+    pub fn hang_up_where(&mut self, is_meant: impl Fn(&CallFacts) -> bool) {
         let now = self.now;
         let all = self.node.shards().iter().flat_map(|shard| shard.calls(now));
         let conns: Vec<_> =
-            all.filter(|call| call.facts.caller.user == user).map(|call| call.conn).collect();
+            all.filter(|call| is_meant(&call.facts)).map(|call| call.conn).collect();
         conns.into_iter().for_each(|conn| self.hang_up(conn));
     }
 
@@ -285,6 +299,12 @@ impl World {
         }
     }
 
+    /// Where the media goes that a phone sends, as it was told and as the relay was; `None` when it goes nowhere.
+    pub fn hears(&self, phone: usize) -> Option<SocketAddr> {
+        let told = self.phones.get(phone)?.told()?;
+        if told.ip() == self.node.addr.ip() { self.node.relay.passes(told) } else { Some(told) }
+    }
+
     /// Everything the phones saw of one kind.
     pub fn facts_of(&self, phone: usize) -> &[PhoneFact] {
         self.phones.get(phone).map_or(&[], |phone| &phone.facts)
@@ -292,7 +312,7 @@ impl World {
 
     fn next_at(&self) -> Option<Instant> {
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
-        let phones = self.phones.iter().filter_map(Phone::poll_timeout).min();
+        let phones = self.dues.first().map(|(at, _)| *at);
         [queued, phones, self.node.poll_timeout()].into_iter().flatten().min()
     }
 
@@ -302,11 +322,11 @@ impl World {
                 self.happen(happening);
             }
         }
-        for n in 0..self.phones.len() {
-            let is_due = self.phones[n].poll_timeout().is_some_and(|at| at <= self.now);
-            if is_due {
-                self.with_phone(n, |phone, now| phone.handle_timeout(now));
-            }
+        let is_due = |(at, _): &&(Instant, usize)| *at <= self.now;
+        let mut due: Vec<usize> = self.dues.iter().take_while(is_due).map(|(_, n)| *n).collect();
+        due.sort_unstable();
+        for n in due {
+            self.with_phone(n, |phone, now| phone.handle_timeout(now));
         }
         let effects = self.node.handle_timeout(self.now);
         self.apply(effects);
@@ -354,7 +374,7 @@ impl World {
             }
             let effects = self.node.on_datagram(self.now, datagram.from, datagram.bytes);
             self.apply(effects);
-        } else if let Some(n) = self.phones.iter().position(|phone| phone.addr == datagram.to) {
+        } else if let Some(n) = self.phone_by_address.get(&datagram.to).copied() {
             let (from, bytes) = (datagram.from, datagram.bytes);
             self.with_phone(n, |phone, now| phone.on_datagram(now, from, bytes));
         } else {
@@ -365,7 +385,17 @@ impl World {
     fn with_phone(&mut self, n: usize, act: impl FnOnce(&mut Phone, Instant)) {
         let Some(phone) = self.phones.get_mut(n) else { return };
         act(phone, self.now);
-        let from = phone.addr;
+        let (from, due) = (phone.addr, phone.poll_timeout());
+        if let Some(was) = self.due.get_mut(n)
+            && *was != due
+        {
+            if let Some(was) = *was {
+                self.dues.remove(&(was, n));
+            }
+            self.dues.extend(due.map(|due| (due, n)));
+            *was = due;
+        }
+        let Some(phone) = self.phones.get_mut(n) else { return };
         let sent: Vec<(SocketAddr, Bytes)> = phone.take_sent();
         for (to, bytes) in sent {
             self.send(Datagram { from, to, bytes });

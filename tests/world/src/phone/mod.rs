@@ -1,14 +1,19 @@
 //! A simulated phone: a small user agent on the real [`sip::Endpoint`], driven from outside.
 
+mod calls;
+mod refer;
+mod talk;
+
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use model::{Flow, Instant, ListenerId, Shard, Transport};
 use sip::{
-    ClientTx, Dialog, DialogSeed, Endpoint, EndpointConfig, Event, Input, ListenerConfig, Message,
-    Method, Name, Output, ServerTx, Writer, response_to,
+    ClientTx, Endpoint, EndpointConfig, Event, Input, ListenerConfig, Message, Method, Name,
+    Output, ServerTx, Writer,
 };
 
+use self::talk::{Call, Talk};
 use crate::watch::Lamp;
 
 /// What a phone is told to do.
@@ -32,8 +37,12 @@ pub enum Manner {
     HangUp,
     /// Put the other on hold, or take it back.
     Hold(bool),
+    /// Send the other party of the call on to a user; and whether this phone wants to know what comes of it.
+    Refer(String, bool),
     /// From now on: what to do with a call that comes in.
     OnCall(Reaction),
+    /// From now on: refuse re-INVITEs with this status, or take them.
+    RefuseOffers(Option<u16>),
 }
 
 /// What a phone does by itself with a call that comes in.
@@ -70,6 +79,10 @@ pub enum PhoneFact {
     Answered(u16),
     /// A re-INVITE came; whether it holds this phone.
     Held(bool),
+    /// Its REFER got this answer, or 408 when none came.
+    Referred(u16),
+    /// A NOTIFY told this status of the transfer that it asked for.
+    Told(u16),
 }
 
 /// A phone.
@@ -80,10 +93,16 @@ pub struct Phone {
     node: SocketAddr,
     endpoint: Endpoint,
     reaction: Reaction,
-    call: Option<Call>,
+    refuses_offers: Option<u16>,
+    /// Its calls; what it does it does to the last.
+    calls: Vec<Call>,
+    /// Calls that are over and in which it is still told of a transfer.
+    left: Vec<Talk>,
+    refers: Vec<ClientTx>,
     register_cseq: u32,
     registrations: Vec<ClientTx>,
-    reinvites: Vec<(ClientTx, u32)>,
+    /// INVITEs within calls, each with its CSeq number and its Call-ID.
+    reinvites: Vec<(ClientTx, u32, String)>,
     timer: Option<Instant>,
     lamp: Lamp,
     sent: Vec<(SocketAddr, Bytes)>,
@@ -91,20 +110,23 @@ pub struct Phone {
     pub facts: Vec<PhoneFact>,
 }
 
-/// The one call of a phone.
-enum Call {
-    /// Its own INVITE is out.
-    Calling { tx: ClientTx, seed: DialogSeed, offered: bool },
-    /// An INVITE came in.
-    Ringing { tx: ServerTx, invite: Box<Message>, tag: String },
-    /// Up.
-    Up { dialog: Box<Dialog> },
-}
-
 impl Phone {
     /// Where it is.
     pub const fn address(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// Where it takes its media.
+    pub fn media(&self) -> SocketAddr {
+        SocketAddr::new(self.addr.ip(), 4000)
+    }
+
+    /// Where it sends the media of the call it is in, as it was told last.
+    pub fn told(&self) -> Option<SocketAddr> {
+        match self.calls.last()? {
+            Call::Up(talk) => talk.told,
+            Call::Calling { .. } | Call::Ringing { .. } => None,
+        }
     }
 
     /// What its lamp shows, the state of each dialog; `None` while it watches nobody.
@@ -145,7 +167,10 @@ impl Phone {
             node,
             endpoint,
             reaction: Reaction::Ring,
-            call: None,
+            refuses_offers: None,
+            calls: Vec::new(),
+            left: Vec::new(),
+            refers: Vec::new(),
             register_cseq: 0,
             registrations: Vec::new(),
             reinvites: Vec::new(),
@@ -157,18 +182,18 @@ impl Phone {
     }
 
     /// Whether it is in a call.
-    pub const fn is_up(&self) -> bool {
-        matches!(self.call, Some(Call::Up { .. }))
+    pub fn is_up(&self) -> bool {
+        self.calls.iter().any(|call| matches!(call, Call::Up(_)))
     }
 
     /// Whether it has no call, rings for none and makes none.
     pub const fn is_on_hook(&self) -> bool {
-        self.call.is_none()
+        self.calls.is_empty()
     }
 
     /// Whether it has no call and waits for nothing.
     pub fn is_idle(&self) -> bool {
-        self.call.is_none() && self.endpoint.is_idle()
+        self.calls.is_empty() && self.endpoint.is_idle()
     }
 
     pub(crate) fn take_sent(&mut self) -> Vec<(SocketAddr, Bytes)> {
@@ -202,7 +227,7 @@ impl Phone {
             Manner::Call(user) => self.invite(now, &user, true),
             Manner::CallWithoutOffer(user) => self.invite(now, &user, false),
             Manner::Cancel => {
-                if let Some(Call::Calling { tx, .. }) = &self.call {
+                if let Some(Call::Calling { tx, .. }) = self.calls.last() {
                     self.endpoint.cancel(now, *tx);
                 }
             }
@@ -216,6 +241,8 @@ impl Phone {
             }
             Manner::HangUp => self.hang_up(now),
             Manner::Hold(hold) => self.hold(now, hold),
+            Manner::Refer(user, told) => self.refer(now, &user, told),
+            Manner::RefuseOffers(status) => self.refuses_offers = status,
             Manner::OnCall(reaction) => self.reaction = reaction,
         }
         self.drain(now);
@@ -247,99 +274,6 @@ impl Phone {
         }
     }
 
-    fn invite(&mut self, now: Instant, user: &str, offer: bool) {
-        if self.call.is_some() {
-            return;
-        }
-        let uri = format!("sip:{user}@{}", self.host);
-        let seed = DialogSeed {
-            // One that the endpoint mints names a shard of the node, which a phone does not know.
-            call_id: format!("call-{}", self.endpoint.mint_call_id()),
-            local_tag: self.endpoint.mint_tag(),
-            local_uri: format!("<sip:{}@{}>", self.user, self.host),
-            remote_uri: format!("<{uri}>"),
-            cseq: 1,
-            flow: self.flow(self.node),
-        };
-        let mut writer = Writer::request(Method::Invite, &uri);
-        writer.header(Name::MaxForwards, 70);
-        writer.header(Name::From, format_args!("{};tag={}", seed.local_uri, seed.local_tag));
-        writer.header(Name::To, &seed.remote_uri);
-        writer.header(Name::CallId, &seed.call_id);
-        writer.header(Name::CSeq, "1 INVITE");
-        writer.header(Name::Contact, self.contact());
-        let sdp = self.sdp("sendrecv");
-        let body = offer.then_some(("application/sdp", sdp.as_bytes()));
-        if let Ok(tx) = self.endpoint.send_request(now, seed.flow, writer.draft(body)) {
-            self.call = Some(Call::Calling { tx, seed, offered: offer });
-        }
-    }
-
-    fn answer(&mut self, now: Instant) {
-        let Some(Call::Ringing { tx, invite, tag }) = self.call.take() else { return };
-        self.timer = None;
-        let flow = self.flow(self.node);
-        let Ok(dialog) = Dialog::from_request(&invite, &tag, flow) else {
-            return self.respond(now, tx, &invite, 400, &tag, None);
-        };
-        self.respond(now, tx, &invite, 200, &tag, Some(self.sdp("sendrecv")));
-        self.call = Some(Call::Up { dialog: Box::new(dialog) });
-        self.facts.push(PhoneFact::Up);
-    }
-
-    fn refuse(&mut self, now: Instant, status: u16) {
-        if let Some(Call::Ringing { tx, invite, tag }) = self.call.take() {
-            self.timer = None;
-            self.respond(now, tx, &invite, status, &tag, None);
-        }
-    }
-
-    fn hang_up(&mut self, now: Instant) {
-        let contact = self.contact();
-        if let Some(Call::Up { mut dialog }) = self.call.take() {
-            let draft = dialog.request(Method::Bye, &contact);
-            let _ = self.endpoint.send_request(now, dialog.flow, draft);
-        }
-    }
-
-    fn hold(&mut self, now: Instant, hold: bool) {
-        let contact = self.contact();
-        let sdp = self.sdp(if hold { "sendonly" } else { "sendrecv" });
-        let Some(Call::Up { dialog }) = &mut self.call else { return };
-        let draft = dialog.request(Method::Invite, &contact);
-        let cseq = dialog.local_cseq;
-        let draft = draft.with_body(Some(("application/sdp".to_owned(), sdp.into())));
-        if let Ok(tx) = self.endpoint.send_request(now, dialog.flow, draft) {
-            self.reinvites.push((tx, cseq));
-        }
-    }
-
-    fn sdp(&self, direction: &str) -> String {
-        let ip = self.addr.ip();
-        format!(
-            "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
-             m=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\na={direction}\r\n"
-        )
-    }
-
-    fn respond(
-        &mut self,
-        now: Instant,
-        tx: ServerTx,
-        request: &Message,
-        status: u16,
-        tag: &str,
-        sdp: Option<String>,
-    ) {
-        let mut writer = response_to(request, status, "", Some(tag));
-        if (101..300).contains(&status) {
-            writer.header(Name::Contact, self.contact());
-        }
-        let body = sdp.as_ref().map(|sdp| ("application/sdp", sdp.as_bytes()));
-        let bytes = writer.finish(body);
-        self.endpoint.respond(now, tx, bytes);
-    }
-
     fn drain(&mut self, now: Instant) {
         while let Some(output) = self.endpoint.poll_output() {
             match output {
@@ -352,14 +286,9 @@ impl Phone {
     fn on_event(&mut self, now: Instant, event: Event) {
         match event {
             Event::Request { tx, message, .. } => self.on_request(now, tx, message),
-            Event::Cancelled { tx, .. } => {
-                if let Some(Call::Ringing { invite, tag, .. }) = self.call.take() {
-                    self.timer = None;
-                    self.respond(now, tx, &invite, 487, &tag, None);
-                    self.facts.push(PhoneFact::Cancelled);
-                }
-            }
-            Event::Ack { .. } | Event::Stray { .. } | Event::StrayAck { .. } => {}
+            Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
+            Event::Ack { message, .. } => self.on_ack(&message),
+            Event::Stray { .. } | Event::StrayAck { .. } => {}
             Event::Response { tx, message } => self.on_response(now, tx, &message),
             Event::TimedOut { tx } | Event::Unreachable { tx } => self.on_lost(tx),
             Event::AckMissing { .. } => self.hang_up(now),
@@ -371,14 +300,9 @@ impl Phone {
         match (request.method(), tag) {
             (Method::Invite, None) => self.on_invite(now, tx, request),
             (Method::Invite, Some(tag)) => self.on_reinvite(now, tx, &request, &tag),
-            (Method::Bye, Some(tag)) => {
-                let ours =
-                    matches!(&self.call, Some(Call::Up { dialog }) if dialog.is_of(&request));
-                self.respond(now, tx, &request, if ours { 200 } else { 481 }, &tag, None);
-                if ours {
-                    self.call = None;
-                    self.facts.push(PhoneFact::Ended);
-                }
+            (Method::Bye, Some(tag)) => self.on_bye(now, tx, &request, &tag),
+            (Method::Notify, Some(tag)) if is_report(&request) => {
+                self.on_report(now, tx, &request, &tag);
             }
             (Method::Notify, Some(tag)) => {
                 let status = self.lamp.on_notify(&request, self.flow(self.node));
@@ -391,42 +315,6 @@ impl Phone {
         }
     }
 
-    fn on_invite(&mut self, now: Instant, tx: ServerTx, invite: Message) {
-        let tag = self.endpoint.mint_tag();
-        if self.call.is_some() {
-            return self.respond(now, tx, &invite, 486, &tag, None);
-        }
-        let from = invite.from().map(|from| from.uri.to_owned()).unwrap_or_default();
-        self.facts.push(PhoneFact::Rang(from));
-        match self.reaction {
-            Reaction::Refuse(status) => return self.respond(now, tx, &invite, status, &tag, None),
-            Reaction::Ignore => return,
-            Reaction::Ring => {}
-            Reaction::AnswerAfter(after) => self.timer = Some(now + after),
-        }
-        self.respond(now, tx, &invite, 180, &tag, None);
-        self.call = Some(Call::Ringing { tx, invite: Box::new(invite), tag });
-    }
-
-    fn on_reinvite(&mut self, now: Instant, tx: ServerTx, request: &Message, tag: &str) {
-        let Some(Call::Up { dialog }) = &mut self.call else {
-            return self.respond(now, tx, request, 481, tag, None);
-        };
-        if !dialog.is_of(request) {
-            return self.respond(now, tx, request, 481, tag, None);
-        }
-        if !self.reinvites.is_empty() {
-            return self.respond(now, tx, request, 491, tag, None);
-        }
-        if let Err(status) = dialog.check_request(request) {
-            return self.respond(now, tx, request, status, tag, None);
-        }
-        let held = String::from_utf8_lossy(request.body()).contains("a=sendonly");
-        self.facts.push(PhoneFact::Held(held));
-        let sdp = self.sdp(if held { "recvonly" } else { "sendrecv" });
-        self.respond(now, tx, request, 200, tag, Some(sdp));
-    }
-
     fn on_response(&mut self, now: Instant, tx: ClientTx, response: &Message) {
         let status = response.status();
         if status == 100 {
@@ -436,57 +324,27 @@ impl Phone {
             self.registrations.swap_remove(at);
             return self.facts.push(PhoneFact::Registered(status));
         }
-        if let Some(at) = self.reinvites.iter().position(|(t, _)| *t == tx) {
+        if let Some(at) = self.reinvites.iter().position(|(t, ..)| *t == tx) {
             if status >= 200 {
-                let (_, cseq) = self.reinvites.swap_remove(at);
-                self.on_reinvite_response(now, tx, cseq, status);
+                let (_, cseq, call_id) = self.reinvites.swap_remove(at);
+                self.on_reinvite_response(now, tx, (cseq, &call_id), response);
             }
             return;
         }
-        if self.lamp.on_response(tx, response) {
+        if let Some(at) = self.refers.iter().position(|t| *t == tx) {
+            if status >= 200 {
+                self.refers.swap_remove(at);
+                self.facts.push(PhoneFact::Referred(status));
+            }
             return;
         }
-        match &self.call {
-            Some(Call::Calling { tx: ours, .. }) if *ours == tx => {}
-            _ => return,
-        }
-        match status {
-            101..=199 => self.facts.push(PhoneFact::Progress(status)),
-            200..=299 => self.on_answer(now, tx, response),
-            _ => {
-                self.call = None;
-                self.facts.push(PhoneFact::Refused(status));
-            }
+        if !self.lamp.on_response(tx, response) {
+            self.on_call_response(now, tx, response);
         }
     }
+}
 
-    fn on_reinvite_response(&mut self, now: Instant, tx: ClientTx, cseq: u32, status: u16) {
-        let contact = self.contact();
-        self.facts.push(PhoneFact::Answered(status));
-        if let (200..=299, Some(Call::Up { dialog })) = (status, &self.call) {
-            let (flow, ack) = (dialog.flow, dialog.ack(cseq, &contact));
-            self.endpoint.send_ack(now, tx, flow, ack);
-        }
-    }
-
-    fn on_answer(&mut self, now: Instant, tx: ClientTx, response: &Message) {
-        let contact = self.contact();
-        let sdp = self.sdp("sendrecv");
-        let Some(Call::Calling { seed, offered, .. }) = self.call.take() else { return };
-        let Ok(dialog) = Dialog::from_response(&seed, response) else { return };
-        let ack = dialog.ack(1, &contact);
-        let answer = (!offered).then(|| ("application/sdp".to_owned(), sdp.into()));
-        self.endpoint.send_ack(now, tx, dialog.flow, ack.with_body(answer));
-        self.call = Some(Call::Up { dialog: Box::new(dialog) });
-        self.facts.push(PhoneFact::Up);
-    }
-
-    fn on_lost(&mut self, tx: ClientTx) {
-        self.reinvites.retain(|(t, _)| *t != tx);
-        self.registrations.retain(|t| *t != tx);
-        if matches!(&self.call, Some(Call::Calling { tx: ours, .. }) if *ours == tx) {
-            self.call = None;
-            self.facts.push(PhoneFact::Refused(408));
-        }
-    }
+/// Whether a NOTIFY tells what became of a REFER.
+fn is_report(notify: &Message) -> bool {
+    notify.header(Name::Event).is_some_and(|event| event.starts_with("refer"))
 }
