@@ -1,13 +1,13 @@
 //! Storms over the whole switch. `cargo run --release -p jackfield-world --example storm -- 5000` runs as many as one likes.
 
-use jackfield_world::storm::{Sabotage, Weather, storm};
+use jackfield_world::storm::{Kinds, Sabotage, Weather, storm};
 
 /// Seeds of the suite, each at one shard and at three, still and wild.
 const SEEDS: u64 = 25;
 const CALLS: usize = 50;
 
 fn weather(seed: u64, shards: u16, still: bool) -> Weather {
-    Weather { seed, shards, calls: CALLS, still, sabotage: None }
+    Weather { seed, shards, calls: CALLS, still, kinds: Kinds::ALL, sabotage: None }
 }
 
 fn holds(weather: Weather) {

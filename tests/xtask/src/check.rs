@@ -59,8 +59,10 @@ fn with_peers<'a>(command: &'a mut Command, program: &Path, phone: &Path) -> &'a
 
 /// Storms of calls against the reference (`tests/world`), as many seeds as asked for.
 pub(crate) fn storm(rest: &[String]) -> Result<(), Error> {
-    let seeds = rest.first().map_or("5000", String::as_str);
-    let first = rest.get(1).map_or("0", String::as_str);
+    let is_number = |arg: &&String| arg.parse::<u64>().is_ok();
+    let mut numbers = rest.iter().filter(is_number).map(String::as_str);
+    let (seeds, first) = (numbers.next().unwrap_or("5000"), numbers.next().unwrap_or("0"));
+    let words = rest.iter().filter(|arg| !is_number(arg)).map(String::as_str);
     let run = ["run", "--release", "-q", "-p", "jackfield-world", "--example", "storm", "--"];
-    run::step("storms", run::cargo(&run).args([seeds, first]))
+    run::step("storms", run::cargo(&run).args([seeds, first]).args(words))
 }

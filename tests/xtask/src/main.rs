@@ -25,7 +25,9 @@ cargo xtask COMMAND
   interop [NAME]  the tests with real peers (SIPp, pjsua2) only, or those whose names contain NAME
   plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: stock below the target folder)
   bench NAME ...  a benchmark: calls, register, overload, memory, soak …; without a NAME all are named, --help after it shows its options
-  storm [N [FROM]] N storms of 50 calls (default 5000), each at one and three shards, still and wild, against the reference
+  storm [N [FROM]] [plain] [trace]
+                  N storms of 50 calls (default 5000), each at one and three shards, still and wild, against the reference; with
+                  plain there are no transfers and the like in them, with trace all that happens is printed
   needs           what tests and benchmarks need on this machine, and what of it is missing
   binary          builds the program for tests and prints its path
   pjsua2          installs the pjsua2 phone for tests and prints its folder

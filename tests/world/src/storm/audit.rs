@@ -13,10 +13,13 @@ impl Storm {
         let phones = &self.world.phones;
         let caller = phones[call.caller].is_up();
         let callees = call.callees.iter().filter(|(_, phone)| phones[*phone].is_up()).count();
-        if usize::from(caller) != callees {
-            let line =
-                format!("call {n}: the caller is up: {caller}, and {callees} called phones are");
-            self.broken.push(line);
+        let talking = self.talking(n);
+        let is_pair = match call.is_transferred() {
+            true => matches!(talking.len(), 0 | 2),
+            false => usize::from(caller) == callees,
+        };
+        if !is_pair {
+            self.broken.push(format!("call {n}: {talking:?} are up, of {:?}", self.phones_of(n)));
         }
     }
 
@@ -26,15 +29,15 @@ impl Storm {
         if call.vanished || self.is_restarted(call) {
             return;
         }
-        let phones = call.callees.iter().map(|(_, phone)| *phone).chain([call.caller]);
-        let left = phones.filter(|phone| self.world.phones[*phone].is_up()).count();
+        let left = self.talking(n).len();
         if left > 0 {
             self.broken.push(format!("call {n}: it is over, and {left} phones are in it"));
         }
+        self.audit_end_of_transferred(n);
     }
 
     /// Whether the node restarted while the call may have stood.
-    fn is_restarted(&self, call: &Call) -> bool {
+    pub(super) fn is_restarted(&self, call: &Call) -> bool {
         let script = &call.script;
         // What the parties did before is over when the last transaction has ended.
         let end = script.start + script.end.0 + super::OVER;
@@ -62,21 +65,28 @@ impl Storm {
             );
         }
         // A network as bad as this one loses a call now and then, and not every other. Few say nothing: a restart takes many out.
+        let moved = self.moved;
+        if moved.wanted >= 10 && moved.were * 10 < moved.wanted * 8 {
+            broken.push(format!("{moved:?}"));
+        }
         if up.1 >= 10 && up.0 * 10 < up.1 * 8 {
             broken.push(format!("of {} calls that should be answered {} were", up.1, up.0));
         }
         self.broken = broken;
     }
 
-    fn facts(&self, phone: usize) -> &[PhoneFact] {
-        self.world.facts_of(phone)
+    /// What a phone saw of the call until the first transfer.
+    fn facts(&self, call: &Call, phone: usize) -> &[PhoneFact] {
+        let facts = self.world.facts_of(phone);
+        let mark = call.first_marks.iter().find(|(of, _)| *of == phone).map(|(_, mark)| *mark);
+        facts.get(..mark.unwrap_or(facts.len())).unwrap_or(facts)
     }
 
     /// In a still world everybody sees just what the reference tells.
     fn against_reference(&self, call: &Call) -> Vec<String> {
         let want = outcome(&call.script);
         let mut wrong = Vec::new();
-        let caller = self.facts(call.caller);
+        let caller = self.facts(call, call.caller);
         let finals: Vec<_> =
             caller.iter().filter(|f| matches!(f, PhoneFact::Up | PhoneFact::Refused(_))).collect();
         let is_up = match (&want.caller, finals.as_slice()) {
@@ -94,7 +104,7 @@ impl Storm {
         let by_script = |end: End| is_up && call.script.end.1 == end;
         let ended = caller.contains(&PhoneFact::Ended);
         let ends = by_script(End::Operator) || (by_script(End::Callee) && !call.vanished);
-        if ended != ends {
+        if ended != (ends && !call.is_transferred()) {
             wrong.push(format!("the caller's call was ended by the other side: {ended}"));
         }
         let winners = match &want.caller {
@@ -103,7 +113,7 @@ impl Storm {
         };
         let mut answered = 0;
         for (who, phone) in &call.callees {
-            let facts = self.facts(*phone);
+            let facts = self.facts(call, *phone);
             let seen = Seen {
                 rang: facts.iter().any(|f| matches!(f, PhoneFact::Rang(_))),
                 cancelled: facts.contains(&PhoneFact::Cancelled),
@@ -145,8 +155,8 @@ impl Storm {
         let by_caller = by(|act| if let Act::CallerHolds(h) = act { Some(*h) } else { None });
         let by_callee = by(|act| if let Act::CalleeHolds(h) = act { Some(*h) } else { None });
         let of_callees: Vec<bool> =
-            call.callees.iter().flat_map(|(_, phone)| held(self.facts(*phone))).collect();
-        let of_caller = held(self.facts(call.caller));
+            call.callees.iter().flat_map(|(_, phone)| held(self.facts(call, *phone))).collect();
+        let of_caller = held(self.facts(call, call.caller));
         (of_callees != by_caller || of_caller != by_callee).then(|| {
             format!(
                 "held {of_callees:?} and {of_caller:?}, and not {by_caller:?} and {by_callee:?}"
@@ -158,11 +168,11 @@ impl Storm {
     /// them that were.
     fn against_chance(&self, call: &Call, up: &mut (usize, usize)) -> Vec<String> {
         let mut wrong = Vec::new();
-        let caller = self.facts(call.caller);
+        let caller = self.facts(call, call.caller);
         let finals: Vec<_> =
             caller.iter().filter(|f| matches!(f, PhoneFact::Up | PhoneFact::Refused(_))).collect();
         let answered =
-            call.callees.iter().any(|(_, phone)| self.facts(*phone).contains(&PhoneFact::Up));
+            call.callees.iter().any(|(_, phone)| self.facts(call, *phone).contains(&PhoneFact::Up));
         match finals.as_slice() {
             [PhoneFact::Up] if answered => {}
             [PhoneFact::Refused(status)] if may_see(&call.script, *status) => {}

@@ -10,6 +10,8 @@ mod model;
 mod plugins;
 mod sabotage;
 mod script;
+mod sending;
+mod transfer;
 mod wire;
 
 use std::time::Duration;
@@ -18,9 +20,25 @@ pub use model::{Outcome, Seen, Verdict, may_see, outcome};
 pub use sabotage::Sabotage;
 pub(crate) use sabotage::Saboteur;
 pub use script::{Act, Callee, End, Lie, Script};
+pub use transfer::{Asks, Sent, Then, Transfer, Twist};
 pub use wire::Wire;
 
 use crate::{Faults, Manner, Options, Random, World};
+
+/// What there is in a storm beside calls that are forked, held and ended. A storm without any of it is the same whatever is added
+/// here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Kinds {
+    /// Parties send one another on, one transfer after another.
+    pub transfers: bool,
+}
+
+impl Kinds {
+    /// Everything.
+    pub const ALL: Self = Self { transfers: true };
+    /// Nothing.
+    pub const NONE: Self = Self { transfers: false };
+}
 
 /// What a storm is made with.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +51,18 @@ pub struct Weather {
     pub calls: usize,
     /// The network is good and the node stays up.
     pub still: bool,
+    /// What there is in it.
+    pub kinds: Kinds,
     /// A bug planted in the node.
     pub sabotage: Option<Sabotage>,
+}
+
+impl Weather {
+    /// The command that runs it again.
+    pub fn again(&self) -> String {
+        let plain = if self.kinds == Kinds::NONE { " plain" } else { "" };
+        format!("cargo xtask storm 1 {}{plain}", self.seed)
+    }
 }
 
 /// A BYE has been answered, or given up, so long after it was sent.
@@ -48,6 +76,7 @@ pub struct Storm {
     restart: Option<Duration>,
     still: bool,
     generations: plugins::Generations,
+    moved: sending::Moved,
     broken: Vec<String>,
 }
 
@@ -56,13 +85,28 @@ struct Call {
     script: Script,
     caller: usize,
     callees: Vec<((String, usize), usize)>,
+    /// Those that parties are sent on to.
+    targets: Vec<((String, usize), usize)>,
     vanished: bool,
+    sending: Option<sending::Sending>,
+    /// How much each phone had seen before the first transfer; empty while there was none.
+    first_marks: Vec<(usize, usize)>,
+    /// The same after the last.
+    last_marks: Vec<(usize, usize)>,
+    /// How many phones talked at its end.
+    talked: usize,
 }
 
 enum Event {
     Start,
     Cancel,
     Act(Act),
+    /// A party sends the other on: the nth transfer.
+    Transfer(usize),
+    /// What comes between.
+    Twist,
+    /// Long enough after that for all of it to be over.
+    Transferred,
     End(End),
     /// Long enough after the end for the last transaction.
     Over,
@@ -70,39 +114,87 @@ enum Event {
 
 /// Runs a storm to its end; gives the rules that were broken, none of which may be.
 pub fn storm(weather: Weather) -> Vec<String> {
+    let mut storm = make(weather);
+    storm.run();
+    storm.broken
+}
+
+/// The same, and everything that happened.
+pub fn storm_traced(weather: Weather) -> (Vec<String>, String) {
+    let mut storm = make(weather);
+    storm.run();
+    (storm.broken, storm.world.trace.as_str().to_owned())
+}
+
+fn make(weather: Weather) -> Storm {
     let mut random = Random::new(weather.seed ^ 0x0005_7032);
     let faults = if weather.still { Faults::NONE } else { Faults::BAD };
     let Weather { seed, shards, still, .. } = weather;
     let mut world = World::new(Options { seed, shards, faults, ..Options::default() });
     world.watch_wire();
     world.node.sabotage(weather.sabotage);
-    let calls: Vec<Call> =
-        (0..weather.calls).map(|n| cast(&mut world, Script::random(n, &mut random))).collect();
+    let mut scripts: Vec<Script> =
+        (0..weather.calls).map(|n| Script::random(n, &mut random)).collect();
+    let early = begins_anew(still, &mut random, Duration::from_secs(200));
+    // What is more has its own chance.
+    let mut more = Random::new(seed ^ 0x7a4e_11d5);
+    if weather.kinds.transfers {
+        scripts = scripts.into_iter().map(|script| script.with_transfers(&mut more)).collect();
+    }
+    let later = begins_anew(still, &mut more, Duration::from_secs(500));
+    let calls: Vec<Call> = scripts.into_iter().map(|script| cast(&mut world, script)).collect();
     let generations = plugins::Generations::default();
     world.decide_by(plugins::decider(
         calls.iter().map(|call| call.script.clone()).collect(),
         &generations,
     ));
-    let restart = (!still && random.below(3) == 0)
-        .then(|| random.between(Duration::from_secs(30), Duration::from_secs(200)));
-    let mut storm = Storm { world, calls, restart, still, generations, broken: Vec::new() };
-    storm.run();
-    storm.broken
+    let restart = if weather.kinds == Kinds::NONE { early } else { later };
+    let moved = sending::Moved::default();
+    let broken = Vec::new();
+    Storm { world, calls, restart, still, generations, moved, broken }
+}
+
+/// When the node begins anew, one time in three in a wild world.
+fn begins_anew(still: bool, random: &mut Random, until: Duration) -> Option<Duration> {
+    (!still && random.below(3) == 0).then(|| random.between(Duration::from_secs(30), until))
 }
 
 /// Adds the phones of a call, registered and told what to do.
 fn cast(world: &mut World, script: Script) -> Call {
     let caller = world.add_phone(&script.caller());
-    let mut callees = Vec::new();
-    for callee in script.groups.iter().flatten() {
-        for (n, reaction) in callee.phones.iter().enumerate() {
-            let phone = world.add_phone(&callee.user);
-            world.plan(Duration::ZERO, phone, Manner::Register(3600));
-            world.plan(Duration::ZERO, phone, Manner::OnCall(*reaction));
-            callees.push(((callee.user.clone(), n), phone));
-        }
+    let callees = script.groups.iter().flatten();
+    let callees = callees.flat_map(|callee| hire(world, callee)).collect();
+    let targets = script.transfers.iter().map(|transfer| &transfer.to);
+    let targets = targets.flat_map(|callee| hire(world, callee)).collect();
+    Call {
+        script,
+        caller,
+        callees,
+        targets,
+        vanished: false,
+        sending: None,
+        first_marks: Vec::new(),
+        last_marks: Vec::new(),
+        talked: 0,
     }
-    Call { script, caller, callees, vanished: false }
+}
+
+/// Adds the phones of a target.
+fn hire(world: &mut World, callee: &Callee) -> Vec<((String, usize), usize)> {
+    let hire = |(n, reaction): (usize, &crate::Reaction)| {
+        let phone = world.add_phone(&callee.user);
+        world.plan(Duration::ZERO, phone, Manner::Register(3600));
+        world.plan(Duration::ZERO, phone, Manner::OnCall(*reaction));
+        ((callee.user.clone(), n), phone)
+    };
+    callee.phones.iter().enumerate().map(hire).collect()
+}
+
+impl Call {
+    /// Whether any party was sent on, or was to be.
+    pub(self) const fn is_transferred(&self) -> bool {
+        !self.first_marks.is_empty()
+    }
 }
 
 impl Storm {
@@ -139,6 +231,7 @@ impl Storm {
             events.extend(
                 script.acts.iter().map(|(after, act)| (start + *after, n, Event::Act(*act))),
             );
+            events.extend(self.events_of_transfers(n));
             events.push((start + script.end.0, n, Event::End(script.end.1)));
             events.push((start + script.end.0 + OVER, n, Event::Over));
         }
@@ -173,19 +266,36 @@ impl Storm {
                     self.calls[n].vanished = true;
                 }
             }
-            Event::End(end) => self.end(n, end, callee),
+            Event::Transfer(nth) => self.begin_transfer(n, nth),
+            Event::Twist => self.twist(n),
+            Event::Transferred => self.end_transfer(n),
+            Event::End(end) => self.end(n, end),
             Event::Over => self.audit_end(n),
         }
     }
 
-    fn end(&mut self, n: usize, end: End, callee: Option<usize>) {
+    fn end(&mut self, n: usize, end: End) {
         self.audit_pair(n);
-        let caller = self.calls[n].caller;
+        self.audit_media(n);
+        if self.calls[n].is_transferred() {
+            self.calls[n].last_marks = self.marks(n);
+        }
+        let talking = self.talking(n);
+        self.calls[n].talked = talking.len();
+        let (first, second) = (talking.first().copied(), talking.get(1).copied());
         let hangs_up = match end {
-            End::Caller => vec![Some(caller)],
-            End::Callee => vec![callee],
-            End::Both => vec![Some(caller), callee],
-            End::Operator => return self.world.hang_up_calls_of(&self.calls[n].script.caller()),
+            End::Caller => vec![first],
+            End::Callee => vec![second],
+            End::Both => vec![first, second],
+            End::Operator => {
+                // Who was called and is sent on is the caller of a call.
+                let number = n.to_string();
+                let is_of = |user: &str| {
+                    let user = user.trim_start_matches(['a', 'c', 't']);
+                    user.split('x').next() == Some(&number)
+                };
+                return self.world.hang_up_where(|call| is_of(&call.caller.user));
+            }
         };
         for phone in hangs_up.into_iter().flatten() {
             self.world.act(phone, Manner::HangUp);

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::script::{Callee, Lie, Script};
-use crate::Reaction;
+use crate::{PhoneFact, Reaction};
 
 /// How long a target rings when nothing says otherwise, and how long a plugin is waited for; as the world's node is configured.
 const RING: Duration = Duration::from_secs(30);
@@ -14,6 +14,8 @@ const QUESTION: Duration = Duration::from_secs(2);
 pub struct Outcome {
     /// What becomes of the caller's INVITE.
     pub caller: Verdict,
+    /// When that is, counted from its start.
+    pub after: Duration,
     /// What each called phone sees, by user and number.
     pub phones: BTreeMap<(String, usize), Seen>,
 }
@@ -36,6 +38,16 @@ pub struct Seen {
     pub cancelled: bool,
 }
 
+impl Seen {
+    /// What a phone has seen.
+    pub fn of(facts: &[PhoneFact]) -> Self {
+        Self {
+            rang: facts.iter().any(|fact| matches!(fact, PhoneFact::Rang(_))),
+            cancelled: facts.contains(&PhoneFact::Cancelled),
+        }
+    }
+}
+
 /// What came of the targets tried together.
 struct Group {
     /// When it was over, and how; `None` for answered.
@@ -52,7 +64,7 @@ pub fn outcome(script: &Script) -> Outcome {
             phones.insert((callee.user.clone(), n), Seen::default());
         }
     }
-    let mut out = Outcome { caller: Verdict::Refused(vec![480]), phones };
+    let mut out = Outcome { caller: Verdict::Refused(vec![480]), after: Duration::ZERO, phones };
     let (groups, mut now): (Vec<Vec<Callee>>, Duration) = match script.lie {
         Lie::Refuse(status) => {
             out.caller = Verdict::Refused(vec![status]);
@@ -74,6 +86,7 @@ pub fn outcome(script: &Script) -> Outcome {
         match tried.failed {
             None => {
                 if gives_up >= now {
+                    out.after = now;
                     out.caller = Verdict::Up(tried.winners);
                     return out;
                 }
@@ -85,6 +98,7 @@ pub fn outcome(script: &Script) -> Outcome {
             now += QUESTION;
         }
     }
+    out.after = now.min(gives_up);
     if gives_up < now {
         out.caller = Verdict::Refused(vec![487]);
     } else if let Verdict::Refused(statuses) = &mut out.caller {

@@ -7,7 +7,7 @@ use model::{
     hook::{Ask, Destination, MediaMode, Plan, Question, Target, Verdict},
 };
 
-use super::script::{Lie, Script};
+use super::script::{Callee, Lie, Script};
 use crate::{Decider, HOST, Reply};
 
 /// So many questions are answered by one generation.
@@ -64,39 +64,62 @@ impl Generations {
 pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decider {
     let generations = generations.clone();
     Box::new(move |question, _| {
-        let number =
-            question.call.caller.user.strip_prefix('a').and_then(|n| n.parse::<usize>().ok());
-        let Some(script) = number.and_then(|n| scripts.get(n)) else {
+        let Some((lie, groups)) = whose(&scripts, question) else {
             return vec![Reply::now(Verdict::BuiltIn)];
         };
-        if script.lie == Lie::Silent {
+        if lie == Lie::Silent {
             return Vec::new();
         }
         let pin = Some(generations.answer(question));
-        let replies = match (&question.ask, script.lie) {
+        let replies = match (&question.ask, lie) {
             (Ask::RouteOnFailure { .. }, _) => vec![Reply::now(Verdict::Continue)],
             (_, Lie::Refuse(status)) => vec![Reply::now(Verdict::Refuse(status))],
-            (_, Lie::Late(after)) => vec![Reply::late(plan(script), after)],
+            (_, Lie::Late(after)) => vec![Reply::late(plan(lie, groups), after)],
             (_, Lie::Twice) => vec![
-                Reply::now(plan(script)),
+                Reply::now(plan(lie, groups)),
                 Reply::now(Verdict::Refuse(603)),
                 Reply::late(Verdict::Refuse(603), Duration::from_secs(1)),
             ],
-            (_, Lie::Truth | Lie::Nobody | Lie::Silent) => vec![Reply::now(plan(script))],
+            (_, Lie::Truth | Lie::Nobody | Lie::Silent) => vec![Reply::now(plan(lie, groups))],
         };
         replies.into_iter().map(|reply| Reply { pin: pin.clone(), ..reply }).collect()
     })
 }
 
-fn plan(script: &Script) -> Verdict {
+/// What the script of a call says, told by the caller's number, or by that of whom a party is sent on to.
+fn whose<'a>(scripts: &'a [Script], question: &Question) -> Option<(Lie, Groups<'a>)> {
+    if question.call.transfer.is_some() {
+        let (number, _) = question.call.callee.user.strip_prefix('t')?.split_once('x')?;
+        let mut transfers = scripts.get(number.parse::<usize>().ok()?)?.transfers.iter();
+        let transfer = transfers.find(|transfer| transfer.to.user == question.call.callee.user)?;
+        return Some((transfer.lie, Groups::One(&transfer.to)));
+    }
+    let number = question.call.caller.user.strip_prefix('a')?.parse::<usize>().ok()?;
+    let script = scripts.get(number)?;
+    Some((script.lie, Groups::All(&script.groups)))
+}
+
+/// Whom a call goes to.
+#[derive(Clone, Copy)]
+enum Groups<'a> {
+    One(&'a Callee),
+    All(&'a [Vec<Callee>]),
+}
+
+fn plan(lie: Lie, groups: Groups<'_>) -> Verdict {
     let target = |user: &str| Target::new(Destination::Aor(Aor::new(user, HOST)));
     let mut targets = Vec::new();
-    if script.lie == Lie::Nobody {
+    if lie == Lie::Nobody {
         targets.push(target("nobody"));
     }
-    for group in &script.groups {
-        for (n, callee) in group.iter().enumerate() {
-            targets.push(Target { together: n > 0, ..target(&callee.user) });
+    match groups {
+        Groups::One(callee) => targets.push(target(&callee.user)),
+        Groups::All(groups) => {
+            for group in groups {
+                for (n, callee) in group.iter().enumerate() {
+                    targets.push(Target { together: n > 0, ..target(&callee.user) });
+                }
+            }
         }
     }
     Verdict::Plan(Plan { targets, media: MediaMode::Default })

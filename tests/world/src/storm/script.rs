@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::transfer::{TRANSFER, Transfer};
 use crate::{Random, Reaction};
 
 /// One call: who is called how, what goes wrong on purpose, and how it ends.
@@ -21,6 +22,8 @@ pub struct Script {
     pub cancel: Option<Duration>,
     /// What is done within the call, counted from its start, in order.
     pub acts: Vec<(Duration, Act)>,
+    /// Parties sent on, one transfer after another, after all acts.
+    pub transfers: Vec<Transfer>,
     /// Who ends it, counted from its start.
     pub end: (Duration, End),
 }
@@ -77,7 +80,7 @@ pub enum End {
     Operator,
 }
 
-const fn ms(n: u64) -> Duration {
+pub(super) const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
 
@@ -103,7 +106,25 @@ impl Script {
         };
         let cancel = (random.below(4) == 0).then(|| ms(500 + 1000 * random.below(12)));
         let (acts, end) = within(random);
-        Self { number, start, delayed_offer: random.below(5) == 0, groups, lie, cancel, acts, end }
+        let delayed_offer = random.below(5) == 0;
+        let transfers = Vec::new();
+        Self { number, start, delayed_offer, groups, lie, cancel, acts, transfers, end }
+    }
+
+    /// The same with transfers, two calls in five.
+    pub(super) fn with_transfers(mut self, random: &mut Random) -> Self {
+        let is_alone = self.acts.iter().any(|(_, act)| *act == Act::CalleeVanishes);
+        if random.below(5) > 1 || is_alone {
+            return self;
+        }
+        let mut at = self.acts.last().map_or(ms(110_250), |(at, _)| *at);
+        for nth in 1..=*random.pick(&[1, 1, 2, 3]).unwrap_or(&1) {
+            at += ms(3000);
+            self.transfers.push(Transfer::random(self.number, nth, at, random));
+            at += TRANSFER;
+        }
+        self.end.0 = at + ms(5000);
+        self
     }
 
     /// The user who calls.

@@ -34,6 +34,7 @@ struct Served {
 
 #[derive(Debug)]
 struct Asked {
+    to: SocketAddr,
     call_id: String,
     cseq: u32,
     copies: usize,
@@ -49,7 +50,7 @@ impl Wire {
             return self.broken.push(format!("the node sent what cannot be read: {bytes:?}"));
         };
         if message.is_request() {
-            self.node_asks(&message)
+            self.node_asks(to, &message)
         } else {
             self.node_answers(to, &message)
         }
@@ -94,13 +95,16 @@ impl Wire {
             }
             let key = (asked.call_id.clone(), asked.cseq);
             if method == "INVITE" && asked.accepted && !self.acknowledged.contains(&key) {
-                broken.push(format!("the 2xx to INVITE {branch} was never acknowledged"));
+                broken.push(format!(
+                    "the 2xx of {} to INVITE {} of {} was never acknowledged",
+                    asked.to, asked.cseq, asked.call_id
+                ));
             }
         }
         broken
     }
 
-    fn node_asks(&mut self, message: &Message) {
+    fn node_asks(&mut self, to: SocketAddr, message: &Message) {
         let (call_id, cseq) = (message.call_id().to_owned(), message.cseq().number);
         match message.method() {
             Method::Ack => {
@@ -136,7 +140,7 @@ impl Wire {
                 *bye = Some(cseq);
             }
         }
-        let asked = Asked { call_id, cseq, copies: 1, heard: false, accepted: false };
+        let asked = Asked { to, call_id, cseq, copies: 1, heard: false, accepted: false };
         self.asked.insert(key, asked);
     }
 

@@ -1,0 +1,45 @@
+//! The calls of a phone.
+
+use std::net::SocketAddr;
+
+use sip::{ClientTx, Dialog, DialogSeed, Message, ServerTx};
+
+/// One call.
+pub(super) enum Call {
+    /// Its own INVITE is out.
+    Calling { tx: ClientTx, seed: DialogSeed, offered: bool },
+    /// An INVITE came in.
+    Ringing { tx: ServerTx, invite: Box<Message>, tag: String },
+    /// Up.
+    Up(Box<Talk>),
+}
+
+/// A call that is up.
+pub(super) struct Talk {
+    pub(super) dialog: Dialog,
+    /// Where its media goes, as it was told last.
+    pub(super) told: Option<SocketAddr>,
+    /// It has sent a REFER, and is told what comes of it.
+    pub(super) watching: bool,
+}
+
+impl Talk {
+    /// A call whose other party has said this.
+    pub(super) fn new(dialog: Dialog, said: &[u8]) -> Self {
+        Self { dialog, told: address(said), watching: false }
+    }
+
+    /// Takes a description of the other party, if it is one.
+    pub(super) fn hear(&mut self, said: &[u8]) {
+        self.told = address(said).or(self.told);
+    }
+}
+
+/// Where a description wants its media.
+fn address(sdp: &[u8]) -> Option<SocketAddr> {
+    let text = std::str::from_utf8(sdp).ok()?;
+    let value = |begin: &str| text.lines().find_map(|line| line.strip_prefix(begin));
+    let ip = value("c=IN IP4 ")?.trim().parse().ok()?;
+    let port = value("m=audio ")?.split(' ').next()?.parse().ok()?;
+    Some(SocketAddr::new(ip, port))
+}
