@@ -41,7 +41,9 @@ impl Switch {
                     call.on_own_offer_response(tables, now, tx, message);
                 });
             }
-            Some(ClientUse::Report { .. }) if message.status() < 200 => {}
+            Some(ClientUse::Report { .. } | ClientUse::GivenUp { .. })
+                if message.status() < 200 => {}
+            Some(ClientUse::GivenUp { .. }) => self.on_given_up(now, tx, Some(message)),
             Some(ClientUse::Report { conn }) => {
                 let conn = *conn;
                 self.on_notify_answered(now, conn, tx, message.status());
@@ -76,6 +78,12 @@ impl Switch {
         }
     }
 
+    fn on_given_up(&mut self, now: Instant, tx: ClientTx, response: Option<&Message>) {
+        if let Some(ClientUse::GivenUp { conn }) = self.tables.uses_by_client_tx.remove(&tx) {
+            self.with_call(conn, |call, tables| call.on_given_up(tables, now, tx, response));
+        }
+    }
+
     /// No final response came: `status` says how.
     pub(crate) fn on_lost(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, status: u16) {
         match self.tables.uses_by_client_tx.get(&tx) {
@@ -98,6 +106,7 @@ impl Switch {
                     call.on_own_offer_lost(tables, now, tx, status);
                 });
             }
+            Some(ClientUse::GivenUp { .. }) => self.on_given_up(now, tx, None),
             Some(ClientUse::Report { conn }) => {
                 let conn = *conn;
                 self.on_notify_answered(now, conn, tx, status);

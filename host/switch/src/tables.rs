@@ -64,6 +64,11 @@ pub(crate) enum ClientUse {
         /// The call.
         conn: ConnId,
     },
+    /// A re-INVITE or an UPDATE of ours that was given up while its dialog stands.
+    GivenUp {
+        /// The call.
+        conn: ConnId,
+    },
     /// A NOTIFY that tells a party of its transfer.
     Report {
         /// The call.

@@ -1,4 +1,4 @@
-//! Storms over the whole switch. `cargo run --release -p jackfield-world --example storm -- 5000` runs as many as one likes.
+//! Storms over the whole switch. `cargo xtask storm 5000` runs as many as one likes.
 
 use jackfield_world::storm::{Kinds, Sabotage, Weather, storm};
 
@@ -12,7 +12,14 @@ fn weather(seed: u64, shards: u16, still: bool) -> Weather {
 
 fn holds(weather: Weather) {
     let broken = storm(weather);
-    assert!(broken.is_empty(), "{weather:?}: {}", broken.join("\n"));
+    assert!(broken.is_empty(), "{weather:?}: {}\nagain: {}", broken.join("\n"), weather.again());
+}
+
+#[test]
+fn calls_without_transfers_and_the_like_go_on_as_before() {
+    for still in [true, false] {
+        (0..5).for_each(|seed| holds(Weather { kinds: Kinds::NONE, ..weather(seed, 3, still) }));
+    }
 }
 
 #[test]
@@ -43,6 +50,7 @@ fn planted_bugs_are_found() {
         Sabotage::ForgetsBye,
         Sabotage::LosesPin,
         Sabotage::ForgetsAck,
+        Sabotage::LosesReport,
     ] {
         for still in [true, false] {
             let found = (0..5).any(|seed| {

@@ -4,7 +4,7 @@ use media::Side;
 use model::{Aor, Instant, LegId, Seat};
 use sip::{Dialog, ServerTx};
 
-use super::{Call, Leg, over_trunk::OnTrunk, session::Talking};
+use super::{Call, Leg, given_up::GivenUp, over_trunk::OnTrunk, session::Talking};
 use crate::tables::Tables;
 
 /// A leg between two calls.
@@ -21,6 +21,7 @@ pub(crate) struct Handed {
     seat: Option<Seat>,
     was_called: bool,
     talking: Talking,
+    given_up: Option<GivenUp>,
     /// The last description of the party.
     said: Option<Box<[u8]>>,
     /// The last description that the party was told.
@@ -43,6 +44,7 @@ impl Call {
         let told = self.told(tables, side);
         let said = self.media.note_said(side, None);
         let talking = self.take_talking(tables, side);
+        let given_up = self.take_given_up(side);
         match side {
             Side::A => {
                 let user = self.calling_user();
@@ -61,6 +63,7 @@ impl Call {
                     seat: self.seat.take(),
                     was_called: caller.was_called,
                     talking,
+                    given_up,
                     said,
                     told,
                 })
@@ -79,6 +82,7 @@ impl Call {
                     seat: None,
                     was_called: true,
                     talking,
+                    given_up,
                     said,
                     told,
                 })
@@ -104,6 +108,7 @@ impl Call {
             tables.invites_by_server_tx.insert(tx, (self.conn, side));
         }
         self.put_talking(tables, side, leg.talking);
+        self.put_given_up(tables, side, leg.given_up);
         self.media.note_path(side, dialog.flow);
         self.media.continue_session(side, told.as_deref());
         if said.is_some() && self.media.said(side).is_none() {

@@ -9,6 +9,7 @@ mod early;
 mod early_request;
 mod extensions;
 mod fork;
+mod given_up;
 mod handover;
 mod headers;
 mod identity;
@@ -110,6 +111,8 @@ pub(crate) struct Call {
     /// How many REFERs each party has sent in its dialog.
     refers: [u8; 2],
     pub(crate) reinvite: Option<Reinvite>,
+    /// Offers of ours that were given up and are not answered yet.
+    given_up: Vec<given_up::GivenUp>,
     /// A re-INVITE that this switch began itself.
     pub(crate) own_offer: Option<Box<OwnOffer>>,
     /// A party's offer that we asked for and have not answered yet.

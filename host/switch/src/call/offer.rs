@@ -86,6 +86,7 @@ impl Call {
             replaced: None,
             refers: [0; 2],
             reinvite: None,
+            given_up: Vec::new(),
             own_offer: None,
             asked: None,
             proxied: None,

@@ -117,7 +117,7 @@ impl Call {
     fn is_offering(&self, to: Side) -> bool {
         // Of a party that joins another, the answer is what that one's ACK waits for.
         let owes_ack = self.pending_ack.is_some() && self.state != State::Joining;
-        self.reinvite.is_some() || owes_ack || self.awaits_ack_of(to)
+        self.reinvite.is_some() || self.has_given_up(to) || owes_ack || self.awaits_ack_of(to)
     }
 
     /// Whether a re-INVITE of ours is under way, so that one of a party is refused with 491 (RFC 3261 section 14.2).
@@ -310,8 +310,7 @@ impl Call {
         }
         let Some(own) = self.own_offer.take() else { return };
         if let Some(client) = own.client {
-            tables.uses_by_client_tx.remove(&client);
-            tables.endpoint.cancel(now, client);
+            self.give_up_offer(tables, now, (own.to, client, matches!(own.what, Offered::Ask)));
         }
     }
 

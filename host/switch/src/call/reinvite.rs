@@ -66,7 +66,8 @@ impl Call {
             Some(_) => return refuse(tables, now, server, &request, 491, ""),
             None => {}
         }
-        if self.pending_ack.is_some() || self.has_own_offer() {
+        let is_busy = self.pending_ack.is_some() || self.has_own_offer();
+        if is_busy || self.has_given_up(side.other()) {
             return refuse(tables, now, server, &request, 491, "");
         }
         let waits_for_ack = self.awaits_ack_of(side.other());
@@ -304,9 +305,8 @@ impl Call {
         let Some(open) = self.reinvite.take() else { return };
         refuse(tables, now, open.server, &open.request, status, "");
         if let Some(client) = open.client {
-            // What still comes of it is answered by the endpoint alone.
-            tables.uses_by_client_tx.remove(&client);
-            tables.endpoint.cancel(now, client);
+            let asks = open.request.body().is_empty();
+            self.give_up_offer(tables, now, (open.from.other(), client, asks));
         }
     }
 }

@@ -136,6 +136,32 @@ fn a_party_that_refuses_the_new_media_is_back_where_it_was() {
 }
 
 #[test]
+fn a_party_with_an_offer_of_the_one_who_sends_it_on_answers_that_before_it_gets_another() {
+    let mut bench = up();
+    let invite = begun(&mut bench);
+    let sent = bench.phone_says("INVITE", 3, "");
+    assert_eq!(what(&sent), ["INVITE sip:gw@203.0.113.1 > trunk 1"]);
+    let passed = &sent[0];
+    let ok = invite.response_with("200 OK", "Contact: <sip:t@203.0.113.2>\r\n", TARGET);
+    let sent = bench.receive(SECOND, ok);
+    assert_eq!(what(&sent), ["ACK sip:t@203.0.113.2 > trunk 2", "487 Request Terminated > phone"]);
+    // RFC 3261 section 14.1: one INVITE at a time. It asked for an offer, which is answered with what the party knows.
+    let sent = bench.receive(FIRST, passed.response_with("200 OK", "", CALLEE));
+    assert_eq!(
+        what(&sent),
+        ["ACK sip:gw@203.0.113.1 > trunk 1", "INVITE sip:gw@203.0.113.1 > trunk 1"]
+    );
+    assert_eq!((sent[0].line("CSeq").as_str(), sent[0].body()), ("2 ACK", CALLER));
+    assert_eq!(sent[1].line("CSeq"), "3 INVITE");
+    let sent = bench.receive(FIRST, sent[1].response_with("200 OK", "", CALLEE));
+    assert_eq!(
+        what(&sent)[1..],
+        ["NOTIFY sip:1000@198.51.100.1 > phone", "BYE sip:1000@198.51.100.1 > phone"]
+    );
+    assert!(bench.switch.tables.uses_by_client_tx.is_empty());
+}
+
+#[test]
 fn who_asked_may_leave_before_it_is_done() {
     let mut bench = up();
     let invite = begun(&mut bench);

@@ -285,6 +285,7 @@ impl Keeper {
             | ClientUse::Relayed { .. }
             | ClientUse::Passage { .. }
             | ClientUse::OwnOffer { .. }
+            | ClientUse::GivenUp { .. }
             | ClientUse::Text(_)
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }

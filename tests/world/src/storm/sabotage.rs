@@ -17,6 +17,8 @@ pub enum Sabotage {
     LosesPin,
     /// One in four 2xx of a called phone is not acknowledged.
     ForgetsAck,
+    /// One in three of those who send the other party on is not told what has come of it.
+    LosesReport,
 }
 
 /// Does it.
@@ -56,6 +58,14 @@ impl Saboteur {
             {
                 Vec::new()
             }
+            (Some(Sabotage::LosesReport), Output::Transmit { bytes, .. })
+                if bytes.starts_with(b"NOTIFY ")
+                    && has(&bytes, "Event: refer")
+                    && has(&bytes, "terminated")
+                    && is_chosen(&bytes, 3) =>
+            {
+                Vec::new()
+            }
             (Some(Sabotage::LosesPin), Output::Ask(mut question)) => {
                 if question.pin.is_some() && self.nth(9) {
                     question.pin = None;
@@ -70,6 +80,10 @@ impl Saboteur {
         self.count += 1;
         self.count.is_multiple_of(n)
     }
+}
+
+fn has(bytes: &Bytes, words: &str) -> bool {
+    String::from_utf8_lossy(bytes).contains(words)
 }
 
 /// Whether it is one of the calls chosen: all messages of a Call-ID or none.

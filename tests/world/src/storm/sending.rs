@@ -205,14 +205,22 @@ impl Storm {
     ) -> Vec<String> {
         let mut wrong = Vec::new();
         let talking = self.talking(n);
-        let facts = self.since(&sending.marks, sending.by);
+        // Of two that asked at once either may have been the first.
+        let taken = PhoneFact::Referred(202);
+        let is_swapped =
+            transfer.by == Asks::Both && self.since(&sending.marks, sending.other).contains(&taken);
+        let (by, other) = match is_swapped {
+            true => (sending.other, sending.by),
+            false => (sending.by, sending.other),
+        };
+        let facts = self.since(&sending.marks, by);
         let told = |fact: &PhoneFact| match fact {
             PhoneFact::Told(status) => Some(*status),
             _ => None,
         };
         let told: Vec<u16> = facts.iter().filter_map(told).collect();
         let finals: Vec<u16> = told.iter().copied().filter(|status| *status >= 200).collect();
-        let is_taken = facts.contains(&PhoneFact::Referred(202));
+        let is_taken = facts.contains(&taken);
         if finals.len() > 1 || told.iter().rev().skip(1).any(|status| *status >= 200) {
             wrong.push(format!("who asked was told {told:?}"));
         }
@@ -222,8 +230,8 @@ impl Storm {
         if !transfer.told && !told.is_empty() {
             wrong.push(format!("who asked did not want to be told {told:?}"));
         }
-        let has_moved = talking.contains(&sending.other) && !talking.contains(&sending.by);
-        let has_stayed = talking.contains(&sending.by);
+        let has_moved = talking.contains(&other) && !talking.contains(&by);
+        let has_stayed = talking.contains(&by);
         let is_true = match finals.as_slice() {
             [] => true,
             [200] => !has_stayed,
