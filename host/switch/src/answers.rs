@@ -50,10 +50,17 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
-            Some(ClientUse::Prack(_) | ClientUse::Refresh { .. } | ClientUse::Bye(_))
-                if message.status() < 200 => {}
+            Some(
+                ClientUse::Prack(_)
+                | ClientUse::EarlyUpdate(_)
+                | ClientUse::Refresh { .. }
+                | ClientUse::Bye(_),
+            ) if message.status() < 200 => {}
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
+            Some(ClientUse::EarlyUpdate(_)) => {
+                self.on_early_update_response(now, tx, Ok(message));
+            }
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
             Some(ClientUse::Notify(_) | ClientUse::Text(_)) if message.status() < 200 => {}
             Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Ok(message)),
@@ -114,6 +121,9 @@ impl Switch {
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
+            Some(ClientUse::EarlyUpdate(_)) => {
+                self.on_early_update_response(now, tx, Err(status));
+            }
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
             }
@@ -186,6 +196,25 @@ impl Switch {
             }
             // The caller's PRACK is answered even so.
             false => Call::forget_prack(&mut self.tables, now, tx),
+        }
+    }
+
+    /// What came of an UPDATE that was sent across before the call is answered; the error is the status when nothing came.
+    fn on_early_update_response(
+        &mut self,
+        now: Instant,
+        tx: ClientTx,
+        response: Result<&Message, u16>,
+    ) {
+        let used = self.tables.uses_by_client_tx.remove(&tx);
+        let Some(ClientUse::EarlyUpdate(update)) = used else { return };
+        let conn = update.conn;
+        match self.calls.contains_key(&conn) {
+            true => self.with_call(conn, |call, tables| {
+                call.on_early_update_response(tables, now, *update, response);
+            }),
+            // It is answered even so.
+            false => update.forget(&mut self.tables, now),
         }
     }
 

@@ -12,7 +12,7 @@ use sip::{ClientTx, Endpoint, Message, Name, ServerTx, Writer};
 use crate::{
     Config, Fact, Output, Reason, Stats,
     authenticate::claimed,
-    call::{Bye, Prack},
+    call::{Bye, EarlyUpdate, Prack},
     errand::Errand,
     events::SubId,
     texts::TextId,
@@ -90,6 +90,8 @@ pub(crate) enum ClientUse {
     },
     /// A PRACK.
     Prack(Box<Prack>),
+    /// An UPDATE with an offer before the call is answered, for the other side.
+    EarlyUpdate(Box<EarlyUpdate>),
     /// A request within a dialog that was sent on; its answer goes back the same way.
     Passage {
         /// Where the answer goes.

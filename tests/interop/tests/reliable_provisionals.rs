@@ -13,6 +13,7 @@ fn offers_and_answers_in_reliable_responses_and_their_pracks() {
         &switch,
         &[
             ("caller_pracks", "callee_is_pracked"),
+            ("caller_updates_early", "callee_takes_update_early"),
             ("caller_requires_prack", "callee"),
             ("caller_plain", "callee_is_pracked"),
             ("caller_offers_in_prack", "callee_offers_in_183"),

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use media::Side;
 use model::{Instant, LegId};
 use sip::{
     Dialog, DialogError, DialogState, Message, Name,
@@ -35,6 +36,8 @@ pub(crate) struct CallerEarly {
     dialogs: Vec<EarlyUas>,
     /// A 2xx that waits for a PRACK.
     pub(super) held: Option<Box<Held>>,
+    /// Whose UPDATE with an offer is on its way across.
+    pub(super) update: Option<Side>,
 }
 
 /// An early dialog with the caller.
@@ -116,6 +119,13 @@ impl CallerEarly {
         self.held.as_ref().map(|held| &held.dialog)
     }
 
+    /// The dialog that the descriptions of this one of the called side have passed in, once offer and answer are done.
+    pub(super) fn agreed_with(&mut self, of: &EarlyId) -> Option<&mut Dialog> {
+        let mut dialogs = self.dialogs.iter_mut();
+        let early = dialogs.find(|early| early.agreed_with().as_ref() == Some(of))?;
+        Some(&mut early.dialog)
+    }
+
     /// Our tags.
     fn tags(&self) -> impl Iterator<Item = &str> {
         self.dialogs.iter().map(|early| early.dialog.id.local_tag.as_str())
@@ -150,6 +160,12 @@ impl EarlyUas {
         let sent = self.sent.take_if(|_| is_meant)?;
         self.agreed |= sent.described;
         Some(Acknowledged { asked: sent.asked })
+    }
+
+    /// Whose descriptions have passed in it, once offer and answer are done.
+    pub(super) fn agreed_with(&self) -> Option<EarlyId> {
+        let waits = self.sent.as_ref().is_some_and(|sent| sent.described);
+        self.with.clone().filter(|_| self.agreed && !waits)
     }
 
     fn is_described(&self) -> bool {

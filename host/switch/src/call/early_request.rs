@@ -3,7 +3,7 @@
 use model::{Instant, LegId};
 use sip::{Message, Method, ServerTx};
 
-use super::{Call, offer::refuse, reason_of};
+use super::{Call, early::EarlyId, offer::refuse, reason_of};
 use crate::{in_dialog::answer_plainly, tables::Tables};
 
 impl Call {
@@ -39,7 +39,10 @@ impl Call {
             //# MUST include a Retry-After header field with a randomly chosen value of between 0 and 10 seconds.
             Method::Invite => tables.refuse_for_now(now, tx, &request, 500),
             Method::Options => answer_plainly(tables, now, tx, &request),
-            Method::Update => refuse_early_offer(tables, now, tx, &request, 500),
+            Method::Update if request.body().is_empty() => {
+                answer_plainly(tables, now, tx, &request);
+            }
+            Method::Update => self.on_early_update(tables, now, tx, request, tag),
             _ => refuse(tables, now, tx, &request, 491, ""),
         }
     }
@@ -53,9 +56,9 @@ impl Call {
         tx: ServerTx,
         request: Message,
     ) {
-        let peer = request.from().ok().and_then(|from| from.tag()).unwrap_or_default();
+        let peer = request.from().ok().and_then(|from| from.tag()).unwrap_or_default().to_owned();
         let branch = self.branches.iter_mut().find(|branch| branch.leg == leg);
-        let fits = match branch.and_then(|branch| branch.early_mut(peer)) {
+        let fits = match branch.and_then(|branch| branch.early_mut(&peer)) {
             Some(early) if early.dialog.is_of(&request) => early.dialog.check_request(&request),
             Some(_) | None => Err(481),
         };
@@ -64,29 +67,20 @@ impl Call {
         }
         match request.method() {
             Method::Options => answer_plainly(tables, now, tx, &request),
-            Method::Update => refuse_early_offer(tables, now, tx, &request, 491),
+            // Without an offer there is nothing in it but an address.
+            Method::Update if request.body().is_empty() => {
+                answer_plainly(tables, now, tx, &request);
+            }
+            Method::Update => {
+                let of = EarlyId { leg: leg.number, tag: peer.into() };
+                self.on_early_update_of_branch(tables, now, tx, request, of);
+            }
             // Our own INVITE is not answered yet (RFC 3261 section 14.2).
             Method::Invite => refuse(tables, now, tx, &request, 491, ""),
             // RFC 3261 section 15: who is called may not end an early dialog so. What it gets to hear of the INVITE stands.
             Method::Bye | Method::Prack => refuse(tables, now, tx, &request, 481, ""),
             _ => refuse(tables, now, tx, &request, 405, ""),
         }
-    }
-}
-
-/// An UPDATE in an early dialog (RFC 3311 section 5.2). Without an offer there is nothing in it but an address. With one it meets an
-/// INVITE whose offer may not be answered yet, and what the other party would say to it cannot be had before it has answered.
-fn refuse_early_offer(
-    tables: &mut Tables,
-    now: Instant,
-    tx: ServerTx,
-    request: &Message,
-    status: u16,
-) {
-    match (request.body().is_empty(), status) {
-        (true, _) => answer_plainly(tables, now, tx, request),
-        (false, 500) => tables.refuse_for_now(now, tx, request, 500),
-        (false, status) => refuse(tables, now, tx, request, status, ""),
     }
 }
 

@@ -7,6 +7,7 @@ mod dialogs;
 mod diversion;
 mod early;
 mod early_request;
+mod early_update;
 mod extensions;
 mod fork;
 mod given_up;
@@ -49,6 +50,7 @@ pub(crate) use self::{
     branch::{Branch, hang_up_stray},
     dialogs::Who,
     early::CallerEarly,
+    early_update::EarlyUpdate,
     extensions::{Reliability, refuse_unknown},
     headers::{is_sips, our_contact, reason_of},
     identity::{ANONYMOUS, Crossing, Privacy, is_anonymous},

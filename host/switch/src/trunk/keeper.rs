@@ -290,6 +290,7 @@ impl Keeper {
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
             | ClientUse::Prack(_)
+            | ClientUse::EarlyUpdate(_)
             | ClientUse::Refresh { .. }
             | ClientUse::Bye(_) => None,
         }
