@@ -8,6 +8,7 @@ use crate::{
     Switch,
     call::{Call, Crossing, Privacy, refuse, refuse_too_small, refuse_unknown},
     errand::Errand,
+    options::answer_options,
     tables::{ClientUse, Tables},
 };
 
@@ -95,7 +96,7 @@ fn dispatch(
         Method::Invite | Method::Update if refuse_too_small(tables, now, tx, &request) => {}
         Method::Update => call.on_update(tables, now, side, tx, request),
         Method::Invite => call.on_reinvite(tables, now, side, tx, request),
-        Method::Options => answer_plainly(tables, now, tx, &request),
+        Method::Options => answer_options(tables, now, tx, &request, None),
         Method::Refer => {
             let (conn, request) = (call.conn, Box::new(request));
             tables.errands.push_back(Errand::Refer { conn, side, tx, request });

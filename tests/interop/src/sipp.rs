@@ -13,10 +13,40 @@ use crate::{peers, ports, switch::tail, wait};
 /// Lines of a peer's account that a failure repeats.
 const LINES_SHOWN: usize = 40;
 
-/// What the scenarios in `scenarios` have in common: `ASK` is what a request of a caller has but its To, CSeq and body; `REPLY` what a
-/// response has but its To and body; `KEEP`, in the `recv` of an INVITE, keeps what `REPLY-INVITE` says when something else has come
-/// since; `SDP` is a body, and `NONE` none.
-const COMMON: [(&str, &str); 6] = [
+/// What the scenarios in `scenarios` have in common. Whole steps of a caller: `CALL` calls, is answered and acknowledges; `LEAVE` hangs
+/// up. Of a called party: `ANSWER` is called and answers; `LEFT` takes a BYE; `OK` is the 200 to the last request, with no body.
+/// Parts of messages: `ASK` is what a request of a caller has but its To, CSeq and body, and `TO` the To of one within its call;
+/// `REPLY` what a response has but its To and body; `KEEP`, in the `recv` of an INVITE, keeps what `REPLY-INVITE` says when something
+/// else has come since, and what `ASK-BACK` says in a request of the called party, but its CSeq and body; `SDP` is a body, and `NONE` none.
+const COMMON: [(&str, &str); 13] = [
+    (
+        "CALL",
+        "<send retrans=\"500\"><![CDATA[\nINVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0\n@ASK@\n\
+         To: <sip:[service]@[remote_ip]>\nCSeq: 1 INVITE\n@SDP@\n]]></send>\n\
+         <recv response=\"100\" optional=\"true\"/><recv response=\"180\" optional=\"true\"/>\n\
+         <recv response=\"200\" rrs=\"true\"/>\n\
+         <send><![CDATA[\nACK [next_url] SIP/2.0\n@ASK@\n@TO@\nCSeq: 1 ACK\n@NONE@\n]]></send>",
+    ),
+    (
+        "LEAVE",
+        "<send retrans=\"500\"><![CDATA[\nBYE [next_url] SIP/2.0\n@ASK@\n@TO@\nCSeq: 99 BYE\n@NONE@\n]]></send>\n\
+         <recv response=\"200\"/>",
+    ),
+    (
+        "ANSWER",
+        "<recv request=\"INVITE\" rrs=\"true\">@KEEP@</recv>\n\
+         <send retrans=\"500\"><![CDATA[\nSIP/2.0 200 OK\n@REPLY@\n[last_To:];tag=b[pid]x[call_number]\n@SDP@\n]]></send>\n\
+         <recv request=\"ACK\"/>",
+    ),
+    ("LEFT", "<recv request=\"BYE\"/>\n@OK@"),
+    ("OK", "<send><![CDATA[\nSIP/2.0 200 OK\n@REPLY@\n[last_To:]\n@NONE@\n]]></send>"),
+    ("TO", "To: <sip:[service]@[remote_ip]>[peer_tag_param]"),
+    (
+        "ASK-BACK",
+        "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
+         From:[$to];tag=b[pid]x[call_number]\nTo:[$from]\nCall-ID: [call_id]\n\
+         Contact: <sip:2000@[local_ip]:[local_port]>",
+    ),
     (
         "ASK",
         "Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]\nMax-Forwards: 70\n\
@@ -36,7 +66,9 @@ const COMMON: [(&str, &str); 6] = [
     (
         "KEEP",
         "<action><ereg regexp=\".*\" search_in=\"hdr\" header=\"Via:\" assign_to=\"via\"/>\
-         <ereg regexp=\".*\" search_in=\"hdr\" header=\"CSeq:\" assign_to=\"cseq\"/></action>",
+         <ereg regexp=\".*\" search_in=\"hdr\" header=\"CSeq:\" assign_to=\"cseq\"/>\
+         <ereg regexp=\".*\" search_in=\"hdr\" header=\"From:\" assign_to=\"from\"/>\
+         <ereg regexp=\".*\" search_in=\"hdr\" header=\"To:\" assign_to=\"to\"/></action>",
     ),
     (
         "SDP",
@@ -128,6 +160,13 @@ impl<'a> Scenario<'a> {
         self
     }
 
+    /// Repeats nothing by itself, and takes what is repeated to it for a message of its own.
+    #[must_use]
+    pub fn literally(mut self) -> Self {
+        self.arguments.push("-nr".to_owned());
+        self
+    }
+
     /// Keeps the messages, for [`Sipp::succeed_with_trace`].
     #[must_use]
     pub fn traced(mut self) -> Self {
@@ -185,6 +224,11 @@ impl<'a> Scenario<'a> {
             .unwrap_or_else(|error| panic!("{}: {error}", source.display()));
         for (key, value) in COMMON {
             text = text.replace(&format!("@{key}@"), value);
+        }
+        if text.contains("assign_to=\"from\"") {
+            // SIPp takes a variable that is never read for a mistake.
+            text = text
+                .replace("</scenario>", "<Reference variables=\"via,cseq,from,to\"/>\n</scenario>");
         }
         for (key, value) in &self.values {
             text = text.replace(&format!("@{key}@"), value);

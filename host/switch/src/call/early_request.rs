@@ -4,7 +4,7 @@ use model::{Instant, LegId};
 use sip::{Message, Method, ServerTx};
 
 use super::{Call, early::EarlyId, offer::refuse, reason_of};
-use crate::{in_dialog::answer_plainly, tables::Tables};
+use crate::{in_dialog::answer_plainly, options::answer_options, tables::Tables};
 
 impl Call {
     /// A request of the caller's before the 2xx, to this tag of ours.
@@ -38,7 +38,7 @@ impl Call {
             //# sequence number on the same dialog MUST return a 500 (Server Internal Error) response to the second INVITE and
             //# MUST include a Retry-After header field with a randomly chosen value of between 0 and 10 seconds.
             Method::Invite => tables.refuse_for_now(now, tx, &request, 500),
-            Method::Options => answer_plainly(tables, now, tx, &request),
+            Method::Options => answer_options(tables, now, tx, &request, None),
             Method::Update if request.body().is_empty() => {
                 answer_plainly(tables, now, tx, &request);
             }
@@ -66,7 +66,7 @@ impl Call {
             return refuse(tables, now, tx, &request, status, "");
         }
         match request.method() {
-            Method::Options => answer_plainly(tables, now, tx, &request),
+            Method::Options => answer_options(tables, now, tx, &request, None),
             // Without an offer there is nothing in it but an address.
             Method::Update if request.body().is_empty() => {
                 answer_plainly(tables, now, tx, &request);
