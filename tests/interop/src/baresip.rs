@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    handset::{ENOUGH, Handset, Line},
+    handset::{ENOUGH, Handset, Line, Recording},
     ports,
     switch::tail,
     tone, wait,
@@ -47,19 +47,35 @@ impl Baresip {
     /// As [`Self::start`].
     #[track_caller]
     pub fn watching(line: &Line<'_>, ca: &Path, buddy: Option<&str>) -> Self {
+        Self::launch(line, ca, buddy, "answermode=auto")
+    }
+
+    /// As [`Self::start`], but a call rings until it is told to answer.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    #[track_caller]
+    pub fn waiting(line: &Line<'_>, ca: &Path) -> Self {
+        Self::launch(line, ca, None, "answermode=manual")
+    }
+
+    #[track_caller]
+    fn launch(line: &Line<'_>, ca: &Path, buddy: Option<&str>, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path();
         fs::create_dir(at.join("heard")).expect("a folder");
         tone::write(&at.join("tone.wav"), line.tone_hz.into());
         let control = ports::free();
         fs::write(at.join("config"), configuration(at, line, ca, control)).expect("a file");
-        fs::write(at.join("accounts"), account(line)).expect("a file");
+        fs::write(at.join("accounts"), account(line, more)).expect("a file");
         let contacts =
             buddy.map(|user| format!("\"{user}\" <sip:{user}@localhost>;presence=p2p\n"));
         fs::write(at.join("contacts"), contacts.unwrap_or_default()).expect("a file");
         let log = fs::File::create(at.join("log")).expect("a file");
+        // It logs every message.
         let mut process = Command::new("baresip")
-            .arg("-f")
+            .args(["-s", "-f"])
             .arg(at)
             .env("HOME", at)
             .stdin(Stdio::null())
@@ -105,6 +121,14 @@ impl Baresip {
             });
             plain.collect::<String>().contains(&words).then_some(())
         });
+    }
+
+    /// The newest recording of what it decoded; what it encoded lies beside it.
+    fn newest(&self) -> Option<PathBuf> {
+        let files = fs::read_dir(self.folder.path().join("heard")).ok()?;
+        let heard =
+            files.flatten().filter(|file| file.file_name().to_string_lossy().ends_with("-dec.wav"));
+        heard.max_by_key(|file| file.file_name()).map(|file| file.path())
     }
 
     fn log(&self) -> String {
@@ -165,14 +189,37 @@ impl Handset for Baresip {
     #[track_caller]
     fn heard(&mut self) -> PathBuf {
         wait::until("baresip to hear enough", || {
-            let files = fs::read_dir(self.folder.path().join("heard")).ok()?;
-            // What it decoded; what it encoded lies beside it.
-            let heard = files
-                .flatten()
-                .filter(|file| file.file_name().to_string_lossy().ends_with("-dec.wav"));
-            let last = heard.max_by_key(|file| file.file_name())?;
-            (last.metadata().ok()?.len() > ENOUGH).then(|| last.path())
+            self.newest().filter(|file| file.metadata().is_ok_and(|file| file.len() > ENOUGH))
         })
+    }
+
+    #[track_caller]
+    fn listen(&mut self) -> Vec<i16> {
+        let before = Recording::now(self.newest());
+        wait::until("baresip to hear more", || before.since(self.newest()))
+    }
+
+    #[track_caller]
+    fn ringing(&mut self) {
+        self.event(&["CALL_INCOMING"]);
+    }
+
+    #[track_caller]
+    fn answer(&mut self) {
+        self.command("accept", "");
+    }
+
+    #[track_caller]
+    fn transfer(&mut self, user: &str) {
+        self.command("transfer", &format!("sip:{user}@localhost"));
+    }
+
+    #[track_caller]
+    fn sees(&mut self, words: &str) {
+        wait::until(&format!("baresip to log {words}:\n{}", self.log()), || {
+            let log = fs::read(self.folder.path().join("log")).ok()?;
+            String::from_utf8_lossy(&log).contains(words).then_some(())
+        });
     }
 
     #[track_caller]
@@ -209,11 +256,11 @@ fn configuration(at: &Path, line: &Line<'_>, ca: &Path, control: u16) -> String 
     )
 }
 
-fn account(line: &Line<'_>) -> String {
+fn account(line: &Line<'_>, more: &str) -> String {
     let Line { user, password, transport, expires_s, .. } = line;
     let switch = line.host_port();
     format!(
-        "<sip:{user}@localhost>;auth_pass={password};regint={expires_s};answermode=auto;audio_codecs=pcmu;\
+        "<sip:{user}@localhost>;auth_pass={password};regint={expires_s};{more};audio_codecs=pcmu;\
          outbound=\"sip:{switch};transport={transport}\"\n"
     )
 }

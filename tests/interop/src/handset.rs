@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use crate::tone;
+
 /// How a phone is set up.
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a> {
@@ -21,6 +23,9 @@ pub struct Line<'a> {
     pub tone_hz: u32,
 }
 
+/// Looks at what a phone hears, two seconds each, until it must hear a tone.
+const LOOKS: u32 = 5;
+
 impl Line<'_> {
     /// The switch as a URI has it: an IPv6 address in brackets.
     pub(crate) fn host_port(&self) -> String {
@@ -28,7 +33,7 @@ impl Line<'_> {
     }
 }
 
-/// A phone that plays a tone and records what it hears. A call that comes in is answered at once.
+/// A phone that plays a tone and records what it hears. A call that comes in is answered at once, unless it was started otherwise.
 pub trait Handset {
     /// Waits until it is registered.
     fn registered(&mut self);
@@ -40,10 +45,65 @@ pub trait Handset {
     fn connected(&mut self);
     /// Waits until it has heard two seconds of its call, and gives the recording.
     fn heard(&mut self) -> PathBuf;
+    /// The next two seconds that it hears, at 8,000 samples a second.
+    fn listen(&mut self) -> Vec<i16>;
+    /// Waits until a call rings at it.
+    fn ringing(&mut self);
+    /// Answers the call that rings.
+    fn answer(&mut self);
+    /// Sends the other party of its call on to a user.
+    fn transfer(&mut self, user: &str);
+    /// Waits until it has logged these words of a message.
+    fn sees(&mut self, words: &str);
     /// Ends its call.
     fn hang_up(&mut self);
     /// Waits until its call has ended, and gives what it says of it.
     fn ended(&mut self) -> String;
+
+    /// Waits until it hears the one tone and not the other.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    fn hears(&mut self, tone_hz: u32, not_hz: u32) {
+        let mut last = (0.0, 0.0);
+        for _ in 0..LOOKS {
+            let samples = self.listen();
+            last = [tone_hz, not_hz].map(|hertz| tone::amplitude(&samples, hertz.into())).into();
+            if tone::stands_out(last.0, last.1) {
+                return;
+            }
+        }
+        let (there, absent) = last;
+        panic!("it hears {tone_hz} Hz at {there:.0} and {not_hz} Hz at {absent:.0}");
+    }
+}
+
+/// A recording that grows, as it was when listening began.
+pub(crate) struct Recording {
+    file: Option<PathBuf>,
+    length: u64,
+}
+
+impl Recording {
+    /// Notes how long the newest recording is.
+    pub(crate) fn now(newest: Option<PathBuf>) -> Self {
+        let length = newest.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |m| m.len());
+        Self { file: newest, length }
+    }
+
+    /// What has been recorded since, once it is enough; `newest` may be another file by now.
+    pub(crate) fn since(&self, newest: Option<PathBuf>) -> Option<Vec<i16>> {
+        let file = newest?;
+        let length = file.metadata().ok()?.len();
+        let is_same = self.file.as_ref() == Some(&file) && length >= self.length;
+        let from = if is_same { self.length } else { 0 };
+        (length > from + ENOUGH).then(|| {
+            let samples = tone::samples(&file);
+            samples[(from / 2).min(samples.len() as u64) as usize..].to_vec()
+        })
+    }
 }
 
 /// Bytes of a recording of 8,000 samples a second that are enough: two seconds and a half.

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    handset::{ENOUGH, Handset, Line},
+    handset::{ENOUGH, Handset, Line, Recording},
     switch::tail,
     tone, wait,
 };
@@ -35,6 +35,21 @@ impl Linphone {
     /// When it is not there (`cargo xtask test` installs it).
     #[track_caller]
     pub fn start(line: &Line<'_>, ca: &Path) -> Self {
+        Self::launch(line, ca, &["-a"])
+    }
+
+    /// As [`Self::start`], but a call rings until it is told to answer.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    #[track_caller]
+    pub fn waiting(line: &Line<'_>, ca: &Path) -> Self {
+        Self::launch(line, ca, &[])
+    }
+
+    #[track_caller]
+    fn launch(line: &Line<'_>, ca: &Path, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let at = folder.path();
         fs::create_dir_all(at.join(".local/share/linphone")).expect("a folder");
@@ -42,7 +57,8 @@ impl Linphone {
         fs::write(at.join("settings"), settings(line, ca)).expect("a file");
         let said = fs::File::create(at.join("said")).expect("a file");
         let mut process = Command::new("linphonec")
-            .args(["-S", "-a", "-d", "6", "-l", "log", "-c", "settings"])
+            .args(more)
+            .args(["-S", "-d", "6", "-l", "log", "-c", "settings"])
             .current_dir(at)
             .env("HOME", at)
             .stdin(Stdio::piped())
@@ -125,6 +141,33 @@ impl Handset for Linphone {
             (fs::metadata(&file).ok()?.len() > ENOUGH).then_some(())
         });
         file
+    }
+
+    #[track_caller]
+    fn listen(&mut self) -> Vec<i16> {
+        let file = || Some(self.folder.path().join("heard.wav")).filter(|file| file.exists());
+        let before = Recording::now(file());
+        wait::until("linphonec to hear more", || before.since(file()))
+    }
+
+    #[track_caller]
+    fn ringing(&mut self) {
+        self.says(&["Receiving new incoming call", "is contacting you"]);
+    }
+
+    #[track_caller]
+    fn answer(&mut self) {
+        self.command("answer");
+    }
+
+    #[track_caller]
+    fn transfer(&mut self, user: &str) {
+        self.command(&format!("transfer sip:{user}@localhost"));
+    }
+
+    #[track_caller]
+    fn sees(&mut self, words: &str) {
+        self.logs(&[words]);
     }
 
     #[track_caller]

@@ -1,6 +1,7 @@
 //! A pjsua2 phone: `pjsua/phone.py` in a process of its own.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -15,7 +16,8 @@ use crate::{
     handset::{Handset, Line},
     peers,
     switch::Switch,
-    wait::PATIENCE,
+    tone,
+    wait::{self, PATIENCE},
 };
 
 /// RTP packets of 20 ms that are enough to recognise a tone: two seconds.
@@ -308,7 +310,7 @@ impl Phone {
         self.command(&json!({ "do": "record", "file": file }));
         self.expect(&json!({ "event": "recording" }));
         let before = self.packets_heard();
-        crate::wait::until("packets from the far side", || {
+        wait::until("packets from the far side", || {
             (self.packets_heard() >= before + packets).then_some(())
         });
         self.tell("stop-record");
@@ -367,6 +369,36 @@ impl Handset for Phone {
         let file = self.folder.join(format!("{}-{}.wav", self.user, self.seen.len()));
         self.record(&file, PACKETS);
         file
+    }
+
+    #[track_caller]
+    fn listen(&mut self) -> Vec<i16> {
+        tone::samples(&self.heard())
+    }
+
+    #[track_caller]
+    fn ringing(&mut self) {
+        self.expect(&json!({ "event": "incoming" }));
+        self.tell("ring");
+    }
+
+    #[track_caller]
+    fn answer(&mut self) {
+        self.tell("answer");
+    }
+
+    #[track_caller]
+    fn transfer(&mut self, user: &str) {
+        Self::transfer(self, user);
+    }
+
+    #[track_caller]
+    fn sees(&mut self, words: &str) {
+        let log = self.folder.join(format!("phone-{}.log", self.user));
+        wait::until(&format!("pjsua2 to log {words}"), || {
+            let log = fs::read(&log).ok()?;
+            String::from_utf8_lossy(&log).contains(words).then_some(())
+        });
     }
 
     #[track_caller]

@@ -61,6 +61,11 @@ pub fn amplitude(samples: &[i16], hertz: f64) -> f64 {
     2.0 * power.max(0.0).sqrt() / samples.len().max(1) as f64
 }
 
+/// Whether a tone of the first amplitude is heard, and clearly louder than one of the second.
+pub fn stands_out(there: f64, absent: f64) -> bool {
+    there > HEARD_MIN && there > CLEARLY * absent
+}
+
 /// Asserts that the recording holds the one tone and not the other.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 //! Transfers among pjsua2 phones: who is sent on hears its new peer, in the relay and past it.
 
 use jackfield_interop::{
-    Phone, Switch, Watcher,
+    Phone, Race, Switch, Watcher, races,
     sipp::{Scenario, all_succeed},
     tone::assert_hears,
 };
@@ -208,6 +208,9 @@ const IN_A_CALL: &[&str] = &[
     "refer_to_two",
     "refer_twice",
     "refer_untold",
+    "replaces_early_only_confirmed",
+    "replaces_ended",
+    "replaces_swapped_tags",
 ];
 const WITHOUT: &[&str] = &[
     "refer_outside",
@@ -225,6 +228,30 @@ fn each_race_of_refer_and_replaces_ends_as_its_rfc_says() {
     }
     let pairs: Vec<_> = IN_A_CALL.iter().map(|name| (*name, "callee")).collect();
     all_succeed(&switch, &pairs, 0);
+}
+
+#[test]
+fn who_asked_is_told_what_the_target_says_until_it_wants_to_hear_no_more() {
+    let switch = Switch::start(&[], &[]);
+    let target = |user: u32| {
+        let called = Scenario::new("callee_declines", switch.folder()).listen();
+        Scenario::new("register", switch.folder())
+            .value("USER", user)
+            .value("CONTACT", called.port)
+            .value("EXPIRES", 3600)
+            .call(switch.sip_port, &user.to_string())
+            .succeed();
+        called
+    };
+    let targets = [4001, 4002].map(target);
+    let races = [
+        Race::new("refer_is_declined", &["callee"]).with(&[("TARGET", 4001)]),
+        Race::new("refer_is_forgotten", &["callee"]).with(&[("TARGET", 4002)]),
+    ];
+    races::all_succeed(&switch, &races);
+    for target in targets {
+        target.succeed();
+    }
 }
 
 #[test]
