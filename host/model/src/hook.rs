@@ -10,11 +10,13 @@ use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock, Transport}
 mod access;
 mod amendment;
 mod diversion;
+mod event;
 mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled, Privacy};
 pub use diversion::{Diversion, Redirection};
+pub use event::{CallEvent, Command, End, Happening, Order, Release};
 pub use transfer::{Transfer, TransferKind};
 
 /// A named station in the life of a call where plugins decide.
@@ -32,17 +34,20 @@ pub enum Hook {
     Route,
     /// A target failed: what now?
     RouteOnFailure,
+    /// Something has happened to a call.
+    CallEvent,
 }
 
 impl Hook {
     /// Every hook, in the order they come up.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Admission,
         Self::Authenticate,
         Self::Register,
         Self::DialPlan,
         Self::Route,
         Self::RouteOnFailure,
+        Self::CallEvent,
     ];
 
     /// The hook's name in manifests, metrics and the journal.
@@ -54,6 +59,7 @@ impl Hook {
             Self::DialPlan => "dial-plan",
             Self::Route => "route",
             Self::RouteOnFailure => "route-on-failure",
+            Self::CallEvent => "call-event",
         }
     }
 }
@@ -91,6 +97,7 @@ impl Question {
             Ask::DialPlan => Hook::DialPlan,
             Ask::Route => Hook::Route,
             Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
+            Ask::CallEvent(_) => Hook::CallEvent,
         }
     }
 }
@@ -119,6 +126,8 @@ pub enum Ask {
         /// Targets of the plan that were not tried yet.
         remaining: Vec<Target>,
     },
+    /// Hook `call-event`: this has happened to a call. Every plugin of the hook is told.
+    CallEvent(Arc<CallEvent>),
 }
 
 /// What a plugin may know of a call, or of the request that would begin one or a registration.
@@ -148,7 +157,7 @@ pub struct CallFacts {
     pub callee: Party,
     /// Both parties as the INVITE named them; `None` while nothing was rewritten.
     pub dialled: Option<Box<Dialled>>,
-    /// What the plugins of `dial-plan` noted for those of `route`: names, each once, with values.
+    /// What the plugins of `dial-plan` noted for those of `route`, and those of `call-event` since: names, each once, with values.
     pub labels: Vec<(String, String)>,
     /// Whether the caller is to be known, as the plugins of `dial-plan` said; `None` leaves it to the caller.
     pub privacy: Option<Privacy>,
@@ -287,6 +296,8 @@ pub enum Verdict {
     Refuse(u16),
     /// Of the hooks before a call: let the request on, or what else they can say.
     Access(Access),
+    /// Of `call-event`: what its plugins want done, in the order they were asked.
+    Orders(Vec<Order>),
 }
 
 /// The journal entry of one decision.

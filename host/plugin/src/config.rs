@@ -93,6 +93,8 @@ pub struct AnswerLimits {
     pub number_bytes_max: usize,
     /// Labels of one call, over all its plugins. Default 32.
     pub labels_max: usize,
+    /// Commands in one answer of `call-event`; those beyond are left out. Default 16.
+    pub commands_max: usize,
     /// How long one target may be told to ring. Default one hour.
     pub ring_max: Duration,
     /// Reasons; those beyond are dropped. Default 16.
@@ -110,6 +112,7 @@ impl Default for AnswerLimits {
             value_bytes_max: 512,
             number_bytes_max: 128,
             labels_max: 32,
+            commands_max: 16,
             ring_max: Duration::from_secs(3600),
             reasons_max: 16,
             code_bytes_max: 64,

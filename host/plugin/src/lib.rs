@@ -17,6 +17,7 @@ mod access;
 pub mod alloc;
 mod amendment;
 mod body;
+mod command;
 mod config;
 mod contain;
 mod cpu;

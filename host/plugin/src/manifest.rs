@@ -68,6 +68,7 @@ impl Manifest {
                 (Hook::DialPlan, hooks.dial_plan),
                 (Hook::Route, hooks.route),
                 (Hook::RouteOnFailure, hooks.route_on_failure),
+                (Hook::CallEvent, hooks.call_event),
             ]
             .into_iter()
             .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
@@ -128,6 +129,7 @@ struct RawHooks {
     dial_plan: Option<RawHook>,
     route: Option<RawHook>,
     route_on_failure: Option<RawHook>,
+    call_event: Option<RawHook>,
 }
 
 #[derive(Deserialize)]

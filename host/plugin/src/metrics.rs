@@ -77,6 +77,7 @@ pub(crate) const fn index(hook: Hook) -> usize {
         Hook::DialPlan => 3,
         Hook::Route => 4,
         Hook::RouteOnFailure => 5,
+        Hook::CallEvent => 6,
     }
 }
 

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use model::{
     Aor, ConnId, HeaderBlock, LocalTime, Moment, Transport,
     hook::{
-        Ask, Attempt, CallFacts, ContactFacts, Destination, Hook, Party, Question, QuestionId,
-        RequestKind, Target,
+        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Happening, Hook, Party,
+        Question, QuestionId, RequestKind, Target,
     },
 };
 
@@ -36,6 +36,12 @@ pub(crate) fn question(hook: Hook) -> Question {
             }],
             remaining: vec![target("2001")],
         },
+        Hook::CallEvent => Ask::CallEvent(Arc::new(CallEvent {
+            what: Happening::Offered,
+            after: Duration::ZERO,
+            missed: 0,
+            only: None,
+        })),
     };
     about(callee, party("self-test", HOST), ask)
 }

@@ -3,12 +3,17 @@ use std::time::Duration;
 use model::{
     Aor,
     hook::{
-        Amendment, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan, Question,
+        Amendment, Command, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan, Question,
         Reason, Target, Verdict,
     },
 };
 
-use crate::{AnswerLimits, access::ProposedAccess, amendment::ProposedAmendment};
+use crate::{
+    AnswerLimits,
+    access::ProposedAccess,
+    amendment::ProposedAmendment,
+    command::{self, ProposedCommand},
+};
 
 /// What a plugin answered, before the host looked at it. Both engines speak this, so both are held to the same rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +30,7 @@ pub(crate) enum Proposed {
     Proceed,
     Refuse(i64),
     Access(ProposedAccess),
+    Commands(Vec<ProposedCommand>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +63,8 @@ pub(crate) enum Ruling {
     Amend(Amendment),
     /// This stands.
     Decide(Verdict),
+    /// This is to be done, and the next plugin is asked; an error is a command that nobody can act on.
+    Command(Vec<Result<Command, String>>),
 }
 
 impl Proposal {
@@ -73,6 +81,11 @@ impl Proposal {
         let hook = question.hook();
         let ruling = match (self.verdict, hook) {
             (Proposed::Pass, _) => Ruling::Pass,
+            (Proposed::Commands(commands), Hook::CallEvent) if commands.is_empty() => Ruling::Pass,
+            (Proposed::Commands(commands), Hook::CallEvent) => {
+                Ruling::Command(command::check(commands, limits))
+            }
+            (Proposed::Refuse(_), Hook::CallEvent) => return Err(no_verdict(hook, "refuse(…)")),
             (Proposed::Amend(amendment), Hook::DialPlan) => {
                 Ruling::Amend(amendment.check(&question.call, limits)?)
             }
@@ -85,7 +98,13 @@ impl Proposal {
                 Ruling::Decide(Verdict::Access(access.check(hook, limits)?))
             }
             (Proposed::Refuse(status), _) => Ruling::Decide(Verdict::Refuse(refusal(status)?)),
-            (other @ (Proposed::Amend(_) | Proposed::Plan { .. } | Proposed::Proceed), _) => {
+            (
+                other @ (Proposed::Amend(_)
+                | Proposed::Plan { .. }
+                | Proposed::Proceed
+                | Proposed::Commands(_)),
+                _,
+            ) => {
                 return Err(no_verdict(hook, other.name()));
             }
         };
@@ -103,6 +122,7 @@ impl Proposed {
             Self::Proceed => "proceed()",
             Self::Refuse(_) => "refuse(…)",
             Self::Access(access) => access.name(),
+            Self::Commands(_) => "commands()",
         }
     }
 }
@@ -123,6 +143,7 @@ pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
         Hook::DialPlan => "pass(), rewrite(…) or refuse(…)",
         Hook::Route => "pass(), plan(…) or refuse(…)",
         Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
+        Hook::CallEvent => "pass(), tag(…), timer(…), release(…) or commands()",
     };
     bad(format!("{hook} gave {got} where a verdict belongs; end every path with {hint}"))
 }

@@ -297,7 +297,16 @@ fn shown(ruling: &Ruling) -> String {
                 amendment.labels.iter().map(|(name, value)| format!("label:{name}={value}"));
             callee.chain(caller).chain(labels).collect::<Vec<_>>().join(" ")
         }
-        Ruling::Decide(Verdict::BuiltIn | Verdict::Continue) => "proceed".into(),
+        Ruling::Command(commands) => {
+            let shown = commands.iter().map(|command| match command {
+                Ok(command) => command.to_string(),
+                Err(why) => format!("wrong: {why}"),
+            });
+            shown.collect::<Vec<_>>().join(", ")
+        }
+        Ruling::Decide(Verdict::Orders(_) | Verdict::BuiltIn | Verdict::Continue) => {
+            "proceed".into()
+        }
         Ruling::Decide(Verdict::Access(access)) => access_shown(access),
         Ruling::Decide(Verdict::Refuse(status)) => format!("refuse {status}"),
         Ruling::Decide(Verdict::Plan(plan)) => {

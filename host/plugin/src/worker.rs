@@ -8,7 +8,7 @@ use std::{
 use model::{
     Moment,
     hook::{
-        Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Question, Reason, Step,
+        Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Order, Question, Reason, Step,
         StepOutcome, Verdict,
     },
 };
@@ -87,6 +87,11 @@ impl Worker {
             | Ask::Admission
             | Ask::Authenticate
             | Ask::Register { .. } => false,
+            Ask::CallEvent(ref event) => {
+                let only = event.only.clone();
+                let (verdict, decision) = self.tell(table, question, moment, only.as_deref());
+                return (verdict, None, decision);
+            }
         };
         if !is_dialled {
             let (verdict, decision) = self.decide(table, question, moment);
@@ -123,7 +128,7 @@ impl Worker {
             decision.steps.push(step);
             let Some(Checked { ruling, reasons }) = checked else { continue };
             match ruling {
-                Ruling::Pass => {}
+                Ruling::Pass | Ruling::Command(_) => {}
                 Ruling::Amend(amendment) => {
                     decision.decided_by = Some(generation.reference.clone());
                     decision.reasons.extend(reasons);
@@ -171,6 +176,35 @@ impl Worker {
         (Verdict::BuiltIn, decision)
     }
 
+    /// Tells every plugin of `call-event`, or the only one that is to know, and gathers what they want done.
+    fn tell(
+        &mut self,
+        table: &HookTable,
+        question: &Question,
+        moment: Moment,
+        only: Option<&str>,
+    ) -> (Verdict, Decision) {
+        let chain = table.chain(Hook::CallEvent);
+        let mut decision = Decision::of(Hook::CallEvent, chain.len());
+        let mut orders = Vec::new();
+        let told = |generation: &&Arc<Generation>| {
+            only.is_none_or(|plugin| *generation.reference.plugin == *plugin)
+        };
+        for generation in chain.iter().filter(told) {
+            let (checked, step) = self.step(generation, question, moment);
+            decision.steps.push(step);
+            let Some(Checked { ruling: Ruling::Command(commands), reasons }) = checked else {
+                continue;
+            };
+            let by = &generation.reference;
+            decision.decided_by.get_or_insert_with(|| by.clone());
+            decision.reasons.extend(reasons);
+            orders.extend(commands.into_iter().map(|command| Order { by: by.clone(), command }));
+        }
+        let verdict = if orders.is_empty() { Verdict::BuiltIn } else { Verdict::Orders(orders) };
+        (verdict, decision)
+    }
+
     /// Asks one generation and keeps the books.
     fn step(
         &mut self,
@@ -196,7 +230,9 @@ impl Worker {
         };
         let took_ns = nanos(started.elapsed());
         let outcome = match &result {
-            Ok(Checked { ruling: Ruling::Decide(_), .. }) => StepOutcome::Decided,
+            Ok(Checked { ruling: Ruling::Decide(_) | Ruling::Command(_), .. }) => {
+                StepOutcome::Decided
+            }
             Ok(Checked { ruling: Ruling::Amend(_), .. }) => StepOutcome::Amended,
             Ok(Checked { ruling: Ruling::Pass, .. }) => StepOutcome::Passed,
             Err(failure) => StepOutcome::Failed(failure.clone()),

@@ -82,6 +82,7 @@ impl Bench {
             media: MediaMode::Bypass,
             media_address6: None,
             transfers: crate::TransferConfig::default(),
+            call_events: crate::CallEventConfig::default(),
             proxy_key: None,
             trusted: Vec::new(),
             diversion: crate::DiversionStyle::default(),

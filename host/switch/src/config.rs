@@ -8,7 +8,7 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who};
+use crate::{CallEventConfig, DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]
@@ -58,6 +58,8 @@ pub struct Config {
     /// Signs the Record-Routes of calls that are forwarded, so that nobody else can have requests sent on by us; the same for all
     /// shards. `None` signs nothing and takes every Route.
     pub proxy_key: Option<[u8; 16]>,
+    /// What plugins that follow calls are told and may want.
+    pub call_events: CallEventConfig,
     /// When an established call ends without a party's doing.
     pub sessions: SessionConfig,
     /// Addresses of our trust domain (RFC 3325 section 2.3) that are no trunk's: their word on who calls counts, and they are told
@@ -85,6 +87,7 @@ impl Config {
             auth: self.auth.clone(),
             emergency: self.emergency.clone(),
             transfers: self.transfers,
+            call_events: self.call_events,
             sessions: self.sessions,
             trusted: self.trusted.clone(),
             diversion: self.diversion,
@@ -116,6 +119,8 @@ pub struct Settings {
     pub emergency: Emergency,
     /// Who may send the other party of a call on, and how often.
     pub transfers: TransferConfig,
+    /// What plugins that follow calls are told and may want.
+    pub call_events: CallEventConfig,
     /// When an established call ends without a party's doing.
     pub sessions: SessionConfig,
     /// Addresses of our trust domain that are no trunk's.

@@ -269,6 +269,8 @@ pub enum Cause {
     TooLong,
     /// Neither party sent media for a while.
     MediaSilent,
+    /// A plugin of `call-event` ended it; with the status the caller got, unless it was answered.
+    Plugin(Option<u16>),
     /// Its party was sent on and talks in another call.
     Transferred,
 }
@@ -287,6 +289,8 @@ impl fmt::Display for Cause {
             Self::MediaSilent => f.write_str("no media"),
             Self::Transferred => f.write_str("transferred"),
             Self::Operator => f.write_str("operator"),
+            Self::Plugin(None) => f.write_str("plugin"),
+            Self::Plugin(Some(status)) => write!(f, "plugin, {status}"),
         }
     }
 }

@@ -199,4 +199,6 @@ pub enum Reason {
     Proxied,
     /// A request that was sent on has waited long enough.
     Passage,
+    /// A timer of a plugin is over, or plugins have not answered.
+    CallEvent,
 }

@@ -50,6 +50,7 @@ fn switch(writes_max: usize) -> Switch {
         media_address6: None,
         emergency: crate::Emergency::default(),
         transfers: crate::TransferConfig::default(),
+        call_events: crate::CallEventConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
         diversion: crate::DiversionStyle::default(),

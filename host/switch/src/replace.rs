@@ -40,6 +40,7 @@ impl Switch {
         let is_anchored = self.calls.get(&of).is_some_and(|call| call.media.is_anchored());
         if let Some(mut call) = Call::offer(&mut self.tables, now, dir, arrival) {
             let replaced = Replaced { of, stays: side.other(), taken: false };
+            call.follow(&mut self.tables, dir);
             call.begin_replacing(&mut self.tables, now, replaced, is_anchored);
             self.keep(call);
         }

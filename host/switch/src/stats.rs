@@ -27,6 +27,14 @@ pub struct Stats {
     pub questions_timed_out: u64,
     /// Requests asked to prove who they are from.
     pub challenged: u64,
+    /// Events of calls that plugins were told.
+    pub call_events: u64,
+    /// Events that were left out because too many waited.
+    pub call_events_missed: u64,
+    /// Commands of plugins that were carried out.
+    pub commands_done: u64,
+    /// Commands of plugins that were not: unknown, wrong, too many, or for a call in no state for them.
+    pub commands_refused: u64,
     /// Credentials that were wrong.
     pub not_authenticated: u64,
     /// Requests refused because wrong credentials had come too often.

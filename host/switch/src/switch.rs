@@ -99,6 +99,7 @@ impl Switch {
 
     /// Takes in what happened at `now`. Drain [`Self::poll_output`] afterwards, before anything else.
     pub fn handle_input(&mut self, now: Instant, dir: &dyn Directory, input: Input) {
+        self.tables.followed.set_now(now);
         match input {
             Input::Datagram { flow, bytes } => {
                 self.tables.endpoint.handle_input(now, sip::Input::Datagram { flow, bytes });
@@ -131,6 +132,7 @@ impl Switch {
     fn configure(&mut self, now: Instant, settings: Settings) {
         let Settings { limits, registrar, events, auth, emergency, transfers, .. } = settings;
         self.tables.config.sessions = settings.sessions;
+        self.tables.config.call_events = settings.call_events;
         if auth != self.tables.config.auth {
             // Another key: what was proved with an old nonce must not count as new.
             let numbers = [(); 2].map(|()| self.tables.endpoint.mint_number().to_be_bytes());
@@ -178,12 +180,15 @@ impl Switch {
         let told = self.events.next_timer().map(|at| (at, Reason::Subscription));
         let passage = self.passages.next_timer().map(|at| (at, Reason::Passage));
         let own = self.tables.next_timer();
-        let timers = [transaction, lapse, write, trunk, judged, alive, told, passage, own];
+        let followed = self.tables.followed.next_timer().map(|at| (at, Reason::CallEvent));
+        let timers =
+            [transaction, lapse, write, trunk, judged, alive, told, passage, own, followed];
         timers.into_iter().flatten().min()
     }
 
     /// Does what is due at `now`. Drain [`Self::poll_output`] afterwards.
     pub fn handle_timeout(&mut self, now: Instant, dir: &dyn Directory) {
+        self.tables.followed.set_now(now);
         self.tables.endpoint.handle_timeout(now);
         self.drain_endpoint(now, dir);
         while let Some((conn, reason)) = self.tables.take_due(now) {
@@ -198,6 +203,7 @@ impl Switch {
         self.keep_alive(now);
         self.give_up_passages(now);
         self.give_up_judging(now, dir);
+        self.wake_followed(now);
         self.events.wake(&mut self.tables, now, dir);
         self.drain_endpoint(now, dir);
         self.settle(now, dir);
@@ -212,11 +218,12 @@ impl Switch {
             self.observe_calls(now, dir);
             self.drain_endpoint(now, dir);
         }
+        self.tell_followed(now);
     }
 
     /// Whether no call and no transaction is left; registrations do not count.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.tables.endpoint.is_idle()
+        self.calls.is_empty() && self.tables.endpoint.is_idle() && self.tables.followed.is_empty()
     }
 
     /// Every call, oldest first.
@@ -371,6 +378,7 @@ impl Switch {
 
     fn on_answer(&mut self, now: Instant, dir: &dyn Directory, answer: Answer) {
         let Some(answer) = self.on_judged(now, dir, answer) else { return };
+        let Some(answer) = self.on_told_event(now, dir, answer) else { return };
         let Some(conn) = self.tables.calls_by_question.remove(&answer.id) else {
             self.tables.stats.answers_late += 1;
             return;
@@ -439,7 +447,8 @@ impl Switch {
             | Reason::Trunk
             | Reason::Keepalive
             | Reason::Subscription
-            | Reason::Passage => {}
+            | Reason::Passage
+            | Reason::CallEvent => {}
             Reason::Proxied => call.leave_proxied(tables, now),
         });
     }

@@ -15,6 +15,7 @@ use crate::{
     call::{Bye, EarlyUpdate, Prack},
     errand::Errand,
     events::SubId,
+    followed::Followed,
     texts::TextId,
     trunk::{Chore, Trunks},
 };
@@ -44,6 +45,8 @@ pub(crate) struct Tables {
     pub(crate) touched: Vec<(ConnId, bool)>,
     /// Users whose contacts have changed since then.
     pub(crate) moved: Vec<Aor>,
+    /// Calls that plugins follow.
+    pub(crate) followed: Followed,
     timers: BTreeSet<(Instant, ConnId, Reason)>,
     next_question: u64,
     next_call: u64,
@@ -138,6 +141,7 @@ impl Tables {
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             moved: Vec::new(),
+            followed: Followed::default(),
             timers: BTreeSet::new(),
             next_question: 0,
             next_call: 0,
@@ -145,6 +149,10 @@ impl Tables {
     }
 
     pub(crate) fn emit(&mut self, fact: Fact) {
+        if !self.followed.is_empty() {
+            let left_out = self.followed.note(&fact, &self.config.call_events);
+            self.stats.call_events_missed += left_out;
+        }
         self.touched.extend(fact.touches());
         self.outputs.push_back(Output::Emit(fact));
     }

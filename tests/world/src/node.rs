@@ -213,6 +213,7 @@ fn config(
         events: switch::EventsConfig::default(),
         auth: None,
         transfers: switch::TransferConfig::default(),
+        call_events: switch::CallEventConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
         diversion: switch::DiversionStyle::default(),

@@ -357,9 +357,10 @@ fn transferred(
 const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>, u8) {
     let status = match cause {
         _ if answered => Some(200),
-        Some(Cause::Refused(status)) => Some(status),
+        Some(Cause::Refused(status) | Cause::Plugin(Some(status))) => Some(status),
         Some(
             Cause::Cancelled
+            | Cause::Plugin(None)
             | Cause::Operator
             | Cause::Hangup(_)
             | Cause::AckMissing
@@ -371,10 +372,14 @@ const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>,
         None => None,
     };
     let q850 = match cause {
-        Some(Cause::Hangup(_) | Cause::Cancelled | Cause::Operator | Cause::Transferred) => {
-            q850::NORMAL
-        }
-        Some(Cause::Refused(status)) => q850::of_status(status),
+        Some(
+            Cause::Hangup(_)
+            | Cause::Cancelled
+            | Cause::Operator
+            | Cause::Plugin(None)
+            | Cause::Transferred,
+        ) => q850::NORMAL,
+        Some(Cause::Refused(status) | Cause::Plugin(Some(status))) => q850::of_status(status),
         Some(Cause::AckMissing | Cause::SessionExpired | Cause::TooLong | Cause::MediaSilent) => {
             q850::TIMER
         }
@@ -387,7 +392,7 @@ const fn outcome(cause: Option<Cause>, answered: bool) -> &'static str {
     match cause {
         _ if answered => "answered",
         Some(Cause::Cancelled) => "cancelled",
-        Some(Cause::Refused(_)) => "refused",
+        Some(Cause::Refused(_) | Cause::Plugin(Some(_))) => "refused",
         Some(
             Cause::Hangup(_)
             | Cause::AckMissing
@@ -395,6 +400,7 @@ const fn outcome(cause: Option<Cause>, answered: bool) -> &'static str {
             | Cause::TooLong
             | Cause::MediaSilent
             | Cause::Operator
+            | Cause::Plugin(None)
             | Cause::Transferred,
         )
         | None => "interrupted",
@@ -407,6 +413,7 @@ fn released_by(cause: Option<Cause>, course: &Course<'_>) -> &'static str {
         Some(Cause::Hangup(ReleasedBy::Caller) | Cause::Cancelled) => "caller",
         Some(Cause::Hangup(ReleasedBy::Callee)) => "callee",
         Some(Cause::Operator) => "operator",
+        Some(Cause::Plugin(_)) => "plugin",
         Some(Cause::Refused(status))
             if course.trials.iter().any(|t| t.ended.is_some_and(|(_, s)| s == status)) =>
         {

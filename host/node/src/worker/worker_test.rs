@@ -161,6 +161,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         auth: None,
         emergency: switch::Emergency::default(),
         transfers: switch::TransferConfig::default(),
+        call_events: switch::CallEventConfig::default(),
         proxy_key: None,
         trusted: Vec::new(),
         diversion: switch::DiversionStyle::default(),

@@ -9,6 +9,7 @@ use rhai::{Array, CallFnOptions, Dynamic, EvalAltResult, Scope};
 use super::{
     Script,
     call::{AttemptValue, CallValue, ContactValue},
+    command::EventValue,
     compile::{described, function},
     engine::{Over, begin, over},
     verdict::{TargetValue, VerdictValue},
@@ -55,6 +56,7 @@ impl Instance for Run {
                     (attempts.collect(), remaining.collect());
                 self.call(hook, (call, attempts, remaining))
             }
+            Ask::CallEvent(event) => self.call(hook, (call, EventValue(Arc::clone(event)))),
         };
         self.scope.clear();
         let answer = answer.map_err(|mut error| self.ended(&mut error))?;

@@ -23,6 +23,7 @@ pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) 
         Hook::RouteOnFailure => {
             ("route_on_failure", 3, "fn route_on_failure(call, attempts, remaining)")
         }
+        Hook::CallEvent => ("call_event", 2, "fn call_event(call, event)"),
     }
 }
 

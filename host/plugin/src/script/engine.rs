@@ -10,7 +10,7 @@ use rhai::{
     },
 };
 
-use super::{call, number, table, verdict};
+use super::{call, command, number, table, verdict};
 use crate::{
     HostConfig, ScriptLimits, alloc, cpu,
     settings::{Level, Settings},
@@ -73,6 +73,7 @@ impl Packages {
         free_the_word_call(&mut engine);
         call::register(&mut engine);
         verdict::register(&mut engine);
+        command::register(&mut engine);
         table::register(&mut engine);
         number::register(&mut engine);
         connect_log(&mut engine, settings);

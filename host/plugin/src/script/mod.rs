@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod command;
 mod compile;
 mod engine;
 mod names;

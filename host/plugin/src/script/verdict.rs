@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, P
 use crate::{
     access::{ProposedAccess, ProposedRegistration},
     amendment::ProposedAmendment,
+    command::ProposedCommand,
     metrics::nanos,
     proposal::{Proposal, Proposed, ProposedTarget},
 };
@@ -30,7 +31,7 @@ impl VerdictValue {
         self.0
     }
 
-    fn new(verdict: Proposed) -> Self {
+    pub(super) fn new(verdict: Proposed) -> Self {
         Self(Proposal { verdict, reasons: Vec::new() })
     }
 
@@ -41,7 +42,8 @@ impl VerdictValue {
             | Proposed::Amend(_)
             | Proposed::Proceed
             | Proposed::Refuse(_)
-            | Proposed::Access(_) => {
+            | Proposed::Access(_)
+            | Proposed::Commands(_) => {
                 return Err(error(format!("only a plan can {mode} media")));
             }
         }
@@ -55,7 +57,8 @@ impl VerdictValue {
             | Proposed::Amend(_)
             | Proposed::Proceed
             | Proposed::Refuse(_)
-            | Proposed::Access(_) => {
+            | Proposed::Access(_)
+            | Proposed::Commands(_) => {
                 return Err(error("only a plan can proxy a call".to_owned()));
             }
         }
@@ -74,7 +77,8 @@ impl VerdictValue {
             | Proposed::Plan { .. }
             | Proposed::Proceed
             | Proposed::Refuse(_)
-            | Proposed::Access(_) => {
+            | Proposed::Access(_)
+            | Proposed::Commands(_) => {
                 return Err(error(format!("only a rewrite has {what}; begin with rewrite()")));
             }
         }
@@ -90,6 +94,22 @@ impl VerdictValue {
         match &mut self.0.verdict {
             Proposed::Access(ProposedAccess::Accept(registration)) => change(registration),
             _ => return Err(error(format!("only an accept has {what}; begin with accept()"))),
+        }
+        Ok(self)
+    }
+
+    /// Changes the commands that answer an event.
+    pub(super) fn command(
+        mut self,
+        what: String,
+        change: impl FnOnce(&mut Vec<ProposedCommand>),
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Commands(commands) => change(commands),
+            _ => {
+                let text = format!("{what} goes with commands; begin with commands()");
+                return Err(error(text));
+            }
         }
         Ok(self)
     }
@@ -306,6 +326,6 @@ fn proposed(target: TargetValue) -> ProposedTarget {
     }
 }
 
-fn error(text: String) -> Box<EvalAltResult> {
+pub(super) fn error(text: String) -> Box<EvalAltResult> {
     EvalAltResult::ErrorRuntime(text.into(), Position::NONE).into()
 }

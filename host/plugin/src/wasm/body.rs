@@ -15,7 +15,7 @@ use wasmtime::{
 use super::{
     Wasm,
     bindings::exports::jackfield::plugin::{
-        admission, authenticate, dial_plan, register, route, route_on_failure,
+        admission, authenticate, call_event, dial_plan, register, route, route_on_failure,
     },
     instance::{Guest, WasmInstance, ended},
     state::{Ended, Limiter, State},
@@ -61,6 +61,7 @@ pub(crate) struct Component {
     dial_plan: Option<dial_plan::GuestIndices>,
     route: Option<route::GuestIndices>,
     route_on_failure: Option<route_on_failure::GuestIndices>,
+    call_event: Option<call_event::GuestIndices>,
     settings: Arc<Settings>,
     memory_limit: usize,
     limits: WasmLimits,
@@ -102,6 +103,7 @@ impl Component {
             dial_plan: dial_plan::GuestIndices::new(&linked).ok(),
             route: route::GuestIndices::new(&linked).ok(),
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
+            call_event: call_event::GuestIndices::new(&linked).ok(),
             linked,
             settings,
             memory_limit: config.memory_limit,
@@ -136,7 +138,7 @@ impl Component {
                 }),* }
             };
         }
-        Ok(load!(admission, authenticate, register, dial_plan, route, route_on_failure))
+        Ok(load!(admission, authenticate, register, dial_plan, route, route_on_failure, call_event))
     }
 
     fn store(&self) -> Store<State> {
@@ -168,6 +170,7 @@ impl Body for Component {
             Hook::DialPlan => self.dial_plan.is_some(),
             Hook::Route => self.route.is_some(),
             Hook::RouteOnFailure => self.route_on_failure.is_some(),
+            Hook::CallEvent => self.call_event.is_some(),
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     access,
     bindings::{
         exports::jackfield::plugin::{
-            admission, authenticate,
+            admission, authenticate, call_event,
             dial_plan::{self, Verdict as DialPlanVerdict},
             register,
             route::{self, Verdict as RouteVerdict},
@@ -21,6 +21,7 @@ use super::{
         jackfield::plugin::types as wit,
     },
     body::Counted,
+    event,
     state::{Ended, State},
 };
 use crate::{
@@ -39,6 +40,7 @@ pub(crate) struct Guest {
     pub(crate) dial_plan: Option<dial_plan::Guest>,
     pub(crate) route: Option<route::Guest>,
     pub(crate) route_on_failure: Option<route_on_failure::Guest>,
+    pub(crate) call_event: Option<call_event::Guest>,
 }
 
 /// A component at work.
@@ -107,6 +109,13 @@ impl Instance for WasmInstance {
                 let attempts: Vec<_> = attempts.iter().zip(&tried).map(attempt).collect();
                 let remaining: Vec<_> = remaining.iter().zip(&left).map(target).collect();
                 guest.call_decide(&mut *store, facts, &attempts, &remaining).map(from_failure)
+            }
+            Ask::CallEvent(happened) => {
+                let guest = guest.call_event.as_ref().ok_or_else(not_exported)?;
+                let attrs = happened.attrs();
+                let attrs: Vec<_> = attrs.iter().map(|(name, value)| (*name, &**value)).collect();
+                let event = event::event(happened, &attrs);
+                guest.call_decide(&mut *store, facts, event).map(event::from_commands)
             }
         };
         drop(in_guest);

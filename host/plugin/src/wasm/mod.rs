@@ -5,6 +5,7 @@ mod bindings;
 mod body;
 mod compile;
 mod engine;
+mod event;
 mod instance;
 mod state;
 

@@ -148,6 +148,9 @@ impl Call {
         if status == 503 {
             writer.header(Name::RetryAfter, tables.config.limits.retry_after_s);
         }
+        if let Some(reason) = &self.parting {
+            writer.header(Name::Reason, reason);
+        }
         tables.sign_response(&mut writer);
         tables.invites_by_server_tx.remove(&tx);
         tables.endpoint.respond(now, tx, writer.finish(None));

@@ -556,7 +556,7 @@ pub(crate) fn hang_up_stray(
     let Stray { tx, contact, mut dialog, cseq } = stray;
     let ack = dialog.ack(cseq, &contact);
     tables.endpoint.send_ack(now, tx, dialog.flow, ack);
-    tables.send_bye(now, &mut dialog, &contact, trunk, None);
+    tables.send_bye(now, &mut dialog, &contact, trunk, super::Parting::Plain);
 }
 
 fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &str) -> Writer {

@@ -63,7 +63,7 @@ pub(crate) use self::{
     proxied::Proxied,
     refer::Wish,
     reinvite::{PendingAck, Reinvite},
-    release::Bye,
+    release::{Bye, Parting},
     replace::{Place, Replaced},
     route::connection_for_size,
     session::refuse_too_small,
@@ -125,6 +125,8 @@ pub(crate) struct Call {
     pub(crate) pending_ack: Option<PendingAck>,
     /// The sessions of the caller and of who answered.
     talking: [session::Talking; 2],
+    /// Why a plugin ended it: the value of a Reason (RFC 3326).
+    parting: Option<Box<str>>,
     timers: Vec<(Instant, Reason)>,
 }
 
@@ -162,6 +164,11 @@ impl Call {
             && self.transfer.is_none()
             && !self.caller.bye_after_ack
             && !self.callee.as_ref().is_some_and(|leg| leg.bye_after_ack)
+    }
+
+    /// What it is pinned to, from its first answer on.
+    pub(crate) const fn pinned(&self) -> Option<&GenerationToken> {
+        self.pin.as_ref()
     }
 
     pub(crate) fn start_timer(&mut self, tables: &mut Tables, at: Instant, reason: Reason) {

@@ -92,6 +92,7 @@ impl Call {
             proxied: None,
             pending_ack: None,
             talking: Default::default(),
+            parting: None,
             timers: Vec::new(),
         }
     }

@@ -78,6 +78,9 @@ impl Call {
             self.facts = facts;
         }
         tables.emit(Fact::Decided { conn: self.conn, decision: answer.decision });
+        if hook == Hook::Route {
+            self.follow(tables, dir);
+        }
         self.act_on(tables, now, dir, hook, answer.verdict);
     }
 
@@ -94,6 +97,9 @@ impl Call {
         let hook = if self.attempts.is_empty() { Hook::Route } else { Hook::RouteOnFailure };
         let decision = Decision::of(hook, 0);
         tables.emit(Fact::Decided { conn: self.conn, decision });
+        if hook == Hook::Route {
+            self.follow(tables, dir);
+        }
         self.act_on(tables, now, dir, hook, Verdict::BuiltIn);
     }
 

@@ -1,7 +1,7 @@
 //! How a call ends.
 
 use media::Side;
-use model::{Instant, LegId, TrunkId};
+use model::{Instant, LegId, TrunkId, hook::Release};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 
 use super::{Call, Crossing, Privacy, State};
@@ -72,6 +72,27 @@ impl Call {
         tables.emit(Fact::Released { conn: self.conn, cause, anchored, table });
     }
 
+    /// Ends the call because a plugin wants it: what rings is cancelled and the caller refused, parties that talk get a BYE, and
+    /// all are told why (RFC 3326).
+    pub(crate) fn release_for(&mut self, tables: &mut Tables, now: Instant, how: &Release) {
+        let is_up = matches!(self.state, State::Established { .. } | State::Joining);
+        let status = how.status.unwrap_or(UNAVAILABLE);
+        let isup = how.cause.map(|cause| reason("Q.850", cause.into(), &how.text));
+        let sip = |status| reason("SIP", status, &how.text);
+        if is_up {
+            let said: Vec<_> = how.status.map(sip).into_iter().chain(isup).collect();
+            self.parting = (!said.is_empty()).then(|| said.join(", ").into_boxed_str());
+            self.release(tables, now, Cause::Plugin(None), None);
+        } else {
+            let said: Vec<_> = [sip(status)].into_iter().chain(isup.clone()).collect();
+            self.cancel_because(tables, now, None, &said.join(", "));
+            // The status of a response says the rest.
+            self.parting = isup.map(String::into_boxed_str);
+            self.respond_to_caller(tables, now, status, "", &[]);
+            self.release(tables, now, Cause::Plugin(Some(status)), None);
+        }
+    }
+
     /// The caller gave up (RFC 3261 section 9.2).
     pub(crate) fn on_cancel(&mut self, tables: &mut Tables, now: Instant, reason: &str) {
         self.cancel_because(tables, now, None, reason);
@@ -123,7 +144,12 @@ impl Call {
             }
             Side::A | Side::B => {
                 let trunk = self.trunk_of_side(tables, side);
+                let reason = self.parting.clone();
                 if let Some(dialog) = self.dialog_mut(side) {
+                    let cause = match reason.as_deref() {
+                        Some(reason) => Parting::Reason(reason),
+                        None => cause.map_or(Parting::Plain, Parting::As),
+                    };
                     tables.send_bye(now, dialog, &contact, trunk, cause);
                 }
             }
@@ -204,14 +230,21 @@ impl Tables {
         dialog: &mut Dialog,
         contact: &str,
         trunk: Option<TrunkId>,
-        cause: Option<&Message>,
+        parting: Parting<'_>,
     ) {
         let mut draft: RequestDraft = dialog.request(Method::Bye, contact);
-        if let Some(cause) = cause {
+        match parting {
+            Parting::Plain => {}
+            Parting::Reason(reason) => {
+                draft.header(Name::Reason, reason);
+            }
             // Who ends a call is known to the other; a BYE has no use for these fields.
-            Crossing::of_strangers(Privacy::default()).copy(cause, |name, value| {
-                draft.other(name, value);
-            });
+            Parting::As(cause) => {
+                Crossing::of_strangers(Privacy::default()).copy(cause, |name, value| {
+                    draft.other(name, value);
+                });
+            }
+        }
         }
         if !self.config.server_header.is_empty() {
             draft.header(Name::UserAgent, &self.config.server_header);
@@ -260,6 +293,27 @@ impl Tables {
             draft.header(name, answer);
         }
     }
+}
+
+/// What a BYE of ours says of why.
+#[derive(Clone, Copy)]
+pub(crate) enum Parting<'a> {
+    /// Nothing.
+    Plain,
+    /// What the BYE of the other side says.
+    As(&'a Message),
+    /// The value of a Reason (RFC 3326).
+    Reason(&'a str),
+}
+
+/// The status that a caller gets whose call a plugin ends without giving one.
+const UNAVAILABLE: u16 = 480;
+
+/// One value of a Reason (RFC 3326 section 2).
+fn reason(protocol: &str, cause: u16, text: &str) -> String {
+    let text: String = text.chars().filter(|c| !matches!(c, '"' | '\\')).collect();
+    let text = if text.is_empty() { text } else { format!(";text=\"{text}\"") };
+    format!("{protocol};cause={cause}{text}")
 }
 
 /// A BYE to a trunk, which may have to be sent once more.

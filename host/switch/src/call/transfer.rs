@@ -154,7 +154,11 @@ impl Call {
     ) -> CallFacts {
         let side = by.other();
         let trunk = self.trunk_of_side(tables, side);
+        let mut labels = self.facts.labels.clone();
+        let own = facts.labels.iter().filter(|(name, _)| self.facts.label(name).is_none());
+        labels.extend(own.cloned());
         CallFacts {
+            labels,
             caller: self.party(side),
             identity: self.facts.identity.clone().filter(|_| side == Side::A),
             trunk: trunk.and_then(|id| Some(tables.trunks.get(id)?.name.clone())),

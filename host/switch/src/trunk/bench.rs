@@ -1,13 +1,20 @@
 #![allow(clippy::unwrap_used)]
 //! A switch with trunks, for tests: what goes in and out message by message.
 
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use model::{
     Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Seat, Seats, Secret, Shard,
     Shards, Transport, TrunkId,
-    hook::{Answer, Decision, Destination, Hook, MediaMode, Plan, QuestionId, Target, Verdict},
+    hook::{
+        Answer, Decision, Destination, Hook, MediaMode, Plan, Question, QuestionId, Target, Verdict,
+    },
 };
 
 use crate::{
@@ -22,6 +29,8 @@ pub(crate) struct Town {
     pub(crate) down: Vec<TrunkId>,
     /// Who logs in here.
     pub(crate) users: Vec<Aor>,
+    /// The hooks that plugins answer.
+    pub(crate) hooks: Vec<Hook>,
 }
 
 impl Directory for Town {
@@ -39,6 +48,10 @@ impl Directory for Town {
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {
         self.seats.get(&trunk).map_or_else(|| Some(Seat::default()), Seats::take)
+    }
+
+    fn answers(&self, hook: Hook) -> bool {
+        self.hooks.contains(&hook)
     }
 
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {
@@ -76,6 +89,8 @@ pub(crate) struct Bench {
     pub(crate) now: Instant,
     pub(crate) facts: Vec<Fact>,
     pub(crate) asked: Option<QuestionId>,
+    /// Events that plugins were told and have not answered.
+    pub(crate) told: VecDeque<Question>,
     /// Look-ups that the switch waits for.
     pub(crate) lookups: Vec<(LocateId, String)>,
     /// What was told last of each trunk.
@@ -152,6 +167,7 @@ impl Bench {
             now,
             facts: Vec::new(),
             asked: None,
+            told: VecDeque::new(),
             lookups: Vec::new(),
             statuses: BTreeMap::new(),
             tag: String::new(),
@@ -184,6 +200,7 @@ impl Bench {
             media_address6: None,
             emergency: Emergency::default(),
             transfers: crate::TransferConfig::default(),
+            call_events: crate::CallEventConfig::default(),
             proxy_key: None,
             trusted: Vec::new(),
             diversion: crate::DiversionStyle::default(),
@@ -225,6 +242,9 @@ impl Bench {
                         self.first = Some(message.clone());
                     }
                     sent.push(message);
+                }
+                Output::Ask(question) if question.hook() == Hook::CallEvent => {
+                    self.told.push_back(question);
                 }
                 Output::Ask(question) => self.asked = Some(question.id),
                 Output::Emit(fact) => self.facts.push(fact),
