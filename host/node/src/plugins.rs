@@ -57,7 +57,11 @@ fn host_config(config: &Config) -> HostConfig {
             component_bytes_max: plugins.file_mib_max << 20,
             ..FileLimits::default()
         },
-        answer: AnswerLimits { targets_max: plugins.targets_max, ..AnswerLimits::default() },
+        answer: AnswerLimits {
+            targets_max: plugins.targets_max,
+            commands_max: plugins.commands_max,
+            ..AnswerLimits::default()
+        },
         log: LogLimits { lines_per_second: plugins.log_lines_per_second, ..LogLimits::default() },
         quarantine: QuarantinePolicy {
             strikes: plugins.quarantine_strikes,

@@ -38,4 +38,5 @@ hook!(authenticate, "authenticate-plugin", "jackfield_guest::bindings::authentic
 hook!(register, "register-plugin", "jackfield_guest::bindings::register");
 hook!(dial_plan, "dial-plan-plugin", "jackfield_guest::bindings::dial_plan");
 hook!(route, "route-plugin", "jackfield_guest::bindings::route");
+hook!(call_event, "call-event-plugin", "jackfield_guest::bindings::call_event");
 hook!(route_on_failure, "route-on-failure-plugin", "jackfield_guest::bindings::route_on_failure");

@@ -7,13 +7,14 @@ use std::{marker::PhantomData, panic, process, time::Duration};
 use crate::bindings::{
     admission::exports::jackfield::plugin::admission,
     authenticate::exports::jackfield::plugin::authenticate,
+    call_event::exports::jackfield::plugin::call_event,
     dial_plan::exports::jackfield::plugin::dial_plan, imports::jackfield::plugin::types,
     register::exports::jackfield::plugin::register, route::exports::jackfield::plugin::route,
     route_on_failure::exports::jackfield::plugin::route_on_failure,
 };
 use crate::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
-    Destination, Diversion, Failure, Identification, IdentificationVerdict, Level, Media, Plan,
+    Destination, Diversion, Event, Failure, Identification, IdentificationVerdict, Level, Media, Plan,
     Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
@@ -215,6 +216,26 @@ impl<P: Registered> route_on_failure::Guest for Exported<P> {
             Verdict::Refuse(status) => route_on_failure::Verdict::Refuse(status),
         };
         (verdict, answer.reasons)
+    }
+}
+
+impl<P: Registered> call_event::Guest for Exported<P> {
+    fn decide(
+        call: types::CallFacts,
+        event: call_event::Event,
+    ) -> (Vec<call_event::Command>, Vec<Reason>) {
+        let after = Duration::from_millis(event.after_ms);
+        let event = Event { kind: event.kind, after, attrs: event.attrs };
+        let wanted = P::with(|plugin| plugin.call_event(&call, &event));
+        let commands = wanted.commands.into_iter().map(|command| call_event::Command {
+            kind: command.kind.to_owned(),
+            attrs: command
+                .attrs
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        });
+        (commands.collect(), wanted.reasons)
     }
 }
 

@@ -36,6 +36,7 @@ mod answer;
 pub mod bindings;
 mod call;
 mod config;
+mod event;
 #[doc(hidden)]
 pub mod export;
 mod host;
@@ -57,6 +58,7 @@ pub use bindings::imports::jackfield::plugin::types::{
 };
 pub use call::{Attempt, Failure};
 pub use config::{Config, config};
+pub use event::{Command, Commands, Event};
 pub use host::{Level, log};
 pub use plugin::Plugin;
 pub use rewrite::{Amend, Outcome, Privacy, Rewrite};

@@ -1,5 +1,6 @@
 use crate::{
-    Acceptance, Admission, Answer, Call, Config, Contact, Failure, Identification, Request, Rewrite,
+    Acceptance, Admission, Answer, Call, Commands, Config, Contact, Event, Failure, Identification,
+    Request, Rewrite,
 };
 
 /// What an author writes: one function a hook, each passing unless written. Those that are written are
@@ -53,5 +54,12 @@ pub trait Plugin: Default + 'static {
     fn route_on_failure(&self, call: &Call, failure: &Failure) -> Answer {
         let _ = (call, failure);
         Answer::pass()
+    }
+
+    /// Hook `call-event`: something has happened to a call, what is to be done? Told after it was
+    /// routed, one event at a time; an emergency call is not told.
+    fn call_event(&self, call: &Call, event: &Event) -> Commands {
+        let _ = (call, event);
+        Commands::none()
     }
 }

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use model::{
     Aor, ConnId, HeaderBlock, Moment, Transport,
     hook::{
-        Access, Answer, Ask, Attempt, CallFacts, ContactFacts, Destination, MediaMode, Party,
-        Question, QuestionId, Registration, RequestKind, Target, Verdict,
+        Access, Answer, Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, End,
+        Happening, MediaMode, Party, Question, QuestionId, Registration, RequestKind, Target,
+        Verdict,
     },
 };
 use serde::Deserialize;
@@ -19,7 +20,7 @@ use crate::time;
 pub struct Case {
     /// What is shown when it fails.
     pub name: String,
-    /// `admission`, `authenticate`, `register`, `dial-plan`, `route` or `route-on-failure`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
+    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `route-on-failure` or `call-event`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
     #[serde(default = "route")]
     pub hook: String,
     /// The civil time, as `2026-11-18T09:15:00`.
@@ -49,6 +50,9 @@ pub struct Case {
     /// URIs of the contacts, for `register`.
     #[serde(default)]
     pub contacts: Vec<String>,
+    /// What has happened, for `call-event`: a kind and values, such as `timer name=long`.
+    #[serde(default = "answered")]
+    pub event: String,
     /// What was tried, for `route-on-failure`.
     #[serde(default)]
     pub attempts: Vec<Tried>,
@@ -72,7 +76,7 @@ pub struct Tried {
     pub lasted_ms: u64,
 }
 
-/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed` and `access`, or for `dial-plan` what is
+/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access` and `commands`, or for `dial-plan` what is
 /// rewritten.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -101,6 +105,8 @@ pub struct Expectation {
     /// Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
     /// and ` contacts NUMBER` where they are given.
     pub access: Option<String>,
+    /// Of `call-event`: the commands, in order, as the journal shows them.
+    pub commands: Option<Vec<String>>,
     /// The code of one of the reasons.
     pub reason: Option<String>,
 }
@@ -115,6 +121,10 @@ fn source() -> SocketAddr {
 
 fn invite() -> String {
     "INVITE".to_owned()
+}
+
+fn answered() -> String {
+    "answered leg=1".to_owned()
 }
 
 fn noon() -> String {
@@ -172,6 +182,7 @@ impl Case {
                 attempts: self.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
                 remaining: self.remaining.iter().map(|t| target(t)).collect::<Result<_, _>>()?,
             },
+            "call-event" => Ask::CallEvent(Arc::new(event(&self.event)?)),
             other => return Err(format!("{}: hook = \"{other}\" is not known", self.name)),
         };
         Ok((Question { id: QuestionId(1), call: Arc::new(call), ask, pin: None }, moment))
@@ -237,6 +248,9 @@ impl Expectation {
             return format!("rewrite {}", rewritten.join(", "));
         }
         let media = self.media.as_ref().map_or_else(String::new, |media| format!(" {media}"));
+        if let Some(commands) = &self.commands {
+            return format!("commands [{}]", commands.join(", "));
+        }
         if let Some(access) = &self.access {
             return access.clone();
         }
@@ -254,6 +268,13 @@ fn came(verdict: &Verdict) -> String {
         Verdict::BuiltIn => "pass".to_owned(),
         Verdict::Continue => "proceed".to_owned(),
         Verdict::Access(access) => access_shown(access),
+        Verdict::Orders(orders) => {
+            let shown = orders.iter().map(|order| match &order.command {
+                Ok(command) => command.to_string(),
+                Err(why) => format!("wrong: {why}"),
+            });
+            format!("commands [{}]", shown.collect::<Vec<_>>().join(", "))
+        }
         Verdict::Refuse(status) => format!("refuse {status}"),
         Verdict::Plan(plan) => {
             let media = match plan.media {
@@ -295,6 +316,34 @@ fn shown(target: &Target) -> String {
 
 fn contact(uri: &str) -> ContactFacts {
     ContactFacts { uri: uri.to_owned(), expires: Some(Duration::from_secs(3600)), q_milli: 1000 }
+}
+
+/// An event as scenarios write it.
+fn event(text: &str) -> Result<CallEvent, String> {
+    let mut words = text.split_whitespace();
+    let kind = words.next().unwrap_or_default();
+    let attrs: BTreeMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
+    let attr = |name: &str| attrs.get(name).copied().unwrap_or_default();
+    let number = |name: &str| attr(name).parse().unwrap_or(0);
+    let end = || End::named(attr("by")).unwrap_or(End::Caller);
+    let what = match kind {
+        "offered" => Happening::Offered,
+        "ringing" => Happening::Ringing { leg: number("leg"), status: number("status") },
+        "leg-failed" => Happening::LegFailed { leg: number("leg"), status: number("status") },
+        "answered" => Happening::Answered { leg: number("leg") },
+        "held" => Happening::Held { by: end() },
+        "resumed" => Happening::Resumed { by: end() },
+        "transfer-begun" => {
+            let (to, into) = (attr("to").to_owned(), ConnId(2));
+            Happening::TransferBegun { by: end(), to, into }
+        }
+        "transferred" => Happening::Transferred { into: ConnId(2) },
+        "transfer-failed" => Happening::TransferFailed { status: number("status") },
+        "timer" => Happening::Timer { name: attr("name").into() },
+        "released" => Happening::Released { by: "caller", cause: attr("cause").to_owned() },
+        other => return Err(format!("event = \"{other}\" is not known")),
+    };
+    Ok(CallEvent { what, after: Duration::from_secs(1), missed: 0, only: None })
 }
 
 fn attempt(tried: &Tried) -> Result<Attempt, String> {

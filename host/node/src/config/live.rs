@@ -44,6 +44,7 @@ pub(crate) const LIVE: &[&str] = &[
     "plugins.config",
     "emergency",
     "transfers",
+    "call_events",
     "session",
     "limits.calls_max",
     "limits.attempts_max",

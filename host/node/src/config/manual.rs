@@ -29,6 +29,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("emergency", include_str!("emergency.rs"), "EmergencyConfig"),
     ("transfers", include_str!("transfers.rs"), "TransfersConfig"),
+    ("call_events", include_str!("call_events.rs"), "CallEventsConfig"),
     ("proxy", include_str!("proxy.rs"), "ProxyConfig"),
     ("session", include_str!("session.rs"), "SessionSection"),
     ("limits", include_str!("limits.rs"), "LimitsConfig"),

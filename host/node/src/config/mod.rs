@@ -3,6 +3,7 @@
 //! The doc comment of each field is its entry in `docs/configuration.md`, which a test of this module writes.
 
 mod auth;
+mod call_events;
 mod change;
 mod check;
 mod dns;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use auth::{AlgorithmName, AuthMode, AuthSection};
+pub use call_events::CallEventsConfig;
 pub use change::{Change, changes};
 pub use dns::{DnsConfig, NameServer};
 pub use emergency::EmergencyConfig;
@@ -96,6 +98,8 @@ pub struct Config {
     pub emergency: EmergencyConfig,
     /// Who may send the other party of a call on.
     pub transfers: TransfersConfig,
+    /// What plugins that follow calls are told, and what they may want.
+    pub call_events: CallEventsConfig,
     /// Calls that are forwarded because their route says so.
     pub proxy: ProxyConfig,
     /// When an established call ends without a party's doing.

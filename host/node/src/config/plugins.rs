@@ -19,6 +19,8 @@ pub struct PluginsConfig {
     pub memory_limit_mib: usize,
     /// Targets of one plan.
     pub targets_max: usize,
+    /// Commands in one answer of a plugin of `call-event`; those beyond are left out.
+    pub commands_max: usize,
     /// Versions of the plugins kept for the calls that were routed by them; beyond it the oldest is given up and its calls take
     /// the current one.
     pub generations_max: usize,
@@ -47,6 +49,7 @@ impl Default for PluginsConfig {
             cpu_limit_ms: 2,
             memory_limit_mib: 16,
             targets_max: 64,
+            commands_max: 16,
             generations_max: 64,
             instances_max: 1024,
             file_mib_max: 32,

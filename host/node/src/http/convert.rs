@@ -24,6 +24,7 @@ pub(super) fn call(call: CallView, now: Instant) -> view::Call {
         caller: call.facts.caller.uri.clone(),
         callee: call.facts.callee.uri.clone(),
         ingress: call.facts.ingress.clone(),
+        labels: call.facts.labels.iter().cloned().collect(),
         phase: call.phase.name().to_owned(),
         age_s: now.saturating_since(call.started_at).as_secs_f64(),
         established_s: call.established_for.map(|since| since.as_secs_f64()),

@@ -72,6 +72,18 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_questions_timed_out_total", COUNTER, "Questions without an answer in time.", |f| {
         f.switch.questions_timed_out
     }),
+    ("jackfield_call_events_total", COUNTER, "Events of calls that plugins were told.", |f| {
+        f.switch.call_events
+    }),
+    ("jackfield_call_events_missed_total", COUNTER, "Events left out: too many waited.", |f| {
+        f.switch.call_events_missed
+    }),
+    ("jackfield_commands_done_total", COUNTER, "Commands of plugins carried out.", |f| {
+        f.switch.commands_done
+    }),
+    ("jackfield_commands_refused_total", COUNTER, "Commands of plugins that could not be.", |f| {
+        f.switch.commands_refused
+    }),
     ("jackfield_texts_total", COUNTER, "MESSAGEs outside of calls sent on.", |f| f.switch.texts),
     ("jackfield_subscriptions", GAUGE, "Subscriptions of phones that watch.", |f| {
         f.switch.subscriptions_now as u64

@@ -1,5 +1,7 @@
 //! What the API gives, as JSON. The command line reads the same structures.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// `GET /status`.
@@ -57,6 +59,9 @@ pub struct Call {
     pub callee: String,
     /// The listener its INVITE came in on.
     pub ingress: String,
+    /// What plugins of `dial-plan` and `call-event` have noted of it.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// Where it is in its life.
     pub phase: String,
     /// Seconds since its INVITE.

@@ -7,7 +7,7 @@ use std::{
 
 use model::{
     ConnId, GenerationRef, Instant,
-    hook::{CallFacts, Decision, FailureKind, StepOutcome},
+    hook::{CallFacts, Decision, FailureKind, Hook, StepOutcome},
 };
 use sip::auth::Trouble;
 use switch::{Cause, Fact, TrunkChange, TrunkPassed};
@@ -82,7 +82,7 @@ impl LiveCalls {
             Fact::Amended { facts } => {
                 debug!(
                     conn_id = %facts.conn_id, call_id = facts.call_id, callee = facts.callee.uri,
-                    "dial plan asked"
+                    "facts amended"
                 );
             }
             Fact::TurnedAway { conn, status } => {
@@ -154,10 +154,28 @@ impl LiveCalls {
 
     fn on_decided(&mut self, conn: ConnId, decision: &Decision) {
         warn_of_failures(conn, self.call_id(conn), decision);
+        if decision.hook == Hook::CallEvent {
+            return self.tell_of_commands(conn, decision);
+        }
         if let Some(call) = self.calls_by_conn.get_mut(&conn) {
             // A failure that no plugin has a word on changes nothing of who routed the call.
             if decision.decided_by.is_some() {
                 call.routed_by.clone_from(&decision.decided_by);
+            }
+        }
+    }
+
+    /// What plugins wanted of a call that stands.
+    fn tell_of_commands(&self, conn: ConnId, decision: &Decision) {
+        let call_id = self.call_id(conn);
+        for why in &decision.reasons {
+            let command = why.text.as_str();
+            match why.code.as_str() {
+                "command" => info!(conn_id = %conn, call_id, command, "a plugin commands"),
+                "refused" => {
+                    warn!(conn_id = %conn, call_id, command, "a plugin's command is refused")
+                }
+                _ => {}
             }
         }
     }

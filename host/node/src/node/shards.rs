@@ -63,6 +63,7 @@ pub(super) fn config(
         auth: settings.auth,
         emergency: settings.emergency,
         transfers: settings.transfers,
+        call_events: settings.call_events,
         // The same for all shards.
         proxy_key: None,
         sessions: settings.sessions,
@@ -86,6 +87,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         events: events(config),
         auth: Some(auth(config)),
         transfers: config.transfers.to_switch(),
+        call_events: config.call_events.to_switch(),
         sessions: config.session.to_switch(),
         diversion: sip.diversion.into(),
         trusted: sip.trusted.iter().filter_map(|text| text.parse().ok()).collect(),

@@ -7,7 +7,7 @@ use std::{
 
 use model::{
     ConnId, Instant,
-    hook::{CallFacts, RequestKind},
+    hook::{CallFacts, Hook, RequestKind},
 };
 use switch::{Cause, Fact};
 
@@ -137,7 +137,14 @@ impl Collector {
 
     fn keep(&mut self, conn: ConnId, now: Instant, fact: &Fact) {
         let Some(draft) = self.drafts_by_conn.get_mut(&conn) else { return };
-        if draft.events.len() < self.events_max || matches!(fact, Fact::Established { .. }) {
+        // What plugins do about a call must not take the room of what happens to it.
+        let room = match fact {
+            Fact::Decided { decision, .. } if decision.hook == Hook::CallEvent => {
+                self.events_max / 2
+            }
+            _ => self.events_max,
+        };
+        if draft.events.len() < room || matches!(fact, Fact::Established { .. }) {
             draft.events.push((now, fact.clone()));
         } else {
             draft.truncated = true;
