@@ -36,7 +36,8 @@ impl Generations {
         let conn = question.call.conn_id;
         let pinned = question.pin.as_ref().map(GenerationToken::table);
         let known = book.table_by_call.get(&conn).copied();
-        if matches!(question.ask, Ask::RouteOnFailure { .. }) && pinned != known {
+        let goes_on = matches!(question.ask, Ask::RouteOnFailure { .. } | Ask::CallEvent(_));
+        if goes_on && pinned != known {
             book.broken
                 .push(format!("call {conn} was of generation {known:?} and asks {pinned:?}"));
         }
@@ -73,6 +74,7 @@ pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decide
         let pin = Some(generations.answer(question));
         let replies = match (&question.ask, lie) {
             (Ask::RouteOnFailure { .. }, _) => vec![Reply::now(Verdict::Continue)],
+            (Ask::CallEvent(_), _) => vec![Reply::now(Verdict::BuiltIn)],
             (_, Lie::Refuse(status)) => vec![Reply::now(Verdict::Refuse(status))],
             (_, Lie::Late(after)) => vec![Reply::late(plan(lie, groups), after)],
             (_, Lie::Twice) => vec![
