@@ -70,7 +70,9 @@ impl Switch {
             Err(status) => return refuse(&mut self.tables, now, tx, refer, status, ""),
         };
         if let Some(replaces) = &wish.replaces {
-            return self.on_attended(now, dir, (conn, by, tx), refer, &wish, replaces, next);
+            let into = next.conn;
+            self.on_attended(now, (conn, by, tx), refer, &wish, replaces, next);
+            return self.with_call(into, |call, tables| call.follow(tables, dir));
         }
         call.begin_transfer(&mut self.tables, now, by, next.conn, (tx, refer, &wish));
         self.tables.stats.calls_offered += 1;
@@ -83,7 +85,6 @@ impl Switch {
     fn on_attended(
         &mut self,
         now: Instant,
-        dir: &dyn Directory,
         (conn, by, tx): (ConnId, Side, ServerTx),
         refer: &Message,
         wish: &Wish,
@@ -130,7 +131,6 @@ impl Switch {
                 Arc::make_mut(&mut next.facts).callee = consult.party(side.other());
                 self.tables.stats.calls_offered += 1;
                 self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
-                next.follow(&mut self.tables, dir);
                 next.begin_joining(&mut self.tables, now, (other, side.other()), mode);
                 self.keep(next);
             }

@@ -245,7 +245,6 @@ impl Tables {
                 });
             }
         }
-        }
         if !self.config.server_header.is_empty() {
             draft.header(Name::UserAgent, &self.config.server_header);
         }
