@@ -3,8 +3,8 @@ use std::time::Duration;
 use model::{
     Aor,
     hook::{
-        Amendment, Command, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan, Question,
-        Reason, Target, Verdict,
+        Amendment, Command, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan,
+        Question, Reason, Target, Verdict,
     },
 };
 

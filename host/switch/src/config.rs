@@ -8,7 +8,9 @@ use std::{
 use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
-use crate::{CallEventConfig, DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who};
+use crate::{
+    CallEventConfig, DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who,
+};
 
 /// Everything a [`crate::Switch`] is told when it is made.
 #[derive(Clone, Debug)]

@@ -14,8 +14,8 @@ use crate::bindings::{
 };
 use crate::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
-    Destination, Diversion, Event, Failure, Identification, IdentificationVerdict, Level, Media, Plan,
-    Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
+    Destination, Diversion, Event, Failure, Identification, IdentificationVerdict, Level, Media,
+    Plan, Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
 /// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
