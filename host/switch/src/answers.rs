@@ -53,6 +53,7 @@ impl Switch {
             Some(
                 ClientUse::Prack(_)
                 | ClientUse::EarlyUpdate(_)
+                | ClientUse::Probe { .. }
                 | ClientUse::Refresh { .. }
                 | ClientUse::Bye(_),
             ) if message.status() < 200 => {}
@@ -61,6 +62,7 @@ impl Switch {
             Some(ClientUse::EarlyUpdate(_)) => {
                 self.on_early_update_response(now, tx, Ok(message));
             }
+            Some(ClientUse::Probe { .. }) => self.on_probe_response(now, tx, Ok(message)),
             Some(ClientUse::Bye(_)) => self.tables.on_bye_response(now, tx, message),
             Some(ClientUse::Notify(_) | ClientUse::Text(_)) if message.status() < 200 => {}
             Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Ok(message)),
@@ -124,6 +126,7 @@ impl Switch {
             Some(ClientUse::EarlyUpdate(_)) => {
                 self.on_early_update_response(now, tx, Err(status));
             }
+            Some(ClientUse::Probe { .. }) => self.on_probe_response(now, tx, Err(status)),
             Some(ClientUse::Bye(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
             }
@@ -216,6 +219,13 @@ impl Switch {
             // It is answered even so.
             false => update.forget(&mut self.tables, now),
         }
+    }
+
+    /// What came of an OPTIONS of ours; the error is the status when nothing came.
+    fn on_probe_response(&mut self, now: Instant, tx: ClientTx, response: Result<&Message, u16>) {
+        let used = self.tables.uses_by_client_tx.remove(&tx);
+        let Some(ClientUse::Probe { conn }) = used else { return };
+        self.with_call(conn, |call, tables| call.on_probe_response(tables, now, response));
     }
 
     /// What came of an UPDATE of ours; the error is the status when nothing came.

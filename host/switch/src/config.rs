@@ -325,6 +325,8 @@ pub struct SessionConfig {
     pub min_s: u32,
     /// How long the parties may talk; zero for as long as they like.
     pub call_max: Duration,
+    /// How often the parties are asked with OPTIONS whether they are there; zero is never.
+    pub probe: Duration,
     /// A relayed call whose parties both send no media for the relay's time-out is ended, unless one holds the other.
     pub end_silent: bool,
 }
@@ -347,6 +349,7 @@ impl Default for SessionConfig {
             expires_s: 1800,
             min_s: 90,
             call_max: Duration::ZERO,
+            probe: Duration::ZERO,
             end_silent: false,
         }
     }

@@ -271,6 +271,8 @@ pub enum Cause {
     MediaSilent,
     /// A plugin of `call-event` ended it; with the status the caller got, unless it was answered.
     Plugin(Option<u16>),
+    /// A party did not answer, or knew no such call, when it was asked whether it is there.
+    PartyGone,
     /// Its party was sent on and talks in another call.
     Transferred,
 }
@@ -287,6 +289,7 @@ impl fmt::Display for Cause {
             Self::SessionExpired => f.write_str("session expired"),
             Self::TooLong => f.write_str("longest time reached"),
             Self::MediaSilent => f.write_str("no media"),
+            Self::PartyGone => f.write_str("party gone"),
             Self::Transferred => f.write_str("transferred"),
             Self::Operator => f.write_str("operator"),
             Self::Plugin(None) => f.write_str("plugin"),

@@ -173,6 +173,8 @@ pub enum Reason {
     SessionOfCallee,
     /// A call has lasted as long as it may.
     CallLength,
+    /// The parties of a call are to be asked whether they are there.
+    Probe,
     /// A reliable provisional response is to be sent again, or was never acknowledged.
     Reliable,
     /// The plugins have not answered.

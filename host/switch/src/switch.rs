@@ -432,6 +432,7 @@ impl Switch {
             Reason::SessionOfCaller => call.on_session_timer(tables, now, Side::A),
             Reason::SessionOfCallee => call.on_session_timer(tables, now, Side::B),
             Reason::CallLength => call.on_too_long(tables, now),
+            Reason::Probe => call.on_probe_timer(tables, now),
             Reason::Reliable => call.on_prack_awaited(tables, now),
             Reason::Locate => call.on_locate_timeout(tables, now, dir),
             Reason::Failover => call.on_failover(tables, now, dir),

@@ -91,6 +91,11 @@ pub(crate) enum ClientUse {
         /// The side it went to.
         side: Side,
     },
+    /// An OPTIONS that asks a party of a call whether it is there.
+    Probe {
+        /// The call.
+        conn: ConnId,
+    },
     /// A PRACK.
     Prack(Box<Prack>),
     /// An UPDATE with an offer before the call is answered, for the other side.

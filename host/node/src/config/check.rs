@@ -94,6 +94,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("session.expires_s", 90, 86_400),
     ("session.min_se_s", 90, 86_400),
     ("session.call_max_s", 0, 31_536_000),
+    ("session.probe_s", 0, 86_400),
     ("limits.calls_max", 1, 10_000_000),
     ("limits.transactions_max", 1, 100_000_000),
     ("limits.attempts_max", 1, 1000),

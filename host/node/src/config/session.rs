@@ -16,6 +16,9 @@ pub struct SessionSection {
     /// How long the parties of a call may talk, in seconds; 0 is for as long as they like. Calls that are up keep the limit they
     /// began with.
     pub call_max_s: u64,
+    /// How often each party of an established call is asked with OPTIONS whether it is there, in seconds; 0 is never. One that does not
+    /// answer within 64 times `sip.t1_ms`, or knows no such call, ends it. For parties that know no session timers.
+    pub probe_s: u64,
     /// A relayed call whose parties both send no media for `media.timeout_s` is ended, unless one holds the other.
     pub end_silent: bool,
 }
@@ -39,6 +42,7 @@ impl Default for SessionSection {
             expires_s: 1800,
             min_se_s: 90,
             call_max_s: 0,
+            probe_s: 0,
             end_silent: false,
         }
     }
@@ -57,6 +61,7 @@ impl SessionSection {
             expires_s: self.expires_s,
             min_s: self.min_se_s,
             call_max: Duration::from_secs(self.call_max_s),
+            probe: Duration::from_secs(self.probe_s),
             end_silent: self.end_silent,
         }
     }

@@ -367,6 +367,7 @@ const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>,
             | Cause::SessionExpired
             | Cause::TooLong
             | Cause::MediaSilent
+            | Cause::PartyGone
             | Cause::Transferred,
         ) => Some(487),
         None => None,
@@ -380,9 +381,13 @@ const fn status_and_cause(cause: Option<Cause>, answered: bool) -> (Option<u16>,
             | Cause::Transferred,
         ) => q850::NORMAL,
         Some(Cause::Refused(status) | Cause::Plugin(Some(status))) => q850::of_status(status),
-        Some(Cause::AckMissing | Cause::SessionExpired | Cause::TooLong | Cause::MediaSilent) => {
-            q850::TIMER
-        }
+        Some(
+            Cause::AckMissing
+            | Cause::SessionExpired
+            | Cause::TooLong
+            | Cause::MediaSilent
+            | Cause::PartyGone,
+        ) => q850::TIMER,
         None => q850::TEMPORARY_FAILURE,
     };
     (status, q850)
@@ -399,6 +404,7 @@ const fn outcome(cause: Option<Cause>, answered: bool) -> &'static str {
             | Cause::SessionExpired
             | Cause::TooLong
             | Cause::MediaSilent
+            | Cause::PartyGone
             | Cause::Operator
             | Cause::Plugin(None)
             | Cause::Transferred,
@@ -426,6 +432,7 @@ fn released_by(cause: Option<Cause>, course: &Course<'_>) -> &'static str {
             | Cause::SessionExpired
             | Cause::TooLong
             | Cause::MediaSilent
+            | Cause::PartyGone
             | Cause::Refused(_),
         )
         | None => "switch",

@@ -58,7 +58,7 @@ impl Call {
         });
         self.accept_session(tables, now, Side::A, &invite, &mut accept);
         self.note_session(tables, now, Side::B, response);
-        self.limit_length(tables, now);
+        self.watch_over(tables, now);
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, server_tx, finish(accept, body));
         if invite.body().is_empty() && !agreed {

@@ -22,6 +22,7 @@ mod over_trunk;
 #[allow(dead_code, reason = "session timers begin to use it")]
 mod own_offer;
 mod prack;
+mod probe;
 mod proxied;
 mod question;
 mod refer;

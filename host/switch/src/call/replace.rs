@@ -143,7 +143,7 @@ impl Call {
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
         self.accept_session(tables, now, Side::A, invite, &mut accept);
-        self.limit_length(tables, now);
+        self.watch_over(tables, now);
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, tx, finish(accept, Some((SDP_TYPE.to_owned(), body))));
         self.caller.dialog = Some(dialog);

@@ -344,12 +344,13 @@ impl Call {
         true
     }
 
-    /// The parties talk from now on: counts how long they may.
-    pub(super) fn limit_length(&mut self, tables: &mut Tables, now: Instant) {
+    /// The parties talk from now on: counts how long they may, and whether they are there.
+    pub(super) fn watch_over(&mut self, tables: &mut Tables, now: Instant) {
         let most = tables.config.sessions.call_max;
         if !most.is_zero() {
             self.start_timer(tables, now + most, Reason::CallLength);
         }
+        self.probe_later(tables, now);
     }
 
     /// They have talked for as long as a call may last.

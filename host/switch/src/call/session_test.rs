@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use media::RelayEvent;
+use model::RelayId;
+
 use super::super::talk::{Talk, told};
 use crate::{
     Cause, SessionConfig, SessionTimer,
@@ -165,4 +168,64 @@ fn a_call_ends_at_its_longest() {
     let (at, sent) = next(&mut talk);
     assert_eq!((at, sent.len()), (30, 2));
     assert_eq!(talk.bench.released(), Some(Cause::TooLong));
+}
+
+#[test]
+fn parties_are_asked_whether_they_are_there_and_one_that_is_not_ends_the_call() {
+    let sessions = SessionConfig { probe: Duration::from_secs(60), ..SessionConfig::default() };
+    let (mut talk, _) = up(sessions, "", "");
+    let asked = ["OPTIONS sip:1000@198.51.100.1 > phone", "OPTIONS sip:2000@203.0.113.1 > trunk 1"];
+    let (at, sent) = next(&mut talk);
+    assert_eq!((at, what(&sent)), (60, asked.map(str::to_owned).to_vec()));
+    assert_eq!(told(&answered(&mut talk, &sent[0], "200 OK")), [""; 0]);
+    // Whatever it says, it is there.
+    assert_eq!(told(&talk.answer(&sent[1], "501 Not Implemented", "")), [""; 0]);
+    let (at, sent) = next(&mut talk);
+    assert_eq!((at, what(&sent)), (120, asked.map(str::to_owned).to_vec()));
+    answered(&mut talk, &sent[0], "200 OK");
+    let sent = talk.answer(&sent[1], "481 Call/Transaction Does Not Exist", "");
+    assert_eq!(
+        told(&sent),
+        ["BYE sip:1000@198.51.100.1 > phone", "BYE sip:2000@203.0.113.1 > trunk 1"]
+    );
+    assert_eq!(talk.bench.released(), Some(Cause::PartyGone));
+}
+
+#[test]
+fn a_party_that_says_nothing_is_gone() {
+    let sessions = SessionConfig { probe: Duration::from_secs(60), ..SessionConfig::default() };
+    let (mut talk, _) = up(sessions, "", "");
+    let (_, sent) = next(&mut talk);
+    talk.answer(&sent[1], "200 OK", "");
+    talk.bench.pass(32);
+    assert_eq!(talk.bench.released(), Some(Cause::PartyGone));
+}
+
+#[test]
+fn a_call_without_media_ends_if_the_settings_say_so_and_nobody_holds() {
+    let silent = |end_silent: bool, held: bool| {
+        let (mut talk, _) = up(SessionConfig { end_silent, ..SessionConfig::default() }, "", "");
+        if held {
+            let sent = talk.ask("INVITE", "", "v=0\r\no=- 1 2 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\na=sendonly\r\n");
+            talk.answer(&sent[0], "200 OK", "answer");
+            talk.ask("ACK", "", "");
+        }
+        let conn = talk.bench.switch.calls(talk.bench.now).next().unwrap().conn;
+        let event = RelayEvent::Silent { relay: RelayId(conn), since: Duration::from_secs(30) };
+        let (now, town) = (talk.bench.now, &talk.bench.town);
+        talk.bench.switch.handle_input(now, town, crate::Input::Relay(event));
+        talk.bench.drain();
+        talk.bench.released()
+    };
+    assert_eq!(silent(true, false), Some(Cause::MediaSilent));
+    assert_eq!(silent(true, true), None);
+    assert_eq!(silent(false, false), None);
+}
+
+/// The caller answers a request of the switch's.
+fn answered(talk: &mut Talk, request: &Sent, status: &str) -> Vec<Sent> {
+    let fields =
+        ["Via", "From", "To", "Call-ID", "CSeq"].map(|n| format!("{n}: {}\r\n", request.line(n)));
+    let text = format!("SIP/2.0 {status}\r\n{}Content-Length: 0\r\n\r\n", fields.concat());
+    talk.bench.receive(PHONE, text)
 }

@@ -405,7 +405,7 @@ impl Call {
 
     fn joined(&mut self, tables: &mut Tables, now: Instant) {
         self.state = State::Established { since: now };
-        self.limit_length(tables, now);
+        self.watch_over(tables, now);
         tables.stats.calls_established += 1;
         tables.emit(Fact::Established { conn: self.conn, leg: self.leg_id(Side::B) });
         tables.errands.push_back(Errand::Joined { into: self.conn });

@@ -289,6 +289,7 @@ impl Keeper {
             | ClientUse::Text(_)
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
+            | ClientUse::Probe { .. }
             | ClientUse::Prack(_)
             | ClientUse::EarlyUpdate(_)
             | ClientUse::Refresh { .. }
