@@ -384,6 +384,7 @@ const fn who_ended(cause: Cause) -> &'static str {
         | Cause::SessionExpired
         | Cause::TooLong
         | Cause::MediaSilent
+        | Cause::PartyGone
         | Cause::Transferred => "switch",
     }
 }
