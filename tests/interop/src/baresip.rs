@@ -199,6 +199,11 @@ impl Handset for Baresip {
         wait::until("baresip to hear more", || before.since(self.newest()))
     }
 
+    /// This version drops a new source whose sequence numbers or time stamps are lower than those of the one before.
+    fn follows_sources(&self) -> bool {
+        false
+    }
+
     #[track_caller]
     fn ringing(&mut self) {
         self.event(&["CALL_INCOMING"]);

@@ -60,6 +60,11 @@ pub trait Handset {
     /// Waits until its call has ended, and gives what it says of it.
     fn ended(&mut self) -> String;
 
+    /// Whether it surely hears a new party in a call that it is in already.
+    fn follows_sources(&self) -> bool {
+        true
+    }
+
     /// Waits until it hears the one tone and not the other.
     ///
     /// # Panics
@@ -78,6 +83,14 @@ pub trait Handset {
         let (there, absent) = last;
         panic!("it hears {tone_hz} Hz at {there:.0} and {not_hz} Hz at {absent:.0}");
     }
+}
+
+/// A phone that can hold two calls and join their other parties.
+pub trait Switchboard: Handset {
+    /// Holds its call and calls a second user.
+    fn consult(&mut self, user: &str);
+    /// Sends the party of its first call to that of its second, once the second stands.
+    fn attend(&mut self);
 }
 
 /// A recording that grows, as it was when listening began.

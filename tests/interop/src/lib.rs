@@ -28,7 +28,7 @@ pub mod watcher;
 pub use baresip::Baresip;
 pub use carrier::Carrier;
 pub use dns::Dns;
-pub use handset::{Handset, Line};
+pub use handset::{Handset, Line, Switchboard};
 pub use linphone::Linphone;
 pub use nat::Nat;
 pub use office::Office;

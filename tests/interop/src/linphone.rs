@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    handset::{ENOUGH, Handset, Line, Recording},
+    handset::{ENOUGH, Handset, Line, Recording, Switchboard},
     switch::tail,
     tone, wait,
 };
@@ -180,6 +180,30 @@ impl Handset for Linphone {
         let (line, end) = self.says(&[" ended (", " error."]);
         self.past = end;
         line
+    }
+}
+
+impl Switchboard for Linphone {
+    #[track_caller]
+    fn consult(&mut self, user: &str) {
+        self.command("pause");
+        self.says(&["is now paused"]);
+        self.call(user);
+    }
+
+    #[track_caller]
+    fn attend(&mut self) {
+        // `Call 2 with sip:3000@localhost connected.`
+        let [first, second] = wait::until(&format!("two calls:\n{}", self.said()), || {
+            let said = self.said();
+            let lines = said.get(self.past..)?.lines().filter(|line| line.ends_with(" connected."));
+            let numbers: Vec<String> = lines
+                .filter_map(|line| line.split("Call ").nth(1)?.split(' ').next())
+                .map(str::to_owned)
+                .collect();
+            numbers.last_chunk::<2>().cloned()
+        });
+        self.command(&format!("transfer {first} --to-call {second}"));
     }
 }
 

@@ -13,7 +13,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    handset::{Handset, Line},
+    handset::{Handset, Line, Switchboard},
     peers,
     switch::Switch,
     tone,
@@ -409,6 +409,21 @@ impl Handset for Phone {
     #[track_caller]
     fn ended(&mut self) -> String {
         self.expect_call("DISCONNECTED")["code"].to_string()
+    }
+}
+
+impl Switchboard for Phone {
+    #[track_caller]
+    fn consult(&mut self, user: &str) {
+        self.tell("hold");
+        self.expect_media("local-hold");
+        Self::consult(self, user);
+    }
+
+    #[track_caller]
+    fn attend(&mut self) {
+        self.expect_call("CONFIRMED");
+        self.tell("attend");
     }
 }
 
