@@ -3,7 +3,12 @@
 use model::Instant;
 use sip::{Message, Name, ServerTx};
 
-use crate::{Switch, call::refuse_unknown, events::allow_events, tables::Tables};
+use crate::{
+    Switch,
+    call::{known, refuse_unknown},
+    events::allow_events,
+    tables::Tables,
+};
 
 impl Switch {
     pub(crate) fn on_options(&mut self, now: Instant, tx: ServerTx, request: &Message) {
@@ -32,6 +37,7 @@ pub(crate) fn answer_options(
     if !packages.is_empty() {
         response.header(Name::AllowEvents, packages);
     }
+    response.header(Name::Supported, known(tables).collect::<Vec<_>>().join(", "));
     response.header(Name::Accept, "application/sdp");
     tables.sign_response(&mut response);
     tables.endpoint.respond(now, tx, response.finish(None));

@@ -5,7 +5,10 @@ use model::Instant;
 use sip::{ClientTx, Dialog, Message, Name, reliable::OPTION_100REL, response_to};
 
 use super::{
-    Branch, Call, Crossing, Leg, PendingAck, State, early::Confirmed, headers::ALLOW, media::Body,
+    Branch, Call, Crossing, Leg, PendingAck, State,
+    early::Confirmed,
+    headers::{ALLOW, OPTION_REPLACES},
+    media::Body,
 };
 use crate::{Fact, Reason, tables::Tables};
 
@@ -53,6 +56,7 @@ impl Call {
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
+        accept.header(Name::Supported, OPTION_REPLACES);
         crossing.copy(response, |name, value| {
             accept.other(name, value);
         });

@@ -569,5 +569,6 @@ fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &s
     writer.header(Name::CSeq, format_args!("{} INVITE", seed.cseq));
     writer.header(Name::Contact, contact);
     writer.header(Name::Allow, super::headers::ALLOW);
+    writer.header(Name::Supported, super::headers::OPTION_REPLACES);
     writer
 }

@@ -8,11 +8,17 @@ use sip::{
     session_timer::{OPTION_TIMER, min_se},
 };
 
-use super::{Branch, Call, branch::Letter};
+use super::{Branch, Call, branch::Letter, headers::OPTION_REPLACES};
 use crate::{SessionTimer, tables::Tables};
 
 /// The option tags that this switch knows. What another part of it needs besides is added here.
-const KNOWN: [&str; 3] = [OPTION_100REL, OPTION_TIMER, "replaces"];
+const KNOWN: [&str; 3] = [OPTION_100REL, OPTION_TIMER, OPTION_REPLACES];
+
+/// Those of them that the settings do not forbid.
+pub(crate) fn known(tables: &Tables) -> impl Iterator<Item = &'static str> {
+    let timer = tables.config.sessions.timer != SessionTimer::Off;
+    KNOWN.into_iter().filter(move |known| timer || *known != OPTION_TIMER)
+}
 
 /// What a caller says of reliable provisional responses (RFC 3262), and what we say of them to the called side.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -125,11 +131,7 @@ pub(crate) fn refuse_unknown(
     tx: ServerTx,
     request: &Message,
 ) -> bool {
-    let timer = tables.config.sessions.timer != SessionTimer::Off;
-    let is_known = |option: &str| {
-        let mut known = KNOWN.iter().filter(|known| timer || **known != OPTION_TIMER);
-        known.any(|known| known.eq_ignore_ascii_case(option))
-    };
+    let is_known = |option: &str| known(tables).any(|known| known.eq_ignore_ascii_case(option));
     let unknown: Vec<&str> = request
         .values(Name::Require)
         .map(str::trim)

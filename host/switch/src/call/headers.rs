@@ -98,6 +98,9 @@ pub(crate) fn reason_of(request: &Message) -> String {
 /// Why the other phones stop ringing when one has answered (RFC 3326 section 3.1): they list no missed call then.
 pub(super) const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
+/// The option of who understands Replaces (RFC 3891 section 6.2): some phones join calls only where it is said.
+pub(crate) const OPTION_REPLACES: &str = "replaces";
+
 /// The methods of the Allow header.
 pub(crate) const ALLOW: &str =
     "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, PRACK, UPDATE, REFER";

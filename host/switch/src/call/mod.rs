@@ -52,7 +52,7 @@ pub(crate) use self::{
     dialogs::Who,
     early::CallerEarly,
     early_update::EarlyUpdate,
-    extensions::{Reliability, refuse_unknown},
+    extensions::{Reliability, known, refuse_unknown},
     headers::{is_sips, our_contact, reason_of},
     identity::{ANONYMOUS, Crossing, Privacy, is_anonymous},
     leg::{CallerLeg, Leg},

@@ -12,7 +12,7 @@ use sip::{Dialog, Message, Name, Replaces, ServerTx, Uri, response_to, sdp};
 use super::{
     Call, Leg, State,
     answer::finish,
-    headers::ALLOW,
+    headers::{ALLOW, OPTION_REPLACES},
     is_sips,
     media::SDP_TYPE,
     our_contact,
@@ -142,6 +142,7 @@ impl Call {
         let mut accept = response_to(invite, 200, "", Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
+        accept.header(Name::Supported, OPTION_REPLACES);
         self.accept_session(tables, now, Side::A, invite, &mut accept);
         self.watch_over(tables, now);
         tables.sign_response(&mut accept);
@@ -215,6 +216,7 @@ impl Call {
         let mut accept = response_to(invite, 200, "", Some(&dialog.id.local_tag));
         accept.header(Name::Contact, &contact);
         accept.header(Name::Allow, ALLOW);
+        accept.header(Name::Supported, OPTION_REPLACES);
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, tx, finish(accept, Some((SDP_TYPE.to_owned(), body))));
         tables.invites_by_server_tx.insert(tx, (self.conn, Side::B));
