@@ -41,8 +41,9 @@ impl Switch {
                     call.on_own_offer_response(tables, now, tx, message);
                 });
             }
-            Some(ClientUse::Report { .. } | ClientUse::GivenUp { .. })
+            Some(ClientUse::Report { .. } | ClientUse::GivenUp { .. } | ClientUse::Over(_))
                 if message.status() < 200 => {}
+            Some(ClientUse::Over(_)) => self.tables.on_over(now, tx, message),
             Some(ClientUse::GivenUp { .. }) => self.on_given_up(now, tx, Some(message)),
             Some(ClientUse::Report { conn }) => {
                 let conn = *conn;
@@ -127,7 +128,7 @@ impl Switch {
                 self.on_early_update_response(now, tx, Err(status));
             }
             Some(ClientUse::Probe { .. }) => self.on_probe_response(now, tx, Err(status)),
-            Some(ClientUse::Bye(_)) => {
+            Some(ClientUse::Bye(_) | ClientUse::Over(_)) => {
                 self.tables.uses_by_client_tx.remove(&tx);
             }
             Some(ClientUse::Text(_)) => self.on_text_answer(now, tx, Err(status)),

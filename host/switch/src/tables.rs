@@ -7,7 +7,7 @@ use model::{
     Aor, ConnId, Directory, Flow, Instant, LegId, ListenerId, RelayId, Transport, TrunkId,
     hook::QuestionId,
 };
-use sip::{ClientTx, Endpoint, Message, Name, ServerTx, Writer};
+use sip::{ClientTx, Dialog, Endpoint, Message, Name, ServerTx, Writer};
 
 use crate::{
     Config, Fact, Output, Reason, Stats,
@@ -72,6 +72,8 @@ pub(crate) enum ClientUse {
         /// The call.
         conn: ConnId,
     },
+    /// The same, in a dialog that is over.
+    Over(Box<Dialog>),
     /// A NOTIFY that tells a party of its transfer.
     Report {
         /// The call.

@@ -51,6 +51,7 @@ fn planted_bugs_are_found() {
         Sabotage::LosesPin,
         Sabotage::ForgetsAck,
         Sabotage::LosesReport,
+        Sabotage::SendsAstray,
     ] {
         for still in [true, false] {
             let found = (0..5).any(|seed| {

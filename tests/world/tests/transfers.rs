@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use jackfield_world::{HOST, Manner, Options, PhoneFact, Reaction, World, check};
+use jackfield_world::{HOST, Manner, Options, PhoneFact, Reaction, Reply, World, check};
+use model::{
+    Aor,
+    hook::{Ask, Destination, MediaMode, Plan, Target, Verdict},
+};
 
 const fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -74,4 +78,41 @@ fn a_party_that_cannot_be_sent_on_talks_to_whom_it_did() {
     world.act(0, Manner::HangUp);
     world.run(s(120));
     assert_eq!(check(&world), [], "{}", world.trace.as_str());
+}
+
+#[test]
+fn a_member_of_a_group_that_is_sent_on_keeps_its_own_name_and_its_lamp() {
+    for shards in [1, 3] {
+        let mut world = talk(Options { shards, ..Options::default() });
+        world.act(0, Manner::HangUp);
+        world.decide_by(Box::new(|question, _| {
+            let is_group = question.call.callee.user == "group" && question.ask == Ask::Route;
+            let targets = vec![Target::new(Destination::Aor(Aor::new("bob", HOST)))];
+            let plan = Verdict::Plan(Plan { targets, media: MediaMode::Default });
+            vec![Reply::now(if is_group { plan } else { Verdict::BuiltIn })]
+        }));
+        let watcher = world.add_phone("dan");
+        world.act(watcher, Manner::Watch("bob".to_owned(), 600));
+        world.act(0, Manner::Call("group".to_owned()));
+        world.run_for(s(5));
+        // The target does not want the new media, then it does.
+        world.act(1, Manner::RefuseOffers(Some(488)));
+        world.act(0, Manner::Refer("cat".to_owned(), true));
+        world.run_for(s(5));
+        assert_eq!(world.facts_of(0).last(), Some(&PhoneFact::Told(488)));
+        assert_eq!(world.phones[watcher].lamp(), Some(vec!["confirmed"]));
+        world.act(1, Manner::RefuseOffers(None));
+        world.act(0, Manner::Refer("cat".to_owned(), true));
+        world.run_for(s(5));
+        let rang = PhoneFact::Rang(format!("sip:bob@{HOST}"));
+        let rung = world.facts_of(2).iter().filter(|fact| **fact == rang);
+        assert_eq!(rung.count(), 2);
+        hears(&world, 1, 2);
+        assert_eq!(world.phones[watcher].lamp(), Some(vec!["confirmed"]));
+        world.act(2, Manner::HangUp);
+        world.run_for(s(5));
+        assert_eq!(world.phones[watcher].lamp(), Some(vec![]));
+        world.run(s(3600));
+        assert_eq!(check(&world), [], "{}", world.trace.as_str());
+    }
 }

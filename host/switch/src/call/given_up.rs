@@ -53,10 +53,13 @@ impl Call {
         self.given_up.push(GivenUp { to, ..given_up });
     }
 
-    /// The call ends, and its dialogs with it: what is answered yet is answered to nobody.
-    pub(super) fn forget_given_up(&mut self, tables: &mut Tables) {
+    /// The call ends, and its dialogs with it: a 2xx that comes yet needs an ACK, and no BYE but the one there is.
+    pub(super) fn end_given_up(&mut self, tables: &mut Tables) {
         for open in std::mem::take(&mut self.given_up) {
-            tables.uses_by_client_tx.remove(&open.tx);
+            match self.dialog_mut(open.to).map(|dialog| Box::new(dialog.clone())) {
+                Some(dialog) => tables.uses_by_client_tx.insert(open.tx, ClientUse::Over(dialog)),
+                None => tables.uses_by_client_tx.remove(&open.tx),
+            };
         }
     }
 
@@ -84,5 +87,16 @@ impl Call {
             }
         }
         self.try_own_offer(tables, now);
+    }
+}
+
+impl Tables {
+    /// The final response to an INVITE in a dialog that is over.
+    pub(crate) fn on_over(&mut self, now: Instant, tx: ClientTx, response: &Message) {
+        let Some(ClientUse::Over(dialog)) = self.uses_by_client_tx.remove(&tx) else { return };
+        if response.status() < 300 && response.method() == Method::Invite {
+            let ack = dialog.ack(response.cseq().number, "");
+            self.endpoint.send_ack(now, tx, dialog.flow, ack);
+        }
     }
 }

@@ -146,6 +146,17 @@ fn ours_waits_until_the_other_party_s_is_over() {
 }
 
 #[test]
+fn what_is_answered_when_the_call_is_over_is_acknowledged_and_not_ended_twice() {
+    let (mut bench, _) = up(one());
+    let open = offer(&mut bench, Side::B, Offered::Again).remove(0);
+    let sent = bench.phone_says("BYE", 2, "");
+    assert_eq!(what(&sent), ["200 OK > phone", "BYE sip:gw@203.0.113.1 > trunk 1"]);
+    let sent = bench.receive(FIRST, open.response_with("200 OK", "", CALLER));
+    assert_eq!(what(&sent), ["ACK sip:gw@203.0.113.1 > trunk 1"]);
+    assert!(bench.switch.tables.uses_by_client_tx.is_empty());
+}
+
+#[test]
 fn a_trunk_is_told_who_we_are() {
     let login = Login { user: "4312345".to_owned(), password: "secret".to_owned() };
     let (mut bench, _) = up(TrunkConfig { login: Some(login), ..one() });

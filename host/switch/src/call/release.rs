@@ -50,7 +50,7 @@ impl Call {
         self.leave_early_dialogs(tables, None);
         self.abandon_reinvite(tables, now);
         self.abandon_own_offer(tables, now);
-        self.forget_given_up(tables);
+        self.end_given_up(tables);
         self.abandon_pending_ack(tables, now);
         let anchored = self.media.is_anchored();
         self.media.close(tables, self.conn);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use media::Side;
 use model::{
-    ConnId, Directory, Instant,
+    Aor, ConnId, Directory, Instant,
     hook::{CallFacts, MediaMode, Party, Transfer, TransferKind},
 };
 use sip::{
@@ -269,7 +269,7 @@ impl Call {
         Message::parse(bytes, &tables.config.sip_limits).map_err(|_| 400_u16)
     }
 
-    /// A party of this call, as its own messages name it.
+    /// A party of this call: a user of ours as what was registered, any other as its own messages name it.
     pub(crate) fn party(&self, side: Side) -> Party {
         if side == Side::A {
             return self.facts.caller.clone();
@@ -278,7 +278,18 @@ impl Call {
         let Ok(address) = NameAddr::parse(&leg.dialog.remote_uri) else {
             return self.facts.callee.clone();
         };
-        super::offer::party_of(&address)
+        let party = super::offer::party_of(&address);
+        // Who was called as one of several has a name of its own.
+        let is_other = |user: &&Aor| (user.user(), user.host()) != (&*party.user, &*party.host);
+        match leg.user.as_ref().filter(is_other) {
+            Some(user) => Party {
+                uri: format!("sip:{user}"),
+                user: user.user().to_owned(),
+                host: user.host().to_owned(),
+                display: String::new(),
+            },
+            None => party,
+        }
     }
 
     /// A target has answered the call of a party that was sent on.

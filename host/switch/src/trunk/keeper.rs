@@ -286,6 +286,7 @@ impl Keeper {
             | ClientUse::Passage { .. }
             | ClientUse::OwnOffer { .. }
             | ClientUse::GivenUp { .. }
+            | ClientUse::Over(_)
             | ClientUse::Text(_)
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }

@@ -3,16 +3,26 @@
 use model::Instant;
 use sip::{ClientTx, Dialog, DialogSeed, Message, Method, Name, ServerTx, Writer, response_to};
 
-use super::{Call, Phone, PhoneFact, Reaction, Talk};
+use super::{Call, Phone, PhoneFact, Reaction, Talk, Way};
 
 /// Calls that are over and in which it is still told of a transfer.
 const LEFT_MAX: usize = 4;
 
 impl Phone {
-    pub(super) fn invite(&mut self, now: Instant, user: &str, offer: bool) {
-        if !self.calls.is_empty() {
-            return;
+    pub(super) fn call(&mut self, now: Instant, user: &str, offer: bool) {
+        if self.calls.is_empty() {
+            self.invite(now, user, offer, Way::Plain, None);
         }
+    }
+
+    pub(super) fn invite(
+        &mut self,
+        now: Instant,
+        user: &str,
+        offer: bool,
+        way: Way,
+        replaces: Option<&str>,
+    ) {
         let uri = format!("sip:{user}@{}", self.host);
         let seed = DialogSeed {
             // One that the endpoint mints names a shard of the node, which a phone does not know.
@@ -30,10 +40,13 @@ impl Phone {
         writer.header(Name::CallId, &seed.call_id);
         writer.header(Name::CSeq, "1 INVITE");
         writer.header(Name::Contact, self.contact());
+        if let Some(replaces) = replaces {
+            writer.header(Name::Replaces, replaces);
+        }
         let sdp = self.sdp("sendrecv");
         let body = offer.then_some(("application/sdp", sdp.as_bytes()));
         if let Ok(tx) = self.endpoint.send_request(now, seed.flow, writer.draft(body)) {
-            self.calls.push(Call::Calling { tx, seed, offered: offer });
+            self.calls.push(Call::Calling { tx, seed, offered: offer, way, tag: None });
         }
     }
 
@@ -67,7 +80,13 @@ impl Phone {
 
     /// Ends every call that is up.
     pub(super) fn hang_up(&mut self, now: Instant) {
-        while let Some(at) = self.calls.iter().position(|call| matches!(call, Call::Up(_))) {
+        self.hang_up_those(now, |_| true);
+    }
+
+    /// Ends the calls that are up and of this kind.
+    pub(super) fn hang_up_those(&mut self, now: Instant, is_meant: impl Fn(&Talk) -> bool) {
+        let is_it = |call: &Call| matches!(call, Call::Up(talk) if is_meant(talk));
+        while let Some(at) = self.calls.iter().position(is_it) {
             let contact = self.contact();
             if let Call::Up(mut talk) = self.calls.remove(at) {
                 let draft = talk.dialog.request(Method::Bye, &contact);
@@ -224,10 +243,15 @@ impl Phone {
         let is_it = |call: &Call| matches!(call, Call::Calling { tx: ours, .. } if *ours == tx);
         let Some(at) = self.calls.iter().position(is_it) else { return };
         match response.status() {
-            ..=199 => self.facts.push(PhoneFact::Progress(response.status())),
+            ..=199 => {
+                if let Some(Call::Calling { tag, .. }) = self.calls.get_mut(at) {
+                    *tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
+                }
+                self.facts.push(PhoneFact::Progress(response.status()));
+            }
             200..=299 => {
-                if let Call::Calling { seed, offered, .. } = self.calls.remove(at) {
-                    self.on_answer(now, tx, (&seed, offered), response);
+                if let Call::Calling { seed, offered, way, .. } = self.calls.remove(at) {
+                    self.on_answer(now, tx, (&seed, offered, way), response);
                 }
             }
             status => {
@@ -241,7 +265,7 @@ impl Phone {
         &mut self,
         now: Instant,
         tx: ClientTx,
-        (seed, offered): (&DialogSeed, bool),
+        (seed, offered, way): (&DialogSeed, bool, Way),
         response: &Message,
     ) {
         let contact = self.contact();
@@ -250,7 +274,8 @@ impl Phone {
         let ack = dialog.ack(1, &contact);
         let answer = (!offered).then(|| ("application/sdp".to_owned(), sdp.into()));
         self.endpoint.send_ack(now, tx, dialog.flow, ack.with_body(answer));
-        self.calls.push(Call::Up(Box::new(Talk::new(dialog, response.body()))));
+        let talk = Talk { way, ..Talk::new(dialog, response.body()) };
+        self.calls.push(Call::Up(Box::new(talk)));
         self.facts.push(PhoneFact::Up);
     }
 

@@ -13,7 +13,7 @@ use sip::{
     Output, ServerTx, Writer,
 };
 
-use self::talk::{Call, Talk};
+use self::talk::{Call, Talk, Way};
 use crate::watch::Lamp;
 
 /// What a phone is told to do.
@@ -37,6 +37,15 @@ pub enum Manner {
     HangUp,
     /// Put the other on hold, or take it back.
     Hold(bool),
+    /// Call a user while there is a call, to send its other party on to that.
+    Consult(String),
+    /// Send the other party of the first call on to that of the second, or to the phone that rings there; and whether this phone
+    /// wants to know what comes of it.
+    Join(bool),
+    /// End the second call, or give it up.
+    EndConsult,
+    /// Call in the place of a dialog: the value of Replaces, and the user this phone is of.
+    TakeOver(String, String),
     /// Send the other party of the call on to a user; and whether this phone wants to know what comes of it.
     Refer(String, bool),
     /// From now on: what to do with a call that comes in.
@@ -127,6 +136,25 @@ impl Phone {
             Call::Up(talk) => talk.told,
             Call::Calling { .. } | Call::Ringing { .. } => None,
         }
+    }
+
+    /// The user it is of.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The dialog of its first call as a Replaces names it that the node gets.
+    pub fn dialog(&self) -> Option<String> {
+        self.calls.first()?.replaces()
+    }
+
+    /// The Call-ID of each of its calls.
+    pub fn call_ids(&self) -> impl Iterator<Item = &str> {
+        self.calls.iter().map(|call| match call {
+            Call::Calling { seed, .. } => seed.call_id.as_str(),
+            Call::Ringing { invite, .. } => invite.call_id(),
+            Call::Up(talk) => talk.dialog.id.call_id.as_str(),
+        })
     }
 
     /// What its lamp shows, the state of each dialog; `None` while it watches nobody.
@@ -224,8 +252,8 @@ impl Phone {
     pub(crate) fn act(&mut self, now: Instant, manner: Manner) {
         match manner {
             Manner::Register(seconds) => self.register(now, seconds),
-            Manner::Call(user) => self.invite(now, &user, true),
-            Manner::CallWithoutOffer(user) => self.invite(now, &user, false),
+            Manner::Call(user) => self.call(now, &user, true),
+            Manner::CallWithoutOffer(user) => self.call(now, &user, false),
             Manner::Cancel => {
                 if let Some(Call::Calling { tx, .. }) = self.calls.last() {
                     self.endpoint.cancel(now, *tx);
@@ -241,6 +269,10 @@ impl Phone {
             }
             Manner::HangUp => self.hang_up(now),
             Manner::Hold(hold) => self.hold(now, hold),
+            Manner::Consult(user) => self.consult(now, &user),
+            Manner::Join(told) => self.join(now, told),
+            Manner::EndConsult => self.end_consult(now),
+            Manner::TakeOver(replaces, user) => self.take_over(now, &replaces, user),
             Manner::Refer(user, told) => self.refer(now, &user, told),
             Manner::RefuseOffers(status) => self.refuses_offers = status,
             Manner::OnCall(reaction) => self.reaction = reaction,

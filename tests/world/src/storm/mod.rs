@@ -6,6 +6,7 @@
 //! call is answered by two generations of plugins, and nothing is left at the end.
 
 mod audit;
+mod joining;
 mod model;
 mod plugins;
 mod sabotage;
@@ -16,6 +17,7 @@ mod wire;
 
 use std::time::Duration;
 
+pub use joining::Way;
 pub use model::{Outcome, Seen, Verdict, may_see, outcome};
 pub use sabotage::Sabotage;
 pub(crate) use sabotage::Saboteur;
@@ -31,13 +33,15 @@ use crate::{Faults, Manner, Options, Random, World};
 pub struct Kinds {
     /// Parties send one another on, one transfer after another.
     pub transfers: bool,
+    /// Some of them to whom they have called before, dialogs are replaced and ringing calls picked up.
+    pub replaces: bool,
 }
 
 impl Kinds {
     /// Everything.
-    pub const ALL: Self = Self { transfers: true };
+    pub const ALL: Self = Self { transfers: true, replaces: true };
     /// Nothing.
-    pub const NONE: Self = Self { transfers: false };
+    pub const NONE: Self = Self { transfers: false, replaces: false };
 }
 
 /// What a storm is made with.
@@ -75,6 +79,7 @@ pub struct Storm {
     /// When the node began anew.
     restart: Option<Duration>,
     still: bool,
+    shards: u16,
     generations: plugins::Generations,
     moved: sending::Moved,
     broken: Vec<String>,
@@ -101,8 +106,16 @@ enum Event {
     Start,
     Cancel,
     Act(Act),
+    /// Another phone takes what rings.
+    PickUp,
     /// A party sends the other on: the nth transfer.
     Transfer(usize),
+    /// Who asks for it calls the target first.
+    Consult,
+    /// And sends the other on to that one.
+    Join,
+    /// And ends what stands yet of it.
+    Tidy,
     /// What comes between.
     Twist,
     /// Long enough after that for all of it to be over.
@@ -141,6 +154,10 @@ fn make(weather: Weather) -> Storm {
     if weather.kinds.transfers {
         scripts = scripts.into_iter().map(|script| script.with_transfers(&mut more)).collect();
     }
+    if weather.kinds.replaces {
+        let mut more = Random::new(seed ^ 0x0091_c4ed);
+        scripts = scripts.into_iter().map(|script| script.with_replaces(&mut more)).collect();
+    }
     let later = begins_anew(still, &mut more, Duration::from_secs(500));
     let calls: Vec<Call> = scripts.into_iter().map(|script| cast(&mut world, script)).collect();
     let generations = plugins::Generations::default();
@@ -151,7 +168,7 @@ fn make(weather: Weather) -> Storm {
     let restart = if weather.kinds == Kinds::NONE { early } else { later };
     let moved = sending::Moved::default();
     let broken = Vec::new();
-    Storm { world, calls, restart, still, generations, moved, broken }
+    Storm { world, calls, restart, still, shards, generations, moved, broken }
 }
 
 /// When the node begins anew, one time in three in a wild world.
@@ -163,7 +180,10 @@ fn begins_anew(still: bool, random: &mut Random, until: Duration) -> Option<Dura
 fn cast(world: &mut World, script: Script) -> Call {
     let caller = world.add_phone(&script.caller());
     let callees = script.groups.iter().flatten();
-    let callees = callees.flat_map(|callee| hire(world, callee)).collect();
+    let mut callees: Vec<_> = callees.flat_map(|callee| hire(world, callee)).collect();
+    if script.pickup.is_some() {
+        callees.push(((script.picker(), 0), world.add_phone(&script.picker())));
+    }
     let targets = script.transfers.iter().map(|transfer| &transfer.to);
     let targets = targets.flat_map(|callee| hire(world, callee)).collect();
     Call {
@@ -231,6 +251,7 @@ impl Storm {
             events.extend(
                 script.acts.iter().map(|(after, act)| (start + *after, n, Event::Act(*act))),
             );
+            events.extend(script.pickup.map(|after| (start + after, n, Event::PickUp)));
             events.extend(self.events_of_transfers(n));
             events.push((start + script.end.0, n, Event::End(script.end.1)));
             events.push((start + script.end.0 + OVER, n, Event::Over));
@@ -267,6 +288,10 @@ impl Storm {
                 }
             }
             Event::Transfer(nth) => self.begin_transfer(n, nth),
+            Event::PickUp => self.pick_up(n),
+            Event::Consult => self.consult(n),
+            Event::Join => self.join(n),
+            Event::Tidy => self.tidy(n),
             Event::Twist => self.twist(n),
             Event::Transferred => self.end_transfer(n),
             Event::End(end) => self.end(n, end),
@@ -291,7 +316,7 @@ impl Storm {
                 // Who was called and is sent on is the caller of a call.
                 let number = n.to_string();
                 let is_of = |user: &str| {
-                    let user = user.trim_start_matches(['a', 'c', 't']);
+                    let user = user.trim_start_matches(['a', 'c', 'p', 't']);
                     user.split('x').next() == Some(&number)
                 };
                 return self.world.hang_up_where(|call| is_of(&call.caller.user));

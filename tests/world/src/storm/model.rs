@@ -64,7 +64,18 @@ pub fn outcome(script: &Script) -> Outcome {
             phones.insert((callee.user.clone(), n), Seen::default());
         }
     }
+    let pickup = script.pickup.filter(|at| !answers_before(script, *at));
     let mut out = Outcome { caller: Verdict::Refused(vec![480]), after: Duration::ZERO, phones };
+    if script.pickup.is_some() {
+        phones_of_picker(script, &mut out.phones);
+    }
+    if let Some(at) = pickup {
+        out.phones.values_mut().for_each(|seen| *seen = Seen { rang: true, cancelled: true });
+        phones_of_picker(script, &mut out.phones);
+        out.caller = Verdict::Up(vec![(script.picker(), 0)]);
+        out.after = at;
+        return out;
+    }
     let (groups, mut now): (Vec<Vec<Callee>>, Duration) = match script.lie {
         Lie::Refuse(status) => {
             out.caller = Verdict::Refused(vec![status]);
@@ -106,6 +117,17 @@ pub fn outcome(script: &Script) -> Outcome {
         statuses.iter_mut().filter(|status| **status == 408).for_each(|status| *status = 480);
     }
     out
+}
+
+/// Who picks a call up sees nothing of it before.
+fn phones_of_picker(script: &Script, phones: &mut BTreeMap<(String, usize), Seen>) {
+    phones.insert((script.picker(), 0), Seen::default());
+}
+
+/// Whether a phone of the first group has answered by then.
+fn answers_before(script: &Script, at: Duration) -> bool {
+    let phones = script.groups.iter().flatten().flat_map(|callee| &callee.phones);
+    phones.into_iter().any(|r| matches!(r, Reaction::AnswerAfter(after) if *after <= at))
 }
 
 /// Rings the targets of a group, for `left` at the most: then the caller gives up.

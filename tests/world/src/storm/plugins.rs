@@ -90,8 +90,9 @@ pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decide
 
 /// What the script of a call says, told by the caller's number, or by that of whom a party is sent on to.
 fn whose<'a>(scripts: &'a [Script], question: &Question) -> Option<(Lie, Groups<'a>)> {
-    if question.call.transfer.is_some() {
-        let (number, _) = question.call.callee.user.strip_prefix('t')?.split_once('x')?;
+    if let Some((number, _)) =
+        question.call.callee.user.strip_prefix('t').and_then(|rest| rest.split_once('x'))
+    {
         let mut transfers = scripts.get(number.parse::<usize>().ok()?)?.transfers.iter();
         let transfer = transfers.find(|transfer| transfer.to.user == question.call.callee.user)?;
         return Some((transfer.lie, Groups::One(&transfer.to)));

@@ -19,6 +19,8 @@ pub enum Sabotage {
     ForgetsAck,
     /// One in three of those who send the other party on is not told what has come of it.
     LosesReport,
+    /// One in five parties that are told of new media are told a port that is not theirs.
+    SendsAstray,
 }
 
 /// Does it.
@@ -66,6 +68,12 @@ impl Saboteur {
             {
                 Vec::new()
             }
+            (Some(Sabotage::SendsAstray), Output::Transmit { flow, bytes })
+                if bytes.starts_with(b"INVITE ") && !is_first(&bytes) && is_chosen(&bytes, 5) =>
+            {
+                let text = String::from_utf8_lossy(&bytes).replacen("m=audio 3", "m=audio 2", 1);
+                vec![Output::Transmit { flow, bytes: Bytes::from(text.into_bytes()) }]
+            }
             (Some(Sabotage::LosesPin), Output::Ask(mut question)) => {
                 if question.pin.is_some() && self.nth(9) {
                     question.pin = None;
@@ -80,6 +88,13 @@ impl Saboteur {
         self.count += 1;
         self.count.is_multiple_of(n)
     }
+}
+
+/// Whether a request begins a dialog.
+fn is_first(bytes: &Bytes) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let to = text.lines().find_map(|line| line.strip_prefix("To: ")).unwrap_or_default();
+    !to.contains("tag=")
 }
 
 fn has(bytes: &Bytes, words: &str) -> bool {

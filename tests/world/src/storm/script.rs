@@ -22,6 +22,8 @@ pub struct Script {
     pub cancel: Option<Duration>,
     /// What is done within the call, counted from its start, in order.
     pub acts: Vec<(Duration, Act)>,
+    /// While it rings another phone takes it, so long after its start: that of the user `p<number>`.
+    pub pickup: Option<Duration>,
     /// Parties sent on, one transfer after another, after all acts.
     pub transfers: Vec<Transfer>,
     /// Who ends it, counted from its start.
@@ -108,7 +110,18 @@ impl Script {
         let (acts, end) = within(random);
         let delayed_offer = random.below(5) == 0;
         let transfers = Vec::new();
-        Self { number, start, delayed_offer, groups, lie, cancel, acts, transfers, end }
+        Self {
+            number,
+            start,
+            delayed_offer,
+            groups,
+            lie,
+            cancel,
+            acts,
+            pickup: None,
+            transfers,
+            end,
+        }
     }
 
     /// The same with transfers, two calls in five.
@@ -125,6 +138,29 @@ impl Script {
         }
         self.end.0 = at + ms(5000);
         self
+    }
+
+    /// The same where dialogs are replaced: by transfers to whom one has called, and by pick-up.
+    pub(super) fn with_replaces(mut self, random: &mut Random) -> Self {
+        let rewrite = |transfer: Transfer| transfer.with_replaces(random);
+        self.transfers = self.transfers.into_iter().map(rewrite).collect();
+        if random.below(10) > 0 {
+            return self;
+        }
+        let rings = [Reaction::Ring, Reaction::AnswerAfter(ms(9000))];
+        let count = usize::try_from(1 + random.below(2)).unwrap_or(1);
+        self.groups = vec![vec![Callee {
+            user: self.dialled(),
+            phones: rings.into_iter().take(count).collect(),
+        }]];
+        (self.delayed_offer, self.lie, self.cancel) = (false, Lie::Truth, None);
+        self.pickup = Some(ms(500 + 1000 * random.below(12)));
+        self
+    }
+
+    /// The user who picks it up.
+    pub fn picker(&self) -> String {
+        format!("p{}", self.number)
     }
 
     /// The user who calls.

@@ -1,9 +1,12 @@
 //! How a storm's parties send one another on, and what is held against the reference of it.
 
-use std::time::Duration;
+use std::{num::NonZeroU16, time::Duration};
+
+use model::Shards;
 
 use super::{
     Call, End, Event, Storm,
+    joining::{CONSULT, TIDY, Way},
     transfer::{Asks, TRANSFER, Then, Transfer, Twist},
 };
 use crate::{Manner, PhoneFact};
@@ -15,6 +18,8 @@ pub(super) struct Sending {
     other: usize,
     /// How much every phone of the call had seen before.
     marks: Vec<(usize, usize)>,
+    /// The calls that it joins are in two shards.
+    is_far: bool,
 }
 
 /// How many transfers there were, of those that must come about, and how many did.
@@ -22,6 +27,15 @@ pub(super) struct Sending {
 pub(super) struct Moved {
     pub(super) wanted: usize,
     pub(super) were: usize,
+}
+
+/// The phones that a transfer goes to.
+fn targets_of<'a>(
+    call: &'a Call,
+    transfer: &'a Transfer,
+) -> impl Iterator<Item = (&'a (String, usize), usize)> {
+    let is_it = |((user, _), _): &&((String, usize), usize)| *user == transfer.to.user;
+    call.targets.iter().filter(is_it).map(|(who, phone)| (who, *phone))
 }
 
 impl Storm {
@@ -32,6 +46,11 @@ impl Storm {
         for (nth, transfer) in script.transfers.iter().enumerate() {
             let at = script.start + transfer.after;
             events.push((at, n, Event::Transfer(nth)));
+            if matches!(transfer.way, Way::Asked { .. }) {
+                events.push((at + CONSULT, n, Event::Consult));
+                events.push((at + transfer.refer_at(), n, Event::Join));
+                events.push((at + TIDY, n, Event::Tidy));
+            }
             events.extend(transfer.twist_at(self.still).map(|twist| (at + twist, n, Event::Twist)));
             events.push((at + TRANSFER, n, Event::Transferred));
         }
@@ -72,15 +91,43 @@ impl Storm {
             Asks::First | Asks::Both => (first, second),
             Asks::Second => (second, first),
         };
-        call.sending = Some(Sending { nth, by, other, marks });
+        call.sending = Some(Sending { nth, by, other, marks, is_far: false });
+        match transfer.way {
+            Way::Blind => self.refer(n),
+            Way::Asked { holds, .. } => {
+                if holds {
+                    self.world.act(by, Manner::Hold(true));
+                }
+            }
+            Way::Taken => self.take_over(n),
+        }
+    }
+
+    /// The parties get ready for what is to come between.
+    fn prepare(&mut self, n: usize) -> Option<(usize, usize, Transfer)> {
+        let call = &mut self.calls[n];
+        let sending = call.sending.as_ref()?;
+        let (by, other) = (sending.by, sending.other);
+        let transfer = call.script.transfers.get(sending.nth).cloned()?;
+        let targets: Vec<usize> = targets_of(call, &transfer).map(|(_, phone)| phone).collect();
         match transfer.twist {
             Twist::Vanished => {
                 call.vanished = true;
                 self.world.unplug(other);
             }
             Twist::RefusesOffer => self.world.act(other, Manner::RefuseOffers(Some(488))),
+            Twist::TargetRefuses => {
+                for target in targets {
+                    self.world.act(target, Manner::RefuseOffers(Some(488)));
+                }
+            }
             _ => {}
         }
+        Some((by, other, transfer))
+    }
+
+    fn refer(&mut self, n: usize) {
+        let Some((by, other, transfer)) = self.prepare(n) else { return };
         let refer = Manner::Refer(transfer.to.user.clone(), transfer.told);
         self.world.act(by, refer.clone());
         if transfer.twist == Twist::AsksTwice {
@@ -89,6 +136,76 @@ impl Storm {
         if transfer.by == Asks::Both {
             self.world.act(other, refer);
         }
+    }
+
+    pub(super) fn consult(&mut self, n: usize) {
+        let call = &self.calls[n];
+        let Some(sending) = &call.sending else { return };
+        let Some(transfer) = call.script.transfers.get(sending.nth) else { return };
+        let (by, user) = (sending.by, transfer.to.user.clone());
+        self.world.act(by, Manner::Consult(user));
+    }
+
+    pub(super) fn join(&mut self, n: usize) {
+        let Some((by, _, transfer)) = self.prepare(n) else { return };
+        self.note_shards(n, by, None);
+        self.world.act(by, Manner::Join(transfer.told));
+        if transfer.twist == Twist::AsksTwice {
+            self.world.act(by, Manner::Join(transfer.told));
+        }
+    }
+
+    pub(super) fn tidy(&mut self, n: usize) {
+        if let Some(by) = self.calls[n].sending.as_ref().map(|sending| sending.by) {
+            self.world.act(by, Manner::EndConsult);
+        }
+    }
+
+    /// Another phone of who asks takes the call over.
+    fn take_over(&mut self, n: usize) {
+        let Some((by, _, transfer)) = self.prepare(n) else { return };
+        let taker = targets_of(&self.calls[n], &transfer).next();
+        let (Some((_, taker)), Some(replaces)) = (taker, self.world.phones[by].dialog()) else {
+            return;
+        };
+        let user = self.world.phones[by].user().to_owned();
+        self.world.act(taker, Manner::TakeOver(replaces, user));
+        self.note_shards(n, by, Some(taker));
+    }
+
+    /// Another phone takes the call that rings.
+    pub(super) fn pick_up(&mut self, n: usize) {
+        let call = &self.calls[n];
+        let mut rings = call.callees.iter().map(|(_, phone)| *phone);
+        let replaces = rings.find_map(|phone| {
+            let phone = &self.world.phones[phone];
+            phone.dialog().filter(|_| !phone.is_up())
+        });
+        let picker = call.callees.last().map(|(_, phone)| *phone);
+        if let (Some(replaces), Some(picker)) = (replaces, picker) {
+            let user = call.script.picker();
+            self.world.act(picker, Manner::TakeOver(replaces, user));
+            if self.are_far(&[Some(self.calls[n].caller), Some(picker)]) {
+                self.calls[n].script.pickup = None;
+            }
+        }
+    }
+
+    /// Whether the calls at hand are of one shard: one cannot reach into another.
+    fn note_shards(&mut self, n: usize, by: usize, taker: Option<usize>) {
+        let is_far = self.are_far(&[Some(by), taker]);
+        if let Some(sending) = &mut self.calls[n].sending {
+            sending.is_far = is_far;
+        }
+    }
+
+    fn are_far(&self, phones: &[Option<usize>]) -> bool {
+        let shards = Shards(NonZeroU16::new(self.shards).unwrap_or(NonZeroU16::MIN));
+        let phones = phones.iter().flatten();
+        let names = phones.flat_map(|phone| self.world.phones[*phone].call_ids());
+        let mut found: Vec<_> = names.map(|name| sip::shard_of_call_id(name, shards)).collect();
+        found.dedup();
+        found.len() > 1
     }
 
     pub(super) fn twist(&mut self, n: usize) {
@@ -106,13 +223,15 @@ impl Storm {
     /// The transfer is over, one way or the other.
     pub(super) fn end_transfer(&mut self, n: usize) {
         let Some(sending) = self.calls[n].sending.take() else { return };
-        self.world.act(sending.other, Manner::RefuseOffers(None));
+        for phone in self.phones_of(n) {
+            self.world.act(phone, Manner::RefuseOffers(None));
+        }
         let call = &self.calls[n];
         if self.is_restarted(call) {
             return;
         }
         let Some(transfer) = call.script.transfers.get(sending.nth).cloned() else { return };
-        let wrong = if self.still {
+        let wrong = if self.still && !sending.is_far {
             self.sent_against_reference(call, &sending, &transfer)
         } else {
             self.sent_against_chance(n, &sending, &transfer)
@@ -159,8 +278,8 @@ impl Storm {
             Then::Over => vec![],
         };
         let is_called = |(user, _): &(String, usize)| *user == transfer.to.user;
-        for (who, phone) in call.targets.iter().filter(|(who, _)| is_called(who)) {
-            let facts = self.since(&sending.marks, *phone);
+        for (who, phone) in targets_of(call, transfer) {
+            let facts = self.since(&sending.marks, phone);
             let up = facts.contains(&PhoneFact::Up);
             let ended = facts.contains(&PhoneFact::Ended);
             let seen = super::Seen::of(facts);
@@ -170,7 +289,7 @@ impl Storm {
             {
                 wrong.push(format!("{who:?} saw {facts:?} and not {wants:?}, {won:?}"));
             }
-            talks.extend((won.is_some() && want.then == Then::Moved).then_some(*phone));
+            talks.extend((won.is_some() && want.then == Then::Moved).then_some(phone));
         }
         let others = call.callees.iter().chain(&call.targets).filter(|(who, phone)| {
             *phone != sending.by && *phone != sending.other && !is_called(who)
@@ -246,7 +365,7 @@ impl Storm {
             wrong.push(format!("{talking:?} talk, which is no call"));
         }
         let is_plain = matches!(transfer.twist, Twist::Nothing | Twist::AsksTwice);
-        if is_plain && transfer.sent().then == Then::Moved {
+        if is_plain && !sending.is_far && transfer.sent().then == Then::Moved {
             self.moved.wanted += 1;
             self.moved.were += usize::from(has_moved);
         }

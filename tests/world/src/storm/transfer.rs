@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    joining::Way,
     model::{Outcome, Seen, Verdict, outcome},
     script::{Callee, End, Lie, Script, ms},
 };
@@ -13,6 +14,8 @@ use crate::{PhoneFact, Random, Reaction};
 pub struct Transfer {
     /// When, counted from the call's start.
     pub after: Duration,
+    /// How.
+    pub way: Way,
     /// Who asks for it.
     pub by: Asks,
     /// Who is to talk to the other: users of this name are no party before.
@@ -54,6 +57,8 @@ pub enum Twist {
     Holds(Duration),
     /// Who is sent on refuses the media of its new peer.
     RefusesOffer,
+    /// The target, who talks to the one who asks, refuses that of its new peer.
+    TargetRefuses,
     /// Who is sent on is gone for good by then: nothing of it and to it arrives any more.
     Vanished,
 }
@@ -88,7 +93,7 @@ pub enum Then {
 pub(super) const TRANSFER: Duration = Duration::from_secs(75);
 
 /// The twists of chance fall between the full seconds of all else.
-const fn half(n: u64) -> Duration {
+pub(super) const fn half(n: u64) -> Duration {
     ms(500 + 1000 * n)
 }
 
@@ -122,6 +127,7 @@ impl Transfer {
         };
         Self {
             after,
+            way: Way::Blind,
             by: *random.pick(&[Asks::First, Asks::Second, Asks::Both]).unwrap_or(&Asks::First),
             to: Callee { user: format!("t{number}x{nth}"), phones },
             lie,
@@ -131,13 +137,17 @@ impl Transfer {
         }
     }
 
-    /// When its twist comes, counted from the REFER.
+    /// When its twist comes, counted from the beginning.
     pub(super) fn twist_at(&self, is_still: bool) -> Option<Duration> {
         let (Twist::Leaves(at) | Twist::OtherLeaves(at) | Twist::Holds(at)) = self.twist else {
             return None;
         };
         let race = self.race.filter(|_| !is_still);
-        Some(race.map_or(at, |race| self.target(None).after + race))
+        let target = match self.way {
+            Way::Blind | Way::Taken => self.target(None).after,
+            Way::Asked { .. } => self.refer_at().max(self.consult_answers().unwrap_or_default()),
+        };
+        Some(race.map_or(self.refer_at() + at, |race| target + race))
     }
 
     /// What the target makes of it, unless it is given up before.
@@ -151,6 +161,7 @@ impl Transfer {
             cancel,
             acts: Vec::new(),
             transfers: Vec::new(),
+            pickup: None,
             end: (Duration::ZERO, End::Caller),
         })
     }
@@ -169,6 +180,14 @@ impl Transfer {
 
     /// What must come of it.
     pub fn sent(&self) -> Sent {
+        match self.way {
+            Way::Blind => self.blind(),
+            Way::Asked { holds, .. } => self.asked(holds),
+            Way::Taken => self.taken(),
+        }
+    }
+
+    fn blind(&self) -> Sent {
         let whole = self.target(None);
         let gives_up = match self.twist {
             Twist::OtherLeaves(at) if at < whole.after => Some(at),
@@ -207,10 +226,6 @@ impl Transfer {
         }
         let is_up = winner.is_some();
         let (then, drops) = self.end(is_up, done, (&mut by, &mut other));
-        let in_order = |mut facts: Vec<(Duration, PhoneFact)>| {
-            facts.sort_by_key(|(at, _)| *at);
-            facts.into_iter().map(|(_, fact)| fact).collect()
-        };
         Sent {
             by: in_order(by),
             other: in_order(other),
@@ -272,4 +287,10 @@ impl Transfer {
 }
 
 /// What a party sees, and when.
-type Facts = Vec<(Duration, PhoneFact)>;
+pub(super) type Facts = Vec<(Duration, PhoneFact)>;
+
+/// The same in order.
+pub(super) fn in_order(mut facts: Facts) -> Vec<PhoneFact> {
+    facts.sort_by_key(|(at, _)| *at);
+    facts.into_iter().map(|(_, fact)| fact).collect()
+}

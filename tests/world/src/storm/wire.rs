@@ -129,7 +129,7 @@ impl Wire {
         if message.method() != Method::Cancel {
             let (last, bye) = self.dialogs.entry(call_id.clone()).or_default();
             if cseq <= *last {
-                self.broken.push(format!("{key:?} of {call_id}: CSeq {cseq} after {last}"));
+                self.broken.push(format!("{key:?} of {call_id} to {to}: CSeq {cseq} after {last}"));
             }
             // A BYE that was challenged may be said once more.
             if bye.is_some() && !is_bye {
