@@ -147,7 +147,7 @@ impl Transfer {
             Way::Blind | Way::Taken => self.target(None).after,
             Way::Asked { .. } => self.refer_at().max(self.consult_answers().unwrap_or_default()),
         };
-        Some(race.map_or(self.refer_at() + at, |race| target + race))
+        Some(race.map_or_else(|| self.refer_at() + at, |race| target + race))
     }
 
     /// What the target makes of it, unless it is given up before.
