@@ -5,7 +5,7 @@
 
 It registers as sip:USER@127.0.0.1 at 127.0.0.1:SIP_PORT or, with TRANSPORT (udp, tcp, tls), as sip:USER@localhost over
 it; it plays a tone of TONE_HZ into every call and records what it
-hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "answer", "refuse" with "code",
+hears. Every line in and out is one JSON object. In: {"do": "call", "to": USER}, "ring", "progress", "answer", "refuse" with "code",
 "hold", "resume", "hangup", "transfer" with "to", "consult" with "to" (a second call beside the held first), "pick-up" with "to" and "replaces", "attend" (the
 first call is sent on to the second), "record" with "file", "stop-record", "heard", "quit". Out: {"event": ...}.
 """
@@ -115,6 +115,8 @@ class Phone:
         self.endpoint.libInit(config)
         transport = pj.TransportConfig()
         transport.boundAddress = "127.0.0.1"
+        # Somebody in the world: it is called at this port and registers nowhere.
+        transport.port = int(os.environ.get("PHONE_PORT", "0"))
         if "PHONE_CA" in os.environ:
             transport.tlsConfig.CaListFile = os.environ["PHONE_CA"]
             transport.tlsConfig.verifyServer = True
@@ -133,7 +135,7 @@ class Phone:
         self.tone.play(tones, True)
         account = pj.AccountConfig()
         account.idUri = f"sip:{user}@127.0.0.1"
-        account.regConfig.registrarUri = f"sip:127.0.0.1:{port}"
+        account.regConfig.registrarUri = "" if transport.port else f"sip:127.0.0.1:{port}"
         if transport_name:
             account.idUri = f"sip:{user}@localhost"
             account.regConfig.registrarUri = "sip:localhost"
@@ -203,6 +205,10 @@ class Phone:
 
     def do_ring(self, _command):
         self._answer(180)
+
+    def do_progress(self, _command):
+        # With its session description: the caller hears the tone before the answer.
+        self._answer(183)
 
     def do_answer(self, _command):
         self._answer(200)

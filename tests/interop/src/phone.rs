@@ -115,6 +115,22 @@ impl Phone {
         Self::run(command, switch.folder(), user).registered()
     }
 
+    /// Somebody in the world, who is called at a port and registers nowhere; whom it sends calls on to are users of the switch.
+    ///
+    /// # Panics
+    ///
+    /// When pjsua2 is not there (`cargo xtask test` installs it).
+    #[track_caller]
+    pub fn of_the_world(switch: &Switch, user: &str, port: u16, tone_hz: u32) -> Self {
+        let mut command = Self::program(switch.folder(), user, switch.sip_port, tone_hz);
+        command.env("PHONE_PORT", port.to_string());
+        let phone = Self::run(command, switch.folder(), user);
+        wait::until("the phone to listen", || {
+            std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_err().then_some(())
+        });
+        phone
+    }
+
     fn start(
         switch: &Switch,
         user: &str,
@@ -166,7 +182,7 @@ impl Phone {
         }
     }
 
-    /// Tells the phone to do something that needs no more words: `ring`, `answer`, `hold`, `resume`, `hangup`.
+    /// Tells the phone to do something that needs no more words: `ring`, `progress`, `answer`, `hold`, `resume`, `hangup`.
     ///
     /// # Panics
     ///
