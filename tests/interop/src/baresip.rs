@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    handset::{ENOUGH, Handset, Line, Recording},
+    handset::{ENOUGH, Handset, Line, Recording, read},
     ports,
     switch::tail,
     tone, wait,
@@ -219,12 +219,8 @@ impl Handset for Baresip {
         self.command("transfer", &format!("sip:{user}@localhost"));
     }
 
-    #[track_caller]
-    fn sees(&mut self, words: &str) {
-        wait::until(&format!("baresip to log {words}:\n{}", self.log()), || {
-            let log = fs::read(self.folder.path().join("log")).ok()?;
-            String::from_utf8_lossy(&log).contains(words).then_some(())
-        });
+    fn logged(&self) -> String {
+        read(&self.folder.path().join("log"))
     }
 
     #[track_caller]

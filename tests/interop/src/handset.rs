@@ -1,8 +1,12 @@
 //! What every phone here can do, whoever wrote it.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    fs,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
-use crate::tone;
+use crate::{tone, wait};
 
 /// How a phone is set up.
 #[derive(Clone, Copy, Debug)]
@@ -53,12 +57,24 @@ pub trait Handset {
     fn answer(&mut self);
     /// Sends the other party of its call on to a user.
     fn transfer(&mut self, user: &str);
-    /// Waits until it has logged these words of a message.
-    fn sees(&mut self, words: &str);
+    /// Everything it has logged, the messages among it.
+    fn logged(&self) -> String;
     /// Ends its call.
     fn hang_up(&mut self);
     /// Waits until its call has ended, and gives what it says of it.
     fn ended(&mut self) -> String;
+
+    /// Waits until it has logged these words of a message.
+    ///
+    /// # Panics
+    ///
+    /// When it has not.
+    #[track_caller]
+    fn sees(&self, words: &str) {
+        wait::until(&format!("{words} to be logged"), || {
+            self.logged().contains(words).then_some(())
+        });
+    }
 
     /// Whether it surely hears a new party in a call that it is in already.
     fn follows_sources(&self) -> bool {
@@ -91,6 +107,11 @@ pub trait Switchboard: Handset {
     fn consult(&mut self, user: &str);
     /// Sends the party of its first call to that of its second, once the second stands.
     fn attend(&mut self);
+}
+
+/// The text of a log, as far as it is there.
+pub(crate) fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned()
 }
 
 /// A recording that grows, as it was when listening began.

@@ -12,7 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use crate::{
-    handset::{ENOUGH, Handset, Line, Recording, Switchboard},
+    handset::{ENOUGH, Handset, Line, Recording, Switchboard, read},
     switch::tail,
     tone, wait,
 };
@@ -165,9 +165,8 @@ impl Handset for Linphone {
         self.command(&format!("transfer sip:{user}@localhost"));
     }
 
-    #[track_caller]
-    fn sees(&mut self, words: &str) {
-        self.logs(&[words]);
+    fn logged(&self) -> String {
+        read(&self.folder.path().join("log"))
     }
 
     #[track_caller]

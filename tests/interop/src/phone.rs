@@ -1,7 +1,6 @@
 //! A pjsua2 phone: `pjsua/phone.py` in a process of its own.
 
 use std::{
-    fs,
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -13,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    handset::{Handset, Line, Switchboard},
+    handset::{Handset, Line, Switchboard, read},
     peers,
     switch::Switch,
     tone,
@@ -89,10 +88,25 @@ impl Phone {
     /// When pjsua2 is not there (`cargo xtask test` installs it).
     #[track_caller]
     pub fn on_line(line: &Line<'_>, folder: &Path, ca: &Path) -> Self {
+        Self::on_line_with(line, folder, ca, &[])
+    }
+
+    /// As [`Self::on_line`], with settings of `phone.py`, which are variables of its environment.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::on_line`].
+    #[track_caller]
+    pub fn on_line_with(
+        line: &Line<'_>,
+        folder: &Path,
+        ca: &Path,
+        settings: &[(&str, &str)],
+    ) -> Self {
         assert!(line.host.is_ipv4(), "this build of pjsua2 knows no IPv6");
         let mut command = Self::program(folder, line.user, line.port, line.tone_hz);
         command.arg(line.transport).env("PHONE_CA", ca);
-        command.env("PHONE_PASSWORD", line.password);
+        command.env("PHONE_PASSWORD", line.password).envs(settings.iter().copied());
         Self::run(command, folder, line.user)
     }
 
@@ -408,13 +422,8 @@ impl Handset for Phone {
         Self::transfer(self, user);
     }
 
-    #[track_caller]
-    fn sees(&mut self, words: &str) {
-        let log = self.folder.join(format!("phone-{}.log", self.user));
-        wait::until(&format!("pjsua2 to log {words}"), || {
-            let log = fs::read(&log).ok()?;
-            String::from_utf8_lossy(&log).contains(words).then_some(())
-        });
+    fn logged(&self) -> String {
+        read(&self.folder.join(format!("phone-{}.log", self.user)))
     }
 
     #[track_caller]

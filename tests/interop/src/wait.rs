@@ -16,13 +16,27 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 ///
 /// When it has not come; `what` names it.
 #[track_caller]
-pub fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+pub fn until<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    until_within(PATIENCE, what, condition)
+}
+
+/// As [`until`], with a patience of its own.
+///
+/// # Panics
+///
+/// When the value has not come; `what` names it.
+#[track_caller]
+pub fn until_within<T>(
+    patience: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain for {what}");
+        assert!(Instant::now() < deadline, "waited {patience:?} in vain for {what}");
         // polls: the condition given
         thread::sleep(POLL_INTERVAL);
     }

@@ -4,13 +4,20 @@
 use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    time::Duration,
 };
 
 use jackfield_interop::{
-    Baresip, Handset, Line, Linphone, Phone, Switch, Switchboard, certificates,
+    Baresip, Handset, Line, Linphone, Phone, Switch, Switchboard, certificates, sipp::Scenario,
+    wait,
 };
 
 const CALLER_HZ: u32 = 440;
+/// A user for each of the three, and what it plays.
+const USERS: [&str; 3] = ["1000", "2000", "3000"];
+const TONES: [u32; 3] = [440, 1000, 1430];
+/// What the user 4000 plays, and others like it.
+const FOURTH_HZ: u32 = 700;
 
 struct Office {
     switch: Switch,
@@ -90,8 +97,6 @@ fn hears_a_new_party(phone: &mut dyn Handset, tone_hz: u32, not_hz: u32) {
 /// Each kind in each part: who is talked to sends the caller on to the third.
 #[test]
 fn each_of_three_makers_sends_is_sent_and_is_sent_to() {
-    const USERS: [&str; 3] = ["1000", "2000", "3000"];
-    const TONES: [u32; 3] = [440, 1000, 1430];
     let office = Office::open(&[]);
     let mut phones = office.phones(USERS, TONES);
     for [sends, sent, target] in [[0, 1, 2], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2], [2, 1, 0]]
@@ -160,4 +165,117 @@ fn those_that_can_join_the_two_they_talk_to() {
     lin.ended();
     lin.ended();
     join(&mut lin, &mut ben, &mut ann, ["3000", "1000"], [1000, 440]);
+}
+
+impl Office {
+    /// A registered pjsua2 phone, the user 4000.
+    #[track_caller]
+    fn fourth(&self, settings: &[(&str, &str)]) -> Phone {
+        let line = self.line("4000", FOURTH_HZ);
+        let mut phone = Phone::on_line_with(&line, self.switch.folder(), &self.authority, settings);
+        phone.registered();
+        phone
+    }
+}
+
+#[test]
+fn each_hears_who_is_called_before_the_call_is_answered() {
+    let office = Office::open(&[]);
+    let mut phones = office.phones(USERS, TONES);
+    let mut called = office.fourth(&[]);
+    for (caller, own_hz) in phones.iter_mut().zip(TONES) {
+        caller.call("4000");
+        called.expect(&serde_json::json!({ "event": "incoming" }));
+        called.tell("progress");
+        caller.hears(FOURTH_HZ, own_hz);
+        called.answer();
+        called.connected();
+        caller.connected();
+        caller.hang_up();
+        caller.ended();
+        called.ended();
+    }
+}
+
+/// Of the three pjsua2 alone knows them: to the others the switch sends plain ones, and takes theirs for the fourth.
+#[test]
+fn each_calls_and_is_called_by_one_that_wants_reliable_responses() {
+    let office = Office::open(&[]);
+    let mut phones = office.phones(USERS, TONES);
+    let mut fourth = office.fourth(&[("PHONE_100REL", "PJSUA_100REL_MANDATORY")]);
+    for ((phone, user), own_hz) in phones.iter_mut().zip(USERS).zip(TONES) {
+        Handset::call(&mut fourth, user);
+        phone.ringing();
+        fourth.expect_call("EARLY");
+        phone.answer();
+        phone.connected();
+        fourth.connected();
+        phone.hears(FOURTH_HZ, own_hz);
+        phone.hang_up();
+        phone.ended();
+        fourth.ended();
+        phone.call("4000");
+        fourth.ringing();
+        fourth.answer();
+        fourth.connected();
+        phone.connected();
+        Handset::hears(&mut fourth, own_hz, FOURTH_HZ);
+        fourth.tell("hangup");
+        fourth.ended();
+        phone.ended();
+    }
+}
+
+#[test]
+fn each_is_called_without_an_offer_and_makes_one() {
+    let office = Office::open(&[]);
+    let mut phones = office.phones(USERS, TONES);
+    for (phone, user) in phones.iter_mut().zip(USERS) {
+        let caller = Scenario::new("caller_offers_late", office.switch.folder())
+            .value("DOMAIN", "localhost")
+            .call(office.switch.sip_port, user);
+        phone.ringing();
+        phone.answer();
+        phone.connected();
+        caller.succeed();
+        phone.ended();
+    }
+}
+
+/// As pjsua2 does in `sessions.rs`. The least that may be agreed on is 90 seconds, and half of it goes by first.
+#[test]
+fn baresip_and_linphone_are_refreshed_or_refresh_as_they_have_agreed() {
+    let office = Office::open(&["session.timer=ask", "session.expires_s=90"]);
+    let mut all = office.phones(USERS, TONES);
+    let (phones, users, tones) = (&mut all[1..], &USERS[1..], &TONES[1..]);
+    let mut callers = Vec::new();
+    for ((phone, user), caller) in phones.iter_mut().zip(users).zip(["4000", "4001"]) {
+        let line = office.line(caller, FOURTH_HZ);
+        let mut caller = Phone::on_line(&line, office.switch.folder(), &office.authority);
+        caller.registered();
+        Handset::call(&mut caller, user);
+        phone.ringing();
+        phone.answer();
+        phone.connected();
+        caller.connected();
+        callers.push(caller);
+    }
+    // What is said when a call begins is in the logs once there is something to hear.
+    for (phone, own_hz) in phones.iter_mut().zip(tones) {
+        phone.hears(FOURTH_HZ, *own_hz);
+    }
+    let said = |phone: &dyn Handset| phone.logged().matches("Session-Expires: 90").count();
+    let before: Vec<usize> = phones.iter().map(|phone| said(&**phone)).collect();
+    for ((phone, before), user) in phones.iter().zip(before).zip(users) {
+        assert!(before > 0, "{user} was asked for a session");
+        wait::until_within(Duration::from_secs(60), &format!("a refresh of {user}"), || {
+            (said(&**phone) > before).then_some(())
+        });
+    }
+    // All of them are still in their calls.
+    for ((phone, caller), own_hz) in phones.iter_mut().zip(&mut callers).zip(tones) {
+        phone.hears(FOURTH_HZ, *own_hz);
+        caller.tell("hangup");
+        phone.ended();
+    }
 }
