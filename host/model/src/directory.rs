@@ -25,6 +25,23 @@ pub struct Binding {
     pub cseq: u32,
     /// The User-Agent of the REGISTER, or empty.
     pub user_agent: Arc<str>,
+    /// Which phone it is, whatever its address (`+sip.instance`, RFC 5626 section 4.1), without angle brackets; empty when it did not
+    /// say.
+    pub instance: Arc<str>,
+    /// Which of the phone's ways to us it is (`reg-id`, RFC 5626 section 4.2); 0 for a contact that was bound by its URI alone.
+    pub reg_id: u32,
+}
+
+impl Binding {
+    /// Whether it is bound to the flow its REGISTER came by, and to nothing else (RFC 5626 section 6).
+    pub const fn is_a_flow(&self) -> bool {
+        self.reg_id != 0
+    }
+
+    /// Whether it is reached over one connection from the phone to us, and is nowhere when that is closed.
+    pub fn is_a_connection(&self) -> bool {
+        self.is_a_flow() && self.flow.transport.is_reliable() && self.path.is_empty()
+    }
 }
 
 /// Whether an address-of-record is one of ours.

@@ -11,6 +11,7 @@ pub mod reliable;
 pub mod sdp;
 pub mod session_timer;
 pub mod stream;
+mod stun;
 pub mod timers;
 mod transaction;
 

@@ -258,6 +258,10 @@ pub struct RegistrarConfig {
     pub store: Option<StoreConfig>,
     /// How the way to phones behind NAT is kept open; `None` leaves it to them.
     pub keepalive: Option<KeepaliveConfig>,
+    /// Whether phones may bind themselves to the flow of their REGISTER (RFC 5626).
+    pub outbound: bool,
+    /// Seconds in the Flow-Timer of the answer to a phone that did so over a connection; 0 for none.
+    pub flow_timer_s: u64,
 }
 
 /// What is sent to phones behind NAT over UDP, so that their NAT does not forget the way to them.
@@ -310,6 +314,8 @@ impl Default for RegistrarConfig {
             aors_max: 200_000,
             store: None,
             keepalive: Some(KeepaliveConfig::default()),
+            outbound: true,
+            flow_timer_s: 120,
         }
     }
 }

@@ -6,9 +6,7 @@ use bytes::Bytes;
 use model::{Aor, Binding, Flow, Instant, Transport};
 use sip::{Message, Method, Name, NameAddr, Uri, Writer};
 
-use crate::{
-    KeepaliveConfig, KeepaliveMethod, Output, Publish, Switch, tables::Tables, trunk::escaped,
-};
+use crate::{KeepaliveConfig, KeepaliveMethod, Output, Switch, tables::Tables, trunk::escaped};
 
 /// What RFC 5626 section 3.5.1 has clients send over streams: nothing that answers, and for a NAT as good as anything.
 const PING: &[u8] = b"\r\n\r\n";
@@ -184,19 +182,7 @@ impl Switch {
         let all = self.registrar.bindings(aor).iter();
         let left: Vec<Binding> =
             all.filter(|b| !is_followed(b) || !lost.contains(&b.flow)).cloned().collect();
-        match &mut self.writes {
-            // What it is being written for may be the phone itself; the next keep-alive will tell.
-            Some(writes) if writes.is_full() || writes.has(aor) => {}
-            Some(writes) => {
-                let publish = Publish { aor: aor.clone(), bindings: left.as_slice().into() };
-                let ticket = writes.begin(now, aor.clone(), left, None, Default::default());
-                self.tables.outputs.push_back(Output::Store { ticket, publish });
-            }
-            None => {
-                let (publish, fact) = self.registrar.drop_lost(aor, left);
-                self.publish(publish, fact);
-            }
-        }
+        self.keep_only(now, aor, left);
     }
 
     /// A response that answers no transaction: to a keep-alive, perhaps. Any other is dropped (RFC 6026): who can make us pass one

@@ -225,6 +225,8 @@ fn what_is_lost_leaves_the_store_before_the_directory() {
         call_id: "r".into(),
         cseq: 1,
         user_agent: "".into(),
+        instance: "".into(),
+        reg_id: 0,
     };
     let near = Binding { is_behind_nat: false, flow: flow(INSIDE), ..binding.clone() };
     let restore = Input::Restore { aor, bindings: vec![binding, near] };

@@ -23,6 +23,7 @@ mod io;
 mod keepalive;
 mod options;
 mod orders;
+mod outbound;
 mod proxy;
 mod register;
 mod registrar;

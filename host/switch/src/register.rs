@@ -150,7 +150,8 @@ impl Switch {
 
     fn acknowledge(&mut self, now: Instant, aor: &Aor, waiting: &Waiting) {
         let tag = self.tables.endpoint.mint_tag();
-        let response = self.registrar.acknowledgement(now, aor, &waiting.request, &tag);
+        let response =
+            self.registrar.acknowledgement(now, aor, waiting.flow, &waiting.request, &tag);
         self.answer_register(now, waiting, response);
     }
 

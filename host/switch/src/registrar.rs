@@ -10,7 +10,10 @@ use std::{
 use model::{Aor, Binding, Directory, Flow, Instant, Membership, hook::Registration};
 use sip::{Message, Name, NameAddr, Uri, response_to};
 
-use crate::{Fact, Publish, RegistrarConfig};
+use crate::{
+    Fact, Publish, RegistrarConfig,
+    outbound::{Named, NoWayBack, Way},
+};
 
 /// The bindings of the addresses-of-record of one shard.
 pub(crate) struct Registrar {
@@ -18,6 +21,8 @@ pub(crate) struct Registrar {
     /// The same values that were published.
     bindings_by_aor: BTreeMap<Aor, Arc<[Binding]>>,
     lapses: BTreeSet<(Instant, Aor)>,
+    /// Whose contacts are reached over one connection alone.
+    aors_by_connection: BTreeMap<Flow, BTreeSet<Aor>>,
 }
 
 /// What a REGISTER is to do.
@@ -52,7 +57,12 @@ impl Refusal {
 
 impl Registrar {
     pub(crate) const fn new(config: RegistrarConfig) -> Self {
-        Self { config, bindings_by_aor: BTreeMap::new(), lapses: BTreeSet::new() }
+        Self {
+            config,
+            bindings_by_aor: BTreeMap::new(),
+            lapses: BTreeSet::new(),
+            aors_by_connection: BTreeMap::new(),
+        }
     }
 
     /// Goes by other rules from now on; bindings stay as they are, and so does what is said of the store.
@@ -74,6 +84,11 @@ impl Registrar {
         self.bindings_by_aor.iter().map(|(aor, bindings)| (aor, &**bindings))
     }
 
+    /// Whose contacts are reached over this connection alone.
+    pub(crate) fn aors_on(&self, flow: Flow) -> Vec<Aor> {
+        self.aors_by_connection.get(&flow).into_iter().flatten().cloned().collect()
+    }
+
     pub(crate) fn next_lapse(&self) -> Option<Instant> {
         self.lapses.first().map(|(at, _)| *at)
     }
@@ -88,10 +103,22 @@ impl Registrar {
         &self,
         now: Instant,
         aor: &Aor,
+        flow: Flow,
         request: &Message,
         tag: &str,
     ) -> sip::Writer {
         let mut response = response_to(request, 200, "", Some(tag));
+        let way = Way::of(request);
+        if self.config.outbound && way.is_confirmed(request) {
+            //= RFC 5626 section 6
+            //# Provided that the UAC had included an outbound option-tag (defined in Section 11.4) in a Supported header field value
+            //# in the REGISTER request, the registrar MUST include the outbound option-tag in a Require header field value in its
+            //# response to that REGISTER request.
+            response.header(Name::Require, "outbound");
+            if way.is_direct && flow.transport.is_reliable() && self.config.flow_timer_s > 0 {
+                response.other("Flow-Timer", self.config.flow_timer_s.to_string().as_bytes());
+            }
+        }
         // RFC 3327 section 5.3: the phone learns the path only if it says that it knows what that is.
         if request.values(Name::Supported).any(|tag| tag.eq_ignore_ascii_case("path")) {
             for path in request.headers(Name::Path) {
@@ -167,27 +194,37 @@ impl Registrar {
             _ => {}
         }
         let path = path_of(request)?;
+        let way = Way::of(request);
         let mut bindings: Vec<Binding> =
             old.iter().filter(|b| b.expires_at > now).cloned().collect();
+        let (mut bound, mut has_flow) = (0, false);
         for text in contacts {
             let contact =
                 NameAddr::parse(text).map_err(|_| Refusal::new(400, "Contact cannot be read"))?;
             let uri = contact.parsed_uri().map_err(|_| Refusal::new(400, "Contact is no URI"))?;
             let expires = self.expires_of(&contact, request, rules)?;
-            let known =
-                bindings.iter().position(|b| Uri::parse(&b.contact).is_ok_and(|u| u == uri));
-            if let Some(at) = known {
-                if bindings.get(at).is_some_and(|b| !is_fresh(b)) {
-                    return Err(Refusal::new(500, "Out of order"));
-                }
-                bindings.remove(at);
+            let named = self.named(way, &contact)?;
+            let is_same = |b: &Binding| {
+                // A phone that begins to name its ways leaves what it bound by its address.
+                let by_uri = named.reg_id == 0 || b.reg_id == 0;
+                named.is_the_way_of(b) || (by_uri && Uri::parse(&b.contact).is_ok_and(|u| u == uri))
+            };
+            if bindings.iter().any(|b| is_same(b) && !is_fresh(b)) {
+                return Err(Refusal::new(500, "Out of order"));
             }
+            bindings.retain(|b| !is_same(b));
             if !expires.is_zero() {
-                bindings.push(Binding {
-                    path: path.clone(),
-                    ..binding(now, flow, request, &contact, &uri, expires)
-                });
+                (bound, has_flow) = (bound + 1, has_flow || named.reg_id != 0);
+                let new = binding(now, flow, request, (&contact, &uri, named), expires);
+                bindings.push(Binding { path: path.clone(), ..new });
             }
+        }
+        //= RFC 5626 section 6
+        //# if the Contact header field contains more than one header field value with a non-zero expiration and any of these header
+        //# field values contain a "reg-id" Contact header field parameter, the entire registration SHOULD be rejected with a 400
+        //# (Bad Request) response.
+        if bound > 1 && has_flow {
+            return Err(Refusal::new(400, "One contact only with reg-id"));
         }
         if let Some(most) = rules.and_then(|rules| rules.contacts_max) {
             // They stand in the order they were stored, what is new behind what was there.
@@ -200,6 +237,16 @@ impl Registrar {
         // Best first; among equals the newest first.
         bindings.sort_by_key(|b| (std::cmp::Reverse(b.q_milli), std::cmp::Reverse(b.expires_at)));
         Ok(Some(bindings))
+    }
+
+    /// Whose contact it is.
+    fn named<'a>(&self, way: Way, contact: &NameAddr<'a>) -> Result<Named<'a>, Refusal> {
+        let way = if self.config.outbound {
+            way
+        } else {
+            Way { is_asked: false, is_direct: false, is_kept: false }
+        };
+        way.name(contact).map_err(|NoWayBack| Refusal::new(439, "First Hop Lacks Outbound Support"))
     }
 
     fn expires_of(
@@ -225,9 +272,18 @@ impl Registrar {
         let aor = known.unwrap_or(aor).clone();
         for binding in self.bindings_by_aor.get(&aor).into_iter().flat_map(|all| all.iter()) {
             self.lapses.remove(&(binding.expires_at, aor.clone()));
+            if binding.is_a_connection() {
+                let aors = self.aors_by_connection.get_mut(&binding.flow);
+                if aors.is_some_and(|aors| aors.remove(&aor) && aors.is_empty()) {
+                    self.aors_by_connection.remove(&binding.flow);
+                }
+            }
         }
         for binding in &new {
             self.lapses.insert((binding.expires_at, aor.clone()));
+            if binding.is_a_connection() {
+                self.aors_by_connection.entry(binding.flow).or_default().insert(aor.clone());
+            }
         }
         let bindings: Arc<[Binding]> = new.into();
         let publish = Publish { aor: aor.clone(), bindings: bindings.clone() };
@@ -259,27 +315,28 @@ fn binding(
     now: Instant,
     flow: Flow,
     request: &Message,
-    contact: &NameAddr<'_>,
-    uri: &Uri<'_>,
+    (contact, uri, named): (&NameAddr<'_>, &Uri<'_>, Named<'_>),
     expires: Duration,
 ) -> Binding {
     let q_milli = contact.params.get("q").flatten().and_then(q_milli).unwrap_or(1000);
     Binding {
         contact: contact.uri.into(),
         path: Arc::default(),
-        flow: Flow { peer: reach(flow, request, uri), ..flow },
+        flow: Flow { peer: reach(flow, request, uri, named), ..flow },
         is_behind_nat: is_behind_nat(flow, request, uri),
         q_milli,
         expires_at: now + expires,
         call_id: request.call_id().into(),
         cseq: request.cseq().number,
         user_agent: request.header(Name::UserAgent).unwrap_or_default().into(),
+        instance: named.instance.into(),
+        reg_id: named.reg_id,
     }
 }
 
 /// Where requests to a contact go: over the connection it registered over, or over UDP to its address when the phone is where it says it is, back along the REGISTER's path when
-/// its Via differs from its source (a phone behind NAT) or the contact is a name.
-fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
+/// its Via differs from its source (a phone behind NAT) or the contact is a name, or is bound to that way.
+fn reach(flow: Flow, request: &Message, uri: &Uri<'_>, named: Named<'_>) -> SocketAddr {
     if flow.transport.is_reliable() {
         return flow.peer;
     }
@@ -293,7 +350,7 @@ fn reach(flow: Flow, request: &Message, uri: &Uri<'_>) -> SocketAddr {
         via.host.parse() == Ok(flow.peer.ip()) && via.port.unwrap_or(5060) == flow.peer.port()
     });
     match uri.socket_addr() {
-        Some(address) if via_is_source => address,
+        Some(address) if via_is_source && named.reg_id == 0 => address,
         Some(_) | None => flow.peer,
     }
 }
@@ -350,6 +407,12 @@ impl std::fmt::Display for ContactWithExpires<'_> {
         write!(f, "<{}>;expires={left}", self.binding.contact)?;
         if self.binding.q_milli < 1000 {
             write!(f, ";q=0.{:03}", self.binding.q_milli)?;
+        }
+        if !self.binding.instance.is_empty() {
+            write!(f, ";+sip.instance=\"<{}>\"", self.binding.instance)?;
+        }
+        if self.binding.reg_id != 0 {
+            write!(f, ";reg-id={}", self.binding.reg_id)?;
         }
         Ok(())
     }

@@ -105,6 +105,8 @@ impl Switch {
                 self.tables.endpoint.handle_input(now, sip::Input::Datagram { flow, bytes });
             }
             Input::TransportError { flow } => {
+                // First what calls must know who look for another way.
+                self.leave_flow(now, flow);
                 self.tables.endpoint.handle_input(now, sip::Input::TransportError { flow });
             }
             Input::Answer(answer) => self.on_answer(now, dir, answer),

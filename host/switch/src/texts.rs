@@ -2,7 +2,7 @@
 //!
 //! Nothing is kept: who is nowhere gets no text, and its sender is told so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use model::{Binding, Directory, Flow, Instant, Membership, TrunkId};
 use sip::{ClientTx, Message, Method, Name, ServerTx, Uri, Writer, response_to};
@@ -87,7 +87,11 @@ impl Switch {
         }
         let bindings = dir.bindings(&aor);
         let live = bindings.iter().flat_map(|all| all.iter()).filter(|b| b.expires_at > now);
-        let live: Vec<Binding> = live.take(limits.branches_max).cloned().collect();
+        // Of the ways to one phone the best alone, or it would show the text twice.
+        let mut live: Vec<Binding> = live.cloned().collect();
+        let mut phones = BTreeSet::new();
+        live.retain(|b| b.instance.is_empty() || phones.insert(b.instance.clone()));
+        live.truncate(limits.branches_max);
         if live.is_empty() { Err(480) } else { Ok(live) }
     }
 
@@ -171,6 +175,9 @@ fn send(
     let kind = request.header(Name::ContentType).unwrap_or("text/plain");
     let body = request.body();
     let draft = writer.draft((!body.is_empty()).then_some((kind, body)));
-    let way = connection_for_size(&tables.config, binding.flow, uri, draft.size());
+    let way = match binding.is_a_flow() {
+        true => None,
+        false => connection_for_size(&tables.config, binding.flow, uri, draft.size()),
+    };
     tables.endpoint.send_request(now, way.unwrap_or(binding.flow), draft).ok()
 }

@@ -40,6 +40,16 @@ impl Baresip {
         Self::watching(line, ca, None)
     }
 
+    /// As [`Self::start`], with parameters of the account besides, each with its semicolon before it.
+    ///
+    /// # Panics
+    ///
+    /// As [`Self::start`].
+    #[track_caller]
+    pub fn with_account(line: &Line<'_>, ca: &Path, more: &str) -> Self {
+        Self::launch(line, ca, None, &format!("answermode=auto{more}"))
+    }
+
     /// As [`Self::start`], and it watches whether that user can be reached.
     ///
     /// # Panics

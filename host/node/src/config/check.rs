@@ -56,6 +56,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("registrar.aors_max", 1, 100_000_000),
     ("registrar.keepalive_s", 0, 3600),
     ("registrar.keepalive_failures", 0, 1000),
+    ("registrar.flow_timer_s", 0, 86_400),
     ("events.expires_min_s", 1, 3600),
     ("events.expires_max_s", 10, 86_400),
     ("events.notify_interval_ms", 0, 60_000),
@@ -281,6 +282,11 @@ fn orders(config: &Config) -> Vec<Violation> {
         let what = format!("`expires_default_s` {} is out of range", registrar.expires_default_s);
         let help = format!("give {} to {}", range.start(), range.end());
         violations.push(Violation::new("registrar.expires_default_s", what, help));
+    }
+    if registrar.flow_timer_s >= config.streams.idle_timeout_s {
+        let what = "`flow_timer_s` is not shorter than `streams.idle_timeout_s`";
+        let help = "phones would be cut off before they send their keep-alive; set it shorter";
+        violations.push(Violation::new("registrar.flow_timer_s", what, help));
     }
     if config.sip.t1_ms > config.sip.t2_ms {
         let help = "set `t2_ms` at least as long as `t1_ms`";

@@ -24,6 +24,8 @@ pub(crate) const LIVE: &[&str] = &[
     "registrar.keepalive_s",
     "registrar.keepalive",
     "registrar.keepalive_failures",
+    "registrar.outbound",
+    "registrar.flow_timer_s",
     "events.dialog",
     "events.message_summary",
     "events.presence",

@@ -23,6 +23,15 @@ pub struct RegistrarSection {
     /// With `keepalive = "options"`: a contact that left so many in a row without any answer is removed. 0 removes none; a contact
     /// then stays until its registration lapses.
     pub keepalive_failures: u32,
+    /// Whether a phone may bind itself to the way its REGISTER came (RFC 5626, outbound): a contact with `reg-id` and `+sip.instance`
+    /// is then reached over that way only, a new way takes the place of the old one, and of several ways one at a time is called.
+    /// `false` takes such contacts for ordinary ones; phones behind a proxy that knows no outbound, which are refused with 439
+    /// otherwise, are then let in.
+    pub outbound: bool,
+    /// What a phone with outbound on a connection is told to send keep-alives by, in its Flow-Timer, in seconds; 0 leaves it to the
+    /// phone, which sends one in two minutes. Connections are closed after `streams.idle_timeout_s`, which must be longer. Over UDP
+    /// no time is named: phones then keep their NAT open every 24 to 29 s.
+    pub flow_timer_s: u64,
 }
 
 /// What a keep-alive is.
@@ -46,6 +55,8 @@ impl Default for RegistrarSection {
             keepalive_s: 25,
             keepalive: KeepaliveName::Options,
             keepalive_failures: 0,
+            outbound: true,
+            flow_timer_s: 120,
         }
     }
 }

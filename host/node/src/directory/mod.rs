@@ -195,6 +195,8 @@ mod tests {
             call_id: "c".into(),
             cseq: 1,
             user_agent: "".into(),
+            instance: "".into(),
+            reg_id: 0,
         }
     }
 

@@ -44,6 +44,8 @@ pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> vie
         user_agent: binding.user_agent.to_string(),
         path: binding.path.to_string(),
         behind_nat: binding.is_behind_nat,
+        instance: binding.instance.to_string(),
+        reg_id: binding.reg_id,
     });
     view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
 }

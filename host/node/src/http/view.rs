@@ -120,6 +120,11 @@ pub struct Contact {
     /// Whether it is behind NAT: it registered over UDP from an address that is not its own. It is sent keep-alives
     /// (`registrar.keepalive_s`).
     pub behind_nat: bool,
+    /// Which phone it is, whatever its address (`+sip.instance`, RFC 5626); empty when it did not say.
+    pub instance: String,
+    /// Which of the phone's ways it is (`reg-id`, RFC 5626); 0 for a contact that is bound by its URI. Of several ways of one phone
+    /// calls go over one.
+    pub reg_id: u32,
 }
 
 /// An element of `GET /api/messages`.

@@ -185,6 +185,8 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
         expires_default: Duration::from_secs(registrar.expires_default_s),
         contacts_max: registrar.contacts_max,
         aors_max: registrar.aors_max,
+        outbound: registrar.outbound,
+        flow_timer_s: registrar.flow_timer_s,
         keepalive: (registrar.keepalive_s > 0).then(|| switch::KeepaliveConfig {
             interval: Duration::from_secs(registrar.keepalive_s),
             method: match registrar.keepalive {

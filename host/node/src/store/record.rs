@@ -29,6 +29,10 @@ pub struct Record {
     pub cseq: u32,
     /// The User-Agent of the REGISTER, or empty.
     pub user_agent: String,
+    /// Which phone it is, or empty.
+    pub instance: String,
+    /// Which of the phone's ways, or 0.
+    pub reg_id: u32,
 }
 
 /// The new state of one address-of-record.
@@ -59,10 +63,13 @@ impl Listeners {
             call_id: binding.call_id.to_string(),
             cseq: binding.cseq,
             user_agent: binding.user_agent.to_string(),
+            instance: binding.instance.to_string(),
+            reg_id: binding.reg_id,
         }
     }
 
-    /// The binding a record stands for; `None` when its listener is no more, or speaks another transport now.
+    /// The binding a record stands for; `None` when its listener is no more, or speaks another transport now, or when it was a
+    /// connection of another run.
     pub(crate) fn binding(&self, clock: &Clock, record: Record) -> Option<Binding> {
         let mut all = self.0.iter();
         let index = all.position(|(listener, transport)| {
@@ -70,7 +77,7 @@ impl Listeners {
         })?;
         let (_, transport) = self.0.get(index)?;
         let listener = ListenerId(u16::try_from(index).ok()?);
-        Some(Binding {
+        let binding = Binding {
             contact: record.contact.into(),
             path: record.path.into(),
             flow: Flow { transport: *transport, listener, peer: record.peer },
@@ -80,7 +87,10 @@ impl Listeners {
             call_id: record.call_id.into(),
             cseq: record.cseq,
             user_agent: record.user_agent.into(),
-        })
+            instance: record.instance.into(),
+            reg_id: record.reg_id,
+        };
+        (!binding.is_a_connection()).then_some(binding)
     }
 }
 

@@ -18,7 +18,7 @@ use rusqlite::{Connection, ErrorCode, Row, params};
 use super::{Change, ContactStore, Record, StoreError, StoreFault};
 
 /// `user_version` of the schema below.
-const SCHEMA: i64 = 4;
+const SCHEMA: i64 = 5;
 /// `application_id`: "Jkfd".
 const APPLICATION: i64 = 0x4a6b_6664;
 /// How long to wait for a process that is just ending.
@@ -39,6 +39,8 @@ const CREATE: &str = "
         user_agent TEXT NOT NULL,
         path TEXT NOT NULL DEFAULT '',
         behind_nat INTEGER NOT NULL DEFAULT 0,
+        instance TEXT NOT NULL DEFAULT '',
+        reg_id INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (aor, position)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX contact_by_expiry ON contact (expires_ms);
@@ -49,20 +51,23 @@ const CREATE: &str = "
         urgent_new INTEGER NOT NULL,
         urgent_old INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;";
-/// What each version lacked that the next one has: version 1 knew no path, version 2 no NAT, version 3 no messages.
+/// What each version lacked that the next one has: version 1 knew no path, version 2 no NAT, version 3 no messages,
+/// version 4 no instances.
 const UPGRADES: &[&str] = &[
     "ALTER TABLE contact ADD COLUMN path TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE contact ADD COLUMN behind_nat INTEGER NOT NULL DEFAULT 0",
     "CREATE TABLE message_count (aor TEXT PRIMARY KEY NOT NULL, new INTEGER NOT NULL, old INTEGER NOT NULL,
         urgent_new INTEGER NOT NULL, urgent_old INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "ALTER TABLE contact ADD COLUMN instance TEXT NOT NULL DEFAULT '';
+        ALTER TABLE contact ADD COLUMN reg_id INTEGER NOT NULL DEFAULT 0",
 ];
 const LOAD: &str = "SELECT
     aor, contact, transport, listener, peer, q_milli, expires_ms, call_id, cseq, user_agent, path,
-    behind_nat
+    behind_nat, instance, reg_id
     FROM contact WHERE expires_ms > ?1 ORDER BY aor, position";
 const REMOVE: &str = "DELETE FROM contact WHERE aor = ?1";
 const INSERT: &str =
-    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    "INSERT INTO contact VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 const COUNTS: &str = "SELECT aor, new, old, urgent_new, urgent_old FROM message_count";
 const COUNT: &str = "INSERT OR REPLACE INTO message_count VALUES (?1, ?2, ?3, ?4, ?5)";
 const PURGE: &str = "DELETE FROM contact WHERE expires_ms <= ?1";
@@ -183,6 +188,8 @@ impl SqliteStore {
                         record.user_agent,
                         record.path,
                         record.is_behind_nat,
+                        record.instance,
+                        record.reg_id,
                     ])?;
                 }
             }
@@ -233,6 +240,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Option<Record>> {
         user_agent: row.get(9)?,
         path: row.get(10)?,
         is_behind_nat: row.get(11)?,
+        instance: row.get(12)?,
+        reg_id: row.get(13)?,
     }))
 }
 

@@ -17,6 +17,8 @@ fn record(contact: &str, expires_ms: u64) -> Record {
         cseq: u32::MAX,
         user_agent: "Téléphone".to_owned(),
         path: "<sip:edge.example;lr>".to_owned(),
+        instance: "urn:uuid:0-1".to_owned(),
+        reg_id: u32::MAX,
     }
 }
 
@@ -102,7 +104,13 @@ fn a_file_of_the_first_version_is_brought_up_to_date_and_nothing_of_it_is_lost()
     .unwrap();
     drop(old);
     let mut store = SqliteStore::open(&path).unwrap();
-    let kept = Record { path: String::new(), is_behind_nat: false, ..record("sip:a@h", 900) };
+    let kept = Record {
+        path: String::new(),
+        is_behind_nat: false,
+        instance: String::new(),
+        reg_id: 0,
+        ..record("sip:a@h", 900)
+    };
     assert_eq!(store.load(0).unwrap(), [change("2000", vec![kept])]);
     store.write(&[change("2001", vec![record("sip:b@h", 901)])]).unwrap();
     drop(store);
@@ -119,7 +127,7 @@ fn a_later_schema_and_another_programs_database_are_refused_unchanged() {
     };
     set("user_version", SCHEMA + 1);
     let text = refusal(&path);
-    assert!(text.contains("schema 5, known here up to 4"), "{text}");
+    assert!(text.contains("schema 6, known here up to 5"), "{text}");
     set("application_id", 7);
     let text = refusal(&path);
     assert!(text.contains("another program's database"), "{text}");

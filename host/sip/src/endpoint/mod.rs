@@ -31,7 +31,7 @@ pub use self::{
     stats::Stats,
 };
 use crate::{
-    Message,
+    Message, stun,
     timers::Timer,
     transaction::{
         client::{self as client_tx, Client},
@@ -213,6 +213,16 @@ impl Endpoint {
     }
 
     fn handle_datagram(&mut self, flow: Flow, bytes: Bytes) {
+        if !flow.transport.is_reliable() && stun::is_stun(&bytes) {
+            match stun::answer(&bytes, flow.peer) {
+                Some(answer) => {
+                    self.stats.keep_alives += 1;
+                    self.transmit(flow, answer.into());
+                }
+                None => self.stats.unreadable += 1,
+            }
+            return;
+        }
         match Message::parse(bytes, &self.config.limits) {
             Ok(message) => {
                 self.stats.messages += 1;

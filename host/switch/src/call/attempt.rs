@@ -18,6 +18,7 @@ use super::{
 use crate::{Fact, Reason, TrunkPassed, tables::Tables};
 
 /// One contact of a target.
+#[derive(Clone)]
 pub(crate) struct Hop {
     /// Which of the targets that are tried together.
     pub(crate) of: usize,
@@ -28,10 +29,30 @@ pub(crate) struct Hop {
     pub(crate) flow: Flow,
     /// Other places of the same host, tried in order when this one is dead (RFC 3263 section 4.3).
     pub(crate) others: VecDeque<Flow>,
-    /// Its INVITE was found too large for a datagram, and goes over a connection first.
+    /// Other ways to the same phone, tried in order when this one has failed (RFC 5626 section 7).
+    pub(crate) spares: Vec<Self>,
+    /// Its INVITE was found too large for a datagram, and goes over a connection first; or it goes by this way, however large.
     pub(crate) is_large: bool,
     /// The trunk it goes over.
     pub(crate) trunk: Option<OnTrunk>,
+}
+
+impl Hop {
+    /// The next place or way to the same, with those that are left after it.
+    pub(super) fn onward(mut self) -> Option<Self> {
+        if let Some(flow) = self.others.pop_front() {
+            return Some(Self { flow, ..self });
+        }
+        let mut spares = self.spares.into_iter();
+        let next = spares.next()?;
+        Some(Self { spares: spares.collect(), ..next })
+    }
+
+    /// Whether another is tried when it says nothing. A trunk that says nothing has failed, whether or not there is another: what
+    /// follows it in the plan is not kept waiting.
+    pub(super) fn gives_way(&self) -> bool {
+        !self.others.is_empty() || !self.spares.is_empty() || self.trunk.is_some()
+    }
 }
 
 /// What became of the question where a target is.
@@ -416,24 +437,47 @@ fn groups_of_aor(
     let bindings = dir.bindings(aor);
     let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
-    for Binding { contact, path, flow, q_milli, .. } in live {
-        let parsed = Uri::parse(contact);
-        let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact));
-        let listeners = &tables.config.listeners;
-        let flow = match &parsed {
-            Ok(uri) if path.is_empty() => route::flow_of(listeners, *flow, uri),
-            // A proxy is reached by the way it came.
-            Ok(_) | Err(_) => *flow,
-        };
-        let (uri, others) = (uri.to_owned(), VecDeque::new());
-        let hop = Hop { of, uri, path: path.clone(), flow, others, is_large: false, trunk: None };
-        match groups.iter_mut().find(|(q, _)| q == q_milli) {
-            Some((_, group)) => group.push(hop),
-            None => groups.push((*q_milli, vec![hop])),
+    // The first contact of each phone that says which one it is.
+    let mut phones: Vec<(&str, [usize; 2])> = Vec::new();
+    for binding in live {
+        let hop = hop_of(tables, of, binding);
+        let known = phones.iter().find(|(instance, _)| *instance == &*binding.instance);
+        //= RFC 5626 section 7
+        //# The proxy MUST NOT populate the target set with more than one contact with the same AOR and instance-id at a time.
+        if let Some((_, [group, at])) = known {
+            if let Some(first) = groups.get_mut(*group).and_then(|(_, group)| group.get_mut(*at)) {
+                first.spares.push(hop);
+            }
+            continue;
+        }
+        let group = groups.iter().position(|(q, _)| *q == binding.q_milli).unwrap_or_else(|| {
+            groups.push((binding.q_milli, Vec::new()));
+            groups.len() - 1
+        });
+        let Some((_, hops)) = groups.get_mut(group) else { continue };
+        hops.push(hop);
+        if !binding.instance.is_empty() {
+            phones.push((&binding.instance, [group, hops.len() - 1]));
         }
     }
     groups.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
     if groups.is_empty() { Err(480) } else { Ok(groups.into_iter().map(|(_, g)| g).collect()) }
+}
+
+/// The way to one contact.
+fn hop_of(tables: &Tables, of: usize, binding: &Binding) -> Hop {
+    let Binding { contact, path, flow, .. } = binding;
+    let parsed = Uri::parse(contact);
+    let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact)).to_owned();
+    let flow = match &parsed {
+        Ok(uri) if path.is_empty() && !binding.is_a_flow() => {
+            route::flow_of(&tables.config.listeners, *flow, uri)
+        }
+        // A proxy is reached by the way it came, and so is a phone that is bound to it.
+        Ok(_) | Err(_) => *flow,
+    };
+    let (others, spares, path) = (VecDeque::new(), Vec::new(), path.clone());
+    Hop { of, uri, path, flow, others, spares, is_large: binding.is_a_flow(), trunk: None }
 }
 
 /// The order of RFC 3261 section 16.7 step 6: 6xx, then the lowest class.

@@ -40,6 +40,8 @@ pub(crate) struct Branch {
     pub(super) path: Arc<str>,
     /// Where else its target is, if it is dead where it was sent.
     pub(super) others: VecDeque<Flow>,
+    /// Other ways to the same phone, if this one has failed.
+    pub(super) spares: Vec<Hop>,
     /// It went over a connection because it is too large for a datagram; the same place over UDP is among `others`.
     pub(super) is_large: bool,
     /// Something came back, if only a 100.
@@ -156,8 +158,7 @@ impl Call {
         reliability: Reliability,
     ) {
         self.tell_of_leg(tables, leg, &facts.call_id, &hop);
-        // A trunk that says nothing has failed, whether or not there is another: what follows it in the plan is not kept waiting.
-        let gives_way = !hop.others.is_empty() || hop.trunk.is_some();
+        let gives_way = hop.gives_way();
         self.branches.push(Branch {
             leg,
             of: hop.of,
@@ -171,6 +172,7 @@ impl Call {
             peer_tag: None,
             cancelled: false,
             others: hop.others,
+            spares: hop.spares,
             path: hop.path,
             is_large: hop.is_large,
             trunk: hop.trunk,
@@ -342,9 +344,8 @@ impl Call {
                 if self.proxied.is_none() && self.answer_challenge(tables, now, leg, response) => {}
             420..=422
                 if self.proxied.is_none() && self.ask_otherwise(tables, now, leg, response) => {}
-            // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
-            503 if self.has_another_place(leg) => {
-                self.next_place(tables, now, leg, 503, false);
+            status if self.is_no_answer(leg, status) => {
+                self.next_place(tables, now, leg, status, false);
                 self.try_next(tables, now, dir);
             }
             ..=100 => {}
@@ -384,6 +385,20 @@ impl Call {
         branch.is_some_and(|branch| !branch.cancelled && branch.has_another_place())
     }
 
+    /// Whether a failure says that the called party was not reached this way, and there is another.
+    fn is_no_answer(&self, leg: LegId, status: u16) -> bool {
+        let branch = self.branches.iter().find(|branch| branch.leg == leg && !branch.cancelled);
+        branch.is_some_and(|branch| match status {
+            // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
+            503 => !branch.others.is_empty(),
+            //= RFC 5626 section 7
+            //# If the proxy receives a final response from a branch other than a 408 (Request Timeout) or a 430 (Flow Failed)
+            //# response, the proxy MUST NOT forward the same request to another target representing the same AOR and instance-id.
+            408 | 430 => !branch.spares.is_empty(),
+            _ => false,
+        })
+    }
+
     /// A place is dead: its target is tried at the next one that takes the request. `running` says that its INVITE is still
     /// under way and is to be cancelled.
     pub(super) fn next_place(
@@ -396,9 +411,17 @@ impl Call {
     ) {
         let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
         let branch = &mut self.branches[at];
-        let mut others = std::mem::take(&mut branch.others);
-        let (of, uri, trunk) = (branch.of, branch.uri.clone(), branch.trunk.clone());
-        let (path, is_large) = (branch.path.clone(), branch.is_large);
+        let of = branch.of;
+        let mut place = Hop {
+            of,
+            uri: branch.uri.clone(),
+            path: branch.path.clone(),
+            flow: branch.facts.flow,
+            others: std::mem::take(&mut branch.others),
+            spares: std::mem::take(&mut branch.spares),
+            is_large: branch.is_large,
+            trunk: branch.trunk.clone(),
+        };
         if running {
             branch.cancelled = true;
             tables.endpoint.cancel(now, branch.tx);
@@ -408,10 +431,9 @@ impl Call {
             tables.legs_by_tag.remove(&branch.tag);
             tables.emit(Fact::LegFailed { leg, status });
         }
-        while let Some(flow) = others.pop_front() {
-            let (uri, trunk, others) = (uri.clone(), trunk.clone(), others.clone());
-            let hop = Hop { of, uri, path: path.clone(), flow, others, is_large, trunk };
-            match self.open_branch(tables, now, hop) {
+        while let Some(next) = place.onward() {
+            place = next.clone();
+            match self.open_branch(tables, now, next) {
                 Ok(()) => return,
                 Err(status) => self.note_failure(of, status, Vec::new()),
             }
@@ -525,7 +547,7 @@ impl Branch {
 
     /// Whether its target has a place that was not tried.
     pub(super) fn has_another_place(&self) -> bool {
-        !self.others.is_empty()
+        !self.others.is_empty() || !self.spares.is_empty()
     }
 }
 

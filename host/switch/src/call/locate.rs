@@ -88,7 +88,8 @@ impl Call {
         let mut flows: std::collections::VecDeque<Flow> = reached.collect();
         let flow = flows.pop_front().ok_or(NOWHERE)?;
         let uri = sip::Uri::parse(uri).map_or(uri, |parsed| parsed.for_request(uri)).to_owned();
-        Ok(Hop { of, uri, path: "".into(), flow, others: flows, is_large: false, trunk: None })
+        let (path, spares) = ("".into(), Vec::new());
+        Ok(Hop { of, uri, path, flow, others: flows, spares, is_large: false, trunk: None })
     }
 
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
