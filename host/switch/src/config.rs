@@ -58,7 +58,7 @@ pub struct Config {
     /// Who may send the other party of a call on, and how often.
     pub transfers: TransferConfig,
     /// Signs the Record-Routes of calls that are forwarded, so that nobody else can have requests sent on by us; the same for all
-    /// shards. `None` signs nothing and takes every Route.
+    /// shards. `None` signs nothing and takes every Route. Temporary GRUUs are sealed with it too; with `None` there are none.
     pub proxy_key: Option<[u8; 16]>,
     /// What plugins that follow calls are told and may want.
     pub call_events: CallEventConfig,
@@ -260,6 +260,8 @@ pub struct RegistrarConfig {
     pub keepalive: Option<KeepaliveConfig>,
     /// Whether phones may bind themselves to the flow of their REGISTER (RFC 5626).
     pub outbound: bool,
+    /// Whether phones that ask are given URIs that lead to them alone (RFC 5627).
+    pub gruu: bool,
     /// Seconds in the Flow-Timer of the answer to a phone that did so over a connection; 0 for none.
     pub flow_timer_s: u64,
 }
@@ -315,6 +317,7 @@ impl Default for RegistrarConfig {
             store: None,
             keepalive: Some(KeepaliveConfig::default()),
             outbound: true,
+            gruu: true,
             flow_timer_s: 120,
         }
     }

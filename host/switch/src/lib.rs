@@ -18,6 +18,7 @@ mod errand;
 mod events;
 mod fact;
 mod followed;
+mod gruu;
 mod in_dialog;
 mod io;
 mod keepalive;

@@ -124,5 +124,8 @@ impl Switch {
 }
 
 #[cfg(test)]
+#[path = "outbound_bench.rs"]
+pub(crate) mod bench;
+#[cfg(test)]
 #[path = "outbound_test.rs"]
 mod tests;

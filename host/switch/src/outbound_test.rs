@@ -1,158 +1,12 @@
 #![allow(clippy::unwrap_used)]
 //! Phones that bind themselves to the way of their REGISTER (RFC 5626), message by message.
 
-use std::{cell::RefCell, collections::BTreeMap, sync::Arc};
+use super::bench::{Lab, line, tcp, udp};
+use crate::Input;
 
-use bytes::Bytes;
-use model::{
-    Directory, ListenerId, Membership, Secret, Transport,
-    hook::{Answer, Decision, Verdict},
-};
-
-use super::*;
-use crate::{Config, Fact, Input, Listener, trunk::bench::Bench};
-
-#[derive(Default)]
-struct Book(RefCell<BTreeMap<Aor, Arc<[Binding]>>>);
-
-impl Directory for Book {
-    fn bindings(&self, aor: &Aor) -> Option<Arc<[Binding]>> {
-        self.0.borrow().get(aor).cloned()
-    }
-
-    fn membership(&self, _: &Aor) -> Membership {
-        Membership::Subscriber
-    }
-
-    fn secret(&self, _: &Aor) -> Option<Arc<Secret>> {
-        None
-    }
-}
-
-const PHONE: [u8; 4] = [203, 0, 113, 7];
+const USER: &str = "sip:2000@office.test";
 const ONE: &str = "<sip:2000@10.0.0.5>;reg-id=1;+sip.instance=\"<urn:uuid:a>\"";
 const TWO: &str = "<sip:2000@10.0.0.5>;reg-id=2;+sip.instance=\"<urn:uuid:a>\"";
-
-struct Lab {
-    switch: Switch,
-    book: Book,
-    now: Instant,
-    number: u32,
-    lost: usize,
-}
-
-impl Lab {
-    fn new() -> Self {
-        Self::with(|_| {})
-    }
-
-    fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Bench::config(Vec::new(), None);
-        let advertised = ([192, 0, 2, 1], 5060).into();
-        config.listeners.push(Listener {
-            name: "tcp".to_owned(),
-            transport: Transport::Tcp,
-            advertised,
-        });
-        config.registrar.keepalive = None;
-        change(&mut config);
-        let now = Instant::from_nanos(1_000_000_000);
-        Self { switch: Switch::new(config), book: Book::default(), now, number: 0, lost: 0 }
-    }
-
-    fn put(&mut self, input: Input) -> Vec<String> {
-        self.switch.handle_input(self.now, &self.book, input);
-        self.drain()
-    }
-
-    fn drain(&mut self) -> Vec<String> {
-        let mut sent = Vec::new();
-        while let Some(output) = self.switch.poll_output() {
-            match output {
-                Output::Transmit { flow, bytes } => sent.push(format!(
-                    "{} {}\r\n{}",
-                    flow.transport,
-                    flow.peer,
-                    String::from_utf8_lossy(&bytes)
-                )),
-                Output::Publish(publish) => {
-                    self.book.0.borrow_mut().insert(publish.aor, publish.bindings);
-                }
-                Output::Emit(Fact::Unregistered { lapsed: true, .. }) => self.lost += 1,
-                Output::Ask(question) => {
-                    let decision = Decision::of(question.hook(), 0);
-                    let (id, verdict) = (question.id, Verdict::BuiltIn);
-                    let answer = Answer { id, verdict, amended: None, pin: None, decision };
-                    self.switch.handle_input(self.now, &self.book, Input::Answer(answer));
-                }
-                _ => {}
-            }
-        }
-        sent
-    }
-
-    /// What is answered to a REGISTER that came over this flow.
-    fn register(&mut self, flow: Flow, contact: &str, more: &str) -> String {
-        self.number += 1;
-        let (number, transport) = (self.number, flow.transport);
-        let text = format!(
-            "REGISTER sip:office.test SIP/2.0\r\nVia: SIP/2.0/{transport} 10.0.0.5;branch=z9hG4bKr{number}\r\n{more}\
-             From: <sip:2000@office.test>;tag=a\r\nTo: <sip:2000@office.test>\r\nCall-ID: r{number}\r\n\
-             CSeq: 1 REGISTER\r\nMax-Forwards: 69\r\nContact: {contact}\r\nContent-Length: 0\r\n\r\n"
-        );
-        self.put(Input::Datagram { flow, bytes: Bytes::from(text) }).pop().unwrap()
-    }
-
-    fn outbound(&mut self, flow: Flow, contact: &str) -> String {
-        self.register(flow, contact, "Supported: path, outbound\r\n")
-    }
-
-    fn invite(&mut self) -> Vec<String> {
-        self.number += 1;
-        let number = self.number;
-        let text = format!(
-            "INVITE sip:2000@office.test SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.1;branch=z9hG4bKi{number}\r\n\
-             From: <sip:1000@office.test>;tag=a\r\nTo: <sip:2000@office.test>\r\nCall-ID: i{number}\r\nCSeq: 1 INVITE\r\n\
-             Max-Forwards: 70\r\nContact: <sip:1000@198.51.100.1>\r\nContent-Length: 0\r\n\r\n"
-        );
-        let peer = ([198, 51, 100, 1], 5060).into();
-        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer };
-        let sent = self.put(Input::Datagram { flow, bytes: Bytes::from(text) });
-        sent.into_iter().filter(|sent| sent.contains("\r\nINVITE ")).collect()
-    }
-
-    /// What an INVITE of ours is answered with.
-    fn answer(&mut self, flow: Flow, invite: &str, status: &str) -> Vec<String> {
-        let fields = invite.lines().filter(|line| {
-            ["Via:", "From:", "Call-ID:", "CSeq:"].iter().any(|name| line.starts_with(name))
-        });
-        let to = invite.lines().find(|line| line.starts_with("To:")).unwrap();
-        let fields: Vec<&str> = fields.collect();
-        let text = format!(
-            "SIP/2.0 {status}\r\n{}\r\n{to};tag=x\r\nContent-Length: 0\r\n\r\n",
-            fields.join("\r\n")
-        );
-        self.put(Input::Datagram { flow, bytes: Bytes::from(text) })
-    }
-
-    fn bound(&self) -> Vec<(u32, u16)> {
-        let bindings = self.book.bindings(&Aor::new("2000", "office.test"));
-        let all = bindings.iter().flat_map(|all| all.iter());
-        all.map(|b| (b.reg_id, b.flow.peer.port())).collect()
-    }
-}
-
-fn tcp(port: u16) -> Flow {
-    Flow { transport: Transport::Tcp, listener: ListenerId(1), peer: (PHONE, port).into() }
-}
-
-fn udp(port: u16) -> Flow {
-    Flow { transport: Transport::Udp, listener: ListenerId(0), peer: (PHONE, port).into() }
-}
-
-fn line<'a>(message: &'a str, name: &str) -> Option<&'a str> {
-    message.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-}
 
 #[test]
 fn a_phone_is_told_that_it_is_bound_to_its_way_and_when_to_show_itself() {
@@ -260,7 +114,7 @@ fn several_ways_to_one_phone_are_tried_one_after_another() {
     lab.outbound(tcp(40_000), ONE);
     lab.now = lab.now + std::time::Duration::from_secs(1);
     lab.outbound(tcp(40_001), TWO);
-    let first = lab.invite();
+    let first = lab.invite_at(USER);
     assert_eq!(first.len(), 1, "{first:?}");
     assert!(
         first[0].starts_with("TCP 203.0.113.7:40001\r\nINVITE sip:2000@10.0.0.5 "),
@@ -277,7 +131,7 @@ fn several_ways_to_one_phone_are_tried_one_after_another() {
     let end = lab.answer(tcp(40_000), second[0], "486 Busy Here");
     assert!(end.iter().any(|sent| sent.contains("SIP/2.0 486 Busy Here")), "{end:?}");
     for status in ["486 Busy Here", "503 Service Unavailable", "480 Temporarily Unavailable"] {
-        let first = lab.invite();
+        let first = lab.invite_at(USER);
         assert!(first[0].starts_with("TCP 203.0.113.7:40001\r\n"), "{first:?}");
         let end = lab.answer(tcp(40_001), &first[0], status);
         assert!(end.iter().all(|sent| !sent.contains("\r\nINVITE ")), "{end:?}");
@@ -291,7 +145,7 @@ fn a_way_that_breaks_while_it_is_tried_gives_way_to_the_next() {
     lab.outbound(tcp(40_000), ONE);
     lab.now = lab.now + std::time::Duration::from_secs(1);
     lab.outbound(tcp(40_001), TWO);
-    lab.invite();
+    lab.invite_at(USER);
     let next = lab.put(Input::TransportError { flow: tcp(40_001) });
     assert!(next[0].starts_with("TCP 203.0.113.7:40000\r\nINVITE "), "{next:?}");
     assert_eq!(lab.bound(), [(1, 40_000)], "the broken one is bound no more");
@@ -303,7 +157,7 @@ fn a_silent_way_gives_way_too_and_is_cancelled() {
     lab.outbound(udp(40_000), ONE);
     lab.now = lab.now + std::time::Duration::from_secs(1);
     lab.outbound(udp(40_001), TWO);
-    assert_eq!(lab.invite().len(), 1);
+    assert_eq!(lab.invite_at(USER).len(), 1);
     let failover = std::time::Duration::from_secs(4);
     let mut invites = Vec::new();
     let until = lab.now + failover;

@@ -151,7 +151,7 @@ impl Switch {
     fn acknowledge(&mut self, now: Instant, aor: &Aor, waiting: &Waiting) {
         let tag = self.tables.endpoint.mint_tag();
         let response =
-            self.registrar.acknowledgement(now, aor, waiting.flow, &waiting.request, &tag);
+            self.registrar.acknowledgement(now, aor, waiting, &tag, self.tables.sealer());
         self.answer_register(now, waiting, response);
     }
 

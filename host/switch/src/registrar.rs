@@ -8,11 +8,13 @@ use std::{
 };
 
 use model::{Aor, Binding, Directory, Flow, Instant, Membership, hook::Registration};
-use sip::{Message, Name, NameAddr, Uri, response_to};
+use sip::{Message, Name, NameAddr, Scheme, Uri, response_to};
 
 use crate::{
     Fact, Publish, RegistrarConfig,
+    gruu::{Gruus, Sealer},
     outbound::{Named, NoWayBack, Way},
+    writes::Waiting,
 };
 
 /// The bindings of the addresses-of-record of one shard.
@@ -103,9 +105,9 @@ impl Registrar {
         &self,
         now: Instant,
         aor: &Aor,
-        flow: Flow,
-        request: &Message,
+        Waiting { flow, request, .. }: &Waiting,
         tag: &str,
+        sealer: Option<Sealer>,
     ) -> sip::Writer {
         let mut response = response_to(request, 200, "", Some(tag));
         let way = Way::of(request);
@@ -125,8 +127,18 @@ impl Registrar {
                 response.header(Name::Path, path);
             }
         }
+        let wants_gruu = self.config.gruu
+            && request.values(Name::Supported).any(|tag| tag.eq_ignore_ascii_case("gruu"));
+        let to = request.to().ok().and_then(|to| to.parsed_uri().ok());
+        let scheme = to.map_or(Scheme::Sip, |to| to.scheme);
         for binding in self.bindings_by_aor.get(aor).into_iter().flat_map(|all| all.iter()) {
-            response.header(Name::Contact, ContactWithExpires { binding, now });
+            let gruus = (wants_gruu && !binding.instance.is_empty()).then_some(Gruus {
+                aor,
+                binding,
+                scheme,
+                sealer,
+            });
+            response.header(Name::Contact, ContactWithExpires { binding, now, gruus });
         }
         response
     }
@@ -155,6 +167,16 @@ impl Registrar {
         let old = self.bindings_by_aor.get(&aor).map_or(&[][..], |bindings| &**bindings);
         if old.is_empty() && self.bindings_by_aor.len() + reserved >= self.config.aors_max {
             return Err(Refusal::new(503, ""));
+        }
+        // RFC 5627 section 5.1: requests to it would come back here.
+        let is_own = |contact: &str| {
+            let contact = NameAddr::parse(contact).ok();
+            let uri = contact.as_ref().and_then(|contact| contact.parsed_uri().ok());
+            uri.filter(|uri| uri.param("gr").is_some()).and_then(|uri| uri.aor())
+        };
+        let mut owned = request.values(Name::Contact).filter_map(is_own);
+        if owned.any(|aor| dir.membership(&aor) != Membership::ForeignHost) {
+            return Err(Refusal::new(403, "Contact is a GRUU of ours"));
         }
         let bindings = self.updated(now, flow, request, rules, old)?;
         Ok(Decided { aor, bindings })
@@ -399,6 +421,8 @@ pub(crate) fn q_milli(text: &str) -> Option<u16> {
 struct ContactWithExpires<'a> {
     binding: &'a Binding,
     now: Instant,
+    /// Where the phone asks for them.
+    gruus: Option<Gruus<'a>>,
 }
 
 impl std::fmt::Display for ContactWithExpires<'_> {
@@ -413,6 +437,9 @@ impl std::fmt::Display for ContactWithExpires<'_> {
         }
         if self.binding.reg_id != 0 {
             write!(f, ";reg-id={}", self.binding.reg_id)?;
+        }
+        if let Some(gruus) = &self.gruus {
+            write!(f, "{gruus}")?;
         }
         Ok(())
     }

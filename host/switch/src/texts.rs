@@ -4,13 +4,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Binding, Directory, Flow, Instant, Membership, TrunkId};
+use model::{Aor, Binding, Directory, Flow, Instant, Membership, TrunkId};
 use sip::{ClientTx, Message, Method, Name, ServerTx, Uri, Writer, response_to};
 
 use crate::{
     Switch,
     call::{ANONYMOUS, Crossing, Privacy, connection_for_size, refuse, refuse_unknown},
     door::Arrival,
+    gruu,
     tables::{ClientUse, Tables},
 };
 
@@ -80,19 +81,29 @@ impl Switch {
         if self.texts.sent.len() >= limits.texts_max {
             return Err(503);
         }
-        let target = Uri::parse(request.request_uri()).ok().and_then(|uri| uri.aor());
-        let aor = target.ok_or(404_u16)?;
+        let target = Uri::parse(request.request_uri()).ok();
+        let sealer = self.tables.sealer();
+        let named = gruu::named(sealer, request.request_uri());
+        let named = named.transpose().map_err(|gruu::NoSuch| 404_u16)?;
+        let aor = match (&named, target) {
+            (Some(named), Some(uri)) => Aor::new(&named.user, uri.host),
+            (_, uri) => uri.and_then(|uri| uri.aor()).ok_or(404_u16)?,
+        };
         if dir.membership(&aor) != Membership::Subscriber {
             return Err(404);
         }
         let bindings = dir.bindings(&aor);
         let live = bindings.iter().flat_map(|all| all.iter()).filter(|b| b.expires_at > now);
         // Of the ways to one phone the best alone, or it would show the text twice.
-        let mut live: Vec<Binding> = live.cloned().collect();
+        let is_meant = |b: &&Binding| named.as_ref().is_none_or(|named| named.is(sealer, b));
+        let mut live: Vec<Binding> = live.filter(is_meant).cloned().collect();
         let mut phones = BTreeSet::new();
         live.retain(|b| b.instance.is_empty() || phones.insert(b.instance.clone()));
         live.truncate(limits.branches_max);
-        if live.is_empty() { Err(480) } else { Ok(live) }
+        if live.is_empty() {
+            return Err(named.map_or(480, |named| named.status_of_none()));
+        }
+        Ok(live)
     }
 
     /// A contact has answered: the first that takes the text is what its sender is told, else the best of the refusals.

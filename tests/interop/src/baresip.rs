@@ -103,6 +103,16 @@ impl Baresip {
         Self { user: line.user.to_owned(), folder, process, control, events }
     }
 
+    /// Calls a URI.
+    ///
+    /// # Panics
+    ///
+    /// When it takes no command.
+    #[track_caller]
+    pub fn dial(&mut self, uri: &str) {
+        self.command("dial", uri);
+    }
+
     /// Ends it without a word to anybody.
     ///
     /// # Panics
@@ -262,7 +272,7 @@ fn configuration(at: &Path, line: &Line<'_>, ca: &Path, control: u16) -> String 
         "sip_listen {here}\nsip_cafile {ca}\naudio_source aufile,{at}/tone.wav\naudio_player aubridge,nobody\n\
          audio_alert aubridge,nobody\nausrc_srate 8000\nauplay_srate 8000\nausrc_channels 1\nauplay_channels 1\n\
          module_path /usr/lib/baresip/modules\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n\
-         module_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\nmodule_app presence.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
+         module_tmp uuid.so\nmodule_tmp account.so\nmodule_app menu.so\nmodule_app contact.so\nmodule_app presence.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n\
          snd_path {at}/heard\n"
     )
 }

@@ -123,6 +123,31 @@ fn a_phone_with_two_ways_rings_once_and_is_reached_by_the_other_when_one_is_cut(
 }
 
 #[test]
+fn of_two_phones_of_a_user_the_one_whose_gruu_is_called_rings() {
+    let switch = Switch::listening(&LISTENERS, &[DOMAIN], &[]);
+    let folder = tempfile::tempdir().unwrap();
+    authority(folder.path());
+    let ca = folder.path().join("ca.pem");
+    let port = switch.sip_port;
+    let nat = ";sipnat=outbound";
+    let mut desk = Baresip::with_account(&line("2000", "tcp", port), &ca, nat);
+    wait::until("the first phone", || (ways(&switch, "2000") == [1]).then_some(()));
+    let instance = contacts(&switch, "2000")[0]["instance"].as_str().unwrap().to_owned();
+    let _sofa = Baresip::with_account(&line("2000", "tcp", port), &ca, nat);
+    wait::until("the second phone", || (ways(&switch, "2000") == [1, 1]).then_some(()));
+    let mut ann = Baresip::start(&line("1000", "udp", port), &ca);
+    ann.registered();
+    ann.dial(&format!("sip:2000@localhost;gr={instance}"));
+    desk.connected();
+    ann.connected();
+    let calls = switch.get("/api/calls");
+    assert_eq!(calls[0]["legs"].as_array().unwrap().len(), 2, "the second was not called: {calls}");
+    // Its Contact in the call is its GRUU: what belongs to the call comes over its connection all the same.
+    ann.hang_up();
+    desk.ended();
+}
+
+#[test]
 fn pjsua_binds_itself_to_its_connection() {
     let switch = Switch::listening(&LISTENERS, &[], &[]);
     let mut ann = Phone::register_by(&switch, "1000", 440, "tcp");

@@ -25,6 +25,7 @@ pub(crate) const LIVE: &[&str] = &[
     "registrar.keepalive",
     "registrar.keepalive_failures",
     "registrar.outbound",
+    "registrar.gruu",
     "registrar.flow_timer_s",
     "events.dialog",
     "events.message_summary",

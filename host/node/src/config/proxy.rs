@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 #[serde(default, deny_unknown_fields)]
 pub struct ProxyConfig {
     /// Signs our Record-Routes, so that within a call only its own parties can have requests sent on by this switch. Absent takes a
-    /// new one at each start: what belongs to a call that was forwarded before a restart is then answered 481. Any text; 16
+    /// new one at each start: what belongs to a call that was forwarded before a restart is then answered 481, and a temporary GRUU from before (`registrar.gruu`) 404. Any text; 16
     /// characters or more of chance are good.
     pub secret: Option<String>,
 }

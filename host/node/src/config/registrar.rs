@@ -28,6 +28,10 @@ pub struct RegistrarSection {
     /// `false` takes such contacts for ordinary ones; phones behind a proxy that knows no outbound, which are refused with 439
     /// otherwise, are then let in.
     pub outbound: bool,
+    /// Whether a phone that asks (`Supported: gruu`) and says which one it is (`+sip.instance`) is given two URIs that lead to it and to no
+    /// other phone of its user (RFC 5627): one with the user in it, and one that hides user and phone, which is sealed with
+    /// `proxy.secret`.
+    pub gruu: bool,
     /// What a phone with outbound on a connection is told to send keep-alives by, in its Flow-Timer, in seconds; 0 leaves it to the
     /// phone, which sends one in two minutes. Connections are closed after `streams.idle_timeout_s`, which must be longer. Over UDP
     /// no time is named: phones then keep their NAT open every 24 to 29 s.
@@ -56,6 +60,7 @@ impl Default for RegistrarSection {
             keepalive: KeepaliveName::Options,
             keepalive_failures: 0,
             outbound: true,
+            gruu: true,
             flow_timer_s: 120,
         }
     }

@@ -186,6 +186,7 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
         contacts_max: registrar.contacts_max,
         aors_max: registrar.aors_max,
         outbound: registrar.outbound,
+        gruu: registrar.gruu,
         flow_timer_s: registrar.flow_timer_s,
         keepalive: (registrar.keepalive_s > 0).then(|| switch::KeepaliveConfig {
             interval: Duration::from_secs(registrar.keepalive_s),

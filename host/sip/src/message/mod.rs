@@ -23,7 +23,7 @@ pub use name::Name;
 pub use params::Params;
 pub use parse::ParseLimits;
 pub use replaces::{BadReplaces, Replaces};
-pub use uri::{Scheme, Uri, UriError};
+pub use uri::{Scheme, Uri, UriError, unescape};
 pub use via::Via;
 pub use view::{CSeq, Field, Message};
 pub use writer::{RequestDraft, Writer, reason_phrase, response_to};

@@ -202,7 +202,9 @@ fn split_at_byte<'a>(text: &'a str, any_of: &str) -> (&'a str, &'a str) {
     text.split_at(at)
 }
 
-pub(super) fn unescape(text: &str) -> Cow<'_, str> {
+/// Undoes the escapes of a part of a URI (RFC 3261 section 19.1.2); gives it back as it stands when what comes out would not be a text without
+/// control characters.
+pub fn unescape(text: &str) -> Cow<'_, str> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use model::{
     Aor, Binding, Directory, Flow, Instant, LegId,
-    hook::{Attempt, Destination, Diversion, Target},
+    hook::{Attempt, Destination, Diversion, Party, Target},
 };
 use sip::Uri;
 
@@ -15,7 +15,7 @@ use super::{
     question::RING_MAX,
     route,
 };
-use crate::{Fact, Reason, TrunkPassed, tables::Tables};
+use crate::{Fact, Reason, TrunkPassed, gruu, tables::Tables};
 
 /// One contact of a target.
 #[derive(Clone)]
@@ -142,10 +142,12 @@ impl Call {
         for (of, target) in targets.into_iter().enumerate() {
             let (mut best, mut trunks) = (0, TrunksLeft::default());
             match &target.to {
-                Destination::Aor(aor) => match groups_of_aor(tables, dir, now, of, aor) {
-                    Ok(groups) => self.add_groups(groups),
-                    Err(status) => best = status,
-                },
+                Destination::Aor(aor) => {
+                    match groups_of_aor(tables, dir, now, of, aor, &self.facts.callee) {
+                        Ok(groups) => self.add_groups(groups),
+                        Err(status) => best = status,
+                    }
+                }
                 Destination::Uri(_) => trying.unplaced.push_back(of),
                 Destination::Trunk { name, user } => {
                     trunks = self.trunks_of(tables, dir, name, user.as_deref());
@@ -426,16 +428,25 @@ pub(super) struct Failed {
     pub(super) redirect: Vec<String>,
 }
 
-/// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18).
+/// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18). Where `callee` is a
+/// GRUU of it, those of the phone it names.
 fn groups_of_aor(
     tables: &Tables,
     dir: &dyn Directory,
     now: Instant,
     of: usize,
     aor: &Aor,
+    callee: &Party,
 ) -> Result<Vec<Vec<Hop>>, u16> {
+    let sealer = tables.sealer();
+    let named = gruu::named(sealer, &callee.uri)
+        .filter(|_| Aor::new(&callee.user, &callee.host) == *aor)
+        .transpose()
+        .map_err(|gruu::NoSuch| 404_u16)?;
+    let is_meant = |b: &&Binding| named.as_ref().is_none_or(|named| named.is(sealer, b));
     let bindings = dir.bindings(aor);
-    let live = bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now);
+    let live =
+        bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now).filter(is_meant);
     let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
     // The first contact of each phone that says which one it is.
     let mut phones: Vec<(&str, [usize; 2])> = Vec::new();
@@ -461,7 +472,10 @@ fn groups_of_aor(
         }
     }
     groups.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
-    if groups.is_empty() { Err(480) } else { Ok(groups.into_iter().map(|(_, g)| g).collect()) }
+    if groups.is_empty() {
+        return Err(named.map_or(480, |named| named.status_of_none()));
+    }
+    Ok(groups.into_iter().map(|(_, g)| g).collect())
 }
 
 /// The way to one contact.

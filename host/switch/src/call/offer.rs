@@ -11,7 +11,7 @@ use sip::{HeaderError, Message, Method, Name, NameAddr, ServerTx, Uri, response_
 use super::{
     Call, CallMedia, CallerLeg, Privacy, Reliability, State, headers::ALLOW, is_sips, our_contact,
 };
-use crate::{Emergency, Fact, TrunkPassed, door::Arrival, tables::Tables};
+use crate::{Emergency, Fact, TrunkPassed, door::Arrival, gruu, tables::Tables};
 
 impl Call {
     /// Makes a call of an INVITE outside any dialog, or answers it and gives `None`. Nothing has been done for it yet.
@@ -178,12 +178,15 @@ pub(crate) fn facts_of(
         .listeners
         .get(usize::from(flow.listener.0))
         .map_or_else(String::new, |listener| listener.name.clone());
-    let (kind, callee) = match request.method() {
+    let (kind, mut callee) = match request.method() {
         Method::Register => (RequestKind::Register, party_of(&request.to()?)),
         Method::Subscribe => (RequestKind::Subscribe, party_of_uri(request.request_uri(), "")),
         Method::Message => (RequestKind::Message, party_of_uri(request.request_uri(), "")),
         _ => (RequestKind::Invite, party_of_uri(request.request_uri(), "")),
     };
+    if kind != RequestKind::Register {
+        gruu::unveil(tables.sealer(), &mut callee);
+    }
     let emergency = tables.config.emergency.number(&callee).is_some();
     Ok(CallFacts {
         conn_id: conn,
@@ -224,6 +227,11 @@ fn calls_for_help(emergency: &Emergency, request: &Message) -> bool {
 }
 
 impl Tables {
+    /// Opens temporary GRUUs, where there is a key.
+    pub(crate) fn sealer(&self) -> Option<gruu::Sealer> {
+        self.config.proxy_key.map(gruu::Sealer::new)
+    }
+
     /// Whatever is refused because there is too much to do, a call for help is not.
     pub(crate) fn exempt_emergencies(&mut self) {
         let emergency = self.config.emergency.clone();
