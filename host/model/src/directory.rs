@@ -84,6 +84,11 @@ pub trait Directory {
         true
     }
 
+    /// The proxies that a trunk's registrar wants requests to be sent through (RFC 3608), as the value of a Route field.
+    fn service_route(&self, _trunk: TrunkId) -> Option<Arc<str>> {
+        None
+    }
+
     /// The trunk whose registrar was last found at this address.
     fn trunk_at(&self, _source: IpAddr) -> Option<TrunkId> {
         None

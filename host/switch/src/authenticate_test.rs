@@ -84,6 +84,7 @@ impl Bench {
             transfers: crate::TransferConfig::default(),
             call_events: crate::CallEventConfig::default(),
             proxy_key: None,
+            service_route: "".into(),
             trusted: Vec::new(),
             diversion: crate::DiversionStyle::default(),
             sessions: crate::SessionConfig::default(),

@@ -2,6 +2,7 @@
 
 use std::{
     net::{Ipv6Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub media_address6: Option<Ipv6Addr>,
     /// The registrar's rules.
     pub registrar: RegistrarConfig,
+    /// What phones are told to send their requests through (RFC 3608), as the value of a Service-Route field; empty for nothing.
+    pub service_route: Arc<str>,
     /// How subscriptions are taken and served.
     pub events: EventsConfig,
     /// How requests are authenticated; `None` is the default, which takes everyone for who it says it is unless a plugin has
@@ -85,6 +88,7 @@ impl Config {
             failover_after: self.failover_after,
             media: self.media,
             registrar: self.registrar,
+            service_route: self.service_route.clone(),
             events: self.events,
             auth: self.auth.clone(),
             emergency: self.emergency.clone(),
@@ -113,6 +117,8 @@ pub struct Settings {
     pub media: MediaMode,
     /// All but `store`, which stays as it is.
     pub registrar: RegistrarConfig,
+    /// What phones are told to send their requests through; each learns of a change when it next registers.
+    pub service_route: Arc<str>,
     /// How subscriptions are taken and served; those that stand go on as they began.
     pub events: EventsConfig,
     /// How requests are authenticated. A change makes nonces given out so far stale, and forgets failed attempts.

@@ -150,8 +150,12 @@ impl Switch {
 
     fn acknowledge(&mut self, now: Instant, aor: &Aor, waiting: &Waiting) {
         let tag = self.tables.endpoint.mint_tag();
-        let response =
-            self.registrar.acknowledgement(now, aor, waiting, &tag, self.tables.sealer());
+        let sealer = self.tables.sealer();
+        let mut response = self.registrar.acknowledgement(now, aor, waiting, &tag, sealer);
+        let route = &self.tables.config.service_route;
+        if !route.is_empty() {
+            response.header(Name::ServiceRoute, route);
+        }
         self.answer_register(now, waiting, response);
     }
 

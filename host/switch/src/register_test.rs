@@ -52,6 +52,7 @@ fn switch(writes_max: usize) -> Switch {
         transfers: crate::TransferConfig::default(),
         call_events: crate::CallEventConfig::default(),
         proxy_key: None,
+        service_route: "".into(),
         trusted: Vec::new(),
         diversion: crate::DiversionStyle::default(),
         sessions: crate::SessionConfig::default(),
@@ -98,6 +99,16 @@ fn register_at(
     call: &str,
     contact: &str,
 ) -> Vec<String> {
+    switch.handle_input(now, &Anyone, request_of(user, call, contact));
+    told(switch)
+}
+
+/// A REGISTER that asks for the contacts.
+fn register_of(call: &str) -> Input {
+    request_of("1", call, "")
+}
+
+fn request_of(user: &str, call: &str, contact: &str) -> Input {
     let text = format!(
         "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bK{call}\r\n\
          From: <sip:{user}@example.org>;tag=a\r\nTo: <sip:{user}@example.org>\r\nCall-ID: {call}\r\n\
@@ -105,9 +116,7 @@ fn register_at(
     );
     let peer = ([192, 0, 2, 1], 5060).into();
     let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer };
-    let bytes = Bytes::from(text);
-    switch.handle_input(now, &Anyone, Input::Datagram { flow, bytes });
-    told(switch)
+    Input::Datagram { flow, bytes: Bytes::from(text) }
 }
 
 fn register(switch: &mut Switch, user: &str, call: &str, contact: &str) -> Vec<String> {
@@ -220,4 +229,26 @@ fn bindings_from_before_a_restart_are_published_told_and_lapse() {
     );
     switch.handle_timeout(START + Duration::from_secs(3600), &Anyone);
     assert_eq!(told(&mut switch).first().map(String::as_str), Some("publish 1@example.org 0"));
+}
+
+#[test]
+fn phones_are_told_what_to_send_their_requests_through() {
+    let mut switch = switch(10);
+    let field = |switch: &mut Switch, call: &str| {
+        switch.handle_input(START, &Anyone, register_of(call));
+        let mut found = Vec::new();
+        while let Some(output) = switch.poll_output() {
+            if let Output::Transmit { bytes, .. } = output {
+                let text = String::from_utf8(bytes.to_vec()).unwrap();
+                let lines = text.lines().filter_map(|line| line.strip_prefix("Service-Route: "));
+                found.extend(lines.map(str::to_owned));
+            }
+        }
+        found
+    };
+    assert_eq!(field(&mut switch, "c1"), [""; 0]);
+    let mut settings = switch.tables.config.settings();
+    settings.service_route = "<sip:sbc.example.org;lr>, <sip:10.0.0.1;lr>".into();
+    switch.handle_input(START, &Anyone, Input::Configure(Box::new(settings)));
+    assert_eq!(field(&mut switch, "c2"), ["<sip:sbc.example.org;lr>, <sip:10.0.0.1;lr>"]);
 }

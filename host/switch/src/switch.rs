@@ -152,6 +152,7 @@ impl Switch {
         };
         config.registrar = RegistrarConfig { store: config.registrar.store, ..registrar };
         config.events = events;
+        config.service_route = settings.service_route;
         config.ring_timeout = settings.ring_timeout;
         config.question_timeout = settings.question_timeout;
         config.failover_after = settings.failover_after;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use jackfield_interop::{Carrier, Switch, peers, ports, sipp::Scenario};
+use jackfield_interop::{Carrier, Phone, Switch, peers, ports, sipp::Scenario, switch::save};
 
 #[test]
 fn a_phone_behind_a_proxy_is_called_through_it_even_after_a_restart() {
@@ -48,4 +48,28 @@ fn a_phone_behind_a_proxy_is_called_through_it_even_after_a_restart() {
     call(&again);
     second.succeed();
     again.stop();
+}
+
+#[test]
+fn a_phone_sends_its_calls_through_the_proxy_that_the_registrar_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = ports::free();
+    let route = format!("registrar.service_route=[\"sip:127.0.0.1:{port};lr\"]");
+    let script = folder.path().join("office.rhai");
+    let policy = "fn route(call) { if call.header(\"X-Edge\") == \"yes\" { pass() } else { refuse(403) } }\n";
+    save(&script, policy);
+    let switch = Switch::start(&[&route], &[&script]);
+    let text = fs::read_to_string(peers::here().join("kamailio/edge.cfg")).unwrap();
+    let text = text.replace("@SWITCH@", &switch.sip_port.to_string());
+    // What comes by the route goes on to whom it is for: the switch.
+    let text = text.replace("    record_route();\n", "    record_route();\n    append_hf(\"X-Edge: yes\\r\\n\");\n    loose_route();\n");
+    let _edge = Carrier::configured(folder.path(), "127.0.0.1", port, &text);
+    let mut ann = Phone::register(&switch, "1000", 440);
+    let mut ben = Phone::register(&switch, "2000", 1000);
+    ann.call("2000");
+    ben.expect(&serde_json::json!({ "event": "incoming" }));
+    ben.tell("answer");
+    ann.expect_call("CONFIRMED");
+    ann.tell("hangup");
+    ben.expect_call("DISCONNECTED");
 }

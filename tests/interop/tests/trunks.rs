@@ -233,3 +233,38 @@ fn a_call_under_way_to_a_carrier_that_has_just_died_goes_over_the_second() {
     two.succeed();
     switch.stop();
 }
+
+#[test]
+fn a_call_out_takes_the_route_that_the_registrar_has_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let called = world(&folder, 1);
+    let (port, edge) = (ports::free(), ports::free());
+    // The registrar, and an edge of the same Kamailio that alone takes calls.
+    let text = std::fs::read_to_string(peers::here().join("kamailio/carrier.cfg"))
+        .unwrap()
+        .replace("@IP@", FIRST)
+        .replace("@WORLD@", &called.port.to_string())
+        .replace("@EXPIRES_MIN@", "60")
+        .replace("@QOP@", "1")
+        .replacen("loadmodule", &format!("listen=udp:{FIRST}:{edge}\nloadmodule"), 1)
+        .replace(
+            "if (!save(\"location\"))",
+            &format!("append_to_reply(\"Service-Route: <sip:edge@{FIRST}:{edge};lr>\\r\\n\");\n        if (!save(\"location\"))"),
+        )
+        .replace(
+            "    record_route();\n",
+            &format!(
+                "    if ($Rp != {edge} || !($hdr(Route) =~ \"sip:edge@\")) {{\n        sl_send_reply(\"403\", \"Not This Way\");\n        exit;\n    }}\n    loose_route();\n    record_route();\n"
+            ),
+        );
+    let carrier = Carrier::configured(folder.path(), FIRST, port, &text);
+    let trunk = format!("trunk=[{}]", trunk("carrier", &carrier, ",register=true"));
+    let script =
+        script(&folder, "fn route(call) { plan(trunk(\"carrier\", \"+43199\").ring(10)) }\n");
+    let switch = Switch::start(&[&trunk, "media.mode=bypass"], &[&script]);
+    let told = until_trunk(&switch, 0, "the registration", |trunk| trunk["registration"] == "registered");
+    assert_eq!(told["service_route"], format!("<sip:edge@{FIRST}:{edge};lr>"));
+    call_out(&folder, &switch);
+    called.succeed();
+    switch.stop();
+}

@@ -215,6 +215,7 @@ fn config(
         transfers: switch::TransferConfig::default(),
         call_events: switch::CallEventConfig::default(),
         proxy_key: None,
+        service_route: "".into(),
         trusted: Vec::new(),
         diversion: switch::DiversionStyle::default(),
         sessions: switch::SessionConfig::default(),

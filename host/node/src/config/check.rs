@@ -283,6 +283,11 @@ fn orders(config: &Config) -> Vec<Violation> {
         let help = format!("give {} to {}", range.start(), range.end());
         violations.push(Violation::new("registrar.expires_default_s", what, help));
     }
+    if let Some(route) = registrar.service_route.iter().find(|route| !is_loose_route(route)) {
+        let what = format!("`service_route` has \"{}\", which is no route", route.escape_debug());
+        let help = "give SIP URIs with `;lr` and without angle brackets, such as \"sip:sbc.example.org;lr\"";
+        violations.push(Violation::new("registrar.service_route", what, help));
+    }
     if registrar.flow_timer_s >= config.streams.idle_timeout_s {
         let what = "`flow_timer_s` is not shorter than `streams.idle_timeout_s`";
         let help = "phones would be cut off before they send their keep-alive; set it shorter";
@@ -293,6 +298,12 @@ fn orders(config: &Config) -> Vec<Violation> {
         violations.push(Violation::new("sip.t2_ms", "`t2_ms` is shorter than `t1_ms`", help));
     }
     violations
+}
+
+/// Whether a text is the URI of a loose router (RFC 3261 section 19.1.1).
+fn is_loose_route(text: &str) -> bool {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\",".contains(&byte));
+    is_plain && sip::Uri::parse(text).is_ok_and(|uri| uri.has_lr() && !uri.host.is_empty())
 }
 
 /// What is asked for must be there to be given.

@@ -26,6 +26,7 @@ pub(crate) const LIVE: &[&str] = &[
     "registrar.keepalive_failures",
     "registrar.outbound",
     "registrar.gruu",
+    "registrar.service_route",
     "registrar.flow_timer_s",
     "events.dialog",
     "events.message_summary",

@@ -32,6 +32,9 @@ pub struct RegistrarSection {
     /// other phone of its user (RFC 5627): one with the user in it, and one that hides user and phone, which is sealed with
     /// `proxy.secret`.
     pub gruu: bool,
+    /// Proxies that phones are told to send their requests through, in this order (RFC 3608, Service-Route), such as
+    /// `["sip:sbc.example.org;lr"]`. Each needs `;lr`. Empty tells them nothing.
+    pub service_route: Vec<String>,
     /// What a phone with outbound on a connection is told to send keep-alives by, in its Flow-Timer, in seconds; 0 leaves it to the
     /// phone, which sends one in two minutes. Connections are closed after `streams.idle_timeout_s`, which must be longer. Over UDP
     /// no time is named: phones then keep their NAT open every 24 to 29 s.
@@ -61,6 +64,7 @@ impl Default for RegistrarSection {
             keepalive_failures: 0,
             outbound: true,
             gruu: true,
+            service_route: Vec::new(),
             flow_timer_s: 120,
         }
     }

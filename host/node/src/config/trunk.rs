@@ -57,6 +57,9 @@ pub struct TrunkSection {
     /// How it is told that a call was diverted, where a script said so or a called party named another: `diversion` (RFC 5806),
     /// `history-info` (RFC 7044), `both` or `off`.
     pub diversion: DiversionStyle,
+    /// Whether calls out go through the proxies that the registrar names in its answers (RFC 3608, Service-Route): the first of them is
+    /// where they are sent. `false` sends them to `uri` whatever it names.
+    pub service_route: bool,
 }
 
 impl Default for TrunkSection {
@@ -83,6 +86,7 @@ impl Default for TrunkSection {
             trusted: true,
             assert_identity: false,
             diversion: DiversionStyle::Both,
+            service_route: true,
         }
     }
 }
@@ -116,6 +120,7 @@ impl TrunkSection {
             trusted: self.trusted,
             assert_identity: self.assert_identity,
             diversion: self.diversion.into(),
+            service_route: self.service_route,
         }
     }
 

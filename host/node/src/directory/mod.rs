@@ -153,6 +153,10 @@ impl Directory for NodeDirectory {
         self.trunks.is_up(trunk)
     }
 
+    fn service_route(&self, trunk: TrunkId) -> Option<Arc<str>> {
+        self.trunks.service_route(trunk)
+    }
+
     fn trunk_at(&self, source: IpAddr) -> Option<TrunkId> {
         self.trunks.at(source)
     }

@@ -84,6 +84,10 @@ impl TrunkTable {
         slot.is_some_and(|slot| slot.status.load().reach != Reach::Down)
     }
 
+    pub(super) fn service_route(&self, trunk: TrunkId) -> Option<Arc<str>> {
+        self.slots.get(usize::from(trunk.0))?.status.load().service_route.clone()
+    }
+
     /// The trunk whose registrar was found at this address.
     pub(super) fn at(&self, source: IpAddr) -> Option<TrunkId> {
         let is_there =

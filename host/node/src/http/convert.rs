@@ -71,6 +71,7 @@ pub(super) fn trunk(trunk: TrunkView, now: Instant) -> view::Trunk {
         since_s: known.then(|| now.saturating_since(status.since).as_secs()),
         calls,
         capacity,
+        service_route: status.service_route.as_deref().map(str::to_owned),
         failure: status.failure.as_ref().map(|(at, what)| view::TrunkFailure {
             ago_s: now.saturating_since(*at).as_secs(),
             what: what.clone(),

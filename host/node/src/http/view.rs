@@ -165,6 +165,8 @@ pub struct Trunk {
     pub calls: u32,
     /// Calls at once; absent for no limit.
     pub capacity: Option<u32>,
+    /// The proxies that calls to it go through because its registrar says so (RFC 3608), as the value of a Route field.
+    pub service_route: Option<String>,
     /// The last failure of a registration or a probe.
     pub failure: Option<TrunkFailure>,
 }

@@ -25,6 +25,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("session.timer", _) => "\"ask\"".to_owned(),
         ("auth.mode", _) => "\"digest\"".to_owned(),
         ("auth.algorithms", _) => "[\"MD5\"]".to_owned(),
+        ("registrar.service_route", _) => "[\"sip:a;lr\"]".to_owned(),
         ("registrar.keepalive", _) => "\"crlf\"".to_owned(),
         ("records.format", _) => "\"csv\"".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),

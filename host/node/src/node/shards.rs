@@ -66,6 +66,7 @@ pub(super) fn config(
         call_events: settings.call_events,
         // The same for all shards.
         proxy_key: None,
+        service_route: settings.service_route.clone(),
         sessions: settings.sessions,
         trusted: settings.trusted,
         diversion: settings.diversion,
@@ -84,6 +85,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         failover_after: Duration::from_millis(sip.failover_ms),
         media: config.media.mode.into(),
         registrar: registrar(config),
+        service_route: service_route(config),
         events: events(config),
         auth: Some(auth(config)),
         transfers: config.transfers.to_switch(),
@@ -201,6 +203,12 @@ fn registrar(config: &Config) -> switch::RegistrarConfig {
             timeout: Duration::from_millis(config.store.timeout_ms),
         }),
     }
+}
+
+/// The value of a Service-Route field.
+fn service_route(config: &Config) -> std::sync::Arc<str> {
+    let routes = config.registrar.service_route.iter();
+    routes.map(|route| format!("<{route}>")).collect::<Vec<_>>().join(", ").into()
 }
 
 /// Chance of the operating system.

@@ -163,6 +163,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         transfers: switch::TransferConfig::default(),
         call_events: switch::CallEventConfig::default(),
         proxy_key: None,
+        service_route: "".into(),
         trusted: Vec::new(),
         diversion: switch::DiversionStyle::default(),
         sessions: switch::SessionConfig::default(),

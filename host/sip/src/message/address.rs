@@ -109,6 +109,12 @@ impl<'a> NameAddr<'a> {
     }
 }
 
+/// The URI of the first address of a Route field's value, as it stands; `None` when it has none.
+pub fn route_uri(value: &str) -> Option<&str> {
+    let (_, rest) = value.split_at(find_outside_quotes(value, b'<')? + 1);
+    rest.split_once('>').map(|(uri, _)| uri.trim())
+}
+
 /// Parameters that can be written back, and another be added to them: each quoted string ends, and nothing breaks the line.
 fn closed(params: &str) -> Result<Params<'_>, BadAddress> {
     if params.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {

@@ -14,7 +14,7 @@ mod via;
 mod view;
 mod writer;
 
-pub use address::NameAddr;
+pub use address::{NameAddr, route_uri};
 pub use error::{HeaderError, ParseError};
 pub use forward::{body_of, forwarded_request, forwarded_response};
 pub use hint::{Hint, shard_hint};

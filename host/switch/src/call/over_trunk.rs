@@ -1,6 +1,6 @@
 //! A target that is a trunk, or a group of them.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use media::Side;
 use model::{Directory, Instant, LegId, Seat, TrunkId, hook::Party};
@@ -46,6 +46,13 @@ impl TrunksLeft {
 /// busy, not there or barred does not. `docs/trunks.md` has the list.
 pub(super) const fn fails_over(status: u16) -> bool {
     matches!(status, 401 | 407 | 408 | 500..=599)
+}
+
+/// The proxies on the way to a trunk, as its registrar names them, and the URI of the first.
+fn way_through(dir: &dyn Directory, id: TrunkId) -> (Arc<str>, Option<String>) {
+    let Some(route) = dir.service_route(id) else { return (Arc::default(), None) };
+    let first = sip::route_uri(&route).map(str::to_owned);
+    (route, first)
 }
 
 impl Call {
@@ -119,18 +126,20 @@ impl Call {
                     continue;
                 }
             };
-            let places = Locate::new(&uri, &tables.transports, 0).map(|locate| locate.places());
+            let (path, first) = way_through(dir, id);
+            let first = first.as_deref().unwrap_or(&uri);
+            let places = Locate::new(first, &tables.transports, 0).map(|locate| locate.places());
             let hop = match places {
                 Ok(Some(places)) => self.hop_to(tables, of, &uri, places),
                 Ok(None) => {
-                    let asked = self.ask_dns(tables, now, &uri);
+                    let asked = self.ask_dns(tables, now, first);
                     self.tried_mut(of)?.trunks.looked_for = Some((on, uri, asked));
                     return None;
                 }
                 Err(_) => Err(NOWHERE),
             };
             match hop {
-                Ok(hop) => return Some(Hop { trunk: Some(on), ..hop }),
+                Ok(hop) => return Some(Hop { trunk: Some(on), path, ..hop }),
                 Err(status) => self.note_failure(of, status, Vec::new()),
             }
         }
@@ -156,8 +165,9 @@ impl Call {
         let looked_for = self.tried_mut(of).and_then(|tried| tried.trunks.looked_for.take());
         let Some((on, uri, _)) = looked_for else { return };
         let hop = self.hop_to(tables, of, &uri, places);
-        let opened =
-            hop.and_then(|hop| self.open_branch(tables, now, Hop { trunk: Some(on), ..hop }));
+        let (path, _) = way_through(dir, on.id);
+        let opened = hop
+            .and_then(|hop| self.open_branch(tables, now, Hop { trunk: Some(on), path, ..hop }));
         match opened {
             Ok(()) => self.ring_anew(tables, now, of),
             Err(status) => {

@@ -31,6 +31,8 @@ pub(crate) struct Town {
     pub(crate) users: Vec<Aor>,
     /// The hooks that plugins answer.
     pub(crate) hooks: Vec<Hook>,
+    /// The routes of trunks that have one.
+    pub(crate) routes: BTreeMap<TrunkId, Arc<str>>,
 }
 
 impl Directory for Town {
@@ -52,6 +54,8 @@ impl Directory for Town {
 
     fn answers(&self, hook: Hook) -> bool {
         self.hooks.contains(&hook)
+    fn service_route(&self, trunk: TrunkId) -> Option<Arc<str>> {
+        self.routes.get(&trunk).cloned()
     }
 
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {
@@ -75,6 +79,7 @@ pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
         trusted: true,
         assert_identity: false,
         diversion: crate::DiversionStyle::default(),
+        service_route: true,
     }
 }
 
@@ -202,6 +207,7 @@ impl Bench {
             transfers: crate::TransferConfig::default(),
             call_events: crate::CallEventConfig::default(),
             proxy_key: None,
+            service_route: "".into(),
             trusted: Vec::new(),
             diversion: crate::DiversionStyle::default(),
             sessions: crate::SessionConfig::default(),
@@ -250,6 +256,9 @@ impl Bench {
                 Output::Emit(fact) => self.facts.push(fact),
                 Output::Locate { id, uri } => self.lookups.push((id, uri)),
                 Output::Trunk { id, status } => {
+                    self.town.routes.remove(&id);
+                    let route = status.service_route.clone();
+                    self.town.routes.extend(route.map(|route| (id, route)));
                     self.statuses.insert(id, status);
                 }
                 _ => {}

@@ -97,6 +97,7 @@ pub(crate) mod tests {
             trusted: true,
             assert_identity: false,
             diversion: crate::DiversionStyle::default(),
+            service_route: true,
         }
     }
 

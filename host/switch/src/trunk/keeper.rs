@@ -30,6 +30,9 @@ const RETRY_MAX: Duration = Duration::from_secs(1800);
 /// Longer registrations are neither asked for nor believed in: a week.
 const EXPIRES_MAX: Duration = Duration::from_secs(604_800);
 
+/// Proxies of a Service-Route; a longer one is not followed.
+const ROUTES_MAX: usize = 8;
+
 /// A drain waits no longer than this for registrations to be taken back; they lapse by themselves.
 const LEAVE_MAX: Duration = Duration::from_secs(2);
 
@@ -375,6 +378,8 @@ impl Keeper {
         kept.registered_at = at;
         kept.status.places = std::mem::take(&mut kept.found);
         kept.status.registration = Registration::Registered { until: now + granted };
+        let wanted = tables.trunks.get(id).is_some_and(|trunk| trunk.service_route);
+        kept.status.service_route = wanted.then(|| service_route(response)).flatten();
         // Four fifths of the time leave a fifth for trying again.
         self.wake_at(id, Chore::Register, now + granted * 4 / 5);
         self.tell(tables, id, (!was).then_some(TrunkChange::Registered { granted }));
@@ -426,6 +431,7 @@ impl Keeper {
                 if !matches!(kept.status.registration, Registration::Registered { until } if until > now)
                 {
                     kept.status.registration = Registration::Failed { retry_at };
+                    kept.status.service_route = None;
                 }
                 self.wake_at(id, chore, retry_at);
                 Some(TrunkChange::NotRegistered { why, retry_after })
@@ -497,6 +503,21 @@ fn granted(response: &Message, own: &str, asked: Duration) -> Option<Duration> {
     Some(granted.min(EXPIRES_MAX)).filter(|granted| !granted.is_zero())
 }
 
+/// The Service-Route of a registration, as the value of a Route field; `None` when there is none, or one that requests cannot be sent by.
+//= RFC 3608 section 6.1
+//# If the UA refreshes the registration, the stored value of the Service-Route is updated according to the Service-Route header field
+//# of the latest 200 class response.  If there is no Service-Route header field in the response, the UA clears any service route for
+//# that address-of-record previously stored by the UA.
+fn service_route(response: &Message) -> Option<Arc<str>> {
+    let values: Vec<&str> = response.values(Name::ServiceRoute).collect();
+    let is_loose = |value: &&str| {
+        let uri = sip::route_uri(value).and_then(|uri| sip::Uri::parse(uri).ok());
+        uri.is_some_and(|uri| uri.has_lr() && !uri.host.is_empty())
+    };
+    let is_usable = (1..=ROUTES_MAX).contains(&values.len()) && values.iter().all(is_loose);
+    is_usable.then(|| values.join(", ").into())
+}
+
 /// Doubled by each failure up to the most, and less by chance, so that not all trunks come at once.
 fn backoff(base: Duration, failures: u32, random: u64) -> Duration {
     let doubled =
@@ -508,3 +529,6 @@ fn backoff(base: Duration, failures: u32, random: u64) -> Duration {
 #[cfg(test)]
 #[path = "keeper_test.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "service_route_test.rs"]
+mod service_route_tests;

@@ -1,4 +1,4 @@
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use model::Instant;
 
@@ -17,6 +17,8 @@ pub struct TrunkStatus {
     pub failure: Option<(Instant, String)>,
     /// Where the registrar was found when it last took a registration.
     pub places: Vec<IpAddr>,
+    /// The proxies that its registrar wants calls to be sent through (RFC 3608), as the value of a Route field.
+    pub service_route: Option<Arc<str>>,
 }
 
 /// Whether a trunk is registered.
@@ -94,6 +96,7 @@ impl Default for TrunkStatus {
             since: Instant::ZERO,
             failure: None,
             places: Vec::new(),
+            service_route: None,
         }
     }
 }
