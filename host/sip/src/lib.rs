@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod locate;
 pub mod message;
 pub mod offer_answer;
+pub mod overload;
 pub mod reliable;
 pub mod sdp;
 pub mod session_timer;
@@ -20,7 +21,7 @@ pub use {
     dialog::{Dialog, DialogError, DialogId, DialogSeed, DialogState},
     endpoint::{
         ClientTx, Endpoint, EndpointConfig, Event, Exempt, Input, LimitError, ListenerConfig,
-        Output, ServerTx, Shedding, Stats, fingerprint_of, shard_of_call_id,
+        Neighbours, Output, ServerTx, Shedding, Stats, fingerprint_of, shard_of_call_id,
     },
     timers::{Timer, Timers},
 };

@@ -218,6 +218,8 @@ pub enum TrunkPassed {
     Down,
     /// It carries as many calls as it may.
     Full,
+    /// It has asked for calls to be held back (RFC 7339), and this is one of them.
+    Overloaded,
 }
 
 impl TrunkPassed {
@@ -225,7 +227,7 @@ impl TrunkPassed {
     pub const fn status(self) -> u16 {
         match self {
             Self::Unknown => 404,
-            Self::Down | Self::Full => 503,
+            Self::Down | Self::Full | Self::Overloaded => 503,
         }
     }
 
@@ -235,6 +237,7 @@ impl TrunkPassed {
             Self::Unknown => "no [[trunk]] has this name or group",
             Self::Down => "it is down",
             Self::Full => "it carries as many calls as its capacity allows",
+            Self::Overloaded => "it has too much to do, and has asked for calls to be held back",
         }
     }
 }

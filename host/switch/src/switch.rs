@@ -78,8 +78,14 @@ impl Switch {
         let authenticator = Authenticator::new(&config.auth.clone().unwrap_or_default(), key);
         let store = config.registrar.store;
         let keeper = Keeper::new(&config);
+        let neighbours = config.trunks.iter().filter(|trunk| trunk.overload_control);
+        let neighbours: Vec<_> = neighbours.flat_map(|trunk| trunk.identify.clone()).collect();
         let mut tables = Tables::new(config, endpoint);
         tables.exempt_emergencies();
+        if !neighbours.is_empty() {
+            let is_one = move |ip| neighbours.iter().any(|network| network.holds(ip));
+            tables.endpoint.tell_load(Box::new(is_one));
+        }
         Self {
             keeper,
             keepalive,

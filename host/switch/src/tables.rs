@@ -1,6 +1,9 @@
 //! What the calls of a shard share: the SIP endpoint, the indexes into the calls, the timers, and the outputs.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    net::SocketAddr,
+};
 
 use media::{RelayCommand, Side};
 use model::{
@@ -17,13 +20,15 @@ use crate::{
     events::SubId,
     followed::Followed,
     texts::TextId,
-    trunk::{Chore, Trunks},
+    trunk::{Chore, Loads, Trunks},
 };
 
 /// Everything of a shard but the calls themselves, so that a call can be borrowed beside it.
 pub(crate) struct Tables {
     pub(crate) config: Config,
     pub(crate) trunks: Trunks,
+    /// What they have told of their load.
+    pub(crate) loads: Loads,
     pub(crate) endpoint: Endpoint,
     /// What the listeners speak, in the order of the configuration.
     pub(crate) transports: Vec<Transport>,
@@ -125,6 +130,26 @@ pub(crate) enum ClientUse {
 }
 
 impl Tables {
+    /// Whether a trunk and we tell one another of our load (RFC 7339).
+    pub(crate) fn controls_overload(&self, trunk: TrunkId) -> bool {
+        self.trunks.get(trunk).is_some_and(|trunk| trunk.overload_control)
+    }
+
+    /// Takes in what a place of a trunk tells of its load.
+    pub(crate) fn heed(
+        &mut self,
+        now: Instant,
+        trunk: TrunkId,
+        place: SocketAddr,
+        response: &Message,
+    ) {
+        if self.controls_overload(trunk)
+            && let Some(feedback) = sip::overload::Feedback::of(response)
+        {
+            self.loads.note(now, place, feedback);
+        }
+    }
+
     pub(crate) fn new(mut config: Config, endpoint: Endpoint) -> Self {
         let trunks = Trunks::new(std::mem::take(&mut config.trunks));
         let mut transports: Vec<Transport> = Vec::new();
@@ -136,6 +161,7 @@ impl Tables {
         Self {
             config,
             trunks,
+            loads: Loads::default(),
             endpoint,
             transports,
             outputs: VecDeque::new(),

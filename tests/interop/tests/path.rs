@@ -62,7 +62,10 @@ fn a_phone_sends_its_calls_through_the_proxy_that_the_registrar_names() {
     let text = fs::read_to_string(peers::here().join("kamailio/edge.cfg")).unwrap();
     let text = text.replace("@SWITCH@", &switch.sip_port.to_string());
     // What comes by the route goes on to whom it is for: the switch.
-    let text = text.replace("    record_route();\n", "    record_route();\n    append_hf(\"X-Edge: yes\\r\\n\");\n    loose_route();\n");
+    let text = text.replace(
+        "    record_route();\n",
+        "    record_route();\n    append_hf(\"X-Edge: yes\\r\\n\");\n    loose_route();\n",
+    );
     let _edge = Carrier::configured(folder.path(), "127.0.0.1", port, &text);
     let mut ann = Phone::register(&switch, "1000", 440);
     let mut ben = Phone::register(&switch, "2000", 1000);

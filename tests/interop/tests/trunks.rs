@@ -262,7 +262,8 @@ fn a_call_out_takes_the_route_that_the_registrar_has_named() {
     let script =
         script(&folder, "fn route(call) { plan(trunk(\"carrier\", \"+43199\").ring(10)) }\n");
     let switch = Switch::start(&[&trunk, "media.mode=bypass"], &[&script]);
-    let told = until_trunk(&switch, 0, "the registration", |trunk| trunk["registration"] == "registered");
+    let told =
+        until_trunk(&switch, 0, "the registration", |trunk| trunk["registration"] == "registered");
     assert_eq!(told["service_route"], format!("<sip:edge@{FIRST}:{edge};lr>"));
     call_out(&folder, &switch);
     called.succeed();

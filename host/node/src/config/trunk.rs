@@ -57,6 +57,10 @@ pub struct TrunkSection {
     /// How it is told that a call was diverted, where a script said so or a called party named another: `diversion` (RFC 5806),
     /// `history-info` (RFC 7044), `both` or `off`.
     pub diversion: DiversionStyle,
+    /// Whether it and this switch tell one another how many of their calls to hold back (RFC 7339, by loss): calls out are held back as its
+    /// answers ask, but none to emergency numbers; and what it sends from the networks in `identify` is answered with how much of it
+    /// is refused here.
+    pub overload_control: bool,
     /// Whether calls out go through the proxies that the registrar names in its answers (RFC 3608, Service-Route): the first of them is
     /// where they are sent. `false` sends them to `uri` whatever it names.
     pub service_route: bool,
@@ -86,6 +90,7 @@ impl Default for TrunkSection {
             trusted: true,
             assert_identity: false,
             diversion: DiversionStyle::Both,
+            overload_control: false,
             service_route: true,
         }
     }
@@ -120,6 +125,7 @@ impl TrunkSection {
             trusted: self.trusted,
             assert_identity: self.assert_identity,
             diversion: self.diversion.into(),
+            overload_control: self.overload_control,
             service_route: self.service_route,
         }
     }

@@ -19,7 +19,11 @@ impl Endpoint {
         if in_dialog {
             return None;
         }
-        if self.is_shed(message) {
+        let is_shed = self.is_shed(message);
+        if message.method() == Method::Invite {
+            self.load.count(self.now, is_shed);
+        }
+        if is_shed {
             self.stats.shed += 1;
             return Some(503);
         }
@@ -59,7 +63,8 @@ impl Endpoint {
             writer.header(Name::RetryAfter, self.config.retry_after_s);
         }
         self.sign(&mut writer);
-        let bytes = wire::stamp(writer.finish(None), Self::stamp_for(flow, via), flow.peer);
+        let bytes = self.with_load(flow, writer.finish(None));
+        let bytes = wire::stamp(bytes, Self::stamp_for(flow, via), flow.peer);
         self.transmit(flow, bytes);
     }
 

@@ -12,6 +12,7 @@ mod client;
 mod config;
 mod forward;
 mod io;
+mod load;
 mod mint;
 mod server;
 mod stats;
@@ -22,14 +23,15 @@ use std::collections::{BTreeSet, VecDeque};
 use bytes::Bytes;
 use model::{Flow, Instant};
 
-use self::mint::Mint;
 pub use self::{
     config::{EndpointConfig, ListenerConfig},
     forward::fingerprint_of,
     io::{ClientTx, Event, Input, LimitError, Output, ServerTx, Shedding},
+    load::Neighbours,
     mint::shard_of_call_id,
     stats::Stats,
 };
+use self::{load::Load, mint::Mint};
 use crate::{
     Message, stun,
     timers::Timer,
@@ -72,6 +74,7 @@ pub struct Endpoint {
     mint: Mint,
     stats: Stats,
     shedding: Shedding,
+    load: Load,
     /// Requests that are never shed.
     exempt: Option<Exempt>,
     /// The latest time seen.
@@ -110,6 +113,7 @@ impl Endpoint {
             mint,
             stats: Stats::default(),
             shedding: Shedding::Nothing,
+            load: Load::default(),
             exempt: None,
             now: Instant::ZERO,
         }

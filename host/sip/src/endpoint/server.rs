@@ -273,8 +273,9 @@ impl Endpoint {
     }
 
     fn send_response(&mut self, id: u64, response: Bytes) {
+        let Some(flow) = self.servers.get(id).map(|server| server.flow) else { return };
+        let response = self.with_load(flow, response);
         let Some(server) = self.servers.get_mut(id) else { return };
-        let flow = server.flow;
         let bytes = wire::stamp(response, server.stamp, flow.peer);
         server.request = None;
         server.response = Some(bytes.clone());

@@ -67,6 +67,30 @@ pub(crate) fn stamp(response: Bytes, stamp: Stamp, source: SocketAddr) -> Bytes 
     stamped.into()
 }
 
+/// A response whose top Via has `params` in the place of its parameters of these names.
+pub(crate) fn replaced(response: Bytes, is_old: impl Fn(&str) -> bool, params: &str) -> Bytes {
+    let Some(range) = field_range(&response, "Via", "v") else { return response };
+    let Some(value) = response.get(range.clone()).and_then(|v| std::str::from_utf8(v).ok()) else {
+        return response;
+    };
+    let (top, others) = value.split_at(first_value_len(value));
+    let mut via = String::with_capacity(value.len() + params.len());
+    for (n, param) in top.split(';').enumerate() {
+        let name = param.split('=').next().unwrap_or_default().trim().to_ascii_lowercase();
+        if n == 0 || !is_old(&name) {
+            via.push_str(if n > 0 { ";" } else { "" });
+            via.push_str(param.trim_end());
+        }
+    }
+    via.push_str(params);
+    via.push_str(others);
+    let mut changed = Vec::with_capacity(response.len() - range.len() + via.len());
+    changed.extend_from_slice(response.get(..range.start).unwrap_or_default());
+    changed.extend_from_slice(via.as_bytes());
+    changed.extend_from_slice(response.get(range.end..).unwrap_or_default());
+    changed.into()
+}
+
 /// The value of a Via field with where the request came from in its first value.
 pub(crate) fn stamped_value(value: &str, ported: bool, source: SocketAddr) -> String {
     // Only the first of several values in the field is the top Via.

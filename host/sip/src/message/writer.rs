@@ -22,6 +22,8 @@ pub struct RequestDraft {
     writer: Writer,
     method: String,
     body: Option<(String, Bytes)>,
+    /// What its Via has besides.
+    via_params: &'static str,
 }
 
 impl Writer {
@@ -79,7 +81,7 @@ impl Writer {
     pub fn draft(self, body: Option<(&str, &[u8])>) -> RequestDraft {
         let method = self.head.split(' ').next().unwrap_or_default().to_owned();
         let body = body.map(|(kind, body)| (kind.to_owned(), Bytes::copy_from_slice(body)));
-        RequestDraft { writer: self, method, body }
+        RequestDraft { writer: self, method, body, via_params: "" }
     }
 
     fn end(&mut self, body: Option<(&str, &[u8])>) {
@@ -142,6 +144,12 @@ impl RequestDraft {
         self
     }
 
+    /// Gives its Via these parameters besides, each with its semicolon before it.
+    pub const fn via_params(&mut self, params: &'static str) -> &mut Self {
+        self.via_params = params;
+        self
+    }
+
     /// Gives the request this body (its content type and its bytes), or none.
     #[must_use]
     pub fn with_body(mut self, body: Option<(String, Bytes)>) -> Self {
@@ -151,10 +159,15 @@ impl RequestDraft {
 
     /// Finishes the request with its Via value as the first field.
     pub fn finish(self, via: &str) -> Bytes {
-        let Self { mut writer, body, .. } = self;
+        let Self { mut writer, body, via_params, .. } = self;
+        let via = if via_params.is_empty() {
+            std::borrow::Cow::Borrowed(via)
+        } else {
+            std::borrow::Cow::Owned(format!("{via}{via_params}"))
+        };
         let body = body.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
         writer.end(body);
-        Bytes::from(writer.into_bytes(via, body.map_or(&[], |(_, body)| body)))
+        Bytes::from(writer.into_bytes(&via, body.map_or(&[], |(_, body)| body)))
     }
 }
 

@@ -153,3 +153,21 @@ fn two_runs_of_one_seed_are_equal() {
     assert_eq!(run().1.len(), 16);
     assert!(run().2.ends_with("-s0@192.0.2.1:5060"));
 }
+
+#[test]
+fn a_neighbour_that_asks_is_told_how_many_calls_are_refused() {
+    let mut world = World::new();
+    world.endpoint.tell_load(Box::new(|ip| ip == udp().peer.ip()));
+    let invite = |n: usize| {
+        from_alice("INVITE", &format!("z9hG4bK-{n}"), 1, "", "")
+            .replace(&format!("z9hG4bK-{n}"), &format!("z9hG4bK-{n};oc;oc-algo=\"loss\""))
+    };
+    let told = |out: &[Out]| out[0].field("Via");
+    world.endpoint.shed(sip::Shedding::Calls);
+    let first = told(&world.receive(udp(), &invite(1)));
+    assert!(first.contains(";oc=0;oc-algo=\"loss\";oc-validity=0;oc-seq="), "{first}");
+    assert!(first.contains("branch=z9hG4bK-1;"), "{first}");
+    world.pass(std::time::Duration::from_millis(500));
+    let second = told(&world.receive(udp(), &invite(2)));
+    assert!(second.contains(";oc=95;oc-algo=\"loss\";oc-validity=1000;oc-seq="), "{second}");
+}

@@ -266,7 +266,11 @@ impl Call {
         self.say_who_calls(tables, &invite, crossing, letter.trunk, &mut draft);
         tables.sign_request(&mut draft);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
-        Ok(draft.draft(offer))
+        let mut draft = draft.draft(offer);
+        if letter.trunk.is_some_and(|trunk| tables.controls_overload(trunk)) {
+            draft.via_params(sip::overload::ASKING);
+        }
+        Ok(draft)
     }
 
     /// The addresses of an INVITE to a phone or a URI: those of the caller's, which is maybe shown as somebody else.
@@ -326,6 +330,9 @@ impl Call {
     ) {
         if let Some(branch) = self.branches.iter_mut().find(|branch| branch.leg == leg) {
             branch.heard = true;
+            if let Some(on) = &branch.trunk {
+                tables.heed(now, on.id, branch.facts.flow.peer, response);
+            }
             if branch.peer_tag.is_none() {
                 let tag = response.to().ok().and_then(|to| to.tag().map(Into::into));
                 branch.peer_tag = tag;
@@ -383,20 +390,6 @@ impl Call {
     fn has_another_place(&self, leg: LegId) -> bool {
         let branch = self.branches.iter().find(|branch| branch.leg == leg);
         branch.is_some_and(|branch| !branch.cancelled && branch.has_another_place())
-    }
-
-    /// Whether a failure says that the called party was not reached this way, and there is another.
-    fn is_no_answer(&self, leg: LegId, status: u16) -> bool {
-        let branch = self.branches.iter().find(|branch| branch.leg == leg && !branch.cancelled);
-        branch.is_some_and(|branch| match status {
-            // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
-            503 => !branch.others.is_empty(),
-            //= RFC 5626 section 7
-            //# If the proxy receives a final response from a branch other than a 408 (Request Timeout) or a 430 (Flow Failed)
-            //# response, the proxy MUST NOT forward the same request to another target representing the same AOR and instance-id.
-            408 | 430 => !branch.spares.is_empty(),
-            _ => false,
-        })
     }
 
     /// A place is dead: its target is tried at the next one that takes the request. `running` says that its INVITE is still

@@ -92,6 +92,20 @@ impl Call {
         Ok(Hop { of, uri, path, flow, others: flows, spares, is_large: false, trunk: None })
     }
 
+    /// Whether a failure says that the called party was not reached this way, and there is another.
+    pub(super) fn is_no_answer(&self, leg: LegId, status: u16) -> bool {
+        let branch = self.branches.iter().find(|branch| branch.leg == leg && !branch.cancelled);
+        branch.is_some_and(|branch| match status {
+            // RFC 3263 section 4.3: a place that cannot serve now is dead for this request, and another may not be.
+            503 => !branch.others.is_empty(),
+            //= RFC 5626 section 7
+            //# If the proxy receives a final response from a branch other than a 408 (Request Timeout) or a 430 (Flow Failed)
+            //# response, the proxy MUST NOT forward the same request to another target representing the same AOR and instance-id.
+            408 | 430 => !branch.spares.is_empty(),
+            _ => false,
+        })
+    }
+
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
     pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let State::Trying { .. } = self.state else { return };

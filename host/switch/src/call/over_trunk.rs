@@ -138,12 +138,34 @@ impl Call {
                 }
                 Err(_) => Err(NOWHERE),
             };
-            match hop {
+            match hop.and_then(|hop| self.unless_held_back(tables, now, &name, hop)) {
                 Ok(hop) => return Some(Hop { trunk: Some(on), path, ..hop }),
                 Err(status) => self.note_failure(of, status, Vec::new()),
             }
         }
         None
+    }
+
+    /// A way over a trunk, by the first of its places that does not have this call held back (RFC 7339 section 5.10).
+    fn unless_held_back(
+        &self,
+        tables: &mut Tables,
+        now: Instant,
+        name: &str,
+        mut hop: Hop,
+    ) -> Result<Hop, u16> {
+        if self.facts.emergency || tables.loads.is_empty() {
+            return Ok(hop);
+        }
+        let draw = tables.endpoint.mint_number();
+        while tables.loads.holds_back(now, hop.flow.peer, draw) {
+            let Some(other) = hop.others.pop_front() else {
+                self.pass_trunk(tables, name, TrunkPassed::Overloaded);
+                return Err(TrunkPassed::Overloaded.status());
+            };
+            hop.flow = other;
+        }
+        Ok(hop)
     }
 
     /// It is known where a trunk is, or that it is nowhere.
@@ -164,10 +186,12 @@ impl Call {
         let Some(of) = (0..self.targets_tried()).find(looks) else { return };
         let looked_for = self.tried_mut(of).and_then(|tried| tried.trunks.looked_for.take());
         let Some((on, uri, _)) = looked_for else { return };
+        let name = tables.trunks.get(on.id).map(|trunk| trunk.name.clone()).unwrap_or_default();
         let hop = self.hop_to(tables, of, &uri, places);
+        let hop = hop.and_then(|hop| self.unless_held_back(tables, now, &name, hop));
         let (path, _) = way_through(dir, on.id);
-        let opened = hop
-            .and_then(|hop| self.open_branch(tables, now, Hop { trunk: Some(on), path, ..hop }));
+        let opened =
+            hop.and_then(|hop| self.open_branch(tables, now, Hop { trunk: Some(on), path, ..hop }));
         match opened {
             Ok(()) => self.ring_anew(tables, now, of),
             Err(status) => {
@@ -295,6 +319,9 @@ impl Call {
     }
 }
 
+#[cfg(test)]
+#[path = "overload_test.rs"]
+mod overload_tests;
 #[cfg(test)]
 #[path = "over_trunk_test.rs"]
 mod tests;

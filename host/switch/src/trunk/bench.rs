@@ -80,6 +80,7 @@ pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
         assert_identity: false,
         diversion: crate::DiversionStyle::default(),
         service_route: true,
+        overload_control: false,
     }
 }
 
@@ -334,6 +335,20 @@ impl Bench {
                  From: \"Ann\" <sip:1000@office.test>;tag=a\r\nTo: <sip:+43123@office.test>\r\nCall-ID: {n}\r\n\
                  CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nContact: <sip:1000@{host}>\r\n{fields}{}",
                 with_length(body)
+            ),
+        )
+    }
+
+    /// An OPTIONS with these parameters in its Via.
+    pub(crate) fn options(&mut self, from: [u8; 4], via: &str) -> Vec<Sent> {
+        self.last += 1;
+        let (n, host) = (self.last, IpAddr::from(from));
+        self.receive(
+            from,
+            format!(
+                "OPTIONS sip:192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP {host};branch=z9hG4bK{n}{via}\r\n\
+                 From: <sip:{host}>;tag=a\r\nTo: <sip:192.0.2.9>\r\nCall-ID: {n}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n{}",
+                with_length("")
             ),
         )
     }

@@ -94,7 +94,7 @@ impl Errand {
                 writer.header(name, answer);
             }
         }
-        writer.draft(None)
+        draft(writer, trunk)
     }
 
     /// An OPTIONS, which asks nothing but whether somebody answers.
@@ -110,7 +110,7 @@ impl Errand {
         let mut writer = self.request(tables, trunk, Method::Options, &own, &trunk.uri);
         writer.header(Name::Contact, contact(tables, trunk, user, flow));
         writer.header(Name::Accept, "application/sdp");
-        writer.draft(None)
+        draft(writer, trunk)
     }
 
     fn request(
@@ -131,6 +131,15 @@ impl Errand {
         tables.sign_request(&mut writer);
         writer
     }
+}
+
+/// A request to a trunk, which says whether we want to be told of its load.
+fn draft(writer: Writer, trunk: &TrunkConfig) -> RequestDraft {
+    let mut draft = writer.draft(None);
+    if trunk.overload_control {
+        draft.via_params(sip::overload::ASKING);
+    }
+    draft
 }
 
 fn contact(tables: &Tables, trunk: &TrunkConfig, user: Option<&str>, flow: Flow) -> String {

@@ -98,6 +98,7 @@ pub(crate) mod tests {
             assert_identity: false,
             diversion: crate::DiversionStyle::default(),
             service_route: true,
+            overload_control: false,
         }
     }
 

@@ -258,6 +258,10 @@ impl Keeper {
             return;
         }
         let Some((id, chore)) = self.take_use(tables, tx) else { return };
+        let errand = self.kept_by_id.get_mut(&id).map(|kept| &kept.errand(chore).stage);
+        if let Some(Stage::Sent { flow, .. }) = errand {
+            tables.heed(now, id, flow.peer, response);
+        }
         let told = format!("{status} {}", response.reason());
         match (chore, status) {
             (_, 408 | 503) => self.lost(tables, now, id, chore, &told),
@@ -527,8 +531,8 @@ fn backoff(base: Duration, failures: u32, random: u64) -> Duration {
 }
 
 #[cfg(test)]
-#[path = "keeper_test.rs"]
-mod tests;
-#[cfg(test)]
 #[path = "service_route_test.rs"]
 mod service_route_tests;
+#[cfg(test)]
+#[path = "keeper_test.rs"]
+mod tests;

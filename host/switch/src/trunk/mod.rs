@@ -5,6 +5,7 @@ pub(crate) mod bench;
 mod errand;
 mod group;
 mod keeper;
+mod loads;
 mod login;
 mod network;
 mod settings;
@@ -15,5 +16,6 @@ pub use settings::{Login, Probing, Registering, TrunkConfig, TrunkError};
 pub use status::{Reach, Registration, TrunkChange, TrunkStatus};
 
 pub(crate) use self::{
-    errand::Chore, group::Trunks, keeper::Keeper, login::Challenged, settings::escaped,
+    errand::Chore, group::Trunks, keeper::Keeper, loads::Loads, login::Challenged,
+    settings::escaped,
 };

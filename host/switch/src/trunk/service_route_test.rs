@@ -45,7 +45,8 @@ fn a_call_goes_through_the_proxies_that_the_registrar_names() {
     assert_eq!(what, ["INVITE sip:+43123@203.0.113.1 > trunk 2"]);
     assert_eq!(route, "<sip:edge@203.0.113.2;lr>, <sip:core@10.0.0.1;lr;x=\"a,b\">");
     // The same when it asks for the password.
-    let asks = "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\", algorithm=MD5\r\n";
+    let asks =
+        "Proxy-Authenticate: Digest realm=\"c\", nonce=\"n\", qop=\"auth\", algorithm=MD5\r\n";
     let again = bench.receive(SECOND, sent[0].response("407 Asked", asks));
     assert_eq!(again[1].line("Route"), route);
     assert!(again[1].line("Proxy-Authorization").starts_with("Digest username=\"1\""));

@@ -36,6 +36,8 @@ pub struct TrunkConfig {
     pub assert_identity: bool,
     /// How it is told that a call was diverted.
     pub diversion: DiversionStyle,
+    /// Whether it and we tell one another of our load (RFC 7339).
+    pub overload_control: bool,
     /// Whether calls out take the route that its registrar names (RFC 3608).
     pub service_route: bool,
 }
