@@ -33,6 +33,8 @@ fn trunk(name: &str, at: SocketAddr, priority: u16) -> TrunkConfig {
         trusted: true,
         assert_identity: false,
         diversion: switch::DiversionStyle::default(),
+        overload_control: false,
+        service_route: true,
     }
 }
 
