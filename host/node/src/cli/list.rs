@@ -255,6 +255,7 @@ mod tests {
             since_s: Some(5),
             calls: 2,
             capacity: Some(30),
+            service_route: None,
             failure: Some(view::TrunkFailure { ago_s: 3, what: "no answer".to_owned() }),
         };
         assert_eq!(
