@@ -57,6 +57,20 @@ impl Switch {
         Self::launch(ports::free(), listeners, settings, plugins)
     }
 
+    /// As [`Self::listening`], with SIP on a port that is known.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come up; with its log.
+    pub fn listening_at(
+        sip_port: u16,
+        listeners: &[&str],
+        settings: &[&str],
+        plugins: &[&Path],
+    ) -> Self {
+        Self::launch(sip_port, listeners, settings, plugins)
+    }
+
     /// As [`Self::start`], with a configuration file, which says nothing of the ports.
     ///
     /// # Panics

@@ -11,7 +11,10 @@ use std::{
 use jackfield_interop::{
     Dns, Switch, Wire,
     certificates::{self, authority, openssl},
-    ports, wait,
+    ports,
+    sipp::Scenario,
+    switch::save,
+    wait,
 };
 
 /// Makes a certificate of the authority for 127.0.0.1.
@@ -315,4 +318,55 @@ fn what_is_for_one_domain_does_not_go_to_who_speaks_for_another_at_the_same_addr
         let line = carrier.line("OPTIONS ").expect("a probe arrives");
         assert!(line.contains("carrier.test"), "{line}");
     }
+}
+
+/// Two switches with certificates, of which `west` keeps a connection to `east`; then a call from east to west. Gives how many connections
+/// east has made.
+fn connections_made(reuse: bool) -> u64 {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    authority(at);
+    certificate(at, "server");
+    let authorities = at.join("ca.pem");
+    let (tls, udp) =
+        listeners(at, &format!(",client_ca=\"{0}\",ca=\"{0}\"", authorities.display()));
+    let script = |name: &str, target: &str| {
+        let script = at.join(name);
+        save(&script, format!("fn route(call) {{ plan({target}) }}\n"));
+        script
+    };
+    // The port of the one must be known before the other starts.
+    let west_port = ports::free();
+    let to_west = format!(
+        "trunk=[{{name=\"west\",uri=\"sip:127.0.0.1:{west_port};transport=tls\",probe_interval_s=0}}]"
+    );
+    let reuses = format!("streams.reuse_connections={reuse}");
+    let east_script = script("east.rhai", "trunk(\"west\")");
+    let east =
+        Switch::listening(&[&tls, udp], &[&to_west, &reuses, "media.mode=bypass"], &[&east_script]);
+    let called = Scenario::new("callee", at).value("RING", 0).listen();
+    let west_script =
+        script("west.rhai", &format!("\"sip:2000@127.0.0.1:{};transport=udp\"", called.port));
+    let to_east = format!(
+        "trunk=[{{name=\"east\",uri=\"sip:127.0.0.1:{};transport=tls\",probe_interval_s=1,connection_reuse=true}}]",
+        east.sip_port
+    );
+    let west = Switch::listening_at(
+        west_port,
+        &[&tls, udp],
+        &[&to_east, "media.mode=bypass"],
+        &[&west_script],
+    );
+    wait::until("west to be connected to east", || {
+        (west.get("/api/trunks")[0]["reach"] == "up").then_some(())
+    });
+    Scenario::new("caller", at).value("TALK", 0).call(east.sip_port, "2000").succeed();
+    called.succeed();
+    east.counter("jackfield_connections_made_total")
+}
+
+#[test]
+fn a_peer_with_a_certificate_is_sent_calls_over_the_connection_it_made() {
+    assert_eq!(connections_made(true), 0);
+    assert_eq!(connections_made(false), 1);
 }

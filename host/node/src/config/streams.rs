@@ -25,6 +25,9 @@ pub struct StreamsConfig {
     pub connect_timeout_ms: u64,
     /// How long a TLS handshake may take, with the making of a connection of ours, in milliseconds.
     pub handshake_timeout_ms: u64,
+    /// Whether a TLS connection that a peer has made is used for our requests to it as well, where its Via says so (RFC 5923, `alias`) and it has
+    /// shown a certificate of the host that they are for; that takes a listener with `client_ca`.
+    pub reuse_connections: bool,
 }
 
 impl Default for StreamsConfig {
@@ -40,6 +43,7 @@ impl Default for StreamsConfig {
             message_timeout_s: 10,
             connect_timeout_ms: 4000,
             handshake_timeout_ms: 10_000,
+            reuse_connections: true,
         }
     }
 }

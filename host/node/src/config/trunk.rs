@@ -61,6 +61,9 @@ pub struct TrunkSection {
     /// answers ask, but none to emergency numbers; and what it sends from the networks in `identify` is answered with how much of it
     /// is refused here.
     pub overload_control: bool,
+    /// Whether it may send its calls over the TLS connection that this switch makes to it (RFC 5923): the Via of requests says `alias`. What it has
+    /// to show for that, and we, [transports.md](transports.md) says.
+    pub connection_reuse: bool,
     /// Whether calls out go through the proxies that the registrar names in its answers (RFC 3608, Service-Route): the first of them is
     /// where they are sent. `false` sends them to `uri` whatever it names.
     pub service_route: bool,
@@ -91,6 +94,7 @@ impl Default for TrunkSection {
             assert_identity: false,
             diversion: DiversionStyle::Both,
             overload_control: false,
+            connection_reuse: false,
             service_route: true,
         }
     }
@@ -126,6 +130,7 @@ impl TrunkSection {
             assert_identity: self.assert_identity,
             diversion: self.diversion.into(),
             overload_control: self.overload_control,
+            connection_reuse: self.connection_reuse,
             service_route: self.service_route,
         }
     }

@@ -157,6 +157,7 @@ pub(super) fn streams(config: &StreamsConfig, dscp: u8) -> StreamLimits {
         message_timeout: Duration::from_secs(config.message_timeout_s),
         connect_timeout: Duration::from_millis(config.connect_timeout_ms),
         handshake_timeout: Duration::from_millis(config.handshake_timeout_ms),
+        reuse: config.reuse_connections,
         dscp,
     }
 }

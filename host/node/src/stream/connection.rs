@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
 };
 
 use bytes::Bytes;
@@ -83,6 +83,8 @@ pub(super) struct Connection {
     pub(super) accepted: bool,
     /// Flows whose messages took this connection since their own is gone.
     pub(super) aliases: Vec<Flow>,
+    /// Where its peer takes requests, if this connection is used for them too (RFC 5923).
+    pub(super) reused_for: Option<SocketAddr>,
     /// Whether the poller is told to say when it can be written.
     pub(super) armed: bool,
     tls: Option<Box<rustls::Connection>>,
@@ -132,6 +134,7 @@ impl Connection {
             socket,
             accepted: stage == Stage::Open,
             aliases: Vec::new(),
+            reused_for: None,
             armed: false,
             tls: None,
             asked: None,
@@ -169,13 +172,27 @@ impl Connection {
     /// host too, or who speaks for one domain would be told what is meant for another.
     pub(super) fn may_carry(&self, host: &ServerName<'_>) -> bool {
         let Some(asked) = &self.asked else { return true };
-        asked == host
-            || self.tls.as_ref().and_then(|tls| tls.peer_certificates()?.first()).is_some_and(
-                |shown| {
-                    ParsedCertificate::try_from(shown)
-                        .is_ok_and(|shown| verify_server_name(&shown, host).is_ok())
-                },
-            )
+        asked == host || self.is_of(host)
+    }
+
+    /// Whether its peer has shown a certificate of `host`.
+    pub(super) fn is_of(&self, host: &ServerName<'_>) -> bool {
+        let shown = self.tls.as_ref().and_then(|tls| tls.peer_certificates()?.first());
+        shown.is_some_and(|shown| {
+            ParsedCertificate::try_from(shown)
+                .is_ok_and(|shown| verify_server_name(&shown, host).is_ok())
+        })
+    }
+
+    /// Whether its peer may have it used for our requests: one that came to us and shows a certificate, as far as is known yet.
+    //= RFC 5923 section 9.2
+    //# If the client does not present a certificate, the server MUST proceed as if the "alias" header field parameter was not
+    //# present in the topmost Via header.
+    pub(super) fn may_be_reused(&self) -> bool {
+        let shows = |tls: &rustls::Connection| {
+            tls.is_handshaking() || tls.peer_certificates().is_some_and(|shown| !shown.is_empty())
+        };
+        self.accepted && self.reused_for.is_none() && self.tls.as_deref().is_some_and(shows)
     }
 
     fn is_handshaking(&self) -> bool {

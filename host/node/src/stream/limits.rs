@@ -23,6 +23,8 @@ pub struct StreamLimits {
     pub connect_timeout: Duration,
     /// How long a TLS handshake may take, with the making of a connection of ours.
     pub handshake_timeout: Duration,
+    /// Whether connections that peers with a certificate make are used for our requests to them, where they say so (RFC 5923).
+    pub reuse: bool,
     /// The DSCP of what is sent on connections that we make.
     pub dscp: u8,
 }
@@ -40,6 +42,7 @@ impl Default for StreamLimits {
             message_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(4),
             handshake_timeout: Duration::from_secs(10),
+            reuse: true,
             dscp: 24,
         }
     }

@@ -21,7 +21,7 @@ use model::{Flow, Instant, ListenerId, Transport};
 use rustls::{ClientConnection, pki_types::ServerName};
 use sip::{
     ParseLimits,
-    stream::{asked_host, connect_address, is_outside_dialogs},
+    stream::{alias_port, asked_host, connect_address, is_outside_dialogs},
 };
 use tracing::{debug, info, warn};
 
@@ -118,6 +118,8 @@ pub struct Streams {
     slots: Vec<Slot>,
     free: Vec<u32>,
     slots_by_flow: HashMap<(ListenerId, SocketAddr), u32>,
+    /// Connections of others that our requests to these addresses may take (RFC 5923 section 8.2).
+    reused: HashMap<(ListenerId, SocketAddr), u32>,
     count_by_ip: HashMap<IpAddr, usize>,
     happened: Vec<Happened>,
     figures: StreamFigures,
@@ -143,6 +145,7 @@ impl Streams {
             slots: Vec::new(),
             free: Vec::new(),
             slots_by_flow: HashMap::new(),
+            reused: HashMap::new(),
             count_by_ip: HashMap::new(),
             happened: Vec::new(),
             figures: StreamFigures::default(),
@@ -278,10 +281,20 @@ impl Streams {
         if result.is_ok() && ready.intersects(EventFlags::IN | EventFlags::ERR | EventFlags::HUP) {
             let flow = connection.flow;
             let (happened, figures) = (&mut self.happened, &mut self.figures);
+            let may_be_reused = self.limits.reuse && connection.may_be_reused();
+            let mut alias = None;
             result = connection.on_readable(now, &self.limits, &self.parse, buffer, |bytes| {
                 figures.messages_in += 1;
+                if may_be_reused && alias.is_none() {
+                    alias = alias_port(&bytes);
+                }
                 happened.push(Happened::Message { flow, bytes });
             });
+            // The handshake may have ended only now.
+            let address = alias.filter(|_| connection.may_be_reused());
+            if let Some(port) = address {
+                self.reuse(slot, SocketAddr::new(flow.peer.ip(), port));
+            }
         }
         self.settle(slot, result);
     }
@@ -310,20 +323,9 @@ impl Streams {
     /// 18.1.1 and 18.2.2), over a connection that is there or a new one. `may_pass` says whether another worker's connection
     /// will do.
     pub fn send(&mut self, now: Instant, flow: Flow, bytes: &Bytes, may_pass: bool) -> Delivery {
-        let slot = match self.find(flow.listener, flow.peer, may_pass) {
-            Found::Here(slot) => slot,
-            Found::Elsewhere(worker) => return Delivery::Elsewhere(worker),
-            Found::Nowhere => {
-                let peer = connect_address(bytes, flow);
-                match self.find(flow.listener, peer, may_pass) {
-                    Found::Here(slot) => slot,
-                    Found::Elsewhere(worker) => return Delivery::Elsewhere(worker),
-                    Found::Nowhere => match self.connect(now, Flow { peer, ..flow }, bytes) {
-                        Some(slot) => slot,
-                        None => return Delivery::Failed,
-                    },
-                }
-            }
+        let slot = match self.way(now, flow, bytes, may_pass) {
+            Ok(slot) => slot,
+            Err(delivery) => return delivery,
         };
         let place = self.slots.get_mut(slot as usize);
         let Some(connection) = place.and_then(|place| place.connection.as_mut()) else {
@@ -342,6 +344,55 @@ impl Streams {
         // The end of the connection is told as what happened, for every flow it served.
         self.settle(slot, result);
         Delivery::Taken
+    }
+
+    /// The connection that a message takes, made if there is none.
+    fn way(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: &Bytes,
+        may_pass: bool,
+    ) -> Result<u32, Delivery> {
+        let peer = connect_address(bytes, flow);
+        for at in [flow.peer, peer] {
+            match self.find(flow.listener, at, may_pass) {
+                Found::Here(slot) => return Ok(slot),
+                Found::Elsewhere(worker) => return Err(Delivery::Elsewhere(worker)),
+                Found::Nowhere => {}
+            }
+            if let Some(slot) = self.reusable(flow.listener, at, bytes) {
+                return Ok(slot);
+            }
+        }
+        self.connect(now, Flow { peer, ..flow }, bytes).ok_or(Delivery::Failed)
+    }
+
+    /// Has our requests to `address` take this connection, unless there is one already.
+    fn reuse(&mut self, slot: u32, address: SocketAddr) {
+        let place = self.slots.get_mut(slot as usize);
+        let Some(connection) = place.and_then(|place| place.connection.as_mut()) else { return };
+        let key = (connection.flow.listener, address);
+        if self.slots_by_flow.contains_key(&key) || self.reused.contains_key(&key) {
+            return;
+        }
+        connection.reused_for = Some(address);
+        self.reused.insert(key, slot);
+        self.owners.pin().get_or_insert(key, self.worker);
+        debug!(%address, peer = %connection.flow.peer, "requests to this address take the connection of their peer");
+    }
+
+    /// The connection that `message` to `address` may take although its peer has made it: who has made it has shown a certificate of the host
+    /// that the message is for. Within a dialog that was asked when it began.
+    //= RFC 5923 section 8.2
+    //# The URI used for RFC3263 server resolution matches one of the identities stored in the alias table row corresponding to that
+    //# resolved address.
+    fn reusable(&self, listener: ListenerId, address: SocketAddr, message: &[u8]) -> Option<u32> {
+        let slot = *self.reused.get(&(listener, address))?;
+        let connection = self.slots.get(slot as usize)?.connection.as_ref()?;
+        let is_allowed = !is_outside_dialogs(message)
+            || asked_name(message).is_some_and(|host| connection.is_of(&host));
+        is_allowed.then_some(slot)
     }
 
     fn find(&self, listener: ListenerId, peer: SocketAddr, may_pass: bool) -> Found {
@@ -400,6 +451,13 @@ impl Streams {
         let owners = self.owners.pin();
         if owners.get(&key) == Some(&self.worker) {
             owners.remove(&key);
+        }
+        if let Some(address) = connection.reused_for {
+            let key = (flow.listener, address);
+            self.reused.remove(&key);
+            if owners.get(&key) == Some(&self.worker) {
+                owners.remove(&key);
+            }
         }
         drop(owners);
         if connection.accepted

@@ -5,4 +5,4 @@ mod framer;
 mod reach;
 
 pub use framer::{Framed, Framer, Unframed};
-pub use reach::{asked_host, connect_address, is_outside_dialogs};
+pub use reach::{alias_port, asked_host, connect_address, is_outside_dialogs};

@@ -47,6 +47,17 @@ pub fn is_outside_dialogs(message: &[u8]) -> bool {
     wire::status_of(message).is_none() && to.is_some_and(|to| wire::tag_of(to).is_empty())
 }
 
+/// The port at which who sends this request takes requests, if it says that its connection may be used for them (RFC 5923 section 8.2); `None` for
+/// any other message.
+pub fn alias_port(message: &[u8]) -> Option<u16> {
+    if wire::status_of(message).is_some() {
+        return None;
+    }
+    let via = Via::parse(wire::top_via(message)?).ok()?;
+    via.params.get("alias")?;
+    Some(via.port.unwrap_or_else(|| default_port(Transport::Tls)))
+}
+
 fn of_request(message: &[u8]) -> Option<SocketAddr> {
     next_hop(message)?.socket_addr()
 }
@@ -115,6 +126,18 @@ mod tests {
         assert!(is_outside_dialogs(b"INVITE sip:a@b SIP/2.0\r\nTo: <sip:a@b>\r\n\r\n"));
         assert!(!is_outside_dialogs(b"BYE sip:a@b SIP/2.0\r\nt: <sip:a@b>;tag=1\r\n\r\n"));
         assert!(!is_outside_dialogs(b"SIP/2.0 200 OK\r\nTo: <sip:a@b>\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_connection_may_be_used_where_the_top_via_of_a_request_says_so() {
+        let port =
+            |head: &str| alias_port(format!("{}\r\n\r\n", head.replace('\n', "\r\n")).as_bytes());
+        let invite = |via: &str| port(&format!("INVITE sip:a@b SIP/2.0\nVia: SIP/2.0/TLS {via}"));
+        assert_eq!(invite("p1.example.com;branch=z9hG4bKa7c8dze;alias"), Some(5061));
+        assert_eq!(invite("p1.example.com:5070;alias;branch=z"), Some(5070));
+        assert_eq!(invite("p1.example.com;branch=alias"), None);
+        assert_eq!(invite("p1.example.com;branch=z, SIP/2.0/TLS p2;alias"), None);
+        assert_eq!(port("SIP/2.0 200 OK\nVia: SIP/2.0/TLS p1;alias"), None);
     }
 
     #[test]

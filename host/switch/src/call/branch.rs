@@ -267,8 +267,8 @@ impl Call {
         tables.sign_request(&mut draft);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
         let mut draft = draft.draft(offer);
-        if letter.trunk.is_some_and(|trunk| tables.controls_overload(trunk)) {
-            draft.via_params(sip::overload::ASKING);
+        if let Some(trunk) = letter.trunk.and_then(|trunk| tables.trunks.get(trunk)) {
+            draft.via_params(trunk.via_params(letter.facts.flow.transport));
         }
         Ok(draft)
     }

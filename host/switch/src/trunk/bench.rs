@@ -81,6 +81,7 @@ pub(crate) fn trunk(name: &str, uri: &str, priority: u16) -> TrunkConfig {
         diversion: crate::DiversionStyle::default(),
         service_route: true,
         overload_control: false,
+        connection_reuse: false,
     }
 }
 

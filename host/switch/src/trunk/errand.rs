@@ -94,7 +94,7 @@ impl Errand {
                 writer.header(name, answer);
             }
         }
-        draft(writer, trunk)
+        draft(writer, trunk, flow)
     }
 
     /// An OPTIONS, which asks nothing but whether somebody answers.
@@ -110,7 +110,7 @@ impl Errand {
         let mut writer = self.request(tables, trunk, Method::Options, &own, &trunk.uri);
         writer.header(Name::Contact, contact(tables, trunk, user, flow));
         writer.header(Name::Accept, "application/sdp");
-        draft(writer, trunk)
+        draft(writer, trunk, flow)
     }
 
     fn request(
@@ -133,12 +133,10 @@ impl Errand {
     }
 }
 
-/// A request to a trunk, which says whether we want to be told of its load.
-fn draft(writer: Writer, trunk: &TrunkConfig) -> RequestDraft {
+/// A request to a trunk, which says in its Via what we want of it.
+fn draft(writer: Writer, trunk: &TrunkConfig, flow: Flow) -> RequestDraft {
     let mut draft = writer.draft(None);
-    if trunk.overload_control {
-        draft.via_params(sip::overload::ASKING);
-    }
+    draft.via_params(trunk.via_params(flow.transport));
     draft
 }
 

@@ -99,6 +99,7 @@ pub(crate) mod tests {
             diversion: crate::DiversionStyle::default(),
             service_route: true,
             overload_control: false,
+            connection_reuse: false,
         }
     }
 

@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use model::Transport;
 use sip::{Scheme, Uri};
 
 use super::Network;
@@ -38,6 +39,8 @@ pub struct TrunkConfig {
     pub diversion: DiversionStyle,
     /// Whether it and we tell one another of our load (RFC 7339).
     pub overload_control: bool,
+    /// Whether it may send us its requests over the TLS connection that we make to it (RFC 5923).
+    pub connection_reuse: bool,
     /// Whether calls out take the route that its registrar names (RFC 3608).
     pub service_route: bool,
 }
@@ -97,6 +100,18 @@ impl TrunkConfig {
             .filter(|_| text.chars().all(is_plain))
             .map(|_| ())
             .ok_or_else(|| TrunkError(text.to_owned()))
+    }
+
+    /// What the Via of a request to it has besides.
+    pub(crate) const fn via_params(&self, transport: Transport) -> &'static str {
+        // RFC 5923 section 9.1: who it is, its certificate has told.
+        let is_tls = matches!(transport, Transport::Tls);
+        match (self.overload_control, self.connection_reuse && is_tls) {
+            (false, false) => "",
+            (false, true) => ";alias",
+            (true, false) => sip::overload::ASKING,
+            (true, true) => ";alias;oc;oc-algo=\"loss\"",
+        }
     }
 
     /// The Request-URI of a call to `number`.
