@@ -34,6 +34,7 @@ fn trunk(name: &str, at: SocketAddr, priority: u16) -> TrunkConfig {
         assert_identity: false,
         diversion: switch::DiversionStyle::default(),
         overload_control: false,
+        connection_reuse: false,
         service_route: true,
     }
 }
