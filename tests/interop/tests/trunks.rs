@@ -269,3 +269,31 @@ fn a_call_out_takes_the_route_that_the_registrar_has_named() {
     called.succeed();
     switch.stop();
 }
+
+#[test]
+fn a_carrier_with_too_much_to_do_is_spared_and_told_of_our_load() {
+    let folder = tempfile::tempdir().unwrap();
+    let busy = Scenario::new("callee_overloaded", folder.path()).listen();
+    let free = world(&folder, 2);
+    let trunk = |name, at: &Sipp, priority, more| {
+        format!(
+            "{{name=\"{name}\",group=\"outside\",uri=\"sip:127.0.0.1:{}\",priority={priority},probe_interval_s=0{more}}}",
+            at.port
+        )
+    };
+    let trunks = [
+        trunk("busy", &busy, 1, ",overload_control=true,identify=[\"127.0.0.1\"]"),
+        trunk("free", &free, 2, ""),
+    ];
+    let trunks = format!("trunk=[{}]", trunks.join(","));
+    let script = script(&folder, "fn route(call) { plan(trunk(\"outside\").ring(10)) }\n");
+    let switch = Switch::start(&[&trunks, "media.mode=bypass"], &[&script]);
+    call_out(&folder, &switch);
+    busy.succeed();
+    call_out(&folder, &switch);
+    free.succeed();
+    let told = "asked for calls to be held back";
+    assert_eq!(switch.log().matches(told).count(), 1, "{}", switch.log());
+    Scenario::new("asks_load", folder.path()).call(switch.sip_port, "load").succeed();
+    switch.stop();
+}
