@@ -54,6 +54,8 @@ impl Directory for Town {
 
     fn answers(&self, hook: Hook) -> bool {
         self.hooks.contains(&hook)
+    }
+
     fn service_route(&self, trunk: TrunkId) -> Option<Arc<str>> {
         self.routes.get(&trunk).cloned()
     }
