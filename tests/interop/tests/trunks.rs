@@ -293,6 +293,7 @@ fn a_carrier_with_too_much_to_do_is_spared_and_told_of_our_load() {
     call_out(&folder, &switch);
     free.succeed();
     let told = "asked for calls to be held back";
+    wait::until("the log to say why", || switch.log().contains(told).then_some(()));
     assert_eq!(switch.log().matches(told).count(), 1, "{}", switch.log());
     Scenario::new("asks_load", folder.path()).call(switch.sip_port, "load").succeed();
     switch.stop();
