@@ -52,6 +52,7 @@ fn planted_bugs_are_found() {
         Sabotage::ForgetsAck,
         Sabotage::LosesReport,
         Sabotage::SendsAstray,
+        Sabotage::LeavesLampOn,
     ] {
         for still in [true, false] {
             let found = (0..5).any(|seed| {

@@ -33,6 +33,8 @@ pub enum Manner {
     Refuse(u16),
     /// Have the lamp show the calls of a user, for this many seconds; again, or no more when they are 0, if it does.
     Watch(String, u32),
+    /// Know nothing of the lamp's subscription any more.
+    ForgetLamp,
     /// End the call.
     HangUp,
     /// Put the other on hold, or take it back.
@@ -267,6 +269,7 @@ impl Phone {
                 let way = (own.as_str(), contact.as_str(), self.flow(self.node));
                 self.lamp.subscribe(now, &mut self.endpoint, way, (&user, seconds));
             }
+            Manner::ForgetLamp => self.lamp = Lamp::default(),
             Manner::HangUp => self.hang_up(now),
             Manner::Hold(hold) => self.hold(now, hold),
             Manner::Consult(user) => self.consult(now, &user),

@@ -34,6 +34,7 @@ impl Storm {
             self.broken.push(format!("call {n}: it is over, and {left} phones are in it"));
         }
         self.audit_end_of_transferred(n);
+        self.audit_lamp(n);
     }
 
     /// Whether the node restarted while the call may have stood.

@@ -13,6 +13,7 @@ mod sabotage;
 mod script;
 mod sending;
 mod transfer;
+mod watching;
 mod wire;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use sabotage::Sabotage;
 pub(crate) use sabotage::Saboteur;
 pub use script::{Act, Callee, End, Lie, Script};
 pub use transfer::{Asks, Sent, Then, Transfer, Twist};
+pub use watching::Watch;
 pub use wire::Wire;
 
 use crate::{Faults, Manner, Options, Random, World};
@@ -35,13 +37,15 @@ pub struct Kinds {
     pub transfers: bool,
     /// Some of them to whom they have called before, dialogs are replaced and ringing calls picked up.
     pub replaces: bool,
+    /// Lamps watch the parties.
+    pub lamps: bool,
 }
 
 impl Kinds {
     /// Everything.
-    pub const ALL: Self = Self { transfers: true, replaces: true };
+    pub const ALL: Self = Self { transfers: true, replaces: true, lamps: true };
     /// Nothing.
-    pub const NONE: Self = Self { transfers: false, replaces: false };
+    pub const NONE: Self = Self { transfers: false, replaces: false, lamps: false };
 }
 
 /// What a storm is made with.
@@ -100,12 +104,19 @@ struct Call {
     last_marks: Vec<(usize, usize)>,
     /// How many phones talked at its end.
     talked: usize,
+    /// The lamp that watches a party.
+    watch: Option<Watch>,
+    has_forgotten: bool,
 }
 
 enum Event {
     Start,
     Cancel,
     Act(Act),
+    /// A lamp begins to watch for so many seconds, or again, or ends.
+    Watch(u32),
+    /// It knows nothing of that any more.
+    Forget,
     /// Another phone takes what rings.
     PickUp,
     /// A party sends the other on: the nth transfer.
@@ -158,8 +169,18 @@ fn make(weather: Weather) -> Storm {
         let mut more = Random::new(seed ^ 0x0091_c4ed);
         scripts = scripts.into_iter().map(|script| script.with_replaces(&mut more)).collect();
     }
+    let mut watches: Vec<Option<Watch>> = vec![None; scripts.len()];
+    if weather.kinds.lamps {
+        let mut more = Random::new(seed ^ 0x001a_3b5e);
+        watches = scripts.iter().map(|script| Watch::random(script, &mut more)).collect();
+    }
     let later = begins_anew(still, &mut more, Duration::from_secs(500));
     let calls: Vec<Call> = scripts.into_iter().map(|script| cast(&mut world, script)).collect();
+    let mut calls = calls;
+    for (call, watch) in calls.iter_mut().zip(watches) {
+        let user = format!("w{}", call.script.number);
+        call.watch = watch.map(|watch| Watch { phone: world.add_phone(&user), ..watch });
+    }
     let generations = plugins::Generations::default();
     world.decide_by(plugins::decider(
         calls.iter().map(|call| call.script.clone()).collect(),
@@ -196,6 +217,8 @@ fn cast(world: &mut World, script: Script) -> Call {
         first_marks: Vec::new(),
         last_marks: Vec::new(),
         talked: 0,
+        watch: None,
+        has_forgotten: false,
     }
 }
 
@@ -253,6 +276,7 @@ impl Storm {
             );
             events.extend(script.pickup.map(|after| (start + after, n, Event::PickUp)));
             events.extend(self.events_of_transfers(n));
+            events.extend(self.events_of_lamp(n));
             events.push((start + script.end.0, n, Event::End(script.end.1)));
             events.push((start + script.end.0 + OVER, n, Event::Over));
         }
@@ -288,6 +312,8 @@ impl Storm {
                 }
             }
             Event::Transfer(nth) => self.begin_transfer(n, nth),
+            Event::Watch(seconds) => self.watch(n, seconds),
+            Event::Forget => self.forget(n),
             Event::PickUp => self.pick_up(n),
             Event::Consult => self.consult(n),
             Event::Join => self.join(n),
@@ -302,6 +328,7 @@ impl Storm {
     fn end(&mut self, n: usize, end: End) {
         self.audit_pair(n);
         self.audit_media(n);
+        self.audit_lamp(n);
         if self.calls[n].is_transferred() {
             self.calls[n].last_marks = self.marks(n);
         }

@@ -21,6 +21,8 @@ pub enum Sabotage {
     LosesReport,
     /// One in five parties that are told of new media are told a port that is not theirs.
     SendsAstray,
+    /// One in three lamps is not told that a call is over.
+    LeavesLampOn,
 }
 
 /// Does it.
@@ -72,6 +74,15 @@ impl Saboteur {
                 if bytes.starts_with(b"INVITE ") && !is_first(&bytes) && is_chosen(&bytes, 5) =>
             {
                 let text = String::from_utf8_lossy(&bytes).replacen("m=audio 3", "m=audio 2", 1);
+                vec![Output::Transmit { flow, bytes: Bytes::from(text.into_bytes()) }]
+            }
+            (Some(Sabotage::LeavesLampOn), Output::Transmit { flow, bytes })
+                if bytes.starts_with(b"NOTIFY ")
+                    && has(&bytes, "<state>terminated<")
+                    && is_chosen(&bytes, 3) =>
+            {
+                let text = String::from_utf8_lossy(&bytes);
+                let text = text.replace("<state>terminated<", "<state>confirmed <");
                 vec![Output::Transmit { flow, bytes: Bytes::from(text.into_bytes()) }]
             }
             (Some(Sabotage::LosesPin), Output::Ask(mut question)) => {
