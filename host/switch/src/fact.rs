@@ -191,7 +191,9 @@ impl Fact {
             | Self::LegFailed { leg, .. }
             | Self::Held { leg }
             | Self::Retrieved { leg } => Some((leg.conn, false)),
-            Self::Established { conn, .. } | Self::Released { conn, .. } => Some((*conn, false)),
+            // Its parties may have come from other calls.
+            Self::Established { conn, .. } => Some((*conn, true)),
+            Self::Released { conn, .. } => Some((*conn, false)),
             Self::Decided { .. }
             | Self::Judged { .. }
             | Self::TurnedAway { .. }

@@ -116,3 +116,19 @@ fn a_member_of_a_group_that_is_sent_on_keeps_its_own_name_and_its_lamp() {
         assert_eq!(check(&world), [], "{}", world.trace.as_str());
     }
 }
+
+#[test]
+fn who_watches_late_sees_the_party_that_stays_in_a_call_taken_over() {
+    let mut world = talk(Options::default());
+    let replaces = world.phones[0].dialog().unwrap_or_default();
+    world.act(2, Manner::TakeOver(replaces, "ann".to_owned()));
+    world.run_for(s(5));
+    hears(&world, 1, 2);
+    assert!(world.phones[0].is_on_hook());
+    for user in ["ann", "bob"] {
+        let watcher = world.add_phone(&format!("watches {user}").replace(' ', "-"));
+        world.act(watcher, Manner::Watch(user.to_owned(), 600));
+        world.run_for(s(5));
+        assert_eq!(world.phones[watcher].lamp(), Some(vec!["confirmed"]), "{user}");
+    }
+}
