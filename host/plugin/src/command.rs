@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-use model::hook::{Command, Release};
+use model::hook::{Command, End, Release};
 
-use crate::{AnswerLimits, amendment::check_text, proposal::shown};
+use crate::{
+    AnswerLimits,
+    amendment::check_text,
+    proposal::{number, shown, uri},
+};
 
 /// A command before the host looked at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +63,35 @@ impl ProposedCommand {
                 Ok(Command::Timer { name, after: Duration::from_millis(ms) })
             }
             "stop-timer" => Ok(Command::StopTimer { name: self.name(limits)? }),
+            "hold" => Ok(Command::Hold { party: self.party()? }),
+            "resume" => Ok(Command::Resume { party: self.party()? }),
+            "transfer" => {
+                let party = self.party()?.ok_or("has no party: caller or callee")?;
+                Ok(Command::Transfer { party, to: self.target(limits)? })
+            }
             "release" => self.release(limits).map(Command::Release),
             _ => Err("is not known to this version of the host".into()),
         }
+    }
+
+    /// Which party; `None` when it names none.
+    fn party(&self) -> Result<Option<End>, String> {
+        let Some(name) = self.attr("party") else { return Ok(None) };
+        let wrong = || format!("party is `caller` or `callee`, not `{}`", shown(name));
+        End::named(name).map(Some).ok_or_else(wrong)
+    }
+
+    /// A URI, or a number alone.
+    fn target(&self, limits: &AnswerLimits) -> Result<String, String> {
+        let to = self.attr("to").ok_or("has no to")?;
+        if to.len() > limits.value_bytes_max {
+            return Err(format!("to is longer than {} bytes", limits.value_bytes_max));
+        }
+        if to.contains(|c: char| c.is_control() || " <>\"".contains(c)) {
+            return Err(format!("to `{}` holds characters that no URI has", shown(to)));
+        }
+        let checked = if to.contains([':', '@']) { uri(to) } else { number(to, limits) };
+        checked.map_err(|why| format!("to `{}`: {why}", shown(to)))
     }
 
     fn release(&self, limits: &AnswerLimits) -> Result<Release, String> {

@@ -64,3 +64,21 @@ fn a_flood_is_cut_off_and_a_wrong_command_costs_the_others_nothing() {
         ]
     );
 }
+
+#[test]
+fn parties_are_held_taken_back_and_sent_on() {
+    assert_eq!(said("hold", &[]), "hold");
+    assert_eq!(said("resume", &[("party", "callee")]), "resume callee");
+    let to = |to| said("transfer", &[("party", "caller"), ("to", to)]);
+    assert_eq!(to("3000"), "transfer caller to 3000");
+    assert_eq!(to("sips:q@example.com;x=y"), "transfer caller to sips:q@example.com;x=y");
+    assert!(to("3000@example.com").contains("a URI is sip:host"));
+    assert!(to("sip:a@h>\r\nX: y").contains("holds characters that no URI has"));
+    assert!(to("").contains("no user part"));
+    assert_eq!(
+        said("hold", &[("party", "both")]),
+        "`hold` party is `caller` or `callee`, not `both`"
+    );
+    assert_eq!(said("transfer", &[("to", "1")]), "`transfer` has no party: caller or callee");
+    assert_eq!(said("transfer", &[("party", "caller")]), "`transfer` has no to");
+}

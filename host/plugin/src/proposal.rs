@@ -213,7 +213,7 @@ pub(crate) fn aor(value: &str) -> Result<Aor, String> {
     }
 }
 
-fn uri(value: &str) -> Result<String, String> {
+pub(crate) fn uri(value: &str) -> Result<String, String> {
     let scheme = |prefix: &str| {
         value.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
@@ -241,7 +241,7 @@ fn trunk(value: &str) -> Result<String, String> {
     }
 }
 
-fn number(user: &str, limits: &AnswerLimits) -> Result<String, String> {
+pub(crate) fn number(user: &str, limits: &AnswerLimits) -> Result<String, String> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.!~*'()&=+$,;?/#%".contains(c);
     if user.is_empty() || user.len() > limits.value_bytes_max || !user.chars().all(is_plain) {
         return Err("the number is no user part of a SIP URI".into());

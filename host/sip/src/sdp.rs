@@ -227,6 +227,27 @@ impl<'a> Sdp<'a> {
         kept.copied().flatten().copied().collect()
     }
 
+    /// The description with no stream open in any direction (RFC 3264 section 8.4), so that who is told it neither sends nor hears.
+    pub fn inactive(&self) -> Vec<u8> {
+        const INACTIVE: &[u8] = b"a=inactive\r\n";
+        let directions: [&[u8]; 4] = [b"a=sendrecv", b"a=sendonly", b"a=recvonly", b"a=inactive"];
+        let mut out = Vec::new();
+        let mut streams = 0;
+        for line in self.lines.iter().filter(|line| !directions.contains(&content(line))) {
+            if line.starts_with(b"m=") {
+                // At the end of the stream before.
+                out.extend_from_slice(if streams > 0 { INACTIVE } else { b"" });
+                streams += 1;
+            }
+            out.extend_from_slice(line);
+        }
+        if !out.ends_with(b"\n") {
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(if streams > 0 { INACTIVE } else { b"" });
+        out
+    }
+
     /// Whether the sender holds the other party (RFC 3264 section 8.4): every stream that is not refused only sends, is
     /// inactive, or has the unspecified address, as older phones do it. A description without a live stream does not hold.
     pub fn is_hold(&self) -> bool {

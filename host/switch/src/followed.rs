@@ -131,6 +131,12 @@ impl Followed {
         let Some(conn) = call_of(fact) else { return 0 };
         let Some(following) = self.calls.get_mut(&conn) else { return 0 };
         let Some(what) = following.happening(fact) else { return 0 };
+        self.tell(conn, what, config)
+    }
+
+    /// Has plugins told this of a call, if it is one that is followed. Gives how many events were left out for it.
+    pub(crate) fn tell(&mut self, conn: ConnId, what: Happening, config: &CallEventConfig) -> u64 {
+        let Some(following) = self.calls.get_mut(&conn) else { return 0 };
         if matches!(what, Happening::Released { .. }) {
             following.is_over = true;
             following.timers.clear();

@@ -12,7 +12,7 @@ use model::{
 
 use crate::{
     Fact, Output, Switch,
-    call::{Call, State},
+    call::{Call, State, side_of},
     followed::OVER,
     tables::Tables,
 };
@@ -68,7 +68,7 @@ impl Switch {
     fn obey(
         &mut self,
         now: Instant,
-        _dir: &dyn Directory,
+        dir: &dyn Directory,
         conn: ConnId,
         orders: Vec<Order>,
         mut decision: Decision,
@@ -87,7 +87,8 @@ impl Switch {
                 break;
             }
             let shown = command.as_ref().map_or_else(Clone::clone, ToString::to_string);
-            let done = command.and_then(|command| self.carry_out(conn, &by, command, &mut release));
+            let done = command
+                .and_then(|command| self.carry_out((now, dir), (conn, &by), command, &mut release));
             let (code, text) = match done {
                 Ok(()) => ("command", shown),
                 Err(why) if why == shown => (REFUSED, format!("{by}: {why}")),
@@ -108,8 +109,8 @@ impl Switch {
 
     fn carry_out(
         &mut self,
-        conn: ConnId,
-        by: &GenerationRef,
+        (now, dir): (Instant, &dyn Directory),
+        (conn, by): (ConnId, &GenerationRef),
         command: Command,
         release: &mut Option<Release>,
     ) -> Result<(), String> {
@@ -126,6 +127,9 @@ impl Switch {
                 tables.followed.start_timer(conn, &by.plugin, (&name, after), &config)
             }
             Command::StopTimer { name } => tables.followed.stop_timer(conn, &by.plugin, &name),
+            Command::Hold { party } => call.hold_for(tables, now, party, true),
+            Command::Resume { party } => call.hold_for(tables, now, party, false),
+            Command::Transfer { party, to } => self.send_on(now, dir, (conn, side_of(party)), &to),
             Command::Release(how) => {
                 call.may_release()?;
                 *release = Some(how);
@@ -173,4 +177,4 @@ impl Call {
 
 #[cfg(test)]
 #[path = "orders_test.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ use std::{
 use media::{RelayCommand, Side};
 use model::{
     Aor, ConnId, Directory, Flow, Instant, LegId, ListenerId, RelayId, Transport, TrunkId,
-    hook::QuestionId,
+    hook::{Happening, QuestionId},
 };
 use sip::{ClientTx, Dialog, Endpoint, Message, Name, ServerTx, Writer};
 
@@ -188,6 +188,12 @@ impl Tables {
         }
         self.touched.extend(fact.touches());
         self.outputs.push_back(Output::Emit(fact));
+    }
+
+    /// Tells plugins that follow a call what no fact says.
+    pub(crate) fn tell_followers(&mut self, conn: ConnId, what: Happening) {
+        let left_out = self.followed.tell(conn, what, &self.config.call_events);
+        self.stats.call_events_missed += left_out;
     }
 
     pub(crate) fn relay(&mut self, command: RelayCommand) {

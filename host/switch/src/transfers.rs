@@ -81,6 +81,35 @@ impl Switch {
         self.keep(next);
     }
 
+    /// A plugin has a party sent on, as if the other one had asked for it.
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot be.
+    pub(crate) fn send_on(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        (conn, party): (ConnId, Side),
+        to: &str,
+    ) -> Result<(), String> {
+        if self.calls.len() >= self.tables.config.limits.calls_max {
+            return Err("there are as many calls as limits.calls_max allows".to_owned());
+        }
+        let call = self.calls.get_mut(&conn).ok_or("there is no such call")?;
+        let by = party.other();
+        let wish = call.wish_for(&self.tables, to)?;
+        let mut next = call
+            .sent_on(&mut self.tables, now, dir, by, &wish)
+            .map_err(|status| format!("nobody can be called there ({status})"))?;
+        call.begin_transfer_for(&mut self.tables, by, next.conn, &wish);
+        self.tables.stats.calls_offered += 1;
+        self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+        next.begin(&mut self.tables, now, dir);
+        self.keep(next);
+        Ok(())
+    }
+
     /// An attended transfer: the party of the one call is joined to that of the other, whose dialog Replaces names (RFC 3891).
     fn on_attended(
         &mut self,

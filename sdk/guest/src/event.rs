@@ -31,6 +31,11 @@ impl Event {
         self.attrs.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
     }
 
+    /// Who has done it, where a party has.
+    pub fn by(&self) -> Option<End> {
+        self.attr("by").and_then(End::named)
+    }
+
     /// Whether it is this timer of the plugin's.
     pub fn is_timer(&self, name: &str) -> bool {
         self.kind == "timer" && self.attr("name") == Some(name)
@@ -39,6 +44,38 @@ impl Event {
     /// The SIP status of a leg that rings or failed.
     pub fn status(&self) -> Option<u16> {
         self.attr("status")?.parse().ok()
+    }
+}
+
+/// One end of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Who calls, or was sent on to where this call goes.
+    Caller,
+    /// Who is called.
+    Callee,
+}
+
+impl End {
+    /// The name in events and commands.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+        }
+    }
+
+    /// The other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Caller => Self::Callee,
+            Self::Callee => Self::Caller,
+        }
+    }
+
+    /// The end of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Caller, Self::Callee].into_iter().find(|end| end.name() == name)
     }
 }
 
@@ -92,6 +129,31 @@ impl Commands {
     /// Stops a timer of this plugin.
     pub fn stop_timer(self, name: impl Into<String>) -> Self {
         self.and("stop-timer", vec![("name", name.into())])
+    }
+
+    /// Holds a party: it is told that no media flows.
+    pub fn hold(self, party: End) -> Self {
+        self.and("hold", vec![("party", party.name().to_owned())])
+    }
+
+    /// Holds both parties.
+    pub fn hold_both(self) -> Self {
+        self.and("hold", Vec::new())
+    }
+
+    /// Takes a party back that was held by [`hold`](Self::hold).
+    pub fn resume(self, party: End) -> Self {
+        self.and("resume", vec![("party", party.name().to_owned())])
+    }
+
+    /// Takes both parties back.
+    pub fn resume_both(self) -> Self {
+        self.and("resume", Vec::new())
+    }
+
+    /// Sends a party on, as if the other one had asked for it: to a SIP URI, or a number.
+    pub fn transfer(self, party: End, to: impl Into<String>) -> Self {
+        self.and("transfer", vec![("party", party.name().to_owned()), ("to", to.into())])
     }
 
     /// Ends the call. What is said of it with [`status`](Self::status), [`cause`](Self::cause) and

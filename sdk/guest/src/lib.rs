@@ -58,7 +58,7 @@ pub use bindings::imports::jackfield::plugin::types::{
 };
 pub use call::{Attempt, Failure};
 pub use config::{Config, config};
-pub use event::{Command, Commands, Event};
+pub use event::{Command, Commands, End, Event};
 pub use host::{Level, log};
 pub use plugin::Plugin;
 pub use rewrite::{Amend, Outcome, Privacy, Rewrite};

@@ -78,6 +78,22 @@ pub enum Happening {
         /// The party that held.
         by: End,
     },
+    /// A plugin holds a party, or has taken it back.
+    PluginHeld {
+        /// The party.
+        party: End,
+        /// Whether it is held now.
+        held: bool,
+    },
+    /// A party refused what a command wanted of it.
+    CommandFailed {
+        /// The command.
+        command: &'static str,
+        /// The party.
+        party: End,
+        /// What it said.
+        status: u16,
+    },
     /// A party is being sent on.
     TransferBegun {
         /// The party that sends the other on.
@@ -121,6 +137,9 @@ impl Happening {
             Self::Answered { .. } => "answered",
             Self::Held { .. } => "held",
             Self::Resumed { .. } => "resumed",
+            Self::PluginHeld { held: true, .. } => "held",
+            Self::PluginHeld { held: false, .. } => "resumed",
+            Self::CommandFailed { .. } => "command-failed",
             Self::TransferBegun { .. } => "transfer-begun",
             Self::Transferred { .. } => "transferred",
             Self::TransferFailed { .. } => "transfer-failed",
@@ -141,6 +160,8 @@ impl Happening {
             | Self::LegFailed { .. }
             | Self::Held { .. }
             | Self::Resumed { .. }
+            | Self::PluginHeld { .. }
+            | Self::CommandFailed { .. }
             | Self::TransferBegun { .. }
             | Self::TransferFailed { .. } => false,
         }
@@ -159,6 +180,14 @@ impl CallEvent {
             Happening::Held { by } | Happening::Resumed { by } => {
                 vec![("by", by.name().to_owned())]
             }
+            Happening::PluginHeld { party, .. } => {
+                vec![("by", "plugin".to_owned()), ("party", party.name().to_owned())]
+            }
+            Happening::CommandFailed { command, party, status } => vec![
+                ("command", (*command).to_owned()),
+                ("party", party.name().to_owned()),
+                ("status", status.to_string()),
+            ],
             Happening::TransferBegun { by, to, into } => {
                 vec![("by", by.name().to_owned()), ("to", to.clone()), ("into", into.to_string())]
             }
@@ -203,6 +232,23 @@ pub enum Command {
         /// Its name.
         name: String,
     },
+    /// Hold a party: nothing is sent to it or taken from it.
+    Hold {
+        /// Which; `None` is both.
+        party: Option<End>,
+    },
+    /// Take a party back that a plugin holds.
+    Resume {
+        /// Which; `None` is both.
+        party: Option<End>,
+    },
+    /// Have a party sent on, as if the other one had asked for it.
+    Transfer {
+        /// Which.
+        party: End,
+        /// To whom: a URI, or a number of the host that was called.
+        to: String,
+    },
     /// End the call.
     Release(Release),
 }
@@ -225,6 +271,9 @@ impl fmt::Display for Command {
             Self::Tag { name, value } => write!(f, "tag {name} = {value}"),
             Self::Timer { name, after } => write!(f, "timer {name} in {} ms", after.as_millis()),
             Self::StopTimer { name } => write!(f, "stop-timer {name}"),
+            Self::Hold { party } => write!(f, "hold{}", named(*party)),
+            Self::Resume { party } => write!(f, "resume{}", named(*party)),
+            Self::Transfer { party, to } => write!(f, "transfer {} to {to}", party.name()),
             Self::Release(release) => {
                 f.write_str("release")?;
                 if let Some(status) = release.status {
@@ -237,6 +286,11 @@ impl fmt::Display for Command {
             }
         }
     }
+}
+
+/// A party behind a word, or nothing for both.
+fn named(party: Option<End>) -> String {
+    party.map_or_else(String::new, |end| format!(" {}", end.name()))
 }
 
 /// One command of a plugin.

@@ -49,6 +49,35 @@ fn release(status: Option<INT>) -> ProposedCommand {
     }
 }
 
+fn of_party(kind: &str, party: Option<&str>) -> ProposedCommand {
+    let command = ProposedCommand::new(kind);
+    match party {
+        Some(party) => command.with("party", party.to_owned()),
+        None => command,
+    }
+}
+
+fn transfer(party: &str, to: &str) -> ProposedCommand {
+    of_party("transfer", Some(party)).with("to", to.to_owned())
+}
+
+fn register_parties(engine: &mut Engine) {
+    for kind in ["hold", "resume"] {
+        engine
+            .register_fn(kind, move || and(none(), of_party(kind, None)))
+            .register_fn(kind, move |party: &str| and(none(), of_party(kind, Some(party))))
+            .register_fn(kind, move |said: VerdictValue| and(said, of_party(kind, None)))
+            .register_fn(kind, move |said: VerdictValue, party: &str| {
+                and(said, of_party(kind, Some(party)))
+            });
+    }
+    engine
+        .register_fn("transfer", |party: &str, to: &str| and(none(), transfer(party, to)))
+        .register_fn("transfer", |said: VerdictValue, party: &str, to: &str| {
+            and(said, transfer(party, to))
+        });
+}
+
 /// Says more of the release that was just given.
 fn of_release(verdict: VerdictValue, name: &'static str, value: String) -> Said {
     let mut found = false;
@@ -66,6 +95,7 @@ fn of_release(verdict: VerdictValue, name: &'static str, value: String) -> Said 
 
 pub(crate) fn register(engine: &mut Engine) {
     register_event(engine);
+    register_parties(engine);
     engine
         .register_fn("commands", none)
         .register_fn("tag", |name: &str, value: Dynamic| and(none(), tag(name, &value)))
@@ -108,6 +138,8 @@ fn register_event(engine: &mut Engine) {
         .register_get("leg", |event: &mut EventValue| number(event, "leg"))
         .register_get("status", |event: &mut EventValue| number(event, "status"))
         .register_get("missed", |event: &mut EventValue| number(event, "missed"))
+        .register_get("party", |event: &mut EventValue| text(event, "party"))
+        .register_get("command", |event: &mut EventValue| text(event, "command"))
         .register_get("by", |event: &mut EventValue| text(event, "by"))
         .register_get("to", |event: &mut EventValue| text(event, "to"))
         .register_get("into", |event: &mut EventValue| text(event, "into"))

@@ -34,6 +34,8 @@ pub(crate) struct CallMedia {
     callee_known: bool,
     /// The origins of the descriptions that a party is told, where they are not those of the other party's.
     origins: [Option<Box<Continued>>; 2],
+    /// Whom a plugin holds, the caller first: what it is told is inactive.
+    held: [bool; 2],
     /// The last description of each party as it came, the caller's first.
     said: [Option<Box<[u8]>>; 2],
 }
@@ -91,6 +93,22 @@ impl CallMedia {
 
     pub(super) fn streams(&self) -> usize {
         self.ports.len()
+    }
+
+    /// Whether a plugin holds this party.
+    pub(super) fn is_held(&self, side: Side) -> bool {
+        self.held.get(index(side)).copied().unwrap_or_default()
+    }
+
+    pub(super) fn set_held(&mut self, side: Side, held: bool) {
+        if let Some(is) = self.held.get_mut(index(side)) {
+            *is = held;
+        }
+    }
+
+    /// Whether what this party is told has an origin of its own.
+    pub(super) fn continues(&self, side: Side) -> bool {
+        self.origins.get(index(side)).is_some_and(Option::is_some)
     }
 
     /// The last description that a party gave, as it came.
@@ -217,11 +235,14 @@ impl Call {
             // What one says of its address the other cannot reach.
             return Err(Unreadable);
         }
-        let continued = self.media.origins.get(index(side.other())).is_some_and(Option::is_some);
+        let continued = self.media.continues(side.other());
         if !self.media.anchored && !continued {
             return Ok(None);
         }
-        let across = self.across(tables, side, body)?;
+        let mut across = self.across(tables, side, body)?;
+        if self.media.is_held(side.other()) {
+            across = Sdp::parse(&across).map_err(|_| Unreadable)?.inactive().into();
+        }
         let origin = self.media.origins.get_mut(index(side.other())).and_then(Option::as_mut);
         Ok(Some(match origin {
             Some(origin) => origin.apply(&across).into(),
@@ -256,6 +277,15 @@ impl Call {
         let said: Box<[u8]> = self.media.said(side.other())?.into();
         let told = self.sdp_across(tables, side.other(), &said).ok()?;
         Some(told.map_or(said, |told| told.as_ref().into()))
+    }
+
+    /// What a party that is held answers: only where its media is to be sent counts.
+    pub(super) fn note_held_answer(&mut self, tables: &mut Tables, side: Side, answer: &Message) {
+        if let Ok(sdp) = Sdp::parse(answer.body())
+            && self.media.anchored
+        {
+            self.tell_relay(tables, side, &sdp);
+        }
     }
 
     /// Where the party says its media shall be sent.

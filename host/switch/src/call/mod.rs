@@ -13,6 +13,7 @@ mod fork;
 mod given_up;
 mod handover;
 mod headers;
+mod hold;
 mod identity;
 mod leg;
 mod locate;
@@ -54,6 +55,7 @@ pub(crate) use self::{
     early_update::EarlyUpdate,
     extensions::{Reliability, known, refuse_unknown},
     headers::{is_sips, our_contact, reason_of},
+    hold::side_of,
     identity::{ANONYMOUS, Crossing, Privacy, is_anonymous},
     leg::{CallerLeg, Leg},
     locate::listener_for,
@@ -126,6 +128,8 @@ pub(crate) struct Call {
     pub(crate) pending_ack: Option<PendingAck>,
     /// The sessions of the caller and of who answered.
     talking: [session::Talking; 2],
+    /// Whom plugins want held.
+    wanted_held: hold::Wanted,
     /// Why a plugin ended it: the value of a Reason (RFC 3326).
     parting: Option<Box<str>>,
     timers: Vec<(Instant, Reason)>,

@@ -92,6 +92,7 @@ impl Call {
             proxied: None,
             pending_ack: None,
             talking: Default::default(),
+            wanted_held: super::hold::Wanted::default(),
             parting: None,
             timers: Vec::new(),
         }

@@ -39,6 +39,8 @@ pub(crate) enum Purpose {
     Replace,
     /// The party is joined to another than it has spoken to.
     Join,
+    /// A plugin holds the party, or takes it back.
+    Hold,
 }
 
 /// What came of a re-INVITE of ours.
@@ -250,7 +252,11 @@ impl Call {
         } else {
             self.acknowledge_own(tables, now, &Asked { to, tx, cseq }, None);
             // What the party answers is where it is reached from now on; it is acknowledged whatever it says.
-            let _ = self.body_across(tables, to, response);
+            if why == Purpose::Hold && self.media.is_held(to) {
+                self.note_held_answer(tables, to, response);
+            } else {
+                let _ = self.body_across(tables, to, response);
+            }
         }
         self.own_offer_done(tables, now, to, why, Outcome::Accepted(response));
     }
@@ -297,7 +303,9 @@ impl Call {
             (Purpose::Refresh, outcome) => self.refresh_done(tables, now, to, outcome),
             (Purpose::Replace, outcome) => self.replace_done(tables, now, outcome),
             (Purpose::Join, outcome) => self.join_done(tables, now, to, outcome),
+            (Purpose::Hold, outcome) => self.hold_done(tables, now, to, outcome),
         }
+        self.pursue_hold(tables, now);
     }
 
     /// Ends a re-INVITE of ours, because the call ends.

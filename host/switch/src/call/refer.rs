@@ -58,6 +58,14 @@ impl Wish {
     }
 }
 
+impl Wish {
+    /// That of nobody in the call: this URI is to be called. `None` when it cannot be.
+    pub(crate) fn to(uri: String) -> Option<Self> {
+        Uri::parse(&uri).ok().filter(|parsed| parsed.headers.is_empty())?;
+        Some(Self { uri, replaces: None, referred_by: None, notifies: false, dropped: false })
+    }
+}
+
 /// Whether the sender wants no subscription (RFC 4488).
 fn is_without_subscription(refer: &Message) -> bool {
     let is_field = |name: &str| name.eq_ignore_ascii_case("Refer-Sub");

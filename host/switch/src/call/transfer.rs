@@ -78,6 +78,45 @@ impl Call {
         Ok(wish)
     }
 
+    /// What a plugin wants that has a party sent to `to`: a URI, or a number of the host that was called.
+    ///
+    /// # Errors
+    ///
+    /// Why the call is in no state for that, or that nobody can be called there.
+    pub(crate) fn wish_for(&self, tables: &Tables, to: &str) -> Result<Wish, String> {
+        let State::Established { .. } = self.state else {
+            return Err("the parties do not talk".to_owned());
+        };
+        if self.transfer.is_some() {
+            return Err("a party is being sent on already".to_owned());
+        }
+        if self.transfers() >= tables.config.transfers.count_max {
+            return Err("the party was sent on as often as transfers.count_max allows".to_owned());
+        }
+        let host = &self.facts.callee.host;
+        let uri = match to.contains(':') {
+            true => to.to_owned(),
+            false if host.is_empty() => {
+                return Err("a number needs a host here: give a URI".to_owned());
+            }
+            false => format!("sip:{to}@{host}"),
+        };
+        Wish::to(uri).ok_or_else(|| format!("`{to}` is no URI that can be called"))
+    }
+
+    /// A plugin has the party sent on that `by` talks to. Nobody is told how it goes but the plugins.
+    pub(crate) fn begin_transfer_for(
+        &mut self,
+        tables: &mut Tables,
+        by: Side,
+        into: ConnId,
+        wish: &Wish,
+    ) {
+        self.transfer = Some(Box::new(Transferring { by, into, subscription: None }));
+        let (leg, to) = (self.leg_id(by), wish.uri.clone());
+        tables.emit(Fact::TransferBegun { leg, into, to, dropped: false });
+    }
+
     /// How often a party of this call was sent on.
     fn transfers(&self) -> u8 {
         self.facts.transfer.as_ref().map_or(0, |transfer| transfer.count)
