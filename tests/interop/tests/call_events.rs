@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use jackfield_interop::{Phone, Switch, peers, switch::save, wait};
+use jackfield_interop::{Phone, Switch, peers, switch::save, tone::assert_hears, wait};
 use serde_json::{Value, json};
 
 const LOBBY_HZ: u32 = 440;
 const DESK_HZ: u32 = 1000;
+const HELP_HZ: u32 = 1430;
+/// RTP packets of 20 ms: two seconds.
+const PACKETS: u64 = 100;
 
 fn script(folder: &Path) -> PathBuf {
     let path = folder.join("call-watch.rhai");
@@ -124,4 +127,70 @@ fn a_call_keeps_the_plugin_it_began_with() {
     ann.tell("hangup");
     ben.expect_end(200);
     switch.stop();
+}
+
+/// `phone` hears a tone and not its own.
+#[track_caller]
+fn hears(switch: &Switch, phone: &mut Phone, name: &str, theirs: u32, own: u32) {
+    let file = switch.folder().join(format!("{name}.wav"));
+    phone.record(&file, PACKETS);
+    assert_hears(&file, theirs.into(), own.into());
+}
+
+#[test]
+fn who_is_held_for_too_long_is_sent_on_by_either_body() {
+    for (body, mode) in [(script as fn(&Path) -> PathBuf, "anchor"), (component, "bypass")] {
+        let folder = tempfile::tempdir().unwrap();
+        let plugin = body(folder.path());
+        let media = format!("media.mode=\"{mode}\"");
+        let settings = ["plugins.config.call-watch.wait_max_s=1", &media];
+        let switch = Switch::start(&settings, &[&plugin]);
+        let mut ann = Phone::register(&switch, "1000", LOBBY_HZ);
+        let mut ben = Phone::register(&switch, "2000", DESK_HZ);
+        let mut eve = Phone::register(&switch, "3000", HELP_HZ);
+        talk(&mut ann, &mut ben, "2000");
+        ben.tell("hold");
+        ann.expect_media("remote-hold");
+        // Ben does nothing more: the plugin does.
+        eve.expect(&json!({ "event": "incoming" }));
+        eve.tell("answer");
+        ben.expect_end(200);
+        eve.expect_call("CONFIRMED");
+        hears(&switch, &mut ann, "ann", HELP_HZ, LOBBY_HZ);
+        hears(&switch, &mut eve, "eve", LOBBY_HZ, HELP_HZ);
+        // The mark has gone with her.
+        assert_eq!(call(&switch)["labels"], json!({ "vip": "yes", "waits": "caller" }));
+        ann.tell("hangup");
+        eve.expect_end(200);
+        switch.stop();
+    }
+}
+
+#[test]
+fn a_plugin_holds_a_party_and_takes_it_back() {
+    for mode in ["media.mode=\"anchor\"", "media.mode=\"bypass\""] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hold.rhai");
+        let text = "fn call_event(call, event) {
+            if event.kind == \"answered\" { return timer(\"hold\", 1); }
+            if event.kind == \"timer\" && event.name == \"hold\" {
+                return hold(\"callee\").timer(\"resume\", 2);
+            }
+            if event.kind == \"timer\" { return resume(\"callee\"); }
+            pass()
+        }";
+        save(&path, text);
+        let switch = Switch::start(&[mode], &[&path]);
+        let mut ann = Phone::register(&switch, "1000", LOBBY_HZ);
+        let mut ben = Phone::register(&switch, "2000", DESK_HZ);
+        talk(&mut ann, &mut ben, "2000");
+        ben.expect_media("remote-hold");
+        ben.expect_media("active");
+        hears(&switch, &mut ben, "ben", LOBBY_HZ, DESK_HZ);
+        hears(&switch, &mut ann, "ann", DESK_HZ, LOBBY_HZ);
+        ann.tell("hangup");
+        ben.expect_end(200);
+        assert_eq!(switch.counter("jackfield_commands_refused_total"), 0);
+        switch.stop();
+    }
 }

@@ -7,7 +7,8 @@ use jackfield_world::{Faults, Manner, Options, PhoneFact, Random, Reaction, Repl
 use model::{
     ConnId, Digest, GenerationRef, GenerationToken,
     hook::{
-        Ask, CallEvent, Command, Hook, MediaMode, Order, Plan, Question, Release, Target, Verdict,
+        Ask, CallEvent, Command, End, Happening, Hook, MediaMode, Order, Plan, Question, Release,
+        Target, Verdict,
     },
 };
 use switch::{Cause, Fact};
@@ -103,6 +104,65 @@ fn a_plugin_ends_a_call_that_has_lasted_too_long() {
 }
 
 #[test]
+fn a_plugin_holds_a_party_and_takes_it_back() {
+    for shards in [1, 3] {
+        let options = Options { shards, ..Options::default() };
+        let (mut world, _) = world(options, 1, |_, event, _| {
+            let party = Some(End::Callee);
+            let commands = match &event.what {
+                Happening::Answered { .. } => {
+                    vec![timer("hold", secs(5)), timer("resume", secs(10))]
+                }
+                Happening::Timer { name } if **name == *"hold" => vec![Command::Hold { party }],
+                Happening::Timer { .. } => vec![Command::Resume { party }],
+                _ => Vec::new(),
+            };
+            vec![Reply::now(orders(commands))]
+        });
+        world.plan(secs(0), 0, Manner::Call("2000".into()));
+        world.plan(secs(30), 0, Manner::HangUp);
+        settle(&mut world);
+        let held = |phone| {
+            let held = world.facts_of(phone).iter().filter_map(|fact| match fact {
+                PhoneFact::Held(held) => Some(*held),
+                _ => None,
+            });
+            held.collect::<Vec<_>>()
+        };
+        assert_eq!((held(0), held(1)), (vec![], vec![true, false]));
+    }
+}
+
+#[test]
+fn a_plugin_sends_a_party_on() {
+    for shards in [1, 3] {
+        let options = Options { shards, ..Options::default() };
+        let (mut world, _) = world(options, 2, |question, event, _| {
+            let is_first = question.call.transfer.is_none();
+            let commands = match &event.what {
+                Happening::Answered { .. } if is_first => vec![timer("go", secs(5))],
+                Happening::Timer { .. } => {
+                    let to = "2001".to_owned();
+                    vec![Command::Transfer { party: End::Caller, to }]
+                }
+                _ => Vec::new(),
+            };
+            vec![Reply::now(orders(commands))]
+        });
+        world.plan(secs(0), 0, Manner::Call("2000".into()));
+        world.plan(secs(30), 3, Manner::HangUp);
+        settle(&mut world);
+        let last = |phone| world.facts_of(phone).last().unwrap().clone();
+        assert_eq!(
+            [last(0), last(1), last(3)],
+            [PhoneFact::Ended, PhoneFact::Ended, PhoneFact::Up]
+        );
+        let ends = [Cause::Transferred, Cause::Hangup(switch::ReleasedBy::Callee)];
+        assert_eq!(causes(&world), ends);
+    }
+}
+
+#[test]
 fn a_plugin_that_answers_late_is_heard_as_long_as_the_question_is_open() {
     let (mut world, _) = world(Options::default(), 1, |_, event, _| match event.what.kind() {
         "ringing" => {
@@ -141,7 +201,15 @@ fn lie(random: &mut Random) -> Vec<Reply> {
         let targets = vec![Target::new(model::hook::Destination::Uri("sip:192.0.2.99".into()))];
         Verdict::Plan(Plan { targets, media: MediaMode::Default })
     };
-    match random.below(9) {
+    let parties = || {
+        let party = |n: u32| [None, Some(End::Caller), Some(End::Callee)][n as usize % 3];
+        let hold = |n| Command::Hold { party: party(n) };
+        let resume = |n| Command::Resume { party: party(n) };
+        orders((0..12).map(|n| if n % 2 == 0 { hold(n) } else { resume(n / 2) }).collect())
+    };
+    match random.below(11) {
+        9 => vec![Reply::now(parties())],
+        10 => vec![Reply::now(orders(vec![Command::Hold { party: None }]))],
         0 => Vec::new(),
         1 => vec![Reply::now(nonsense())],
         2 => vec![Reply::now(flood())],
@@ -213,5 +281,42 @@ fn on_a_bad_network_every_followed_call_ends_and_keeps_its_generation() {
         assert_eq!(*broken.borrow(), Vec::<String>::new());
         // One is ours and one the plugins'.
         assert!(tokens.iter().all(|token| token.holders() == 2), "a pin outlives its call");
+    }
+}
+
+#[test]
+fn parties_that_are_held_and_sent_on_all_the_time_all_get_out_of_their_calls() {
+    for (shards, seed, faults) in
+        [(1, 21, Faults::NONE), (3, 22, Faults::BAD), (3, 23, Faults::BAD)]
+    {
+        let options = Options { shards, seed, faults, ..Options::default() };
+        let (mut world, _) = world(options, 20, |_, event, random| {
+            let party = if random.below(2) == 0 { End::Caller } else { End::Callee };
+            let mut commands = match &event.what {
+                Happening::Released { .. } => Vec::new(),
+                _ => vec![timer("again", random.between(secs(1), secs(8)))],
+            };
+            let to = format!("2{:03}", random.below(20));
+            commands.push(match random.below(4) {
+                0 => Command::Hold { party: Some(party) },
+                1 => Command::Resume { party: None },
+                2 => Command::Transfer { party, to },
+                _ => tag("n", &random.below(9).to_string()),
+            });
+            vec![Reply::now(orders(commands))]
+        });
+        for n in 0..20 {
+            world.plan(secs(n), usize::try_from(2 * n).unwrap(), Manner::Call(format!("2{n:03}")));
+        }
+        for phone in 0..40 {
+            world.plan(secs(60), phone, Manner::HangUp);
+            world.plan(secs(60), phone, Manner::Cancel);
+            world.plan(secs(61), phone, Manner::HangUp);
+            world.plan(secs(130), phone, Manner::HangUp);
+        }
+        world.run(secs(400));
+        assert_eq!(check(&world), [], "seed {seed}\n{}", world.trace.as_str());
+        let sent_on = |fact: &&Fact| matches!(fact, Fact::Transferred { .. });
+        assert!(world.node.facts.iter().filter(sent_on).count() > 0, "nobody was sent on");
     }
 }

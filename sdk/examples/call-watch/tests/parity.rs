@@ -21,10 +21,10 @@ fn the_module_decides_as_the_scenario_says() {
     let workspace = examples().join("../../Cargo.toml");
     let request = Request::new(workspace, plugins_dir(Path::new(env!("CARGO_TARGET_TMPDIR"))));
     let modules = request.package("call-watch").build().unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(run(modules[0].path.clone()), 7);
+    assert_eq!(run(modules[0].path.clone()), 10);
 }
 
 #[test]
 fn the_script_decides_as_the_same_scenario_says() {
-    assert_eq!(run(examples().join("call-watch.rhai")), 7);
+    assert_eq!(run(examples().join("call-watch.rhai")), 10);
 }

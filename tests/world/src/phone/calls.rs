@@ -205,9 +205,14 @@ impl Phone {
             return self.respond(now, tx, request, status, tag, None);
         }
         talk.hear(request.body());
-        let held = String::from_utf8_lossy(request.body()).contains("a=sendonly");
-        self.facts.push(PhoneFact::Held(held));
-        let sdp = self.sdp(if held { "recvonly" } else { "sendrecv" });
+        let body = String::from_utf8_lossy(request.body());
+        let direction = match () {
+            () if body.contains("a=inactive") => "inactive",
+            () if body.contains("a=sendonly") => "recvonly",
+            () => "sendrecv",
+        };
+        self.facts.push(PhoneFact::Held(direction != "sendrecv"));
+        let sdp = self.sdp(direction);
         self.respond(now, tx, request, 200, tag, Some(sdp));
     }
 
