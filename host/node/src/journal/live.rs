@@ -40,15 +40,15 @@ impl LiveCalls {
         self.calls_max = calls_max;
     }
 
-    /// A call that stands, or one of those that ended last.
     pub(super) fn get(&self, conn: ConnId) -> Option<&CallFacts> {
-        let live = self.calls_by_conn.get(&conn).map(|call| &*call.facts);
-        live.or_else(|| self.ended.iter().rev().find(|facts| facts.conn_id == conn).map(|f| &**f))
+        self.calls_by_conn.get(&conn).map(|call| &*call.facts)
     }
 
     /// The Call-ID of the caller's INVITE; empty when it is not known any more.
     fn call_id(&self, conn: ConnId) -> &str {
-        self.get(conn).map_or("", |facts| &facts.call_id)
+        let live = self.get(conn);
+        let ended = || self.ended.iter().rev().find(|facts| facts.conn_id == conn).map(|f| &**f);
+        live.or_else(ended).map_or("", |facts| &facts.call_id)
     }
 
     fn on_transfer(&self, fact: &Fact) {
