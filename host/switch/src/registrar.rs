@@ -351,7 +351,8 @@ fn binding(
         call_id: request.call_id().into(),
         cseq: request.cseq().number,
         user_agent: request.header(Name::UserAgent).unwrap_or_default().into(),
-        instance: named.instance.into(),
+        // Nothing is kept for the many that do not say.
+        instance: if named.instance.is_empty() { Arc::default() } else { named.instance.into() },
         reg_id: named.reg_id,
     }
 }

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use model::{Aor, Binding, Flow, ListenerId, Transport};
 
@@ -87,7 +87,11 @@ impl Listeners {
             call_id: record.call_id.into(),
             cseq: record.cseq,
             user_agent: record.user_agent.into(),
-            instance: record.instance.into(),
+            instance: if record.instance.is_empty() {
+                Arc::default()
+            } else {
+                record.instance.into()
+            },
             reg_id: record.reg_id,
         };
         (!binding.is_a_connection()).then_some(binding)
