@@ -53,6 +53,7 @@ fn planted_bugs_are_found() {
         Sabotage::LosesReport,
         Sabotage::SendsAstray,
         Sabotage::LeavesLampOn,
+        Sabotage::ForgetsPrack,
     ] {
         for still in [true, false] {
             let found = (0..5).any(|seed| {

@@ -1,12 +1,21 @@
 //! How a phone calls, answers, holds and ends.
 
 use model::Instant;
-use sip::{ClientTx, Dialog, DialogSeed, Message, Method, Name, ServerTx, Writer, response_to};
+use sip::{
+    ClientTx, Dialog, DialogSeed, Message, Method, Name, ServerTx, Writer, reliable::OPTION_100REL,
+    response_to,
+};
 
-use super::{Call, Phone, PhoneFact, Reaction, Talk, Way};
+use super::{
+    Call, Phone, PhoneFact, Reaction, Talk, Way,
+    prack::{Early, Reliably, Rung},
+};
 
 /// Calls that are over and in which it is still told of a transfer.
 const LEFT_MAX: usize = 4;
+
+/// A call that rings: its INVITE, our tag, and what was said reliably.
+type Ringing = (ServerTx, Box<Message>, String, Option<Box<Rung>>);
 
 impl Phone {
     pub(super) fn call(&mut self, now: Instant, user: &str, offer: bool) {
@@ -40,40 +49,72 @@ impl Phone {
         writer.header(Name::CallId, &seed.call_id);
         writer.header(Name::CSeq, "1 INVITE");
         writer.header(Name::Contact, self.contact());
+        match self.reliably {
+            Reliably::Not => {}
+            Reliably::Can => {
+                writer.header(Name::Supported, OPTION_100REL);
+            }
+            Reliably::Must => {
+                writer.header(Name::Require, OPTION_100REL);
+            }
+        }
         if let Some(replaces) = replaces {
             writer.header(Name::Replaces, replaces);
         }
         let sdp = self.sdp("sendrecv");
         let body = offer.then_some(("application/sdp", sdp.as_bytes()));
         if let Ok(tx) = self.endpoint.send_request(now, seed.flow, writer.draft(body)) {
-            self.calls.push(Call::Calling { tx, seed, offered: offer, way, tag: None });
+            self.calls.push(Call::Calling {
+                tx,
+                seed,
+                offered: offer,
+                way,
+                tag: None,
+                early: Vec::new(),
+            });
         }
     }
 
     /// The call that rings, taken out.
-    fn take_ringing(&mut self) -> Option<(ServerTx, Box<Message>, String)> {
+    fn take_ringing(&mut self) -> Option<Ringing> {
         let at = self.calls.iter().position(|call| matches!(call, Call::Ringing { .. }))?;
         match self.calls.remove(at) {
-            Call::Ringing { tx, invite, tag } => Some((tx, invite, tag)),
+            Call::Ringing { tx, invite, tag, rung } => Some((tx, invite, tag, rung)),
             Call::Calling { .. } | Call::Up(_) => None,
         }
     }
 
     pub(super) fn answer(&mut self, now: Instant) {
-        let Some((tx, invite, tag)) = self.take_ringing() else { return };
         self.timer = None;
+        for call in &mut self.calls {
+            if let Call::Ringing { rung: Some(rung), .. } = call
+                && rung.open.is_some()
+            {
+                // RFC 3262 section 3: the 2xx waits for the PRACK of what has a description.
+                rung.answered = true;
+                return;
+            }
+        }
+        let Some((tx, invite, tag, rung)) = self.take_ringing() else { return };
         let flow = self.flow(self.node);
         let Ok(dialog) = Dialog::from_request(&invite, &tag, flow) else {
             return self.respond(now, tx, &invite, 400, &tag, None);
         };
-        self.respond(now, tx, &invite, 200, &tag, Some(self.sdp("sendrecv")));
-        self.calls.push(Call::Up(Box::new(Talk::new(dialog, invite.body()))));
+        let is_described = rung.as_ref().is_some_and(|rung| rung.described);
+        let sdp = (!is_described).then(|| self.sdp("sendrecv"));
+        self.respond(now, tx, &invite, 200, &tag, sdp);
+        let talk = match rung {
+            Some(rung) => Talk::new(rung.dialog, &rung.said),
+            None => Talk::new(dialog, invite.body()),
+        };
+        self.calls.push(Call::Up(Box::new(talk)));
         self.facts.push(PhoneFact::Up);
     }
 
     pub(super) fn refuse(&mut self, now: Instant, status: u16) {
-        if let Some((tx, invite, tag)) = self.take_ringing() {
+        if let Some((tx, invite, tag, rung)) = self.take_ringing() {
             self.timer = None;
+            self.judge_rung(now, rung.as_deref());
             self.respond(now, tx, &invite, status, &tag, None);
         }
     }
@@ -117,7 +158,7 @@ impl Phone {
         }
     }
 
-    fn sdp(&self, direction: &str) -> String {
+    pub(super) fn sdp(&self, direction: &str) -> String {
         let (ip, port) = (self.media().ip(), self.media().port());
         format!(
             "v=0\r\no=- 1 1 IN IP4 {ip}\r\ns=-\r\nc=IN IP4 {ip}\r\nt=0 0\r\n\
@@ -156,13 +197,14 @@ impl Phone {
             Reaction::Ring => {}
             Reaction::AnswerAfter(after) => self.timer = Some(now + after),
         }
-        self.respond(now, tx, &invite, 180, &tag, None);
-        self.calls.push(Call::Ringing { tx, invite: Box::new(invite), tag });
+        let rung = self.ring(now, tx, &invite, &tag);
+        self.calls.push(Call::Ringing { tx, invite: Box::new(invite), tag, rung });
     }
 
     pub(super) fn on_cancelled(&mut self, now: Instant, tx: ServerTx) {
-        if let Some((_, invite, tag)) = self.take_ringing() {
+        if let Some((_, invite, tag, rung)) = self.take_ringing() {
             self.timer = None;
+            self.judge_rung(now, rung.as_deref());
             self.respond(now, tx, &invite, 487, &tag, None);
             self.facts.push(PhoneFact::Cancelled);
         }
@@ -252,11 +294,13 @@ impl Phone {
                 if let Some(Call::Calling { tag, .. }) = self.calls.get_mut(at) {
                     *tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
                 }
-                self.facts.push(PhoneFact::Progress(response.status()));
+                if self.on_reliable(now, at, response) {
+                    self.facts.push(PhoneFact::Progress(response.status()));
+                }
             }
             200..=299 => {
-                if let Call::Calling { seed, offered, way, .. } = self.calls.remove(at) {
-                    self.on_answer(now, tx, (&seed, offered, way), response);
+                if let Call::Calling { seed, offered, way, early, .. } = self.calls.remove(at) {
+                    self.on_answer(now, tx, (&seed, offered, way), early, response);
                 }
             }
             status => {
@@ -271,15 +315,26 @@ impl Phone {
         now: Instant,
         tx: ClientTx,
         (seed, offered, way): (&DialogSeed, bool, Way),
+        early: Vec<Early>,
         response: &Message,
     ) {
         let contact = self.contact();
         let sdp = self.sdp("sendrecv");
-        let Ok(dialog) = Dialog::from_response(seed, response) else { return };
+        let tag = response.to().ok().and_then(|to| to.tag().map(str::to_owned));
+        let is_it = |early: &Early| Some(&early.dialog.id.remote_tag) == tag.as_ref();
+        let Ok(mut dialog) = Dialog::from_response(seed, response) else { return };
+        let mut said = response.body_bytes();
+        let mut is_agreed = false;
+        if let Some(early) = early.into_iter().find(is_it) {
+            is_agreed = !early.said.is_empty();
+            said = if said.is_empty() { early.said } else { said };
+            (dialog.local_cseq, dialog.remote_cseq) =
+                (early.dialog.local_cseq, early.dialog.remote_cseq);
+        }
         let ack = dialog.ack(1, &contact);
-        let answer = (!offered).then(|| ("application/sdp".to_owned(), sdp.into()));
+        let answer = (!offered && !is_agreed).then(|| ("application/sdp".to_owned(), sdp.into()));
         self.endpoint.send_ack(now, tx, dialog.flow, ack.with_body(answer));
-        let talk = Talk { way, ..Talk::new(dialog, response.body()) };
+        let talk = Talk { way, ..Talk::new(dialog, &said) };
         self.calls.push(Call::Up(Box::new(talk)));
         self.facts.push(PhoneFact::Up);
     }
@@ -287,6 +342,7 @@ impl Phone {
     pub(super) fn on_lost(&mut self, tx: ClientTx) {
         self.reinvites.retain(|(t, ..)| *t != tx);
         self.registrations.retain(|t| *t != tx);
+        self.pracks.retain(|t| *t != tx);
         if self.refers.contains(&tx) {
             self.refers.retain(|t| *t != tx);
             self.facts.push(PhoneFact::Referred(408));

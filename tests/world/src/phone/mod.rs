@@ -1,6 +1,7 @@
 //! A simulated phone: a small user agent on the real [`sip::Endpoint`], driven from outside.
 
 mod calls;
+mod prack;
 mod refer;
 mod talk;
 
@@ -13,6 +14,7 @@ use sip::{
     Output, ServerTx, Writer,
 };
 
+pub use self::prack::Reliably;
 use self::talk::{Call, Talk, Way};
 use crate::watch::Lamp;
 
@@ -52,6 +54,8 @@ pub enum Manner {
     Refer(String, bool),
     /// From now on: what to do with a call that comes in.
     OnCall(Reaction),
+    /// From now on: what to make of reliable provisional responses.
+    Reliably(Reliably),
     /// From now on: refuse re-INVITEs with this status, or take them.
     RefuseOffers(Option<u16>),
 }
@@ -94,6 +98,10 @@ pub enum PhoneFact {
     Referred(u16),
     /// A NOTIFY told this status of the transfer that it asked for.
     Told(u16),
+    /// It rang reliably for long, and nobody acknowledged it.
+    NotAcknowledged,
+    /// Its PRACK got this answer.
+    PrackRefused(u16),
 }
 
 /// A phone.
@@ -105,6 +113,8 @@ pub struct Phone {
     endpoint: Endpoint,
     reaction: Reaction,
     refuses_offers: Option<u16>,
+    reliably: Reliably,
+    pracks: Vec<ClientTx>,
     /// Its calls; what it does it does to the last.
     calls: Vec<Call>,
     /// Calls that are over and in which it is still told of a transfer.
@@ -198,6 +208,8 @@ impl Phone {
             endpoint,
             reaction: Reaction::Ring,
             refuses_offers: None,
+            reliably: Reliably::Not,
+            pracks: Vec::new(),
             calls: Vec::new(),
             left: Vec::new(),
             refers: Vec::new(),
@@ -232,7 +244,7 @@ impl Phone {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let endpoint = self.endpoint.poll_timeout().map(|(at, _)| at);
-        [endpoint, self.timer].into_iter().flatten().min()
+        [endpoint, self.timer, self.rings_again_at()].into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -242,6 +254,7 @@ impl Phone {
             self.timer = None;
             self.answer(now);
         }
+        self.ring_again(now);
         self.drain(now);
     }
 
@@ -277,6 +290,7 @@ impl Phone {
             Manner::EndConsult => self.end_consult(now),
             Manner::TakeOver(replaces, user) => self.take_over(now, &replaces, user),
             Manner::Refer(user, told) => self.refer(now, &user, told),
+            Manner::Reliably(reliably) => self.reliably = reliably,
             Manner::RefuseOffers(status) => self.refuses_offers = status,
             Manner::OnCall(reaction) => self.reaction = reaction,
         }
@@ -336,6 +350,7 @@ impl Phone {
             (Method::Invite, None) => self.on_invite(now, tx, request),
             (Method::Invite, Some(tag)) => self.on_reinvite(now, tx, &request, &tag),
             (Method::Bye, Some(tag)) => self.on_bye(now, tx, &request, &tag),
+            (Method::Prack, Some(tag)) => self.on_prack(now, tx, &request, &tag),
             (Method::Notify, Some(tag)) if is_report(&request) => {
                 self.on_report(now, tx, &request, &tag);
             }
@@ -371,6 +386,9 @@ impl Phone {
                 self.refers.swap_remove(at);
                 self.facts.push(PhoneFact::Referred(status));
             }
+            return;
+        }
+        if self.on_prack_response(tx, status) {
             return;
         }
         if !self.lamp.on_response(tx, response) {

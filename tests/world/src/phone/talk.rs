@@ -2,14 +2,22 @@
 
 use std::net::SocketAddr;
 
+use super::prack::{Early, Rung};
 use sip::{ClientTx, Dialog, DialogSeed, Message, ServerTx};
 
 /// One call.
 pub(super) enum Call {
     /// Its own INVITE is out.
-    Calling { tx: ClientTx, seed: DialogSeed, offered: bool, way: Way, tag: Option<String> },
+    Calling {
+        tx: ClientTx,
+        seed: DialogSeed,
+        offered: bool,
+        way: Way,
+        tag: Option<String>,
+        early: Vec<Early>,
+    },
     /// An INVITE came in.
-    Ringing { tx: ServerTx, invite: Box<Message>, tag: String },
+    Ringing { tx: ServerTx, invite: Box<Message>, tag: String, rung: Option<Box<Rung>> },
     /// Up.
     Up(Box<Talk>),
 }

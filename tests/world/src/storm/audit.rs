@@ -53,6 +53,7 @@ impl Storm {
         for phone in self.world.phones.iter().filter(|phone| !phone.is_on_hook()) {
             broken.push(format!("the phone at {} is in a call that is over", phone.address()));
         }
+        broken.extend(self.pracks_missed());
         let mut up = (0, 0);
         for (n, call) in self.calls.iter().enumerate().filter(|(_, call)| !self.is_restarted(call))
         {
@@ -74,6 +75,29 @@ impl Storm {
             broken.push(format!("of {} calls that should be answered {} were", up.1, up.0));
         }
         self.broken = broken;
+    }
+
+    /// What rang reliably and was not acknowledged; in a still world a PRACK is never refused either.
+    fn pracks_missed(&self) -> Vec<String> {
+        let mut missed = Vec::new();
+        for (n, call) in self.calls.iter().enumerate() {
+            if call.vanished || self.is_restarted(call) {
+                continue;
+            }
+            for phone in self.phones_of(n) {
+                let facts = self.world.facts_of(phone);
+                // One that met the refusal of the whole call is of a dialog that is over.
+                let is_refused = facts.iter().any(|fact| matches!(fact, PhoneFact::Refused(_)));
+                let is_wrong = |fact: &&PhoneFact| match fact {
+                    PhoneFact::NotAcknowledged => true,
+                    PhoneFact::PrackRefused(_) => self.still && !is_refused,
+                    _ => false,
+                };
+                let wrong = facts.iter().find(is_wrong);
+                missed.extend(wrong.map(|fact| format!("call {n}: {phone} saw {fact:?}")));
+            }
+        }
+        missed
     }
 
     /// What a phone saw of the call until the first transfer.

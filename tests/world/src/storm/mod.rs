@@ -27,7 +27,7 @@ pub use transfer::{Asks, Sent, Then, Transfer, Twist};
 pub use watching::Watch;
 pub use wire::Wire;
 
-use crate::{Faults, Manner, Options, Random, World};
+use crate::{Faults, Manner, Options, Random, Reliably, World};
 
 /// What there is in a storm beside calls that are forked, held and ended. A storm without any of it is the same whatever is added
 /// here.
@@ -39,13 +39,16 @@ pub struct Kinds {
     pub replaces: bool,
     /// Lamps watch the parties.
     pub lamps: bool,
+    /// Callers who can have reliable provisional responses, or will have no others, and phones that ring so.
+    pub reliable: bool,
 }
 
 impl Kinds {
     /// Everything.
-    pub const ALL: Self = Self { transfers: true, replaces: true, lamps: true };
+    pub const ALL: Self = Self { transfers: true, replaces: true, lamps: true, reliable: true };
     /// Nothing.
-    pub const NONE: Self = Self { transfers: false, replaces: false, lamps: false };
+    pub const NONE: Self =
+        Self { transfers: false, replaces: false, lamps: false, reliable: false };
 }
 
 /// What a storm is made with.
@@ -177,6 +180,10 @@ fn make(weather: Weather) -> Storm {
     let later = begins_anew(still, &mut more, Duration::from_secs(500));
     let calls: Vec<Call> = scripts.into_iter().map(|script| cast(&mut world, script)).collect();
     let mut calls = calls;
+    if weather.kinds.reliable {
+        let mut more = Random::new(seed ^ 0x0100_7e1a);
+        calls.iter().for_each(|call| ring_reliably(&mut world, call, &mut more));
+    }
     for (call, watch) in calls.iter_mut().zip(watches) {
         let user = format!("w{}", call.script.number);
         call.watch = watch.map(|watch| Watch { phone: world.add_phone(&user), ..watch });
@@ -221,6 +228,26 @@ fn cast(world: &mut World, script: Script) -> Call {
         has_forgotten: false,
     }
 }
+
+/// Has the parties of a call ring reliably, one call in three. Not where it is picked up, which a caller cannot have with it; nor
+/// where several phones offer for a caller who has not.
+fn ring_reliably(world: &mut World, call: &Call, random: &mut Random) {
+    if random.below(3) > 0 || call.script.pickup.is_some() {
+        return;
+    }
+    let caller = *random.pick(&[Reliably::Can, Reliably::Must]).unwrap_or(&Reliably::Can);
+    let is_alone = call.callees.len() < 2 || !call.script.delayed_offer;
+    let mut rings = vec![(call.caller, caller)];
+    for (_, phone) in &call.callees {
+        rings.push((*phone, *random.pick(&RINGS).unwrap_or(&Reliably::Not)));
+    }
+    for (phone, reliably) in rings.into_iter().filter(|_| is_alone) {
+        world.plan(Duration::ZERO, phone, Manner::Reliably(reliably));
+    }
+}
+
+/// How phones ring for whom can have it reliably.
+const RINGS: [Reliably; 3] = [Reliably::Not, Reliably::Can, Reliably::Must];
 
 /// Adds the phones of a target.
 fn hire(world: &mut World, callee: &Callee) -> Vec<((String, usize), usize)> {

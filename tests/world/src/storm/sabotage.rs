@@ -23,6 +23,8 @@ pub enum Sabotage {
     SendsAstray,
     /// One in three lamps is not told that a call is over.
     LeavesLampOn,
+    /// Half of those who ring reliably are not told that it was heard.
+    ForgetsPrack,
 }
 
 /// Does it.
@@ -84,6 +86,11 @@ impl Saboteur {
                 let text = String::from_utf8_lossy(&bytes);
                 let text = text.replace("<state>terminated<", "<state>confirmed <");
                 vec![Output::Transmit { flow, bytes: Bytes::from(text.into_bytes()) }]
+            }
+            (Some(Sabotage::ForgetsPrack), Output::Transmit { bytes, .. })
+                if bytes.starts_with(b"PRACK ") && is_chosen(&bytes, 2) =>
+            {
+                Vec::new()
             }
             (Some(Sabotage::LosesPin), Output::Ask(mut question)) => {
                 if question.pin.is_some() && self.nth(9) {
