@@ -50,6 +50,19 @@ pub enum RelayEvent {
     },
 }
 
+impl RelayEvent {
+    /// Whose event it is.
+    pub const fn relay(&self) -> RelayId {
+        match self {
+            Self::Opened { relay, .. }
+            | Self::Refused { relay, .. }
+            | Self::Learned { relay, .. }
+            | Self::Silent { relay, .. }
+            | Self::Closed { relay, .. } => *relay,
+        }
+    }
+}
+
 /// Our RTP addresses of one stream; RTCP is the next port.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct StreamPorts {

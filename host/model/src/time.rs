@@ -26,6 +26,13 @@ impl Instant {
         self.0
     }
 
+    /// This long before; the origin where that would be before it.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// The time from `earlier` to `self`, or zero when `earlier` is later.
     pub fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -57,6 +57,16 @@ impl Drop for Held {
     }
 }
 
+/// Both are one place, or both are uncounted.
+impl PartialEq for Seat {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+}
+
 impl fmt::Debug for Seat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.0.is_some() { "Seat" } else { "Seat(uncounted)" })

@@ -148,6 +148,7 @@ impl Bench {
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::Elsewhere { .. }
             | Event::StrayAck { .. }
             | Event::AckMissing { .. } => {}
         }
@@ -179,6 +180,7 @@ impl Bench {
             | Event::TimedOut { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::Elsewhere { .. }
             | Event::StrayAck { .. }
             | Event::AckMissing { .. } => {}
         }

@@ -146,11 +146,18 @@ pub struct TransferConfig {
     pub count_max: u8,
     /// Whose dialogs of established calls a Replaces may name (RFC 3891). Whatever rings may be picked up by whoever knows its dialog.
     pub take_over: TakeOver,
+    /// How long a REFER waits that names a dialog of another shard, until its own call can go there; then it is answered 491.
+    pub wait: Duration,
 }
 
 impl Default for TransferConfig {
     fn default() -> Self {
-        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own }
+        Self {
+            by: TransferBy::Phones,
+            count_max: 8,
+            take_over: TakeOver::Own,
+            wait: Duration::from_secs(2),
+        }
     }
 }
 
@@ -224,6 +231,11 @@ pub struct Limits {
     pub proxied_call_max_s: u32,
     /// Timer C (RFC 3261 section 16.6 item 11): seconds that an INVITE within a dialog which was sent on may ring.
     pub proxy_timer_c_s: u32,
+    /// Calls and dialogs of a shard that are on another, for each shard; beyond it no call goes to another, and a transfer that needs it
+    /// fails with 481.
+    pub moved_max: usize,
+    /// How often one call may go to another shard.
+    pub moves_max: u16,
 }
 
 impl Default for Limits {
@@ -243,6 +255,8 @@ impl Default for Limits {
             retry_after_s: 5,
             proxied_call_max_s: 43_200,
             proxy_timer_c_s: 190,
+            moved_max: 20_000,
+            moves_max: 64,
         }
     }
 }

@@ -195,6 +195,8 @@ pub enum Reason {
     Trunk,
     /// A keep-alive is due.
     Keepalive,
+    /// A call that is to go to another shard has not come to rest, or what has moved is over long enough.
+    Move,
     /// A subscriber is to be told something, or a subscription lapses.
     Subscription,
     /// A call that was sent on has been listed long enough.

@@ -19,9 +19,11 @@ mod events;
 mod fact;
 mod followed;
 mod gruu;
+mod image;
 mod in_dialog;
 mod io;
 mod keepalive;
+mod moves;
 mod options;
 mod orders;
 mod outbound;
@@ -49,7 +51,13 @@ pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use followed::CallEventConfig;
+pub use image::{
+    CallImage, CallTimer, ContinuedImage, DialogImage, FactsImage, FlowImage, GenerationImage,
+    Held, ImageError, LegImage, MediaImage, MovedCall, NotQuiescent, PartyImage, SessionImage,
+    TimerImage, TransferImage, TrunkImage, VERSION as IMAGE_VERSION,
+};
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};
+pub use moves::Noted;
 pub use shard::shard_of;
 pub use stats::Stats;
 pub use switch::Switch;

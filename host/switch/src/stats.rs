@@ -9,6 +9,14 @@ pub struct Stats {
     pub calls_established: u64,
     /// Calls refused because a table was full.
     pub calls_shed: u64,
+    /// Established calls that went to another shard, or to another node.
+    pub calls_moved_out: u64,
+    /// Those that came from one.
+    pub calls_moved_in: u64,
+    /// Those that did not fit here. There should be none.
+    pub calls_lost: u64,
+    /// Calls and dialogs of this shard that are on another.
+    pub moved_now: usize,
     /// Calls that are up or being set up.
     pub calls_now: usize,
     /// Calls over, waiting for their last transactions.

@@ -10,12 +10,13 @@ use sip::{
 
 use crate::{
     CallView, Cause, Command, Config, Fact, Input, Limits, Output, Publish, Reason,
-    RegistrarConfig, Settings, Stats,
+    RegistrarConfig, Settings, Stats, Word,
     authenticate::Authenticator,
     call::{Call, State, is_emergency, reason_of, refuse},
     door::{Arrival, Door},
     events::{Events, Lamps},
     keepalive::Keepalive,
+    moves::Waiting,
     proxy::Passages,
     registrar::Registrar,
     tables::Tables,
@@ -47,6 +48,8 @@ pub struct Switch {
     /// Texts on their way.
     pub(crate) texts: Texts,
     pub(crate) draining: bool,
+    /// REFERs that wait until their call can go to another shard.
+    pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Switch {
@@ -100,6 +103,7 @@ impl Switch {
             lamps: Lamps::default(),
             texts: Texts::default(),
             draining: false,
+            waiting: Vec::new(),
         }
     }
 
@@ -190,8 +194,9 @@ impl Switch {
         let passage = self.passages.next_timer().map(|at| (at, Reason::Passage));
         let own = self.tables.next_timer();
         let followed = self.tables.followed.next_timer().map(|at| (at, Reason::CallEvent));
+        let moved = self.next_move().map(|at| (at, Reason::Move));
         let timers =
-            [transaction, lapse, write, trunk, judged, alive, told, passage, own, followed];
+            [transaction, lapse, write, trunk, judged, alive, told, passage, own, followed, moved];
         timers.into_iter().flatten().min()
     }
 
@@ -214,12 +219,17 @@ impl Switch {
         self.give_up_judging(now, dir);
         self.wake_followed(now);
         self.events.wake(&mut self.tables, now, dir);
+        self.tables.end_notes(now);
         self.drain_endpoint(now, dir);
         self.settle(now, dir);
     }
 
     /// Tells those who watch what came of an input.
-    fn settle(&mut self, now: Instant, dir: &dyn Directory) {
+    pub(crate) fn settle(&mut self, now: Instant, dir: &dyn Directory) {
+        if !self.waiting.is_empty() {
+            self.follow_again(now);
+            self.drain_endpoint(now, dir);
+        }
         if !self.tables.moved.is_empty() {
             self.observe_registrations(dir);
         }
@@ -233,6 +243,7 @@ impl Switch {
     /// Whether no call and no transaction is left; registrations do not count.
     pub fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.tables.endpoint.is_idle() && self.tables.followed.is_empty()
+            && self.tables.notes.is_empty()
     }
 
     /// Every call, oldest first.
@@ -254,6 +265,7 @@ impl Switch {
             aors_now: self.registrar.aors(),
             trunks_leaving: self.keeper.leaving(),
             subscriptions_now: self.events.len(),
+            moved_now: self.tables.notes.len(),
             writes_now: self.writes.as_ref().map_or(0, Writes::held),
             ..self.tables.stats
         }
@@ -264,7 +276,7 @@ impl Switch {
         self.tables.endpoint.stats()
     }
 
-    fn drain_endpoint(&mut self, now: Instant, dir: &dyn Directory) {
+    pub(crate) fn drain_endpoint(&mut self, now: Instant, dir: &dyn Directory) {
         loop {
             // What calls want of one another comes before the next message.
             if let Some(errand) = self.tables.errands.pop_front() {
@@ -288,6 +300,10 @@ impl Switch {
             Event::Ack { message, .. } => self.on_ack(now, &message),
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
             Event::StrayAck { flow, message } => self.on_stray_ack(now, flow, message),
+            Event::Elsewhere { to, flow, bytes } => {
+                let word = Word::Message { flow, bytes };
+                self.tables.outputs.push_back(Output::Tell { to, word });
+            }
             Event::Stray { flow, message } => self.on_stray(flow, &message),
             Event::TimedOut { tx } => self.on_lost(now, dir, tx, 408),
             Event::Unreachable { tx } => self.on_lost(now, dir, tx, 503),
@@ -314,6 +330,9 @@ impl Switch {
         }
         if let Some(status) = self.target_fault(&request) {
             return refuse(&mut self.tables, now, tx, &request, status, "");
+        }
+        if let (Method::Invite, Some(to)) = (request.method(), self.shard_of_replaced(&request)) {
+            return self.pass_on(now, tx, &request, to);
         }
         match request.method() {
             Method::Invite | Method::Register | Method::Subscribe | Method::Message => {
@@ -400,6 +419,9 @@ impl Switch {
     }
 
     fn on_relay(&mut self, now: Instant, dir: &dyn Directory, event: RelayEvent) {
+        if self.send_after(event.relay().0, || Word::Relay(event.clone())) {
+            return;
+        }
         match event {
             RelayEvent::Opened { relay, streams } => self.with_call(relay.0, |call, tables| {
                 call.media.opened(streams);
@@ -419,6 +441,7 @@ impl Switch {
 
     fn on_command(&mut self, now: Instant, dir: &dyn Directory, command: Command) {
         match command {
+            Command::Hangup { conn } if self.send_after(conn, || Word::Hangup(conn)) => {}
             Command::Hangup { conn } => self.with_call(conn, |call, tables| {
                 // A proxy has no dialog to end.
                 if call.is_sent_on() {
@@ -456,6 +479,7 @@ impl Switch {
             | Reason::Store
             | Reason::Trunk
             | Reason::Keepalive
+            | Reason::Move
             | Reason::Subscription
             | Reason::Passage
             | Reason::CallEvent => {}
@@ -480,6 +504,7 @@ impl Switch {
     pub(crate) fn forget_if_over(&mut self, conn: ConnId) {
         if self.calls.get(&conn).is_some_and(|call| call.is_over()) {
             self.calls.remove(&conn);
+            self.tables.forget_call(conn);
         }
     }
 }

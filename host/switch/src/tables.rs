@@ -19,6 +19,7 @@ use crate::{
     errand::Errand,
     events::SubId,
     followed::Followed,
+    moves::Notes,
     texts::TextId,
     trunk::{Chore, Loads, Trunks},
 };
@@ -44,6 +45,10 @@ pub(crate) struct Tables {
     pub(crate) legs_by_tag: HashMap<Box<str>, LegId>,
     /// Calls that were sent on and are up, by their Call-ID.
     pub(crate) proxied: BTreeSet<(Box<str>, ConnId)>,
+    /// Where what has moved is.
+    pub(crate) notes: Notes,
+    /// The message at hand was passed on by another shard.
+    pub(crate) is_passed_on: bool,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
@@ -171,6 +176,8 @@ impl Tables {
             uses_by_client_tx: HashMap::new(),
             legs_by_tag: HashMap::new(),
             proxied: BTreeSet::new(),
+            notes: Notes::default(),
+            is_passed_on: false,
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             moved: Vec::new(),

@@ -62,9 +62,14 @@ impl Switch {
                 return refuse(&mut self.tables, now, tx, refer, status, reason);
             }
         };
+        let to = wish.replaces.as_ref().and_then(|named| self.tables.shard_of_dialog(named));
+        if to.is_some_and(|to| self.follow(now, (conn, by), (tx, refer), to)) {
+            return;
+        }
         if is_full {
             return refuse(&mut self.tables, now, tx, refer, 503, "");
         }
+        let Some(call) = self.calls.get_mut(&conn) else { return };
         let mut next = match call.sent_on(&mut self.tables, now, dir, by, &wish) {
             Ok(next) => next,
             Err(status) => return refuse(&mut self.tables, now, tx, refer, status, ""),

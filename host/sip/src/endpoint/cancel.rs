@@ -73,6 +73,7 @@ impl Endpoint {
         }
         let invite_key = self.server_key(&message, via, Method::Invite);
         let Some(invite) = self.servers_by_key.get(&invite_key).copied() else {
+            let Some(message) = self.pass_elsewhere(flow, message) else { return };
             //# If the UAS did not find a matching transaction for the CANCEL according to the procedure above, it SHOULD
             //# respond to the CANCEL with a 481 (Call Leg/Transaction Does Not Exist).
             return self.refuse(flow, &message, 481);

@@ -131,6 +131,7 @@ impl Endpoint {
 
     pub(super) fn handle_response(&mut self, flow: Flow, message: Message) {
         let Some(id) = self.client_of_response(&message) else {
+            let Some(message) = self.pass_elsewhere(flow, message) else { return };
             self.stats.stray_responses += 1;
             self.emit(Event::Stray { flow, message });
             return;

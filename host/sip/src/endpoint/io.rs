@@ -1,7 +1,7 @@
 //! What goes into an endpoint and what comes out of it.
 
 use bytes::Bytes;
-use model::Flow;
+use model::{Flow, Shard};
 
 use crate::Message;
 
@@ -115,6 +115,15 @@ pub enum Event {
         flow: Flow,
         /// The ACK.
         message: Message,
+    },
+    /// A message of a call that has gone to another shard ([`Endpoint::send_elsewhere`](crate::Endpoint::send_elsewhere)).
+    Elsewhere {
+        /// Which.
+        to: Shard,
+        /// The flow it came by.
+        flow: Flow,
+        /// The message (with folds replaced by spaces).
+        bytes: Bytes,
     },
     /// No final response came in time: Timer B, Timer F, or 64*T1 after the CANCEL. The transaction is over.
     TimedOut {

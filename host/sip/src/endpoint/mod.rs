@@ -10,6 +10,7 @@ mod build;
 mod cancel;
 mod client;
 mod config;
+mod elsewhere;
 mod forward;
 mod io;
 mod load;
@@ -18,10 +19,10 @@ mod server;
 mod stats;
 pub(crate) mod wire;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use bytes::Bytes;
-use model::{Flow, Instant};
+use model::{Flow, Instant, Shard};
 
 pub use self::{
     config::{EndpointConfig, ListenerConfig},
@@ -68,6 +69,8 @@ pub struct Endpoint {
     servers_by_ack: ByKey<u64>,
     /// Client transactions without a final response, by the flow they went out on.
     pending_by_flow: BTreeSet<(Flow, u64)>,
+    /// Where the messages of these Call-IDs go.
+    elsewhere: HashMap<Box<str>, Shard>,
     timers: TimerQueue<Owner>,
     outputs: VecDeque<Output>,
     keys: KeyMaker,
@@ -107,6 +110,7 @@ impl Endpoint {
             servers_by_merged: ByKey::default(),
             servers_by_ack: ByKey::default(),
             pending_by_flow: BTreeSet::new(),
+            elsewhere: HashMap::new(),
             timers: TimerQueue::new(),
             outputs: VecDeque::new(),
             keys,

@@ -75,6 +75,8 @@ impl Endpoint {
                 if let Some(id) = self.servers_by_key.get(&key).copied() {
                     return self.absorb(id);
                 }
+                let Some(message) = self.pass_elsewhere(flow, message) else { return };
+                let via = message.top_via().ok();
                 let merged = self.merged_key(&message);
                 if let Some(status) = self.refusal(&message, merged) {
                     return self.refuse(flow, &message, status);
@@ -105,6 +107,7 @@ impl Endpoint {
             self.servers_by_ack.get(&key).copied()
         });
         let Some(id) = id else {
+            let Some(message) = self.pass_elsewhere(flow, message) else { return };
             self.stats.stray_acks += 1;
             return self.emit(Event::StrayAck { flow, message });
         };

@@ -26,6 +26,17 @@ pub(crate) struct Server {
     pub(crate) timers: TimerSlots,
 }
 
+impl Server {
+    /// Whether any response was sent.
+    pub(crate) const fn was_answered(&self) -> bool {
+        !matches!(
+            self.machine,
+            Machine::Invite(invite_server::State::Proceeding)
+                | Machine::NonInvite(non_invite_server::State::Trying)
+        ) || self.response.is_some()
+    }
+}
+
 /// Which of the two server machines, and its state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Machine {

@@ -140,6 +140,7 @@ impl Net {
             | Event::Ack { .. }
             | Event::Unreachable { .. }
             | Event::Stray { .. }
+            | Event::Elsewhere { .. }
             | Event::StrayAck { .. }
             | Event::AckMissing { .. } => panic!("{event:?}"),
         }
@@ -171,6 +172,7 @@ impl Net {
             | Event::Cancelled { .. }
             | Event::TimedOut { .. }
             | Event::Stray { .. }
+            | Event::Elsewhere { .. }
             | Event::StrayAck { .. }
             | Event::Unreachable { .. } => panic!("{event:?}"),
         }

@@ -108,7 +108,7 @@ impl User {
                     assert!(!self.ends.contains_key(&tx), "a provisional response after the end");
                 }
             }
-            Event::Stray { .. } | Event::StrayAck { .. } => {}
+            Event::Stray { .. } | Event::StrayAck { .. } | Event::Elsewhere { .. } => {}
             Event::TimedOut { tx } | Event::Unreachable { tx } => self.end(tx),
         }
     }

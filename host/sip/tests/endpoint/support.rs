@@ -140,6 +140,10 @@ impl Out {
                 Event::Unreachable { .. } => Self::Told("unreachable", String::new()),
                 Event::Stray { message, .. } => Self::Told("stray", format!("{message:?}")),
                 Event::StrayAck { message, .. } => Self::Told("stray ack", format!("{message:?}")),
+                Event::Elsewhere { to, bytes, .. } => {
+                    let text = String::from_utf8(bytes.to_vec()).unwrap().replace("\r\n", "\n");
+                    Self::Told("elsewhere", format!("{} {}", to.0, text.lines().next().unwrap()))
+                }
                 Event::AckMissing { .. } => Self::Told("ack missing", String::new()),
             },
         }

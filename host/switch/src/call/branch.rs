@@ -421,7 +421,7 @@ impl Call {
         } else {
             let branch = self.branches.swap_remove(at);
             tables.uses_by_client_tx.remove(&branch.tx);
-            tables.legs_by_tag.remove(&branch.tag);
+            tables.forget_leg(&branch.tag);
             tables.emit(Fact::LegFailed { leg, status });
         }
         while let Some(next) = place.onward() {
@@ -444,7 +444,7 @@ impl Call {
     ) {
         let Some(branch) = self.take_branch(leg) else { return };
         tables.uses_by_client_tx.remove(&branch.tx);
-        tables.legs_by_tag.remove(&branch.tag);
+        tables.forget_leg(&branch.tag);
         if branch.cancelled {
             tables.emit(Fact::LegFailed { leg, status });
         } else {
@@ -473,7 +473,7 @@ impl Call {
         let trunk = branch.trunk.as_ref().map(|on| on.id);
         if branch.cancelled || !trying {
             let (tx, contact, cseq) = (branch.tx, branch.contact, branch.facts.cseq);
-            tables.legs_by_tag.remove(&branch.tag);
+            tables.forget_leg(&branch.tag);
             hang_up_stray(tables, now, Stray { tx, contact, dialog, cseq }, trunk);
             tables.emit(Fact::LegFailed { leg, status: 487 });
             return;

@@ -376,7 +376,7 @@ impl Call {
         self.stop_timer(tables, Reason::Reliable);
         let Some(mut early) = self.caller.early.take() else { return };
         for tag in early.tags().filter(|tag| Some(*tag) != but) {
-            tables.legs_by_tag.remove(tag);
+            tables.forget_leg(tag);
         }
         if but.is_some() && early.is_unacknowledged() {
             early.dialogs.retain(|early| Some(early.dialog.id.local_tag.as_str()) == but);

@@ -217,7 +217,7 @@ impl Call {
         let held = self.caller.early.as_mut().and_then(|early| early.held.take());
         let Some(Held { branch, dialog, .. }) = held.map(|held| *held) else { return };
         let trunk = branch.trunk.as_ref().map(|on| on.id);
-        tables.legs_by_tag.remove(&branch.tag);
+        tables.forget_leg(&branch.tag);
         tables.emit(Fact::LegFailed { leg: branch.leg, status: 487 });
         let cseq = branch.facts.cseq;
         let stray = super::answer::Stray { tx: branch.tx(), contact: branch.contact, dialog, cseq };

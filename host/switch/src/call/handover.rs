@@ -20,6 +20,7 @@ pub(crate) struct Handed {
     /// The place on the trunk it came over.
     seat: Option<Seat>,
     was_called: bool,
+    moves: u16,
     talking: Talking,
     given_up: Option<GivenUp>,
     /// The last description of the party.
@@ -43,7 +44,7 @@ impl Call {
         self.abandon_own_offer(tables, now);
         let told = self.told(tables, side);
         let said = self.media.note_said(side, None);
-        let talking = self.take_talking(tables, side);
+        let (talking, moves) = (self.take_talking(tables, side), self.moves);
         let given_up = self.take_given_up(side);
         match side {
             Side::A => {
@@ -62,6 +63,7 @@ impl Call {
                     trunk: caller.trunk.take(),
                     seat: self.seat.take(),
                     was_called: caller.was_called,
+                    moves,
                     talking,
                     given_up,
                     said,
@@ -81,6 +83,7 @@ impl Call {
                     trunk: leg.trunk,
                     seat: None,
                     was_called: true,
+                    moves,
                     talking,
                     given_up,
                     said,
@@ -107,6 +110,7 @@ impl Call {
         if let Some(tx) = awaits_ack {
             tables.invites_by_server_tx.insert(tx, (self.conn, side));
         }
+        self.moves = self.moves.max(leg.moves);
         self.put_talking(tables, side, leg.talking);
         self.put_given_up(tables, side, leg.given_up);
         self.media.note_path(side, dialog.flow);

@@ -11,7 +11,7 @@ use sip::{
 };
 
 use super::Call;
-use crate::{Reason, tables::Tables};
+use crate::{ContinuedImage, LegImage, MediaImage, Reason, tables::Tables};
 
 /// The content type of a session description (RFC 3264).
 pub(super) const SDP_TYPE: &str = "application/sdp";
@@ -136,6 +136,37 @@ impl CallMedia {
     }
 }
 
+impl CallMedia {
+    /// The media as an image has it.
+    pub(super) fn image(&self) -> MediaImage {
+        let continued = |origin: &Option<Box<Continued>>| origin.as_deref().map(Continued::image);
+        MediaImage {
+            anchored: self.anchored,
+            open: self.requested,
+            ports: self.ports.iter().map(|ports| (ports.a, ports.b)).collect(),
+            callee_known: self.callee_known,
+            said: self.said.each_ref().map(|said| said.as_deref().map(<[u8]>::to_vec)),
+            continued: self.origins.each_ref().map(continued),
+        }
+    }
+
+    pub(super) fn of_image(image: &MediaImage, caller: &LegImage, callee: &LegImage) -> Self {
+        Self {
+            anchored: image.anchored,
+            requested: image.open,
+            ports: image.stream_ports(),
+            caller_is_v6: caller.dialog.flow.peer.is_ipv6(),
+            callee_is_v6: callee.dialog.flow.peer.is_ipv6(),
+            callee_known: image.callee_known,
+            origins: image
+                .continued
+                .each_ref()
+                .map(|origin| origin.as_ref().map(|origin| Box::new(Continued::of_image(origin)))),
+            said: image.said.each_ref().map(|said| said.as_deref().map(Box::from)),
+        }
+    }
+}
+
 /// An origin that a party knows from another call.
 struct Continued {
     origin: Origin,
@@ -148,6 +179,16 @@ struct Continued {
 impl Continued {
     fn from(sdp: &Sdp<'_>, told: &[u8]) -> Option<Self> {
         Some(Self { origin: sdp.origin()?, first: told.into(), told: told.into() })
+    }
+
+    fn image(&self) -> ContinuedImage {
+        let Origin { user, id, version } = self.origin.clone();
+        ContinuedImage { user, id, version, first: self.first.to_vec(), told: self.told.to_vec() }
+    }
+
+    fn of_image(image: &ContinuedImage) -> Self {
+        let ContinuedImage { user, id, version, first, told } = image.clone();
+        Self { origin: Origin { user, id, version }, first: first.into(), told: told.into() }
     }
 
     /// A description under this origin, with the next version where it is not what was told last.

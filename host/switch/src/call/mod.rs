@@ -15,6 +15,7 @@ mod handover;
 mod headers;
 mod hold;
 mod identity;
+mod image;
 mod leg;
 mod locate;
 mod media;
@@ -132,6 +133,8 @@ pub(crate) struct Call {
     wanted_held: hold::Wanted,
     /// Why a plugin ended it: the value of a Reason (RFC 3326).
     parting: Option<Box<str>>,
+    /// How often it has gone from one shard to another.
+    moves: u16,
     timers: Vec<(Instant, Reason)>,
 }
 

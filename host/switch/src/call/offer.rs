@@ -41,6 +41,7 @@ impl Call {
         let tag: Box<str> = tables.endpoint.mint_tag().into();
         let contact = own_contact(tables, flow, &facts, &invite).into();
         tables.legs_by_tag.insert(tag.clone(), LegId { conn, number: 0 });
+        tables.host_leg(&tag, &facts.call_id, 0);
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;
         tables.emit(Fact::CallOffered { facts: facts.clone() });
@@ -94,6 +95,7 @@ impl Call {
             talking: Default::default(),
             wanted_held: super::hold::Wanted::default(),
             parting: None,
+            moves: 0,
             timers: Vec::new(),
         }
     }

@@ -25,6 +25,18 @@ pub(crate) struct OnTrunk {
     seat: Seat,
 }
 
+impl OnTrunk {
+    /// A trunk whose place was taken before.
+    pub(super) const fn taken(id: TrunkId, number: String, seat: Seat) -> Self {
+        Self { id, number, seat }
+    }
+
+    /// The place goes with the call.
+    pub(super) fn take_seat(&mut self) -> Seat {
+        std::mem::take(&mut self.seat)
+    }
+}
+
 /// The trunks of one of the targets being tried.
 #[derive(Default)]
 pub(crate) struct TrunksLeft {

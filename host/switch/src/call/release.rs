@@ -177,11 +177,11 @@ impl Call {
         }
         match side {
             Side::A => {
-                tables.legs_by_tag.remove(&self.caller.tag);
+                tables.forget_leg(&self.caller.tag);
             }
             Side::B => {
                 if let Some(callee) = &self.callee {
-                    tables.legs_by_tag.remove(callee.dialog.id.local_tag.as_str());
+                    tables.forget_leg(callee.dialog.id.local_tag.as_str());
                 }
             }
         }

@@ -221,6 +221,7 @@ impl Call {
         tables.endpoint.respond(now, tx, finish(accept, Some((SDP_TYPE.to_owned(), body))));
         tables.invites_by_server_tx.insert(tx, (self.conn, Side::B));
         tables.legs_by_tag.insert(dialog.id.local_tag.as_str().into(), id);
+        tables.host_leg(&dialog.id.local_tag, &dialog.id.call_id, self.moves);
         tables.emit(Fact::LegOffered {
             leg: id,
             uri: uri.clone(),

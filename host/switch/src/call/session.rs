@@ -17,7 +17,7 @@ use super::{
     own_offer::{Offered, Outcome, Purpose},
 };
 use crate::{
-    Cause, Reason, SessionConfig, SessionTimer,
+    Cause, LegImage, Reason, SessionConfig, SessionImage, SessionTimer,
     tables::{ClientUse, Tables},
 };
 
@@ -42,6 +42,32 @@ pub(crate) struct Talking {
     session: Option<Session>,
     /// The party takes UPDATE (RFC 3311 section 4).
     pub(super) takes_update: bool,
+}
+
+impl Talking {
+    /// The session as an image has it.
+    pub(super) fn session_image(&self, now: Instant) -> Option<SessionImage> {
+        let Session { interval, ours, expires, due } = self.session?;
+        Some(SessionImage {
+            interval_s: interval,
+            ours,
+            expires_in: expires - now,
+            due_in: due - now,
+        })
+    }
+}
+
+impl LegImage {
+    /// What the leg has of a session.
+    pub(super) fn talking(&self, now: Instant) -> Talking {
+        let session = self.session.map(|image| Session {
+            interval: image.interval_s,
+            ours: image.ours,
+            expires: now + image.expires_in,
+            due: now + image.due_in,
+        });
+        Talking { session, takes_update: self.takes_update }
+    }
 }
 
 const fn reason(side: Side) -> Reason {
@@ -99,6 +125,14 @@ impl SessionConfig {
 }
 
 impl Call {
+    pub(super) const fn talking_of(&self, side: Side) -> Talking {
+        let [caller, callee] = self.talking;
+        match side {
+            Side::A => caller,
+            Side::B => callee,
+        }
+    }
+
     pub(super) fn talking(&mut self, side: Side) -> &mut Talking {
         let [caller, callee] = &mut self.talking;
         match side {

@@ -242,7 +242,7 @@ impl Call {
         let Some((tx, invite)) = self.caller.invite.take() else { return };
         refuse(tables, now, tx, &invite, 487, "");
         tables.invites_by_server_tx.remove(&tx);
-        tables.legs_by_tag.remove(&self.caller.tag);
+        tables.forget_leg(&self.caller.tag);
         self.caller.tag = "".into();
         self.caller.invite = Some((ServerTx::NONE, invite));
         // Who rings knows a session by now, which goes on.

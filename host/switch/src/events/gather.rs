@@ -1,15 +1,14 @@
 //! What this shard knows of the users it watches, and how it comes to know it.
 
-use std::collections::BTreeMap;
-
 use model::{Aor, Directory, Instant, LegId, Shard};
 
-use super::{DialogInfo, DialogPhase, Events, SubId, Word, package::Matter};
+use super::{DialogInfo, DialogPhase, Dialogs, Events, SubId, Word, package::Matter};
 use crate::{Output, Switch, tables::Tables};
 
 impl Switch {
     /// Another shard has said something.
     pub(crate) fn on_told(&mut self, now: Instant, dir: &dyn Directory, word: Word) {
+        let Some(word) = self.on_moved(now, dir, word) else { return };
         match word {
             Word::Inquiry { from, aor } => {
                 let dialogs = self.lamps.dialogs_of(&self.calls, &aor);
@@ -21,6 +20,12 @@ impl Switch {
                 self.events.learn(&mut self.tables, now, dir, (from, &aor), whole, dialogs);
             }
             Word::Changed { aor } => self.events.note_change(&mut self.tables, now, dir, &aor),
+            Word::Call(_)
+            | Word::Message { .. }
+            | Word::Relay(_)
+            | Word::Hangup(_)
+            | Word::Noted { .. }
+            | Word::Over { .. } => {}
         }
     }
 
@@ -58,15 +63,23 @@ impl Events {
         let Some(resource) = self.resources.get_mut(&key) else { return };
         let mut changed = Vec::new();
         if whole {
-            let is_gone = |leg: &LegId| {
-                leg.conn.shard() == from && !dialogs.iter().any(|info| info.leg == *leg)
-            };
+            let is_gone =
+                |leg: &LegId, at: Shard| at == from && !dialogs.iter().any(|info| info.leg == *leg);
             changed.extend(take_out(&mut resource.dialogs, is_gone).iter().map(DialogInfo::ended));
         }
         for info in dialogs {
             let known = match info.phase {
+                // Of a call that has moved the shard says that it ends to which it went.
+                DialogPhase::Terminated
+                    if resource.dialogs.get(&info.leg).is_some_and(|(at, _)| *at != from) =>
+                {
+                    continue;
+                }
                 DialogPhase::Terminated => resource.dialogs.remove(&info.leg).map(|_| false),
-                _ => resource.dialogs.insert(info.leg, info.clone()).map(|old| old == info),
+                _ => {
+                    let known = resource.dialogs.insert(info.leg, (from, info.clone()));
+                    known.map(|(_, old)| old == info)
+                }
             };
             let is_news = match known {
                 Some(same) => !same,
@@ -116,10 +129,9 @@ impl Events {
     }
 }
 
-fn take_out(
-    dialogs: &mut BTreeMap<LegId, DialogInfo>,
-    is_gone: impl Fn(&LegId) -> bool,
-) -> Vec<DialogInfo> {
-    let gone: Vec<LegId> = dialogs.keys().copied().filter(|leg| is_gone(leg)).collect();
-    gone.iter().filter_map(|leg| dialogs.remove(leg)).collect()
+fn take_out(dialogs: &mut Dialogs, is_gone: impl Fn(&LegId, Shard) -> bool) -> Vec<DialogInfo> {
+    let all = dialogs.iter();
+    let gone: Vec<LegId> =
+        all.filter(|(leg, (at, _))| is_gone(leg, *at)).map(|(leg, _)| *leg).collect();
+    gone.iter().filter_map(|leg| dialogs.remove(leg)).map(|(_, info)| info).collect()
 }

@@ -36,6 +36,9 @@ use crate::{
     tables::{ClientUse, Tables},
 };
 
+/// The dialogs of a user, each with the shard that has told of it.
+type Dialogs = BTreeMap<LegId, (Shard, DialogInfo)>;
+
 /// The subscriptions of a shard.
 #[derive(Default)]
 pub(crate) struct Events {
@@ -50,7 +53,7 @@ pub(crate) struct Events {
 #[derive(Default)]
 struct Resource {
     watchers: BTreeSet<SubId>,
-    dialogs: BTreeMap<LegId, DialogInfo>,
+    dialogs: Dialogs,
     /// The shards that have not said yet what they have.
     missing: BTreeSet<Shard>,
     /// When they are not waited for any more.

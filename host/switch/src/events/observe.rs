@@ -41,6 +41,11 @@ impl Lamps {
         found
     }
 
+    /// A call goes to another shard, which tells of it from now on.
+    pub(crate) fn forget(&mut self, conn: ConnId) {
+        self.told.remove(&conn);
+    }
+
     fn index(&mut self, calls: &Calls, call: &Call) {
         for aor in call.users() {
             self.by_user.insert((hash_of(&aor), call.conn));

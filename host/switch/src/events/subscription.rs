@@ -6,7 +6,7 @@ use model::{Aor, Directory, Flow, Instant, LegId};
 use sip::{Dialog, Message, Method, Name, RequestDraft};
 
 use super::{
-    DialogInfo, EventsConfig, Package, dialog_info, message_summary, package::Matter, pidf,
+    DialogInfo, Dialogs, EventsConfig, Package, dialog_info, message_summary, package::Matter, pidf,
 };
 use crate::{call::connection_for_size, tables::Tables};
 
@@ -142,7 +142,7 @@ impl Subscription {
         tables: &Tables,
         now: Instant,
         dir: &dyn Directory,
-        dialogs: &BTreeMap<LegId, DialogInfo>,
+        dialogs: &Dialogs,
     ) -> Option<(Flow, RequestDraft)> {
         let config = tables.config.events;
         let body = match self.package {
@@ -197,19 +197,16 @@ impl Subscription {
     }
 
     /// The document; `None` when nothing is to be told but the end.
-    fn dialog_info(
-        &mut self,
-        config: &EventsConfig,
-        dialogs: &BTreeMap<LegId, DialogInfo>,
-    ) -> Option<String> {
+    fn dialog_info(&mut self, config: &EventsConfig, dialogs: &Dialogs) -> Option<String> {
         let most = config.dialogs_max;
+        let infos = || dialogs.values().map(|(_, info)| info);
         let (entity, version) = (&self.entity, self.version);
         let text = match std::mem::take(&mut self.news) {
             News::None => return None,
-            News::All => dialog_info::document(entity, version, true, dialogs.values().take(most)),
+            News::All => dialog_info::document(entity, version, true, infos().take(most)),
             News::Changes(changes) if config.whole_state => {
                 let over = changes.values().filter(|info| !dialogs.contains_key(&info.leg));
-                let all = over.chain(dialogs.values()).take(most);
+                let all = over.chain(infos()).take(most);
                 dialog_info::document(entity, version, true, all)
             }
             News::Changes(changes) => {

@@ -1,11 +1,14 @@
-//! What shards say to each other about the calls of a user.
+//! What shards say to each other.
 
-use model::{Aor, Shard};
+use bytes::Bytes;
+use media::RelayEvent;
+use model::{Aor, ConnId, Flow, Shard};
 
 use super::DialogInfo;
+use crate::{MovedCall, Noted};
 
 /// Something one shard has another know; it arrives as [`crate::Input::Told`], in the order it was said.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Word {
     /// Asks for the dialogs of a user. The answer is a whole [`Self::Report`].
     Inquiry {
@@ -29,5 +32,34 @@ pub enum Word {
         whole: bool,
         /// Those that are over are among them once, unless the report is whole.
         dialogs: Vec<DialogInfo>,
+    },
+    /// Hands a call over. It is nowhere else: who cannot bring it there has it taken back by the shard that it comes from.
+    Call(Box<MovedCall>),
+    /// Passes a message on that belongs to a dialog there, or that begins something there.
+    Message {
+        /// The flow it came by.
+        flow: Flow,
+        /// The message.
+        bytes: Bytes,
+    },
+    /// Passes on an event of the relay of a call that is there.
+    Relay(RelayEvent),
+    /// Passes on the operator's wish to end a call that is there.
+    Hangup(ConnId),
+    /// Says that something whose home is there is elsewhere.
+    Noted {
+        /// What.
+        noted: Noted,
+        /// Where it is.
+        at: Shard,
+        /// How often its call had moved.
+        moves: u16,
+    },
+    /// Says that it is over.
+    Over {
+        /// What.
+        noted: Noted,
+        /// Where it was.
+        at: Shard,
     },
 }

@@ -337,7 +337,7 @@ impl Phone {
             Event::Request { tx, message, .. } => self.on_request(now, tx, message),
             Event::Cancelled { tx, .. } => self.on_cancelled(now, tx),
             Event::Ack { message, .. } => self.on_ack(&message),
-            Event::Stray { .. } | Event::StrayAck { .. } => {}
+            Event::Stray { .. } | Event::StrayAck { .. } | Event::Elsewhere { .. } => {}
             Event::Response { tx, message } => self.on_response(now, tx, &message),
             Event::TimedOut { tx } | Event::Unreachable { tx } => self.on_lost(tx),
             Event::AckMissing { .. } => self.hang_up(now),

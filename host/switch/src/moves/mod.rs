@@ -1,0 +1,242 @@
+//! Calls that go to another shard and come from one, and requests that go to the shard of the dialog they name.
+
+mod notes;
+
+use media::Side;
+use model::{ConnId, Directory, Flow, Instant, Shard};
+use sip::{Message, Name, Replaces, ServerTx};
+
+pub use self::notes::Noted;
+pub(crate) use self::notes::Notes;
+use crate::{
+    ImageError, Input, MovedCall, NotQuiescent, Output, Switch, Word,
+    call::{Call, refuse},
+};
+
+/// A REFER that waits until its call can go where the dialog is that it names.
+pub(crate) struct Waiting {
+    conn: ConnId,
+    side: Side,
+    tx: ServerTx,
+    refer: Box<Message>,
+    to: Shard,
+    until: Instant,
+}
+
+impl Switch {
+    /// Takes an established call out of this switch as a value: its dialogs, its timers and its places on trunks go with it, and nothing
+    /// is said to anybody. With `to` the messages of its dialogs are passed on to that shard from now on ([`Output::Tell`]); without it
+    /// they are as unknown here as if the call had never been. Drain [`Self::poll_output`] afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such call, or it does not rest ([`NotQuiescent::passes`] says whether it may in a moment). It goes on here.
+    pub fn export(
+        &mut self,
+        now: Instant,
+        conn: ConnId,
+        to: Option<Shard>,
+    ) -> Result<MovedCall, NotQuiescent> {
+        let limits = self.tables.config.limits;
+        let call = self.calls.get(&conn).ok_or(NotQuiescent::Unknown)?;
+        call.rests(&self.tables)?;
+        let mut image = call.image(&self.tables, now).ok_or(NotQuiescent::NotEstablished)?;
+        if to.is_some() {
+            if self.tables.notes.len() >= limits.moved_max {
+                return Err(NotQuiescent::TooManyMoved);
+            }
+            if image.moves >= limits.moves_max {
+                return Err(NotQuiescent::MovedTooOften);
+            }
+            image.moves += 1;
+        }
+        let Some(mut call) = self.calls.remove(&conn) else { return Err(NotQuiescent::Unknown) };
+        call.stop_all_timers(&mut self.tables);
+        self.lamps.forget(conn);
+        for dialog in [&image.caller.dialog, &image.callee.dialog] {
+            self.tables.let_leg_go(&dialog.local_tag);
+            if let Some(to) = to {
+                let noted = Noted::Dialog(dialog.call_id.as_str().into());
+                self.tables.note_away(now, noted, to, image.moves);
+            }
+        }
+        if let Some(to) = to {
+            self.tables.note_away(now, Noted::Call(conn), to, image.moves);
+        }
+        self.tables.stats.calls_moved_out += 1;
+        Ok(MovedCall { image, held: call.take_held() })
+    }
+
+    /// Goes on with a call that another switch has exported. What it holds is taken as it is; a trunk's place that it does not bring
+    /// along is taken from the directory, even from a full one. Drain [`Self::poll_output`] afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When a field of the image does not fit this switch: a listener or a trunk that is not configured, a call or a tag that is here
+    /// already. Nothing has changed then.
+    pub fn import(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        moved: MovedCall,
+    ) -> Result<ConnId, ImageError> {
+        let (conn, moves) = (moved.image.conn, moved.image.moves);
+        if self.calls.contains_key(&conn) {
+            return Err(ImageError::field("conn", "is that of a call which is here already"));
+        }
+        let dialogs = [&moved.image.caller, &moved.image.callee].map(|leg| leg.dialog.clone());
+        for (leg, dialog) in ["caller", "callee"].iter().zip(&dialogs) {
+            if self.tables.legs_by_tag.contains_key(dialog.local_tag.as_str()) {
+                let field = format!("{leg}.dialog.local_tag");
+                return Err(ImageError::field(&field, "is that of a leg which is here already"));
+            }
+        }
+        let mut call = Call::from_image(&self.tables, now, dir, moved)?;
+        call.settle_in(&mut self.tables);
+        for dialog in &dialogs {
+            self.tables.forget_note(Noted::Dialog(dialog.call_id.as_str().into()));
+            self.tables.host_leg(&dialog.local_tag, &dialog.call_id, moves);
+        }
+        self.tables.forget_note(Noted::Call(conn));
+        if moves > 0 {
+            self.tables.host_call(conn, moves);
+        }
+        self.calls.insert(conn, Box::new(call));
+        self.tables.touched.push((conn, true));
+        self.tables.stats.calls_moved_in += 1;
+        self.settle(now, dir);
+        Ok(conn)
+    }
+
+    /// Where a call is that has gone from here to another shard.
+    pub fn moved_to(&self, conn: ConnId) -> Option<Shard> {
+        self.tables.notes.call_at(conn)
+    }
+
+    /// A request belongs to another shard, and has not been answered.
+    pub(crate) fn pass_on(&mut self, now: Instant, tx: ServerTx, request: &Message, to: Shard) {
+        if self.tables.notes.len() >= self.tables.config.limits.moved_max {
+            return refuse(&mut self.tables, now, tx, request, 503, "");
+        }
+        let Some(flow) = self.tables.endpoint.take_back(tx) else { return };
+        self.tables.note_sent(now, request.call_id(), to);
+        self.tell_message(to, flow, request);
+    }
+
+    fn tell_message(&mut self, to: Shard, flow: Flow, message: &Message) {
+        let word = Word::Message { flow, bytes: message.bytes().clone() };
+        self.tables.outputs.push_back(Output::Tell { to, word });
+    }
+
+    /// The shard of the dialog that an INVITE is to take the place of, when it is another than this one.
+    pub(crate) fn shard_of_replaced(&self, invite: &Message) -> Option<Shard> {
+        let replaces = invite.header(Name::Replaces).and_then(Replaces::parse)?;
+        self.tables.shard_of_dialog(&replaces)
+    }
+
+    /// The call of a REFER goes where the dialog is that the REFER names, and the REFER with it; or it waits until it can. Gives whether
+    /// either is so.
+    pub(crate) fn follow(
+        &mut self,
+        now: Instant,
+        (conn, side): (ConnId, Side),
+        (tx, refer): (ServerTx, &Message),
+        to: Shard,
+    ) -> bool {
+        match self.export(now, conn, Some(to)) {
+            Ok(moved) => {
+                let word = Word::Call(Box::new(moved));
+                self.tables.outputs.push_back(Output::Tell { to, word });
+                if let Some(flow) = self.tables.endpoint.take_back(tx) {
+                    self.tell_message(to, flow, refer);
+                }
+                true
+            }
+            Err(why) if why.passes() => {
+                let until = now + self.tables.config.transfers.wait;
+                if self.waiting.iter().any(|waiting| waiting.conn == conn) {
+                    refuse(&mut self.tables, now, tx, refer, 491, "");
+                } else {
+                    let refer = Box::new(refer.clone());
+                    self.waiting.push(Waiting { conn, side, tx, refer, to, until });
+                }
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Tries again what waits for a call to rest.
+    pub(crate) fn follow_again(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.waiting) {
+            let Waiting { conn, side, tx, refer, to, until } = waiting;
+            let rests = self.calls.get(&conn).map(|call| call.rests(&self.tables));
+            match rests {
+                None => refuse(&mut self.tables, now, tx, &refer, 481, ""),
+                Some(Err(why)) if !why.passes() || until <= now => {
+                    refuse(&mut self.tables, now, tx, &refer, 491, "");
+                }
+                Some(Err(_)) => {
+                    self.waiting.push(Waiting { conn, side, tx, refer, to, until });
+                }
+                Some(Ok(())) => {
+                    if !self.follow(now, (conn, side), (tx, &refer), to) {
+                        refuse(&mut self.tables, now, tx, &refer, 491, "");
+                    }
+                }
+            }
+        }
+    }
+
+    /// When something here wants to be looked at.
+    pub(crate) fn next_move(&self) -> Option<Instant> {
+        let waits = self.waiting.iter().map(|waiting| waiting.until).min();
+        [waits, self.tables.notes.next_end()].into_iter().flatten().min()
+    }
+
+    /// Another shard hands something over, or tells of what it was handed. Gives a word back that is about something else.
+    pub(crate) fn on_moved(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        word: Word,
+    ) -> Option<Word> {
+        match word {
+            Word::Call(moved) => {
+                if self.import(now, dir, *moved).is_err() {
+                    // Shards of one node have one configuration, and names that no other has.
+                    self.tables.stats.calls_lost += 1;
+                }
+            }
+            Word::Message { flow, bytes } => {
+                self.tables.is_passed_on = true;
+                let input = sip::Input::Datagram { flow, bytes };
+                self.tables.endpoint.handle_input(now, input);
+                self.drain_endpoint(now, dir);
+                self.tables.is_passed_on = false;
+            }
+            Word::Relay(event) => self.handle_input(now, dir, Input::Relay(event)),
+            Word::Hangup(conn) => {
+                self.handle_input(now, dir, Input::Command(crate::Command::Hangup { conn }));
+            }
+            Word::Noted { noted, at, moves } => self.tables.on_noted(noted, at, moves),
+            Word::Over { noted, at } => self.tables.on_over(now, noted, at),
+            other => return Some(other),
+        }
+        None
+    }
+
+    /// Something for a call that may have gone to another shard; gives whether it has, and the word goes there.
+    pub(crate) fn send_after(&mut self, conn: ConnId, word: impl FnOnce() -> Word) -> bool {
+        let Some(to) = self.tables.notes.call_at(conn).filter(|_| !self.calls.contains_key(&conn))
+        else {
+            return false;
+        };
+        self.tables.outputs.push_back(Output::Tell { to, word: word() });
+        true
+    }
+}
+
+#[cfg(test)]
+#[path = "moves_test.rs"]
+mod tests;
