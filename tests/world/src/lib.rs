@@ -9,6 +9,7 @@ mod decider;
 mod directory;
 mod dns;
 mod invariants;
+mod moves;
 mod network;
 mod node;
 mod operations;

@@ -36,6 +36,8 @@ pub struct Node {
     pub(crate) forgotten: usize,
     make: Vec<Config>,
     saboteur: Saboteur,
+    /// Switches whose calls others have taken.
+    pub(crate) retired: Vec<Switch>,
 }
 
 /// What a node does to the world.
@@ -84,6 +86,7 @@ impl Node {
             forgotten: 0,
             make,
             saboteur: Saboteur::default(),
+            retired: Vec::new(),
         }
     }
 
@@ -105,6 +108,18 @@ impl Node {
     /// The shards, to look at.
     pub fn shards(&self) -> &[Switch] {
         &self.shards
+    }
+
+    pub(crate) fn shards_mut(&mut self) -> &mut [Switch] {
+        &mut self.shards
+    }
+
+    pub(crate) fn config(&self, at: usize) -> Option<&Config> {
+        self.make.get(at)
+    }
+
+    pub(crate) const fn directory(&self) -> &SimDirectory {
+        &self.directory
     }
 
     /// What is known of a trunk, and the calls that it carries.
@@ -152,7 +167,7 @@ impl Node {
         effects
     }
 
-    fn drain(&mut self, shard: Shard) -> Vec<Effect> {
+    pub(crate) fn drain(&mut self, shard: Shard) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut outputs = VecDeque::new();
         if let Some(switch) = self.shards.get_mut(usize::from(shard.0)) {

@@ -310,6 +310,10 @@ impl World {
         self.phones.get(phone).map_or(&[], |phone| &phone.facts)
     }
 
+    pub(crate) const fn random(&mut self) -> &mut Random {
+        &mut self.random
+    }
+
     fn next_at(&self) -> Option<Instant> {
         let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
         let phones = self.dues.first().map(|(at, _)| *at);
@@ -402,7 +406,7 @@ impl World {
         }
     }
 
-    fn apply(&mut self, effects: Vec<Effect>) {
+    pub(crate) fn apply(&mut self, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::Send { to, bytes } => {

@@ -37,6 +37,11 @@ pub struct LimitsConfig {
     pub proxied_call_max_s: u32,
     /// How long a re-INVITE that is forwarded as a proxy does may ring (RFC 3261 section 16.6, timer C), in seconds.
     pub proxy_timer_c_s: u32,
+    /// Calls of a worker, and dialogs of theirs, that have gone to another worker because a party of theirs was joined to one of a call
+    /// there; beyond it such a transfer fails with 481, and an INVITE with Replaces is answered 503.
+    pub moved_max: usize,
+    /// How often one call may go from worker to worker; beyond it such a transfer fails with 481.
+    pub moves_max: u16,
 }
 
 impl Default for LimitsConfig {
@@ -56,6 +61,8 @@ impl Default for LimitsConfig {
             retry_after_s: 5,
             proxied_call_max_s: 43_200,
             proxy_timer_c_s: 190,
+            moved_max: 20_000,
+            moves_max: 64,
         }
     }
 }

@@ -62,6 +62,8 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.retry_after_s",
     "limits.proxied_call_max_s",
     "limits.proxy_timer_c_s",
+    "limits.moved_max",
+    "limits.moves_max",
     "records.path",
     "records.format",
     "records.rotate_mb",

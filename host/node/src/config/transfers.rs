@@ -14,6 +14,9 @@ pub struct TransfersConfig {
     /// the same phone) or `anybody`, who may then take over what those talk whose lamps he watches. Others are answered 403. A call
     /// that rings may be picked up by every watcher of its lamp.
     pub take_over: TakeOver,
+    /// How long a REFER may wait whose Replaces names a call of another worker, in milliseconds: until what its own call is about (a
+    /// re-INVITE, an INFO) has ended, so that the call can go there. Then it is answered 491.
+    pub wait_ms: u64,
 }
 
 /// Whose dialog a Replaces may name.
@@ -40,7 +43,7 @@ pub enum TransferBy {
 
 impl Default for TransfersConfig {
     fn default() -> Self {
-        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own }
+        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own, wait_ms: 2000 }
     }
 }
 
@@ -56,6 +59,7 @@ impl TransfersConfig {
             TakeOver::Own => switch::TakeOver::Own,
             TakeOver::Anybody => switch::TakeOver::Anybody,
         };
-        switch::TransferConfig { by, count_max: self.count_max, take_over }
+        let wait = std::time::Duration::from_millis(self.wait_ms);
+        switch::TransferConfig { by, count_max: self.count_max, take_over, wait }
     }
 }

@@ -284,9 +284,15 @@ impl Api {
         if shard >= self.postboxes.len() {
             return Err(unknown());
         }
-        let calls = self.ask(shard, |reply| Mail::Calls { limit: usize::MAX, reply }).await?;
-        let call = calls.into_iter().find(|call| call.conn == conn).ok_or_else(unknown)?;
-        Ok(call.legs.into_iter().map(|leg| leg.call_id).collect())
+        // It may have gone to another worker; most have not.
+        let others = (0..self.postboxes.len()).filter(|other| *other != shard);
+        for shard in std::iter::once(shard).chain(others) {
+            let calls = self.ask(shard, |reply| Mail::Calls { limit: usize::MAX, reply }).await?;
+            if let Some(call) = calls.into_iter().find(|call| call.conn == conn) {
+                return Ok(call.legs.into_iter().map(|leg| leg.call_id).collect());
+            }
+        }
+        Err(unknown())
     }
 
     async fn figures(&self) -> Result<Vec<Figures>, Refusal> {

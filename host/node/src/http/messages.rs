@@ -15,7 +15,7 @@ use super::{
     api::{Api, Page, Refusal, Shared},
     view,
 };
-use crate::worker::Mail;
+use crate::worker::{self, Mail};
 
 /// What is said of a user; what is left out is 0.
 #[derive(Deserialize)]
@@ -69,7 +69,8 @@ pub(super) async fn set(
 fn tell(api: &Arc<Api>, aor: &Aor) {
     for postbox in &api.postboxes {
         // A worker with no room tells with the next renewal.
-        let _ = postbox.post(Mail::Told(vec![Word::Changed { aor: aor.clone() }]));
+        let _ =
+            postbox.post(Mail::Told(vec![worker::Said::Word(Word::Changed { aor: aor.clone() })]));
     }
 }
 

@@ -99,6 +99,9 @@ const OF_WORKER: &[OfWorker] = &[
         "Reports on calls that were lost between workers.",
         |f| f.words_dropped,
     ),
+    ("jackfield_calls_moved_total", COUNTER, "Calls that went to another worker.", |f| {
+        f.switch.calls_moved_out
+    }),
     ("jackfield_datagrams_received_total", COUNTER, "SIP datagrams received.", |f| f.datagrams_in),
     ("jackfield_datagrams_sent_total", COUNTER, "SIP datagrams sent.", |f| f.datagrams_out),
     ("jackfield_connections", GAUGE, "SIP connections.", |f| f.streams.connections_now as u64),

@@ -141,6 +141,8 @@ fn limits(config: &Config) -> switch::Limits {
         retry_after_s: limits.retry_after_s,
         proxied_call_max_s: limits.proxied_call_max_s,
         proxy_timer_c_s: limits.proxy_timer_c_s,
+        moved_max: limits.moved_max,
+        moves_max: limits.moves_max,
     }
 }
 

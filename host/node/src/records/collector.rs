@@ -115,6 +115,18 @@ impl Collector {
         }
     }
 
+    /// A call goes to another worker, and what is known of it with it.
+    pub fn give(&mut self, conn: ConnId) -> Option<Box<Draft>> {
+        self.drafts_by_conn.remove(&conn)
+    }
+
+    /// A call comes from another worker.
+    pub fn keep_on(&mut self, conn: ConnId, draft: Box<Draft>) {
+        if self.enabled {
+            self.drafts_by_conn.insert(conn, draft);
+        }
+    }
+
     /// The worker ends at `now`: what its calls have become is written down. Waits a little for a full queue.
     pub fn finish(&mut self, now: Instant) {
         let mut drafts: Vec<_> = std::mem::take(&mut self.drafts_by_conn).into_values().collect();

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use media::RelayEvent;
 use model::{ConnId, Flow};
 use sip::locate::{LocateError, Place};
-use switch::{CallView, LocateId, StoreOutcome, StoreTicket, Word};
+use switch::{CallView, LocateId, StoreOutcome, StoreTicket};
 use tokio::sync::oneshot;
 
-use super::Figures;
+use super::{Figures, Said};
 use crate::{clock::Calendar, trace::Tap};
 
 /// What others say to a worker.
@@ -23,7 +23,7 @@ pub enum Mail {
         places: Result<Vec<Place>, LocateError>,
     },
     /// What another worker's shard says to this one's.
-    Told(Vec<Word>),
+    Told(Vec<Said>),
     /// A message for a connection of this worker, from another.
     Send {
         /// The connection.

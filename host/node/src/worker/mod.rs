@@ -24,7 +24,7 @@ use model::{
 };
 use rustix::event::Timespec;
 use sip::Shedding;
-use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch, Word};
+use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
 use tracing::{debug, warn};
 
 use crate::{
@@ -43,6 +43,7 @@ use crate::{
 pub use figures::{Figures, MediaFigures};
 pub use mail::{Configured, Mail};
 use pressure::Pressure;
+pub use words::Said;
 
 /// Timers are rounded up to this, so that a thousand ending transactions are one wake-up and not a thousand. RFC 3261's
 /// shortest timer is fifty times as long.
@@ -146,7 +147,7 @@ pub struct Worker<D> {
     /// Datagrams for other shards, by shard.
     handovers: Vec<Vec<(Flow, Bytes)>>,
     /// What this shard says to others, by shard.
-    words: Vec<VecDeque<Word>>,
+    words: Vec<VecDeque<Said>>,
     figures: Figures,
     /// Who watches the messages.
     taps: Vec<Tap>,
@@ -338,8 +339,8 @@ impl<D: Decide> Worker<D> {
                     }
                 }
                 Mail::Told(words) => {
-                    for word in words {
-                        self.input(Input::Told(word));
+                    for said in words {
+                        self.hear(said);
                     }
                 }
                 Mail::Located { id, places } => {
@@ -366,6 +367,10 @@ impl<D: Decide> Worker<D> {
                     self.input(Input::Command(Command::Drain));
                 }
                 Mail::Stop => self.stopped = true,
+                Mail::Hangup { conn, reply } if self.moved_to(conn).is_some() => {
+                    // Who asked hears of it when it found no room.
+                    let _ = self.moved_to(conn).map(|to| to.post(Mail::Hangup { conn, reply }));
+                }
                 Mail::Hangup { conn, reply } => {
                     let now = self.parts.clock.now();
                     let known = self.switch.calls(now).any(|call| call.conn == conn);
@@ -390,6 +395,12 @@ impl<D: Decide> Worker<D> {
                 }
             }
         }
+    }
+
+    /// The mailbox of the worker that has a call which was this one's.
+    fn moved_to(&self, conn: model::ConnId) -> Option<&Postbox<Mail>> {
+        let to = self.switch.moved_to(conn)?;
+        self.parts.postboxes.get(usize::from(to.0))
     }
 
     fn configure(&mut self, configured: Configured) {

@@ -2,22 +2,49 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use model::{Instant, Shard};
+use model::{ConnId, Instant, Shard};
 use switch::Word;
 
-use super::{Decide, Mail, Worker};
+use crate::records::Draft;
+
+use super::{Decide, Input, Mail, Worker};
 
 /// How soon a full mailbox is tried again.
 const AGAIN: Duration = Duration::from_millis(5);
 /// Words in one letter.
 const BATCH_MAX: usize = 256;
 
+/// What a worker says to another.
+#[derive(Debug)]
+pub enum Said {
+    /// A word of its shard.
+    Word(Word),
+    /// What is known so far for the record of a call that goes there.
+    Record(ConnId, Box<Draft>),
+}
+
 impl<D: Decide> Worker<D> {
     /// Keeps a word for another shard until the end of the turn.
     pub(super) fn keep_word(&mut self, to: Shard, word: Word) {
+        let must_come = matches!(word, Word::Call(_) | Word::Noted { .. } | Word::Over { .. });
         match self.words.get_mut(usize::from(to.0)) {
-            Some(words) if words.len() < self.parts.words_max => words.push_back(word),
+            Some(words) if words.len() < self.parts.words_max || must_come => {
+                if let Word::Call(moved) = &word {
+                    let conn = moved.image.conn;
+                    let draft = self.parts.records.give(conn);
+                    words.extend(draft.map(|draft| Said::Record(conn, draft)));
+                }
+                words.push_back(Said::Word(word));
+            }
             Some(_) | None => self.figures.words_dropped += 1,
+        }
+    }
+
+    /// Hears what another shard has said.
+    pub(super) fn hear(&mut self, said: Said) {
+        match said {
+            Said::Word(word) => self.input(Input::Told(word)),
+            Said::Record(conn, draft) => self.parts.records.keep_on(conn, draft),
         }
     }
 
@@ -25,7 +52,7 @@ impl<D: Decide> Worker<D> {
     pub(super) fn pass_words(&mut self) {
         for (shard, words) in self.words.iter_mut().enumerate() {
             while !words.is_empty() {
-                let batch: Vec<Word> = words.drain(..words.len().min(BATCH_MAX)).collect();
+                let batch: Vec<Said> = words.drain(..words.len().min(BATCH_MAX)).collect();
                 match self.parts.postboxes[shard].post(Mail::Told(batch)) {
                     Ok(()) => {}
                     Err(Mail::Told(batch)) => {

@@ -33,7 +33,8 @@ pub enum Word {
         /// Those that are over are among them once, unless the report is whole.
         dialogs: Vec<DialogInfo>,
     },
-    /// Hands a call over. It is nowhere else: who cannot bring it there has it taken back by the shard that it comes from.
+    /// Hands a call over. It is nowhere else, so that it must come there, as [`Self::Noted`] and [`Self::Over`] must: there are never
+    /// more of them on their way than [`crate::Limits::moved_max`] allows.
     Call(Box<MovedCall>),
     /// Passes a message on that belongs to a dialog there, or that begins something there.
     Message {
