@@ -5,7 +5,7 @@
 //! so that what one input caused is done before the next is looked at (a registration is published before the call that needs
 //! it is routed).
 //!
-//! One `Switch` is one shard of calls. A call never spans two shards.
+//! One `Switch` is one shard of calls. A call never spans two shards; it may go from one to another ([`Switch::export`]).
 #![forbid(unsafe_code)]
 
 mod answers;

@@ -5,6 +5,7 @@ extern crate jackfield_sip as sip;
 
 mod call;
 mod cancel;
+mod elsewhere;
 mod matching;
 mod memory;
 mod network;
