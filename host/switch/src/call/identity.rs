@@ -30,6 +30,30 @@ impl Privacy {
     /// Not the party's own word, but that of the dial plan.
     const DECIDED: Self = Self(1 << 6);
 
+    const NAMES: [(&str, Self); 7] = [
+        ("id", Self::ID),
+        ("user", Self::USER),
+        ("header", Self::HEADER),
+        ("session", Self::SESSION),
+        ("history", Self::HISTORY),
+        ("critical", Self::CRITICAL),
+        ("decided", Self::DECIDED),
+    ];
+
+    /// The names of what is set; `decided` is none of the RFC's.
+    pub(crate) fn names(self) -> Vec<String> {
+        let set = Self::NAMES.into_iter().filter(|(_, one)| self.has(*one));
+        set.map(|(name, _)| name.to_owned()).collect()
+    }
+
+    /// What [`Self::names`] gave; the error is a name that is none.
+    pub(crate) fn of_names(names: &[String]) -> Result<Self, &str> {
+        names.iter().try_fold(Self::default(), |all, name| {
+            let known = Self::NAMES.into_iter().find(|(known, _)| known == name);
+            known.map(|(_, one)| all.with(one)).ok_or(name.as_str())
+        })
+    }
+
     /// What a message asks for.
     pub(crate) fn of(message: &Message) -> Self {
         let values = message.headers(Name::Privacy).flat_map(|value| value.split(';'));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use media::Side;
 use model::{Directory, Instant};
 
-use super::{Call, CallMedia, CallerLeg, Leg, Reliability, State, over_trunk::OnTrunk};
+use super::{Call, CallMedia, CallerLeg, Leg, Privacy, Reliability, State, over_trunk::OnTrunk};
 use crate::{
     CallImage, DialogImage, FactsImage, FlowImage, GenerationImage, Held, ImageError, LegImage,
     MovedCall, NotQuiescent, PartyImage, Reason, TimerImage, TrunkImage,
@@ -73,30 +73,71 @@ impl Call {
         }
     }
 
-    /// The call as it rests now.
+    /// The call as it rests now; `None` when it is not established.
     pub(crate) fn image(&self, tables: &Tables, now: Instant) -> Option<CallImage> {
-        let State::Established { since } = self.state else { return None };
+        // Each field by name: who adds one to a call decides here whether others learn of it.
+        let Self {
+            conn,
+            facts,
+            started_at,
+            state,
+            routed_by,
+            shown,
+            privacy,
+            next_leg,
+            seat,
+            media,
+            refers,
+            timers,
+            moves,
+            // These have images of their own.
+            caller: _,
+            callee: _,
+            talking: _,
+            // It goes beside the image.
+            pin: _,
+            // Nothing of this is there while a call rests.
+            branches: _,
+            transfer: _,
+            origin: _,
+            replaced: _,
+            reinvite: _,
+            own_offer: _,
+            asked: _,
+            proxied: _,
+            pending_ack: _,
+            // How it came to be answered.
+            lookups: _,
+            plan: _,
+            groups: _,
+            trying: _,
+            attempts: _,
+            last_status: _,
+            last_redirect: _,
+        } = self;
+        let State::Established { since } = *state else { return None };
         let timer = |(at, reason): &(Instant, _)| {
             let (what, due_in) = (CallTimer::of(*reason)?, *at - now);
             Some(TimerImage { what, due_in })
         };
-        let mut timers: Vec<_> = self.timers.iter().filter_map(timer).collect();
+        let mut timers: Vec<_> = timers.iter().filter_map(timer).collect();
         timers.sort_by_key(|timer| timer.what.reason());
         Some(CallImage {
-            conn: self.conn,
-            facts: FactsImage::of(&self.facts),
-            age: now - self.started_at,
+            conn: *conn,
+            facts: FactsImage::of(facts),
+            age: now - *started_at,
             talks_for: now - since,
-            generation: self.routed_by.as_ref().map(GenerationImage::of),
-            shown: self.shown.as_ref().map(PartyImage::of),
+            generation: routed_by.as_ref().map(GenerationImage::of),
+            shown: shown.as_ref().map(PartyImage::of),
+            privacy: privacy.map(Privacy::names),
             caller: self.caller_image(tables, now)?,
             callee: self.callee_image(tables, now)?,
-            last_leg: self.next_leg,
-            media: self.media.image(),
-            refers: self.refers,
+            last_leg: *next_leg,
+            media: media.image(),
+            refers: *refers,
             timers,
-            seated: self.seat.is_some(),
-            moves: self.moves,
+            seated: seat.is_some(),
+            moves: *moves,
         })
     }
 
@@ -190,6 +231,11 @@ impl Call {
         call.pin = pin;
         call.routed_by = image.generation.map(GenerationImage::generation).transpose()?;
         call.shown = image.shown.map(PartyImage::party);
+        for (privacy, names) in call.privacy.iter_mut().zip(&image.privacy) {
+            *privacy = Privacy::of_names(names).map_err(|name| {
+                ImageError::field("privacy", format!("has `{name}`, which is none"))
+            })?;
+        }
         call.callee = Some(callee_of(tables, dir, conn, callee, callee_seat)?);
         call.next_leg = image.last_leg;
         call.media = media;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use model::{
     Aor, ConnId, HeaderBlock,
-    hook::{CallFacts, Dialled, Party, RequestKind, Transfer, TransferKind},
+    hook::{CallFacts, Dialled, Party, Privacy, RequestKind, Transfer, TransferKind},
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +35,8 @@ pub struct FactsImage {
     pub dialled: Option<(PartyImage, PartyImage)>,
     /// What the dial plan noted.
     pub labels: Vec<(String, String)>,
+    /// Whether the caller is to be known, as the dial plan decided: `id` or `none`.
+    pub privacy: Option<String>,
     /// Whether it is for an emergency service.
     pub emergency: bool,
     /// The transfer that has begun it.
@@ -87,6 +89,7 @@ impl FactsImage {
             callee: PartyImage::of(&facts.callee),
             dialled: facts.dialled.as_deref().map(pair),
             labels: facts.labels.clone(),
+            privacy: facts.privacy.map(|privacy| privacy.name().to_owned()),
             emergency: facts.emergency,
             transfer: facts.transfer.as_deref().map(TransferImage::of),
             headers: facts.headers.iter().map(owned).collect(),
@@ -112,6 +115,7 @@ impl FactsImage {
                 Box::new(Dialled { caller: caller.party(), callee: callee.party() })
             }),
             labels: self.labels,
+            privacy: self.privacy.map(|name| privacy_of(&name)).transpose()?,
             emergency: self.emergency,
             transfer: self.transfer.map(|transfer| Box::new(transfer.transfer())),
         })
@@ -144,6 +148,10 @@ impl TransferImage {
         let kind = if self.attended { TransferKind::Attended } else { TransferKind::Blind };
         Transfer { kind, by: self.by.party(), of: self.of, count: self.count }
     }
+}
+
+fn privacy_of(name: &str) -> Result<Privacy, ImageError> {
+    Privacy::of(name).ok_or_else(|| ImageError::field("facts.privacy", "is neither id nor none"))
 }
 
 pub(crate) fn aor_of(field: &str, text: &str) -> Result<Aor, ImageError> {

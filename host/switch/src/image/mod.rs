@@ -40,6 +40,8 @@ pub struct CallImage {
     pub generation: Option<GenerationImage>,
     /// The caller as the called party sees it, where that is not as its INVITE said.
     pub shown: Option<PartyImage>,
+    /// What the caller and the called party want hidden (RFC 3323): the values of their Privacy, and `decided` where the dial plan did.
+    pub privacy: [Vec<String>; 2],
     /// The leg of the caller, whose number is 0.
     pub caller: LegImage,
     /// The leg that answered.
