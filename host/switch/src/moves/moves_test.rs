@@ -31,7 +31,7 @@ fn another() -> Switch {
 /// A call that is up, with a session timer, as far as its ACK.
 fn up() -> Talk {
     let mut talk = Talk::with(Bench::of(config()), TIMER, OFFER, 1);
-    talk.respond(0, "200 OK", "b", "Record-Route: <sip:p1;lr>\r\n", ANSWER);
+    talk.respond(0, "200 OK", "b", "Privacy: id;session\r\nRecord-Route: <sip:p1;lr>\r\n", ANSWER);
     talk.ask("ACK", "", "");
     talk
 }
