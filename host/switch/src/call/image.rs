@@ -30,7 +30,11 @@ impl Call {
         if self.transfer.is_some() || self.origin.is_some() || self.replaced.is_some() || is_early {
             return Err(NotQuiescent::Transferring);
         }
-        if self.reinvite.is_some() || self.own_offer.is_some() || self.asked.is_some() {
+        if self.reinvite.is_some()
+            || self.own_offer.is_some()
+            || self.asked.is_some()
+            || !self.given_up.is_empty()
+        {
             return Err(NotQuiescent::OfferOpen);
         }
         let awaits = self.awaits_ack_of(Side::A) || self.awaits_ack_of(Side::B);
@@ -56,6 +60,7 @@ impl Call {
             ClientUse::Reinvite { conn }
             | ClientUse::OwnOffer { conn }
             | ClientUse::Report { conn }
+            | ClientUse::GivenUp { conn }
             | ClientUse::Refresh { conn, .. } => *conn == self.conn,
             ClientUse::Branch(leg) => leg.conn == self.conn,
             ClientUse::Relayed { request, .. } => {
@@ -102,6 +107,7 @@ impl Call {
             origin: _,
             replaced: _,
             reinvite: _,
+            given_up: _,
             own_offer: _,
             asked: _,
             proxied: _,
@@ -114,6 +120,7 @@ impl Call {
             attempts: _,
             last_status: _,
             last_redirect: _,
+            redirected_because: _,
         } = self;
         let State::Established { since } = *state else { return None };
         let timer = |(at, reason): &(Instant, _)| {

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 
 use model::{
     Aor, ConnId, HeaderBlock,
-    hook::{CallFacts, Dialled, Party, Privacy, RequestKind, Transfer, TransferKind},
+    hook::{
+        CallFacts, Dialled, Diversion, Party, Privacy, Redirection, RequestKind, Transfer,
+        TransferKind,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +40,9 @@ pub struct FactsImage {
     pub labels: Vec<(String, String)>,
     /// Whether the caller is to be known, as the dial plan decided: `id` or `none`.
     pub privacy: Option<String>,
+    /// Who was called before and named another, in order, each with the name of its reason.
+    #[serde(default)]
+    pub redirections: Vec<(PartyImage, String)>,
     /// Whether it is for an emergency service.
     pub emergency: bool,
     /// The transfer that has begun it.
@@ -90,6 +96,7 @@ impl FactsImage {
             dialled: facts.dialled.as_deref().map(pair),
             labels: facts.labels.clone(),
             privacy: facts.privacy.map(|privacy| privacy.name().to_owned()),
+            redirections: facts.redirections.iter().map(redirection_image).collect(),
             emergency: facts.emergency,
             transfer: facts.transfer.as_deref().map(TransferImage::of),
             headers: facts.headers.iter().map(owned).collect(),
@@ -97,6 +104,8 @@ impl FactsImage {
     }
 
     pub(crate) fn facts(self, conn_id: ConnId) -> Result<CallFacts, ImageError> {
+        let redirections: Result<_, _> =
+            self.redirections.into_iter().map(redirection_of).collect();
         let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Ok(CallFacts {
             conn_id,
@@ -116,6 +125,7 @@ impl FactsImage {
             }),
             labels: self.labels,
             privacy: self.privacy.map(|name| privacy_of(&name)).transpose()?,
+            redirections: redirections?,
             emergency: self.emergency,
             transfer: self.transfer.map(|transfer| Box::new(transfer.transfer())),
         })
@@ -148,6 +158,16 @@ impl TransferImage {
         let kind = if self.attended { TransferKind::Attended } else { TransferKind::Blind };
         Transfer { kind, by: self.by.party(), of: self.of, count: self.count }
     }
+}
+
+fn redirection_image(redirection: &Redirection) -> (PartyImage, String) {
+    (PartyImage::of(&redirection.by), redirection.why.name().to_owned())
+}
+
+fn redirection_of((by, why): (PartyImage, String)) -> Result<Redirection, ImageError> {
+    let unknown =
+        || ImageError::field("facts.redirections", format!("has `{why}`, which is no reason"));
+    Ok(Redirection { by: by.party(), why: Diversion::of(&why).ok_or_else(unknown)? })
 }
 
 fn privacy_of(name: &str) -> Result<Privacy, ImageError> {
