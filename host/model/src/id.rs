@@ -39,6 +39,11 @@ impl ConnId {
         Self(((shard.0 as u64) << 48) | (sequence & 0xffff_ffff_ffff))
     }
 
+    /// Which id of its shard this is.
+    pub const fn sequence(self) -> u64 {
+        self.0 & 0xffff_ffff_ffff
+    }
+
     /// The shard that minted this id.
     pub const fn shard(self) -> Shard {
         Shard((self.0 >> 48) as u16)

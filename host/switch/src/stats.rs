@@ -15,7 +15,7 @@ pub struct Stats {
     pub calls_moved_in: u64,
     /// Those that did not fit here. There should be none.
     pub calls_lost: u64,
-    /// Calls and dialogs of this shard that are on another.
+    /// Calls and dialogs of this shard that are on another and not over.
     pub moved_now: usize,
     /// Calls that are up or being set up.
     pub calls_now: usize,

@@ -265,7 +265,7 @@ impl Switch {
             aors_now: self.registrar.aors(),
             trunks_leaving: self.keeper.leaving(),
             subscriptions_now: self.events.len(),
-            moved_now: self.tables.notes.len(),
+            moved_now: self.tables.notes.standing(),
             writes_now: self.writes.as_ref().map_or(0, Writes::held),
             ..self.tables.stats
         }

@@ -216,6 +216,13 @@ impl Tables {
         ConnId::mint(self.config.shard, self.next_call)
     }
 
+    /// A call has come that another process may have named: none of ours is to have its name.
+    pub(crate) fn avoid_conn_id(&mut self, conn: ConnId) {
+        if conn.shard() == self.config.shard {
+            self.next_call = self.next_call.max(conn.sequence());
+        }
+    }
+
     pub(crate) fn mint_question_id(&mut self, conn: ConnId) -> QuestionId {
         let id = self.mint_question();
         self.calls_by_question.insert(id, conn);

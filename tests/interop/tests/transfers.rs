@@ -154,6 +154,44 @@ fn a_party_is_sent_on_to_a_phone_that_still_rings() {
     eve.expect_end(200);
 }
 
+/// Calls with Call-IDs by chance are on two of three workers in two of three cases.
+const ROUNDS_MAX: usize = 20;
+
+#[test]
+fn parties_of_calls_of_several_workers_are_joined() {
+    let Three { switch, mut ann, mut ben, mut eve } = three_with(&[MODES[0], "node.workers=3"]);
+    let moved = || switch.counter("jackfield_calls_moved_total");
+    for round in 0..ROUNDS_MAX {
+        let before = moved();
+        ben.call("1000");
+        answer(&mut ben, &mut ann);
+        ann.tell("hold");
+        ann.expect_media("local-hold");
+        ann.consult("3000");
+        answer(&mut ann, &mut eve);
+        ann.tell("attend");
+        ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
+        for _ in 0..2 {
+            ann.expect_call("DISCONNECTED");
+        }
+        hears(&switch, &mut ben, &format!("ben-{round}"), EVE_HZ, BEN_HZ);
+        hears(&switch, &mut eve, &format!("eve-{round}"), BEN_HZ, EVE_HZ);
+        // Who holds and resumes is heard by the other's worker too.
+        eve.tell("hold");
+        eve.expect_media("local-hold");
+        eve.tell("resume");
+        eve.expect_media("active");
+        hears(&switch, &mut ben, &format!("ben-{round}-resumed"), EVE_HZ, BEN_HZ);
+        let has_moved = moved() > before;
+        ben.tell("hangup");
+        eve.expect_end(200);
+        if has_moved && round > 0 {
+            return;
+        }
+    }
+    panic!("no call has gone to another worker in {ROUNDS_MAX} rounds");
+}
+
 /// The value of Replaces for the one dialog that a busy lamp shows.
 fn dialog_of(document: &str, early_only: &str) -> String {
     let value = |name: &str| {
@@ -169,7 +207,9 @@ fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
     for mode in MODES {
         // By default nobody takes over what others talk.
         let may = "transfers.take_over=\"anybody\"";
-        let Three { switch, mut ann, mut ben, mut eve } = three_with(&[mode, may]);
+        // The INVITE goes to the worker that has the dialog.
+        let workers = "node.workers=3";
+        let Three { switch, mut ann, mut ben, mut eve } = three_with(&[mode, may, workers]);
         let mut lamp = Watcher::new(switch.sip_port, "2000");
         assert_eq!(lamp.subscribe(600), 200);
         ann.call("2000");

@@ -217,3 +217,27 @@ fn a_lamp_shows_the_call_while_and_after_it_moves() {
     world.act(lamp, Manner::Watch("1000".into(), 0));
     settle(&mut world);
 }
+
+#[test]
+fn a_party_of_a_call_that_has_moved_is_sent_on() {
+    for way in WAYS {
+        for by in [0, 1] {
+            let mut world = up(way, 1);
+            let third = world.add_phone("3000");
+            world.act(third, Manner::Register(36_000));
+            world.act(third, Manner::OnCall(Reaction::AnswerAfter(secs(1))));
+            world.run_for(secs(1));
+            go(&mut world, way);
+            world.act(by, Manner::Refer("3000".into(), true));
+            world.run_for(secs(5));
+            assert_eq!(heard(&world, by, &PhoneFact::Told(200)), 1, "{way:?} by {by}");
+            assert!(world.phones[third].is_up() && world.phones[1 - by].is_up());
+            // And goes on to yet another switch.
+            go(&mut world, way);
+            world.act(third, Manner::HangUp);
+            world.run_for(secs(2));
+            assert_eq!(heard(&world, 1 - by, &PhoneFact::Ended), 1, "{way:?} by {by}");
+            settle(&mut world);
+        }
+    }
+}

@@ -253,7 +253,9 @@ impl<D: Decide> Worker<D> {
         if self.drain_look_at.is_some_and(|at| at <= now) {
             self.drain_look_at = Some(now + DRAIN_LOOK);
             let stats = self.switch.stats();
-            self.stopped = stats.calls_now == 0 && stats.trunks_leaving == 0;
+            // The messages of calls that have gone to other workers come here.
+            let stands = stats.calls_now + stats.moved_now;
+            self.stopped = stands == 0 && stats.trunks_leaving == 0;
         }
     }
 

@@ -98,6 +98,7 @@ impl Switch {
             self.tables.host_leg(&dialog.local_tag, &dialog.call_id, moves);
         }
         self.tables.forget_note(Noted::Call(conn));
+        self.tables.avoid_conn_id(conn);
         if moves > 0 {
             self.tables.host_call(conn, moves);
         }
@@ -115,7 +116,8 @@ impl Switch {
 
     /// A request belongs to another shard, and has not been answered.
     pub(crate) fn pass_on(&mut self, now: Instant, tx: ServerTx, request: &Message, to: Shard) {
-        if self.tables.notes.len() >= self.tables.config.limits.moved_max {
+        // Anybody can send one that names nothing: calls keep their half.
+        if self.tables.notes.ending() >= self.tables.config.limits.moved_max / 2 {
             return refuse(&mut self.tables, now, tx, request, 503, "");
         }
         let Some(flow) = self.tables.endpoint.take_back(tx) else { return };
@@ -219,8 +221,8 @@ impl Switch {
             Word::Hangup(conn) => {
                 self.handle_input(now, dir, Input::Command(crate::Command::Hangup { conn }));
             }
-            Word::Noted { noted, at, moves } => self.tables.on_noted(noted, at, moves),
-            Word::Over { noted, at } => self.tables.on_over(now, noted, at),
+            Word::Noted { noted, at, moves } => self.tables.hear_noted(noted, at, moves),
+            Word::Over { noted, at } => self.tables.hear_over(now, noted, at),
             other => return Some(other),
         }
         None

@@ -55,6 +55,16 @@ impl Notes {
         self.notes.len()
     }
 
+    /// Those of what is not over.
+    pub(crate) fn standing(&self) -> usize {
+        self.notes.len() - self.ending()
+    }
+
+    /// Those of what is over, or may come to nothing.
+    pub(crate) fn ending(&self) -> usize {
+        self.ends.len()
+    }
+
     pub(crate) fn next_end(&self) -> Option<Instant> {
         self.ends.first().map(|(at, _)| *at)
     }
@@ -139,7 +149,7 @@ impl Tables {
     }
 
     /// Another shard says that something of this one is there.
-    pub(crate) fn on_noted(&mut self, noted: Noted, at: Shard, moves: u16) {
+    pub(crate) fn hear_noted(&mut self, noted: Noted, at: Shard, moves: u16) {
         let known = self.notes.notes.get(&noted);
         if known.is_none_or(|note| note.moves <= moves) {
             self.put_note(noted, Note { at, moves, ends: None });
@@ -147,7 +157,7 @@ impl Tables {
     }
 
     /// Another shard says that something of this one is over there.
-    pub(crate) fn on_over(&mut self, now: Instant, noted: Noted, at: Shard) {
+    pub(crate) fn hear_over(&mut self, now: Instant, noted: Noted, at: Shard) {
         let linger = self.linger();
         let Some(note) = self.notes.notes.get(&noted).copied().filter(|note| note.at == at) else {
             return;

@@ -52,6 +52,8 @@ pub enum Manner {
     TakeOver(String, String),
     /// Send the other party of the call on to a user; and whether this phone wants to know what comes of it.
     Refer(String, bool),
+    /// Send the other party of the call on to this value of Refer-To.
+    ReferTo(String),
     /// From now on: what to do with a call that comes in.
     OnCall(Reaction),
     /// From now on: what to make of reliable provisional responses.
@@ -291,6 +293,7 @@ impl Phone {
             Manner::TakeOver(replaces, user) => self.take_over(now, &replaces, user),
             Manner::Refer(user, told) => self.refer(now, &user, told),
             Manner::Reliably(reliably) => self.reliably = reliably,
+            Manner::ReferTo(to) => self.refer_to(now, &to, true),
             Manner::RefuseOffers(status) => self.refuses_offers = status,
             Manner::OnCall(reaction) => self.reaction = reaction,
         }

@@ -7,9 +7,8 @@ use super::{Call, Phone, PhoneFact, Way};
 
 impl Phone {
     /// Sends the other party of the call on; `told` says whether this phone wants to know what comes of it (RFC 4488).
-    pub(super) fn refer(&mut self, now: Instant, user: &str, told: bool) {
+    pub(super) fn refer(&mut self, now: Instant, to: &str, told: bool) {
         let contact = self.contact();
-        let to = format!("<sip:{user}@{}>", self.host);
         let Some(Call::Up(talk)) = self.calls.last_mut() else { return };
         let mut draft = talk.dialog.request(Method::Refer, &contact);
         draft.header(Name::ReferTo, to);
