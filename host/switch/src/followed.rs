@@ -13,7 +13,7 @@ use model::{
     hook::{CallEvent, CallFacts, End, Happening, QuestionId},
 };
 
-use crate::{Cause, Fact, ReleasedBy};
+use crate::{Cause, Fact, FollowingImage, PluginTimerImage, ReleasedBy};
 
 /// The limits of what plugins of `call-event` are told and may want.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -234,6 +234,71 @@ impl Followed {
             self.set_wake(conn);
         }
         (lost, left_out)
+    }
+
+    /// Whether there is something to tell of a call, or to hear of it.
+    pub(crate) fn is_telling(&self, conn: ConnId) -> bool {
+        let following = self.calls.get(&conn);
+        following.is_some_and(|f| f.asked.is_some() || !f.queue.is_empty())
+    }
+
+    /// What is known of a call, for its image, if it is followed.
+    pub(crate) fn image(&self, conn: ConnId, now: Instant) -> Option<FollowingImage> {
+        let following = self.calls.get(&conn)?;
+        let timer = |timer: &Timer| PluginTimerImage {
+            name: timer.name.to_string(),
+            by: timer.by.to_string(),
+            due_in: timer.at - now,
+        };
+        Some(FollowingImage {
+            age: now - following.since,
+            missed: following.missed,
+            commands: following.commands,
+            rang: following.rang,
+            timers: following.timers.iter().map(timer).collect(),
+        })
+    }
+
+    /// A call goes to another switch: gives what its events are pinned to.
+    pub(crate) fn let_go(&mut self, conn: ConnId) -> Option<GenerationToken> {
+        let following = self.calls.remove(&conn)?;
+        self.ready.remove(&conn);
+        if let Some(wake) = following.wake {
+            self.wakes.remove(&(wake, conn));
+        }
+        following.pin
+    }
+
+    /// A call comes from another switch.
+    pub(crate) fn take_over(
+        &mut self,
+        now: Instant,
+        facts: Arc<CallFacts>,
+        image: FollowingImage,
+        pin: Option<GenerationToken>,
+    ) {
+        let conn = facts.conn_id;
+        let FollowingImage { age, missed, commands, rang, timers } = image;
+        let timer = |PluginTimerImage { name, by, due_in }| Timer {
+            name: String::into(name),
+            by: String::into(by),
+            at: now + due_in,
+        };
+        let following = Following {
+            facts,
+            pin,
+            since: now.before(age),
+            queue: VecDeque::new(),
+            missed,
+            asked: None,
+            timers: timers.into_iter().map(timer).collect(),
+            commands,
+            rang,
+            wake: None,
+            is_over: false,
+        };
+        self.calls.insert(conn, Box::new(following));
+        self.set_wake(conn);
     }
 
     /// Whether one more command of this call is taken, which counts; `false` once there were too many.

@@ -52,9 +52,10 @@ pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};
 pub use followed::CallEventConfig;
 pub use image::{
-    CallImage, CallTimer, ContinuedImage, DialogImage, FactsImage, FlowImage, GenerationImage,
-    Held, ImageError, LegImage, MediaImage, MovedCall, NotQuiescent, PartyImage, SessionImage,
-    TimerImage, TransferImage, TrunkImage, VERSION as IMAGE_VERSION,
+    CallImage, CallTimer, ContinuedImage, DialogImage, FactsImage, FlowImage, FollowingImage,
+    GenerationImage, Held, ImageError, LegImage, MediaImage, MovedCall, NotQuiescent, PartyImage,
+    PluginTimerImage, SessionImage, TimerImage, TransferImage, TrunkImage,
+    VERSION as IMAGE_VERSION,
 };
 pub use io::{Command, Input, LocateId, Output, Publish, Reason, StoreOutcome, StoreTicket};
 pub use moves::Noted;

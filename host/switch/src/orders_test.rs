@@ -433,3 +433,30 @@ fn the_events_of_a_call_are_asked_of_the_generation_that_routed_it() {
     );
     assert_eq!(token.holders(), 1, "the pin goes with the last event");
 }
+
+#[test]
+fn a_call_that_another_switch_takes_is_followed_there() {
+    let mut talk = begun();
+    heard(&mut talk.bench);
+    talk.respond(0, "200 OK", "b", "", "");
+    talk.ask("ACK", "", "");
+    let conn = talk.bench.switch.calls(talk.bench.now).next().unwrap().conn;
+    let export = |bench: &mut Bench| bench.switch.export(bench.now, conn, None);
+    assert_eq!(export(&mut talk.bench).unwrap_err(), crate::NotQuiescent::Telling);
+    let timer = Command::Timer { name: "look".into(), after: Duration::from_secs(60) };
+    order(&mut talk.bench, vec![timer]);
+    heard(&mut talk.bench);
+    let moved = export(&mut talk.bench).unwrap();
+    assert!(talk.bench.switch.tables.followed.is_empty());
+    let mut config = Bench::config(Vec::new(), None);
+    config.seed = [2; 32];
+    talk.bench.switch = crate::Switch::new(config);
+    talk.bench.switch.import(talk.bench.now, &talk.bench.town, moved).unwrap();
+    talk.bench.pass(59);
+    assert_eq!(heard(&mut talk.bench), [""; 0]);
+    talk.bench.pass(1);
+    assert_eq!(heard(&mut talk.bench), ["timer name=look for watch"]);
+    talk.ask("BYE", "", "");
+    assert_eq!(heard(&mut talk.bench).len(), 1);
+    assert!(talk.bench.switch.tables.followed.is_empty());
+}

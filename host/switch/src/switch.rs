@@ -242,7 +242,9 @@ impl Switch {
 
     /// Whether no call and no transaction is left; registrations do not count.
     pub fn is_idle(&self) -> bool {
-        self.calls.is_empty() && self.tables.endpoint.is_idle() && self.tables.followed.is_empty()
+        self.calls.is_empty()
+            && self.tables.endpoint.is_idle()
+            && self.tables.followed.is_empty()
             && self.tables.notes.is_empty()
     }
 

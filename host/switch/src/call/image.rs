@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use media::Side;
-use model::{Directory, Instant};
+use model::{Directory, GenerationToken, Instant};
 
 use super::{Call, CallMedia, CallerLeg, Leg, Privacy, Reliability, State, over_trunk::OnTrunk};
 use crate::{
@@ -47,6 +47,9 @@ impl Call {
         if self.timers.iter().any(|(_, reason)| is_open(*reason)) {
             return Err(NotQuiescent::MediaChanging);
         }
+        if tables.followed.is_telling(self.conn) {
+            return Err(NotQuiescent::Telling);
+        }
         // any order: whether there is one.
         if tables.uses_by_client_tx.values().any(|using| self.waits_for(using)) {
             return Err(NotQuiescent::RequestOpen);
@@ -63,6 +66,7 @@ impl Call {
             | ClientUse::GivenUp { conn }
             | ClientUse::Refresh { conn, .. } => *conn == self.conn,
             ClientUse::Branch(leg) => leg.conn == self.conn,
+            ClientUse::EarlyUpdate(update) => update.conn == self.conn,
             ClientUse::Relayed { request, .. } => {
                 let call_id = request.call_id();
                 let is_of = |dialog: &sip::Dialog| dialog.id.call_id == call_id;
@@ -112,6 +116,8 @@ impl Call {
             asked: _,
             proxied: _,
             pending_ack: _,
+            // It ends a call, or names why it was refused.
+            parting: _,
             // How it came to be answered.
             lookups: _,
             plan: _,
@@ -143,16 +149,18 @@ impl Call {
             media: media.image(),
             refers: *refers,
             timers,
+            followed: tables.followed.image(*conn, now),
             seated: seat.is_some(),
             moves: *moves,
         })
     }
 
     /// What goes with the image and is this process's.
-    pub(crate) fn take_held(&mut self) -> Held {
+    pub(crate) fn take_held(&mut self, event_pin: Option<GenerationToken>) -> Held {
         let seat = |on: &mut Option<OnTrunk>| on.as_mut().map(OnTrunk::take_seat);
         Held {
             pin: self.pin.take(),
+            event_pin,
             seat: self.seat.take(),
             trunk_seats: [
                 seat(&mut self.caller.trunk),
@@ -226,7 +234,7 @@ impl Call {
             return Err(ImageError::field("callee.dialog.local_tag", "is that of the caller"));
         }
         let facts = Arc::new(image.facts.facts(conn)?);
-        let Held { pin, seat, trunk_seats: [caller_seat, callee_seat] } = held;
+        let Held { pin, seat, trunk_seats: [caller_seat, callee_seat], event_pin: _ } = held;
         let new_seat = || dir.seat(tables.trunks.named(facts.trunk.as_deref()?)?);
         let seat = image.seated.then(|| seat.or_else(new_seat).unwrap_or_default());
         let talking = [caller.talking(now), callee.talking(now)];

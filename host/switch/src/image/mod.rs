@@ -18,8 +18,8 @@ pub use self::{
     codec::{ImageError, VERSION},
     facts::{FactsImage, PartyImage, TransferImage},
     parts::{
-        CallTimer, ContinuedImage, DialogImage, FlowImage, GenerationImage, LegImage, MediaImage,
-        SessionImage, TimerImage, TrunkImage,
+        CallTimer, ContinuedImage, DialogImage, FlowImage, FollowingImage, GenerationImage,
+        LegImage, MediaImage, PluginTimerImage, SessionImage, TimerImage, TrunkImage,
     },
 };
 pub(crate) use self::{convert::one_line, facts::aor_of};
@@ -54,6 +54,9 @@ pub struct CallImage {
     pub refers: [u8; 2],
     /// What the call is woken for, and when.
     pub timers: Vec<TimerImage>,
+    /// What is kept for the plugins of `call-event`, where they follow the call.
+    #[serde(default)]
+    pub followed: Option<FollowingImage>,
     /// Whether the caller has a place on the trunk that the call came over.
     pub seated: bool,
     /// How often it has gone from one shard to another.
@@ -66,6 +69,8 @@ pub struct CallImage {
 pub struct Held {
     /// The hook table that the call is pinned to.
     pub pin: Option<GenerationToken>,
+    /// The one that its events are pinned to.
+    pub event_pin: Option<GenerationToken>,
     /// The caller's place on the trunk that the call came over.
     pub seat: Option<Seat>,
     /// The places on the trunks that the caller and the called party are reached over.
@@ -108,6 +113,9 @@ pub enum NotQuiescent {
     /// A 2xx has not been acknowledged.
     #[error("an answer has not been acknowledged")]
     AckAwaited,
+    /// A plugin has not answered what it was told of the call.
+    #[error("a plugin is being told of the call")]
+    Telling,
     /// A request within the call has not been answered.
     #[error("a request has not been answered")]
     RequestOpen,

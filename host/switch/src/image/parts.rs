@@ -112,6 +112,32 @@ pub struct TimerImage {
     pub due_in: Duration,
 }
 
+/// What is kept for the plugins that follow a call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct FollowingImage {
+    /// How long they have followed it.
+    pub age: Duration,
+    /// Events that were left out since the last that was told.
+    pub missed: u32,
+    /// Commands so far.
+    pub commands: u32,
+    /// The legs that have rung: one bit each.
+    pub rang: u64,
+    /// Their timers.
+    pub timers: Vec<PluginTimerImage>,
+}
+
+/// A timer of a plugin.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PluginTimerImage {
+    /// Its name.
+    pub name: String,
+    /// The plugin that is told.
+    pub by: String,
+    /// When, from now.
+    pub due_in: Duration,
+}
+
 /// The generation that routed a call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GenerationImage {

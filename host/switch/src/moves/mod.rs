@@ -64,7 +64,8 @@ impl Switch {
             self.tables.note_away(now, Noted::Call(conn), to, image.moves);
         }
         self.tables.stats.calls_moved_out += 1;
-        Ok(MovedCall { image, held: call.take_held() })
+        let event_pin = self.tables.followed.let_go(conn);
+        Ok(MovedCall { image, held: call.take_held(event_pin) })
     }
 
     /// Goes on with a call that another switch has exported. What it holds is taken as it is; a trunk's place that it does not bring
@@ -91,8 +92,12 @@ impl Switch {
                 return Err(ImageError::field(&field, "is that of a leg which is here already"));
             }
         }
+        let (followed, event_pin) = (moved.image.followed.clone(), moved.held.event_pin.clone());
         let mut call = Call::from_image(&self.tables, now, dir, moved)?;
         call.settle_in(&mut self.tables);
+        if let Some(followed) = followed {
+            self.tables.followed.take_over(now, call.facts.clone(), followed, event_pin);
+        }
         for dialog in &dialogs {
             self.tables.forget_note(Noted::Dialog(dialog.call_id.as_str().into()));
             self.tables.host_leg(&dialog.local_tag, &dialog.call_id, moves);
