@@ -64,6 +64,7 @@ impl Call {
             | ClientUse::OwnOffer { conn }
             | ClientUse::Report { conn }
             | ClientUse::GivenUp { conn }
+            | ClientUse::Probe { conn }
             | ClientUse::Refresh { conn, .. } => *conn == self.conn,
             ClientUse::Branch(leg) => leg.conn == self.conn,
             ClientUse::EarlyUpdate(update) => update.conn == self.conn,
@@ -74,6 +75,7 @@ impl Call {
                     || self.callee.as_ref().is_some_and(|leg| is_of(&leg.dialog))
             }
             ClientUse::Prack(_)
+            | ClientUse::Over(_)
             | ClientUse::Passage { .. }
             | ClientUse::Bye(_)
             | ClientUse::Text(_)
@@ -227,8 +229,8 @@ impl Call {
         let MovedCall { image, held } = moved;
         image.media.check(tables.config.limits.streams_max)?;
         let (conn, caller, callee) = (image.conn, image.caller, image.callee);
-        if callee.number == 0 || callee.number > image.last_leg {
-            return Err(ImageError::field("callee.number", "is not between 1 and last_leg"));
+        if callee.number == 0 {
+            return Err(ImageError::field("callee.number", "is 0, which is the caller's"));
         }
         if caller.dialog.local_tag == callee.dialog.local_tag {
             return Err(ImageError::field("callee.dialog.local_tag", "is that of the caller"));
@@ -252,6 +254,7 @@ impl Call {
             })?;
         }
         call.callee = Some(callee_of(tables, dir, conn, callee, callee_seat)?);
+        // A leg that came from another call has brought its number along.
         call.next_leg = image.last_leg;
         call.media = media;
         call.refers = image.refers;

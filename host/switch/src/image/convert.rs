@@ -146,7 +146,25 @@ impl CallTimer {
             Reason::SessionOfCaller => Some(Self::SessionOfCaller),
             Reason::SessionOfCallee => Some(Self::SessionOfCallee),
             Reason::CallLength => Some(Self::CallLength),
-            _ => None,
+            Reason::Probe => Some(Self::Probe),
+            // Of calls that do not rest, and of what is no call.
+            Reason::Ring
+            | Reason::Reliable
+            | Reason::Question
+            | Reason::Locate
+            | Reason::Failover
+            | Reason::Relay
+            | Reason::OwnOffer
+            | Reason::Proxied
+            | Reason::Transaction
+            | Reason::Registration
+            | Reason::Store
+            | Reason::Trunk
+            | Reason::Keepalive
+            | Reason::Move
+            | Reason::Subscription
+            | Reason::Passage
+            | Reason::CallEvent => None,
         }
     }
 
@@ -155,6 +173,7 @@ impl CallTimer {
             Self::SessionOfCaller => Reason::SessionOfCaller,
             Self::SessionOfCallee => Reason::SessionOfCallee,
             Self::CallLength => Reason::CallLength,
+            Self::Probe => Reason::Probe,
         }
     }
 }

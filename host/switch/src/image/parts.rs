@@ -101,6 +101,8 @@ pub enum CallTimer {
     SessionOfCallee,
     /// The call has lasted as long as it may.
     CallLength,
+    /// The parties are to be asked whether they are there.
+    Probe,
 }
 
 /// A timer that runs.

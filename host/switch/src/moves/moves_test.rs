@@ -201,7 +201,7 @@ fn an_image_that_does_not_fit_is_refused_with_the_name_of_its_field() {
             "callee.dialog.flow.listener is `tls`, and no",
         ),
         ("/caller/flow/transport", "SCTP".into(), "caller.flow.transport is `SCTP`, which is no"),
-        ("/callee/number", 9.into(), "callee.number is not between 1 and last_leg"),
+        ("/callee/number", 0.into(), "callee.number is 0, which is the caller's"),
     ] {
         let error = refused(|image| *image.pointer_mut(path).unwrap() = value);
         assert!(error.starts_with(&format!("{start}{says}")), "{error}");

@@ -294,6 +294,11 @@ impl Phone {
             Manner::Refer(user, told) => self.refer(now, &user, told),
             Manner::Reliably(reliably) => self.reliably = reliably,
             Manner::ReferTo(to) => self.refer_to(now, &to, true),
+            Manner::Refer(user, told) => {
+                let to = format!("<sip:{user}@{}>", self.host);
+                self.refer(now, &to, told);
+            }
+            Manner::ReferTo(to) => self.refer(now, &to, true),
             Manner::RefuseOffers(status) => self.refuses_offers = status,
             Manner::OnCall(reaction) => self.reaction = reaction,
         }

@@ -1,8 +1,6 @@
 //! How a storm's parties send one another on, and what is held against the reference of it.
 
-use std::{num::NonZeroU16, time::Duration};
-
-use model::Shards;
+use std::time::Duration;
 
 use super::{
     Call, End, Event, Storm,
@@ -18,8 +16,6 @@ pub(super) struct Sending {
     other: usize,
     /// How much every phone of the call had seen before.
     marks: Vec<(usize, usize)>,
-    /// The calls that it joins are in two shards.
-    is_far: bool,
 }
 
 /// How many transfers there were, of those that must come about, and how many did.
@@ -91,7 +87,7 @@ impl Storm {
             Asks::First | Asks::Both => (first, second),
             Asks::Second => (second, first),
         };
-        call.sending = Some(Sending { nth, by, other, marks, is_far: false });
+        call.sending = Some(Sending { nth, by, other, marks });
         match transfer.way {
             Way::Blind => self.refer(n),
             Way::Asked { holds, .. } => {
@@ -148,7 +144,6 @@ impl Storm {
 
     pub(super) fn join(&mut self, n: usize) {
         let Some((by, _, transfer)) = self.prepare(n) else { return };
-        self.note_shards(n, by, None);
         self.world.act(by, Manner::Join(transfer.told));
         if transfer.twist == Twist::AsksTwice {
             self.world.act(by, Manner::Join(transfer.told));
@@ -170,7 +165,6 @@ impl Storm {
         };
         let user = self.world.phones[by].user().to_owned();
         self.world.act(taker, Manner::TakeOver(replaces, user));
-        self.note_shards(n, by, Some(taker));
     }
 
     /// Another phone takes the call that rings.
@@ -185,27 +179,7 @@ impl Storm {
         if let (Some(replaces), Some(picker)) = (replaces, picker) {
             let user = call.script.picker();
             self.world.act(picker, Manner::TakeOver(replaces, user));
-            if self.are_far(&[Some(self.calls[n].caller), Some(picker)]) {
-                self.calls[n].script.pickup = None;
-            }
         }
-    }
-
-    /// Whether the calls at hand are of one shard: one cannot reach into another.
-    fn note_shards(&mut self, n: usize, by: usize, taker: Option<usize>) {
-        let is_far = self.are_far(&[Some(by), taker]);
-        if let Some(sending) = &mut self.calls[n].sending {
-            sending.is_far = is_far;
-        }
-    }
-
-    fn are_far(&self, phones: &[Option<usize>]) -> bool {
-        let shards = Shards(NonZeroU16::new(self.shards).unwrap_or(NonZeroU16::MIN));
-        let phones = phones.iter().flatten();
-        let names = phones.flat_map(|phone| self.world.phones[*phone].call_ids());
-        let mut found: Vec<_> = names.map(|name| sip::shard_of_call_id(name, shards)).collect();
-        found.dedup();
-        found.len() > 1
     }
 
     pub(super) fn twist(&mut self, n: usize) {
@@ -222,7 +196,7 @@ impl Storm {
 
     /// The transfer is over, one way or the other.
     pub(super) fn end_transfer(&mut self, n: usize) {
-        let Some(sending) = self.calls[n].sending.take() else { return };
+        let Some(mut sending) = self.calls[n].sending.take() else { return };
         for phone in self.phones_of(n) {
             self.world.act(phone, Manner::RefuseOffers(None));
         }
@@ -231,7 +205,12 @@ impl Storm {
             return;
         }
         let Some(transfer) = call.script.transfers.get(sending.nth).cloned() else { return };
-        let wrong = if self.still && !sending.is_far {
+        // Both at once: the messages of a call that has moved take a moment longer from one side than from the other.
+        let refused = self.since(&sending.marks, sending.by).contains(&PhoneFact::Referred(491));
+        if self.shards > 1 && transfer.by == Asks::Both && refused {
+            std::mem::swap(&mut sending.by, &mut sending.other);
+        }
+        let wrong = if self.still {
             self.sent_against_reference(call, &sending, &transfer)
         } else {
             self.sent_against_chance(n, &sending, &transfer)
@@ -365,7 +344,7 @@ impl Storm {
             wrong.push(format!("{talking:?} talk, which is no call"));
         }
         let is_plain = matches!(transfer.twist, Twist::Nothing | Twist::AsksTwice);
-        if is_plain && !sending.is_far && transfer.sent().then == Then::Moved {
+        if is_plain && transfer.sent().then == Then::Moved {
             self.moved.wanted += 1;
             self.moved.were += usize::from(has_moved);
         }
