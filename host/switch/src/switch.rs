@@ -303,7 +303,7 @@ impl Switch {
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
             Event::StrayAck { flow, message } => self.on_stray_ack(now, flow, message),
             Event::Elsewhere { to, flow, bytes } => {
-                let word = Word::Message { flow, bytes };
+                let word = Word::Message { flow, bytes, seeks: false };
                 self.tables.outputs.push_back(Output::Tell { to, word });
             }
             Event::Stray { flow, message } => self.on_stray(flow, &message),

@@ -47,8 +47,8 @@ pub(crate) struct Tables {
     pub(crate) proxied: BTreeSet<(Box<str>, ConnId)>,
     /// Where what has moved is.
     pub(crate) notes: Notes,
-    /// The message at hand was passed on by another shard.
-    pub(crate) is_passed_on: bool,
+    /// The message at hand was passed on by another shard because of a dialog that it names.
+    pub(crate) has_sought: bool,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
@@ -177,7 +177,7 @@ impl Tables {
             legs_by_tag: HashMap::new(),
             proxied: BTreeSet::new(),
             notes: Notes::default(),
-            is_passed_on: false,
+            has_sought: false,
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             moved: Vec::new(),

@@ -210,3 +210,28 @@ fn transfers_on_a_bad_network_leave_nothing_behind() {
         assert!(!lost, "seed {seed}");
     }
 }
+
+#[test]
+fn a_call_that_has_moved_follows_a_second_dialog() {
+    transfers_at_one_and_three_shards(|options| {
+        let mut world = two_calls(options);
+        attend(&mut world);
+        world.run_for(secs(5));
+        // Eve, whose call may be on another shard than its Call-ID says, asks Ann and joins Ben to her.
+        world.act(ANN[0], Manner::OnCall(Reaction::Ring));
+        world.act(ANN[1], Manner::OnCall(Reaction::Ignore));
+        for rings in [true, false] {
+            let (by, to) = if rings { (EVE, "1000") } else { (ANN[0], "3000") };
+            world.act(by, Manner::Consult(to.into()));
+            world.run_for(secs(2));
+            world.act(by, Manner::Join(true));
+            world.run_for(secs(2));
+            world.act(ANN[0], Manner::Answer);
+            world.run_for(secs(4));
+            let trace = world.trace.as_str();
+            assert_eq!(told(&world, by).last(), Some(&200), "{options:?}\n{trace}");
+        }
+        world.act(BEN, Manner::HangUp);
+        world
+    });
+}

@@ -42,6 +42,8 @@ pub enum Word {
         flow: Flow,
         /// The message.
         bytes: Bytes,
+        /// It goes there because of a dialog that it names, and no further if that is not there.
+        seeks: bool,
     },
     /// Passes on an event of the relay of a call that is there.
     Relay(RelayEvent),

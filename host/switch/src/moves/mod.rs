@@ -131,7 +131,7 @@ impl Switch {
     }
 
     fn tell_message(&mut self, to: Shard, flow: Flow, message: &Message) {
-        let word = Word::Message { flow, bytes: message.bytes().clone() };
+        let word = Word::Message { flow, bytes: message.bytes().clone(), seeks: true };
         self.tables.outputs.push_back(Output::Tell { to, word });
     }
 
@@ -215,12 +215,12 @@ impl Switch {
                     self.tables.stats.calls_lost += 1;
                 }
             }
-            Word::Message { flow, bytes } => {
-                self.tables.is_passed_on = true;
+            Word::Message { flow, bytes, seeks } => {
+                self.tables.has_sought = seeks;
                 let input = sip::Input::Datagram { flow, bytes };
                 self.tables.endpoint.handle_input(now, input);
                 self.drain_endpoint(now, dir);
-                self.tables.is_passed_on = false;
+                self.tables.has_sought = false;
             }
             Word::Relay(event) => self.handle_input(now, dir, Input::Relay(event)),
             Word::Hangup(conn) => {

@@ -219,7 +219,7 @@ impl Tables {
             return None;
         }
         let note = self.notes.stands(&Noted::Dialog(replaces.call_id.as_str().into()));
-        let home = || Some(self.home_of(&replaces.call_id)).filter(|_| !self.is_passed_on);
+        let home = || Some(self.home_of(&replaces.call_id)).filter(|_| !self.has_sought);
         note.or_else(home).filter(|shard| *shard != self.config.shard)
     }
 

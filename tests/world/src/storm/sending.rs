@@ -205,12 +205,17 @@ impl Storm {
             return;
         }
         let Some(transfer) = call.script.transfers.get(sending.nth).cloned() else { return };
+        let by = sending.by;
         // Both at once: the messages of a call that has moved take a moment longer from one side than from the other.
-        let refused = self.since(&sending.marks, sending.by).contains(&PhoneFact::Referred(491));
+        let mut answers = self.since(&sending.marks, sending.by).iter();
+        let first = answers.find(|fact| matches!(fact, PhoneFact::Referred(_)));
+        let refused = first == Some(&PhoneFact::Referred(491));
         if self.shards > 1 && transfer.by == Asks::Both && refused {
             std::mem::swap(&mut sending.by, &mut sending.other);
         }
-        let wrong = if self.still {
+        // Then it is not who asked twice whose REFER was taken.
+        let was_other = sending.by != by && transfer.twist == Twist::AsksTwice;
+        let wrong = if self.still && !was_other {
             self.sent_against_reference(call, &sending, &transfer)
         } else {
             self.sent_against_chance(n, &sending, &transfer)
