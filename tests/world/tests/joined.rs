@@ -219,7 +219,7 @@ fn a_call_that_has_moved_follows_a_second_dialog() {
         world.run_for(secs(5));
         // Eve, whose call may be on another shard than its Call-ID says, asks Ann and joins Ben to her.
         world.act(ANN[0], Manner::OnCall(Reaction::Ring));
-        world.act(ANN[1], Manner::OnCall(Reaction::Ignore));
+        world.act(ANN[1], Manner::OnCall(Reaction::Refuse(486)));
         for rings in [true, false] {
             let (by, to) = if rings { (EVE, "1000") } else { (ANN[0], "3000") };
             world.act(by, Manner::Consult(to.into()));

@@ -213,8 +213,8 @@ impl Storm {
         if self.shards > 1 && transfer.by == Asks::Both && refused {
             std::mem::swap(&mut sending.by, &mut sending.other);
         }
-        // Then it is not who asked twice whose REFER was taken.
-        let was_other = sending.by != by && transfer.twist == Twist::AsksTwice;
+        // Then the twist is that of the wrong one.
+        let was_other = sending.by != by && transfer.twist != Twist::Nothing;
         let wrong = if self.still && !was_other {
             self.sent_against_reference(call, &sending, &transfer)
         } else {
