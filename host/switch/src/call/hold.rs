@@ -17,14 +17,14 @@ use crate::{Cause, ReleasedBy, tables::Tables};
 pub(crate) struct Wanted([bool; 2]);
 
 impl Wanted {
-    const fn of(self, side: Side) -> bool {
+    pub(super) const fn of(self, side: Side) -> bool {
         match side {
             Side::A => self.0[0],
             Side::B => self.0[1],
         }
     }
 
-    const fn set(&mut self, side: Side, held: bool) {
+    pub(super) const fn set(&mut self, side: Side, held: bool) {
         match side {
             Side::A => self.0[0] = held,
             Side::B => self.0[1] = held,

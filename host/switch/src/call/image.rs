@@ -37,6 +37,10 @@ impl Call {
         {
             return Err(NotQuiescent::OfferOpen);
         }
+        let wants = |side| self.wanted_held.of(side) != self.media.is_held(side);
+        if wants(Side::A) || wants(Side::B) {
+            return Err(NotQuiescent::OfferOpen);
+        }
         let awaits = self.awaits_ack_of(Side::A) || self.awaits_ack_of(Side::B);
         if awaits || self.pending_ack.is_some() || callee.bye_after_ack {
             return Err(NotQuiescent::AckAwaited);
@@ -120,6 +124,8 @@ impl Call {
             pending_ack: _,
             // It ends a call, or names why it was refused.
             parting: _,
+            // While a call rests it is as the media's image says.
+            wanted_held: _,
             // How it came to be answered.
             lookups: _,
             plan: _,
@@ -256,6 +262,9 @@ impl Call {
         call.callee = Some(callee_of(tables, dir, conn, callee, callee_seat)?);
         // A leg that came from another call has brought its number along.
         call.next_leg = image.last_leg;
+        for side in [Side::A, Side::B] {
+            call.wanted_held.set(side, media.is_held(side));
+        }
         call.media = media;
         call.refers = image.refers;
         call.talking = talking;

@@ -144,6 +144,7 @@ impl CallMedia {
             anchored: self.anchored,
             open: self.requested,
             ports: self.ports.iter().map(|ports| (ports.a, ports.b)).collect(),
+            held: self.held,
             callee_known: self.callee_known,
             said: self.said.each_ref().map(|said| said.as_deref().map(<[u8]>::to_vec)),
             continued: self.origins.each_ref().map(continued),
@@ -157,6 +158,7 @@ impl CallMedia {
             ports: image.stream_ports(),
             caller_is_v6: caller.dialog.flow.peer.is_ipv6(),
             callee_is_v6: callee.dialog.flow.peer.is_ipv6(),
+            held: image.held,
             callee_known: image.callee_known,
             origins: image
                 .continued

@@ -160,6 +160,9 @@ pub struct MediaImage {
     pub open: bool,
     /// Our addresses of each stream, towards the caller and towards the called party.
     pub ports: Vec<(SocketAddr, SocketAddr)>,
+    /// Whether a plugin holds the caller, and the called party.
+    #[serde(default)]
+    pub held: [bool; 2],
     /// Whether the relay has been told of the called party.
     pub callee_known: bool,
     /// The last description of each party as it came, the caller's first.
