@@ -291,9 +291,7 @@ impl Phone {
             Manner::Join(told) => self.join(now, told),
             Manner::EndConsult => self.end_consult(now),
             Manner::TakeOver(replaces, user) => self.take_over(now, &replaces, user),
-            Manner::Refer(user, told) => self.refer(now, &user, told),
             Manner::Reliably(reliably) => self.reliably = reliably,
-            Manner::ReferTo(to) => self.refer_to(now, &to, true),
             Manner::Refer(user, told) => {
                 let to = format!("<sip:{user}@{}>", self.host);
                 self.refer(now, &to, told);
