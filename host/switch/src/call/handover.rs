@@ -4,8 +4,8 @@ use media::Side;
 use model::{Aor, Instant, LegId, Seat};
 use sip::{Dialog, ServerTx};
 
-use super::{Call, Leg, given_up::GivenUp, over_trunk::OnTrunk, session::Talking};
-use crate::tables::Tables;
+use super::{Call, Leg, Privacy, given_up::GivenUp, over_trunk::OnTrunk, session::Talking};
+use crate::{Reason, tables::Tables};
 
 /// A leg between two calls.
 pub(crate) struct Handed {
@@ -22,6 +22,8 @@ pub(crate) struct Handed {
     was_called: bool,
     moves: u16,
     talking: Talking,
+    /// What the party wants hidden.
+    privacy: Privacy,
     given_up: Option<GivenUp>,
     /// The last description of the party.
     said: Option<Box<[u8]>>,
@@ -46,12 +48,15 @@ impl Call {
         let said = self.media.note_said(side, None);
         let (talking, moves) = (self.take_talking(tables, side), self.moves);
         let given_up = self.take_given_up(side);
+        let privacy = self.privacy(side);
         match side {
             Side::A => {
                 let user = self.calling_user();
+                self.stop_timer(tables, Reason::Reliable);
                 let caller = &mut self.caller;
-                // The tag goes with the dialog.
+                // The tag goes with the dialog, and so it is no tag of an early one that was not acknowledged.
                 caller.tag = "".into();
+                caller.early = None;
                 Some(Handed {
                     user,
                     dialog: caller.dialog.take()?,
@@ -65,6 +70,7 @@ impl Call {
                     was_called: caller.was_called,
                     moves,
                     talking,
+                    privacy,
                     given_up,
                     said,
                     told,
@@ -85,6 +91,7 @@ impl Call {
                     was_called: true,
                     moves,
                     talking,
+                    privacy,
                     given_up,
                     said,
                     told,
@@ -113,6 +120,7 @@ impl Call {
         self.moves = self.moves.max(leg.moves);
         self.put_talking(tables, side, leg.talking);
         self.put_given_up(tables, side, leg.given_up);
+        self.note_privacy(side, leg.privacy);
         self.media.note_path(side, dialog.flow);
         self.media.continue_session(side, told.as_deref());
         if said.is_some() && self.media.said(side).is_none() {

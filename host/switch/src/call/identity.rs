@@ -196,7 +196,7 @@ impl Call {
             believed: self.is_trusted(tables, from),
             told: self.is_trusted(tables, from.other()),
             shown: from == Side::A && self.shown.is_some(),
-            privacy: self.privacy[usize::from(from == Side::B)],
+            privacy: self.privacy(from),
         }
     }
 
@@ -230,6 +230,15 @@ impl Call {
             shown: false,
             privacy: Privacy::of(response),
         }
+    }
+
+    /// What a party wants hidden.
+    pub(super) fn privacy(&self, side: Side) -> Privacy {
+        self.privacy[usize::from(side == Side::B)]
+    }
+
+    pub(super) fn note_privacy(&mut self, side: Side, privacy: Privacy) {
+        self.privacy[usize::from(side == Side::B)] = privacy;
     }
 
     fn is_trusted(&self, tables: &Tables, side: Side) -> bool {

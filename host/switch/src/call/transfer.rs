@@ -304,6 +304,9 @@ impl Call {
         writer.header(Name::CSeq, "1 INVITE");
         writer.header(Name::Contact, format_args!("<{target}>"));
         writer.header(Name::ReferredBy, referred_by);
+        if self.privacy(side).hides_party() {
+            writer.header(Name::Privacy, "id");
+        }
         let bytes = writer.finish(said.as_deref().map(|said| (SDP_TYPE, said)));
         Message::parse(bytes, &tables.config.sip_limits).map_err(|_| 400_u16)
     }

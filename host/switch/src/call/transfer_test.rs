@@ -1,6 +1,9 @@
 #![allow(clippy::unwrap_used)]
 //! Blind transfers, message by message: the phone has the first trunk's party sent on to the second trunk.
 
+use model::hook::{Destination, Hook, MediaMode, Plan, Target, Verdict};
+
+use super::super::talk::Talk;
 use crate::{
     Cause, Fact, ReleasedBy, TransferBy,
     trunk::bench::{Bench, FIRST, PHONE, SECOND, Sent, two, what, with_length},
@@ -265,4 +268,40 @@ fn who_may_send_others_on_is_a_setting() {
     bench.configure(settings);
     let sent = bench.phone_says("REFER", 3, "Refer-To: <sip:+43999@office.test>\r\n");
     assert_eq!(what(&sent), ["483 Transferred too often > phone"]);
+}
+
+/// What a caller sends that somebody it calls sends on, after a call that began so.
+fn sent_on(fields: &str, early: bool) -> (Talk, Vec<Sent>) {
+    let mut talk = Talk::begin(fields, CALLER, 1);
+    if early {
+        talk.respond(0, "180 Ringing", "b", "Require: 100rel\r\nRSeq: 9\r\n", "");
+    }
+    talk.respond(0, "200 OK", "b", "", CALLEE);
+    talk.ask("ACK", "", "");
+    talk.ask_back(0, "b", "REFER 1", "Refer-To: <sip:300@office.test>\r\n", "");
+    let to = Target::new(Destination::Uri("sip:300@203.0.113.2".to_owned()));
+    let plan = Plan { targets: vec![to], media: MediaMode::Default };
+    let invite = talk.bench.decide(Hook::Route, Verdict::Plan(plan));
+    (talk, invite)
+}
+
+#[test]
+fn a_caller_that_has_not_acknowledged_what_rang_takes_its_dialog_along() {
+    let (mut talk, invite) = sent_on("Supported: 100rel\r\n", true);
+    let ok = invite[0].response_with("200 OK", "Contact: <sip:t@203.0.113.2>\r\n", TARGET);
+    let sent = talk.bench.receive(SECOND, ok);
+    let reinvite = sent.iter().find(|sent| sent.text.starts_with("INVITE")).unwrap();
+    let answer = reinvite.response_with("200 OK", "Contact: <sip:1000@198.51.100.1>\r\n", CALLER);
+    let sent = talk.bench.receive(PHONE, answer);
+    assert!(what(&sent).contains(&"BYE sip:2000@203.0.113.1 > trunk 1".to_owned()));
+    let sent = talk.ask("BYE", "", "");
+    assert_eq!(what(&sent), ["200 OK > phone", "BYE sip:t@203.0.113.2 > trunk 2"]);
+}
+
+#[test]
+fn a_caller_that_is_not_to_be_known_is_not_known_to_whom_it_is_sent() {
+    let (_, invite) = sent_on("Privacy: id\r\n", false);
+    let from = invite[0].line("From");
+    assert!(from.starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>"), "{from}");
+    assert!(!invite[0].text.contains("1000"), "{}", invite[0].text);
 }
