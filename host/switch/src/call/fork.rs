@@ -232,15 +232,18 @@ impl Call {
         response: &Message,
         agreed: bool,
     ) -> Result<Body, super::media::Unreadable> {
-        if agreed || !response.body().is_empty() {
+        let is_kept = agreed && self.media.said(Side::B).is_some();
+        if is_kept || !response.body().is_empty() {
             return self.body_across(tables, Side::B, response);
         }
         let tag = response.to().ok().and_then(|to| to.tag()).unwrap_or_default();
         let early = branch.early.iter().find(|early| early.dialog.id.remote_tag == tag);
-        match early.and_then(|early| early.description.clone()) {
-            Some(said) => self.body_across(tables, Side::B, &said),
-            None => Ok(None),
-        }
+        let told = match early.and_then(|early| early.description.clone()) {
+            Some(said) => self.body_across(tables, Side::B, &said)?,
+            None => None,
+        };
+        // Where another was heard last, the relay had to be told again; the caller knows it.
+        Ok(told.filter(|_| !agreed))
     }
 }
 

@@ -229,19 +229,17 @@ fn cast(world: &mut World, script: Script) -> Call {
     }
 }
 
-/// Has the parties of a call ring reliably, one call in three. Not where it is picked up, which a caller cannot have with it; nor
-/// where several phones offer for a caller who has not.
+/// Has the parties of a call ring reliably, one call in three. Not where it is picked up, which a caller cannot have with it.
 fn ring_reliably(world: &mut World, call: &Call, random: &mut Random) {
     if random.below(3) > 0 || call.script.pickup.is_some() {
         return;
     }
     let caller = *random.pick(&[Reliably::Can, Reliably::Must]).unwrap_or(&Reliably::Can);
-    let is_alone = call.callees.len() < 2 || !call.script.delayed_offer;
     let mut rings = vec![(call.caller, caller)];
     for (_, phone) in &call.callees {
         rings.push((*phone, *random.pick(&RINGS).unwrap_or(&Reliably::Not)));
     }
-    for (phone, reliably) in rings.into_iter().filter(|_| is_alone) {
+    for (phone, reliably) in rings {
         world.plan(Duration::ZERO, phone, Manner::Reliably(reliably));
     }
 }
