@@ -98,7 +98,8 @@ impl ProposedCommand {
         let status = self.number("status", 400, 699)?.and_then(|n| u16::try_from(n).ok());
         let cause = self.number("cause", 1, 127)?.and_then(|n| u8::try_from(n).ok());
         let text = match self.attr("text") {
-            Some(_) => self.text("text", limits)?,
+            // What cannot be said is left out: the call ends even so.
+            Some(_) => self.text("text", limits).unwrap_or_default(),
             None => String::new(),
         };
         Ok(Release { status, cause, text })

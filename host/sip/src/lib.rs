@@ -21,7 +21,8 @@ pub use {
     dialog::{Dialog, DialogError, DialogId, DialogSeed, DialogState},
     endpoint::{
         ClientTx, Endpoint, EndpointConfig, Event, Exempt, Input, LimitError, ListenerConfig,
-        Neighbours, Output, ServerTx, Shedding, Stats, fingerprint_of, shard_of_call_id,
+        Neighbours, Output, ServerTx, Shedding, Stats, fingerprint_of, request_key,
+        shard_of_call_id,
     },
     timers::{Timer, Timers},
 };

@@ -193,15 +193,19 @@ impl Authenticator {
 /// Who a request says it is from. One that is anonymous in From may say it to us alone: in P-Preferred-Identity (RFC 3325 section
 /// 9.2), or with its credentials, whose user is then one of the domain that the request is for.
 pub(crate) fn claimed(request: &Message) -> Option<Aor> {
-    let from = || request.from().ok()?.parsed_uri().ok()?.aor();
     if !is_anonymous(request) {
-        return from();
+        return in_from(request);
     }
     let preferred = request
         .values(Name::PPreferredIdentity)
         .filter_map(|value| NameAddr::parse(value).ok()?.parsed_uri().ok()?.aor());
     let preferred = preferred.into_iter().next();
-    preferred.or_else(|| name_of_credentials(request)).or_else(from)
+    preferred.or_else(|| name_of_credentials(request)).or_else(|| in_from(request))
+}
+
+/// Who From says a request is from.
+pub(crate) fn in_from(request: &Message) -> Option<Aor> {
+    request.from().ok()?.parsed_uri().ok()?.aor()
 }
 
 fn name_of_credentials(request: &Message) -> Option<Aor> {

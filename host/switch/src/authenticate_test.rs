@@ -283,3 +283,32 @@ fn other_limits_and_other_emergency_numbers_hold_for_the_next_call() {
     assert_eq!(bench.did("INVITE", eve, "911@example.org", ""), "calls");
     assert_eq!(bench.did("INVITE", eve, "112@example.org", ""), "503");
 }
+
+/// What a plugin gives a password for is the name that it was shown, which stands in From.
+#[test]
+fn the_password_of_a_plugin_is_for_nobody_else() {
+    let mut bench = Bench::new(false);
+    let proof = || Proof::Of(Credentials::Password("welcome".to_owned()));
+    let random = 7;
+    let authenticator = &bench.switch.authenticator;
+    let asked = authenticator.challenges(ListenerId(0), bench.now, random, false);
+    let asked: String =
+        asked.iter().map(|value| format!("WWW-Authenticate: {value}\r\n")).collect();
+    let mut judged = |from: &str, fields: &str, count: u32| {
+        let answer = credentials(&asked, "REGISTER", "sip:example.org", "welcome", count);
+        let text = format!(
+            "REGISTER sip:example.org SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:{from}>;tag=a\r\n\
+             To: <sip:{ANN}>\r\nCall-ID: 1\r\nCSeq: 1 REGISTER\r\nMax-Forwards: 70\r\n{answer}{fields}\r\n"
+        );
+        let request = Message::parse(text.into_bytes().into(), &Default::default()).unwrap();
+        let peer = ([192, 0, 2, 1], 5060).into();
+        let flow = Flow { transport: Transport::Udp, listener: ListenerId(0), peer };
+        let (now, tx) = (bench.now, sip::ServerTx::NONE);
+        bench.switch.authenticate(now, &Office, flow, tx, &request, proof())
+    };
+    let preferred = format!("P-Preferred-Identity: <sip:{ANN}>\r\n");
+    assert_eq!(judged("guest@anonymous.invalid", &preferred, 1), None);
+    assert_eq!(judged("anonymous@anonymous.invalid", &preferred, 2), None);
+    let ann = Aor::new("1000", "example.org");
+    assert_eq!(judged(ANN, "", 3), Some(Some(ann)), "the same for who is asked");
+}

@@ -17,7 +17,7 @@ use sip::{Message, Method, Name, NameAddr, ServerTx};
 
 use crate::{
     Fact, Output, Switch,
-    authenticate::{Proof, Standing, claimed},
+    authenticate::{Proof, Standing, claimed, in_from},
     call::{facts_of, refuse},
 };
 
@@ -98,7 +98,11 @@ impl Switch {
         proof: Proof,
     ) -> Option<Option<Aor>> {
         let authenticator = &mut self.authenticator;
-        let claimed = claimed(request);
+        // Who gave a password did so for the name that it was shown.
+        let claimed = match &proof {
+            Proof::Of(_) => in_from(request),
+            Proof::Configured | Proof::Asked => claimed(request),
+        };
         let standing = authenticator.judge(now, dir, flow, request, claimed.as_ref(), &proof);
         let trouble = match standing {
             Standing::Allowed(identity) => return Some(identity),

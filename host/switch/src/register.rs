@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use model::{Aor, Binding, Directory, Flow, Instant, hook::Registration};
-use sip::Name;
+use sip::{Message, Name, NameAddr};
 
 use crate::{
     Output, Publish, StoreOutcome, StoreTicket, Switch,
@@ -26,6 +26,10 @@ impl Switch {
         if rules.is_none() && identity.is_some() && identity != aor {
             // RFC 3261 section 10.3 step 4: authenticated is not authorised.
             return refuse(&mut self.tables, now, tx, &request, 403, "Register yourself only");
+        }
+        if self.is_own_contact(&request) {
+            let why = "Contact is an address of this switch";
+            return refuse(&mut self.tables, now, tx, &request, 403, why);
         }
         let waiting = Waiting { tx, flow, request, rules };
         if self.writes.is_none() {
@@ -102,6 +106,17 @@ impl Switch {
         self.keepalive.heard(aor, flow);
         let (publish, fact) = self.registrar.commit(aor, bindings);
         self.publish(publish, fact);
+    }
+
+    /// Whether a REGISTER names a contact that is an address of ours: a call to it would come back here, and so on (RFC 5393).
+    fn is_own_contact(&self, request: &Message) -> bool {
+        let address =
+            |contact: &str| NameAddr::parse(contact).ok()?.parsed_uri().ok()?.socket_addr();
+        let own = &self.tables.config.listeners;
+        request
+            .values(Name::Contact)
+            .filter_map(address)
+            .any(|address| own.iter().any(|listener| listener.advertised == address))
     }
 
     fn register_at_once(&mut self, now: Instant, dir: &dyn Directory, waiting: &Waiting) {

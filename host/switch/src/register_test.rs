@@ -252,3 +252,12 @@ fn phones_are_told_what_to_send_their_requests_through() {
     switch.handle_input(START, &Anyone, Input::Configure(Box::new(settings)));
     assert_eq!(field(&mut switch, "c2"), ["<sip:sbc.example.org;lr>, <sip:10.0.0.1;lr>"]);
 }
+
+#[test]
+fn the_switch_itself_is_nobodys_contact() {
+    let mut switch = switch(10);
+    let own = "Contact: <sip:1@192.0.2.9;user=phone>\r\n";
+    assert_eq!(register(&mut switch, "1", "c1", own), ["403 c1 []"]);
+    let behind = "Contact: <sip:1@192.0.2.9:5062>\r\n";
+    assert_eq!(register(&mut switch, "1", "c2", behind), ["store 0 1@example.org 1"]);
+}

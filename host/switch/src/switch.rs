@@ -302,10 +302,7 @@ impl Switch {
             Event::Ack { message, .. } => self.on_ack(now, &message),
             Event::Response { tx, message } => self.on_response(now, dir, tx, &message),
             Event::StrayAck { flow, message } => self.on_stray_ack(now, flow, message),
-            Event::Elsewhere { to, flow, bytes } => {
-                let word = Word::Message { flow, bytes, seeks: false };
-                self.tables.outputs.push_back(Output::Tell { to, word });
-            }
+            Event::Elsewhere { to, flow, bytes } => self.on_elsewhere(now, to, flow, bytes),
             Event::Stray { flow, message } => self.on_stray(flow, &message),
             Event::TimedOut { tx } => self.on_lost(now, dir, tx, 408),
             Event::Unreachable { tx } => self.on_lost(now, dir, tx, 503),

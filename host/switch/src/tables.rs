@@ -49,6 +49,8 @@ pub(crate) struct Tables {
     pub(crate) notes: Notes,
     /// The message at hand was passed on by another shard because of a dialog that it names.
     pub(crate) has_sought: bool,
+    /// How often the message at hand was passed on.
+    pub(crate) hops: u8,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
@@ -178,6 +180,7 @@ impl Tables {
             proxied: BTreeSet::new(),
             notes: Notes::default(),
             has_sought: false,
+            hops: 0,
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             moved: Vec::new(),

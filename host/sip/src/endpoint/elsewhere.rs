@@ -1,13 +1,21 @@
 //! Dialogs whose call has gone to another shard: their messages still come here, because the Call-ID says so.
 
 use bytes::Bytes;
-use model::{Flow, Shard};
+use model::{Flow, Instant, Shard};
 
-use super::{Endpoint, Event, io::ServerTx};
+use super::{Endpoint, Event, Input, io::ServerTx};
 use crate::Message;
 
+/// Names a request and what belongs to it by its branch (its CANCEL, the ACK of its refusal), for [`Endpoint::send_elsewhere`]: no other
+/// message of the same Call-ID goes with it. No Call-ID is like this.
+pub fn request_key(message: &Message) -> String {
+    let via = message.top_via().ok();
+    let branch = via.as_ref().and_then(|via| via.branch()).unwrap_or_default();
+    format!("{}\n{branch}", message.call_id())
+}
+
 impl Endpoint {
-    /// Passes on to `to` whatever comes from now on with this Call-ID and belongs to no transaction of this endpoint, as
+    /// Passes on to `to` whatever comes from now on with this Call-ID, or is named by this [`request_key`], and belongs to no transaction of this endpoint, as
     /// [`Event::Elsewhere`]. What belongs to one (a request that comes again, the 2xx whose ACK was lost) is dealt with here as before.
     pub fn send_elsewhere(&mut self, call_id: &str, to: Shard) {
         self.elsewhere.insert(call_id.into(), to);
@@ -21,6 +29,13 @@ impl Endpoint {
     /// Where messages with this Call-ID are passed on to, if they are.
     pub fn is_elsewhere(&self, call_id: &str) -> Option<Shard> {
         self.elsewhere.get(call_id).copied()
+    }
+
+    /// Takes in a message that is for here whatever [`Self::send_elsewhere`] says of it.
+    pub fn handle_here(&mut self, now: Instant, input: Input) {
+        self.keeps_all = true;
+        self.handle_input(now, input);
+        self.keeps_all = false;
     }
 
     /// How many Call-IDs are passed on.
@@ -43,7 +58,10 @@ impl Endpoint {
         if self.elsewhere.is_empty() {
             return Some(message);
         }
-        let Some(to) = self.elsewhere.get(message.call_id()).copied() else { return Some(message) };
+        let by_call = || self.elsewhere.get(message.call_id()).copied();
+        let by_request = || self.elsewhere.get(request_key(&message).as_str()).copied();
+        let to = if self.keeps_all { None } else { by_call().or_else(by_request) };
+        let Some(to) = to else { return Some(message) };
         let bytes: Bytes = message.bytes().clone();
         self.emit(Event::Elsewhere { to, flow, bytes });
         None

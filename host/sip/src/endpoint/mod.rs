@@ -26,6 +26,7 @@ use model::{Flow, Instant, Shard};
 
 pub use self::{
     config::{EndpointConfig, ListenerConfig},
+    elsewhere::request_key,
     forward::fingerprint_of,
     io::{ClientTx, Event, Input, LimitError, Output, ServerTx, Shedding},
     load::Neighbours,
@@ -71,6 +72,8 @@ pub struct Endpoint {
     pending_by_flow: BTreeSet<(Flow, u64)>,
     /// Where the messages of these Call-IDs go.
     elsewhere: HashMap<Box<str>, Shard>,
+    /// What is at hand is for here.
+    keeps_all: bool,
     timers: TimerQueue<Owner>,
     outputs: VecDeque<Output>,
     keys: KeyMaker,
@@ -111,6 +114,7 @@ impl Endpoint {
             servers_by_ack: ByKey::default(),
             pending_by_flow: BTreeSet::new(),
             elsewhere: HashMap::new(),
+            keeps_all: false,
             timers: TimerQueue::new(),
             outputs: VecDeque::new(),
             keys,

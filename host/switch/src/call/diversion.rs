@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use model::{
-    Directory, Instant,
+    Directory, Instant, Membership,
     hook::{Diversion, Party, Redirection},
 };
 use sip::{Message, Name, NameAddr, Uri, Writer};
@@ -107,7 +107,13 @@ impl Call {
         let mut facts = (*self.facts).clone();
         let by = std::mem::replace(&mut facts.callee, callee);
         facts.redirections.push(Redirection { by, why });
-        facts.emergency = tables.config.emergency.number(&facts.callee).is_some();
+        // A number of another host is for that host to know, unless help is called by our own ways.
+        let emergency = &tables.config.emergency;
+        let uri = Uri::parse(&facts.callee.uri).ok();
+        let aor = uri.and_then(|uri| uri.aor());
+        let is_ours = aor.is_some_and(|aor| dir.membership(&aor) != Membership::ForeignHost);
+        facts.emergency =
+            emergency.number(&facts.callee).is_some() && (is_ours || emergency.has_route());
         self.facts = Arc::new(facts);
         tables.emit(Fact::Amended { facts: self.facts.clone() });
         self.last_redirect = Vec::new();
@@ -150,7 +156,10 @@ fn reason_of(value: &str) -> Option<Diversion> {
 
 /// A URI without its header fields, which are not for a Request-URI, and without parameters.
 fn bare(uri: &str) -> &str {
-    uri.split(['?', ';']).next().unwrap_or_default()
+    // A user part may have both; behind the one `@` neither is of the host.
+    let host = uri.find('@').map_or(0, |at| at + 1);
+    let end = uri[host..].find(['?', ';']).map_or(uri.len(), |at| host + at);
+    &uri[..end]
 }
 
 /// The entries of a History-Info that follow those the call came with, of which `before` is the last: who was called first, and

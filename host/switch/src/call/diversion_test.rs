@@ -166,3 +166,16 @@ fn every_one_who_sent_the_call_on_is_named() {
           <sip:400@203.0.113.1;cause=302>;index=1.1.1;mp=1.1"]
     );
 }
+
+#[test]
+fn who_is_called_cannot_make_an_emergency_of_a_call_to_see_who_calls() {
+    let (bench, _) = redirected("Contact: <sip:112@203.0.113.66:15505>\r\n");
+    assert!(!facts(&bench).emergency);
+}
+
+#[test]
+fn a_uri_is_cut_behind_its_host() {
+    assert_eq!(bare("sip:x;a=b?c@host:5070;lr?Subject=y"), "sip:x;a=b?c@host:5070");
+    assert_eq!(bare("sip:[2001:db8::1];transport=tcp"), "sip:[2001:db8::1]");
+    assert_eq!(bare("tel:+43;phone-context=+1"), "tel:+43");
+}

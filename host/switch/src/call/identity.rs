@@ -16,6 +16,9 @@ use crate::tables::Tables;
 /// From of who wants not to be known (RFC 3323 section 4.1).
 pub(crate) const ANONYMOUS: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
 
+/// The host of who wants not to be known.
+const NOWHERE: &str = "anonymous.invalid";
+
 /// What a party wants hidden: the values of its Privacy (RFC 3323 section 4.2, RFC 3325 section 9.3, RFC 7044 section 10.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Privacy(u8);
@@ -111,8 +114,8 @@ pub(crate) fn is_anonymous(request: &Message) -> bool {
     let from = request.from().ok();
     let from = from.as_ref().and_then(|from| from.parsed_uri().ok());
     from.is_some_and(|uri| {
-        let host = uri.host.to_ascii_lowercase();
-        host == "invalid" || host.ends_with(".invalid")
+        let nobody = uri.user.is_none_or(|user| user.eq_ignore_ascii_case("anonymous"));
+        nobody && uri.host.eq_ignore_ascii_case(NOWHERE)
     })
 }
 
@@ -160,10 +163,23 @@ impl Crossing {
         }
     }
 
+    /// Whether a field without a name of its own here crosses. Those that begin with P- are said within a network (RFC 3455), and the
+    /// other two name or place who signs.
+    fn lets_other(self, raw_name: &str) -> bool {
+        let private = !self.told && self.privacy.hides_party();
+        let is_of_network = raw_name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("P-"));
+        let names = ["Identity", "Geolocation"].iter().any(|n| n.eq_ignore_ascii_case(raw_name));
+        match (is_of_network, names) {
+            (true, _) => self.believed && !private,
+            (_, true) => !private,
+            _ => true,
+        }
+    }
+
     /// Hands every field of `message` that crosses to `write`, in order.
     pub(crate) fn copy(self, message: &Message, mut write: impl FnMut(&str, &[u8])) {
         copy_headers(message, |name, raw_name, value| {
-            if self.lets(name) {
+            if self.lets(name) && (name != Name::Other || self.lets_other(raw_name)) {
                 write(raw_name, value);
             }
         });
@@ -210,10 +226,15 @@ impl Call {
         Crossing {
             believed: self.is_trusted(tables, Side::A),
             // Whoever helps has to know whom.
-            told: self.facts.emergency || tables.trusts(trunk, flow.peer.ip()),
+            told: self.calls_for_help(tables) || tables.trusts(trunk, flow.peer.ip()),
             shown: self.shown.is_some(),
             privacy: self.privacy[0],
         }
+    }
+
+    /// Whether it goes where the operator sends calls for help, and not where anybody has.
+    fn calls_for_help(&self, tables: &Tables) -> bool {
+        self.facts.emergency && tables.config.emergency.has_route()
     }
 
     /// What the caller may read of a response of somebody who is called.
@@ -257,7 +278,8 @@ impl Call {
         on: Option<TrunkId>,
     ) -> bool {
         let tells = || self.asserted(tables, crossing, on).is_some();
-        crossing.privacy.hides_party() && (!crossing.told || tells())
+        let nameless = || self.shown.is_none() && self.facts.caller.host == NOWHERE;
+        crossing.privacy.hides_party() && (!crossing.told || nameless() || tells())
     }
 
     /// What a trunk that wants it is told of who calls (RFC 3325 section 5): the caller that the dial plan shows, or who has proved

@@ -125,6 +125,23 @@ fn privacy_of_the_session_takes_the_media_through_the_relay() {
     assert!(bench.pass(2).iter().any(|sent| sent.text.starts_with("SIP/2.0 503")));
 }
 
+#[test]
+fn what_is_said_within_networks_stays_there() {
+    let fields = "P-Charging-Vector: icid-value=1\r\nP-Served-User: <sip:+431000@carrier.test>\r\nIdentity: eyJ;info=<x>\r\n\
+                  Geolocation: <cid:1>\r\nX-Own: 1\r\n";
+    let crossed = |from: [u8; 4], trunks: [TrunkConfig; 2], privacy: &str| {
+        let sent = sent_on(trunks, from, &format!("{fields}{privacy}"), "second");
+        let names = ["P-Charging-Vector", "P-Served-User", "Identity", "Geolocation", "X-Own"];
+        names.map(|name| !sent.line(name).is_empty())
+    };
+    let private = "Privacy: id\r\n";
+    assert_eq!(crossed(FIRST, [first(), second()], private), [true; 5]);
+    assert_eq!(crossed(FIRST, [first(), open(second())], ""), [true; 5]);
+    let private = crossed(FIRST, [first(), open(second())], private);
+    assert_eq!(private, [false, false, false, false, true]);
+    assert_eq!(crossed(PHONE, [first(), second()], ""), [false, false, true, true, true]);
+}
+
 /// The INVITE that the first trunk gets when the dial plan says this of the caller.
 fn decided(trunk: TrunkConfig, fields: &str, privacy: hook::Privacy, user: Option<&str>) -> Sent {
     let mut bench = Bench::new(vec![trunk]);
@@ -199,6 +216,16 @@ fn a_phone_that_is_anonymous_in_from_may_prove_who_it_is() {
     let preferred = "P-Preferred-Identity: \"Ann\" <sip:1000@office.test>\r\n";
     assert_eq!(invite(preferred).as_deref(), Some("1000@office.test"));
     assert_eq!(invite("").as_deref(), Some("anonymous@anonymous.invalid"));
+    let somebody = |from: &str| {
+        let text = format!(
+            "INVITE sip:2@h SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKa\r\nFrom: \"Police\" <sip:{from}>;tag=a\r\n\
+             To: <sip:2@h>\r\nCall-ID: a\r\nCSeq: 1 INVITE\r\n{by_name}\r\n"
+        );
+        let message = Message::parse(text.into_bytes().into(), &sip::ParseLimits::default());
+        is_anonymous(&message.unwrap())
+    };
+    assert!(!somebody("+43133@x.invalid") && !somebody("+43133@anonymous.invalid"));
+    assert!(somebody("Anonymous@anonymous.INVALID") && somebody("anonymous.invalid"));
     assert_eq!(
         invite("Authorization: Basic x\r\n").as_deref(),
         Some("anonymous@anonymous.invalid")

@@ -209,7 +209,8 @@ impl Call {
         self.next_leg += 1;
         let id = LegId { conn: self.conn, number: self.next_leg };
         let uri = dialog.remote_target.clone();
-        let user = Uri::parse(&self.facts.caller.uri).ok().and_then(|uri| uri.user);
+        let shown = (!self.privacy(Side::A).hides_party()).then(|| self.shown_caller());
+        let user = shown.and_then(|shown| Uri::parse(&shown.uri).ok()?.user);
         let advertised = tables.advertised(flow.listener);
         let secure = is_sips(invite.request_uri());
         let contact = our_contact(user, advertised, flow.transport, secure);

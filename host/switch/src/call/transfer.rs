@@ -14,7 +14,7 @@ use sip::{
 };
 
 use super::{
-    Branch, Call, CallerLeg, Leg, PendingAck, Reliability, State,
+    ANONYMOUS, Branch, Call, CallerLeg, Leg, PendingAck, Reliability, State,
     answer::Stray,
     facts_of,
     headers::name_addr,
@@ -285,6 +285,7 @@ impl Call {
     ) -> Result<Message, u16> {
         let side = by.other();
         let referred_by = match &wish.referred_by {
+            _ if self.privacy(by).hides_party() => ANONYMOUS.to_owned(),
             Some(value) => value.clone(),
             None => format!("<{}>", self.party(by).uri),
         };

@@ -44,6 +44,8 @@ pub enum Word {
         bytes: Bytes,
         /// It goes there because of a dialog that it names, and no further if that is not there.
         seeks: bool,
+        /// How often it has been passed on.
+        hops: u8,
     },
     /// Passes on an event of the relay of a call that is there.
     Relay(RelayEvent),

@@ -2,6 +2,7 @@
 
 mod notes;
 
+use bytes::Bytes;
 use media::Side;
 use model::{ConnId, Directory, Flow, Instant, Shard};
 use sip::{Message, Name, Replaces, ServerTx};
@@ -12,6 +13,9 @@ use crate::{
     ImageError, Input, MovedCall, NotQuiescent, Output, Switch, Word,
     call::{Call, refuse},
 };
+
+/// How often one message is passed from shard to shard.
+const HOPS_MAX: u8 = 4;
 
 /// A REFER that waits until its call can go where the dialog is that it names.
 pub(crate) struct Waiting {
@@ -121,18 +125,39 @@ impl Switch {
 
     /// A request belongs to another shard, and has not been answered.
     pub(crate) fn pass_on(&mut self, now: Instant, tx: ServerTx, request: &Message, to: Shard) {
-        // Anybody can send one that names nothing: calls keep their half.
-        if self.tables.notes.ending() >= self.tables.config.limits.moved_max / 2 {
-            return refuse(&mut self.tables, now, tx, request, 503, "");
-        }
         let Some(flow) = self.tables.endpoint.take_back(tx) else { return };
-        self.tables.note_sent(now, request.call_id(), to);
+        // Anybody can send one that names nothing: calls keep their half. Without a note its CANCEL is not found.
+        if self.tables.notes.ending() < self.tables.config.limits.moved_max / 2 {
+            self.tables.note_sent(now, request, to);
+        }
         self.tell_message(to, flow, request);
     }
 
     fn tell_message(&mut self, to: Shard, flow: Flow, message: &Message) {
-        let word = Word::Message { flow, bytes: message.bytes().clone(), seeks: true };
+        let word = Word::Message { flow, bytes: message.bytes().clone(), seeks: true, hops: 1 };
         self.tables.outputs.push_back(Output::Tell { to, word });
+    }
+
+    /// A message whose Call-ID is noted to be elsewhere. What has a tag of ours stays: a note is by the Call-ID alone, which others may
+    /// use as well.
+    pub(crate) fn on_elsewhere(&mut self, now: Instant, to: Shard, flow: Flow, bytes: Bytes) {
+        let parsed = Message::parse(bytes.clone(), &self.tables.config.sip_limits).ok();
+        let is_ours = parsed.is_some_and(|message| {
+            let ours = |address: Result<sip::NameAddr<'_>, _>| {
+                let tag = address.ok().and_then(|address| address.tag());
+                tag.is_some_and(|tag| self.tables.legs_by_tag.contains_key(tag))
+            };
+            ours(message.to()) || ours(message.from())
+        });
+        if is_ours {
+            return self.tables.endpoint.handle_here(now, sip::Input::Datagram { flow, bytes });
+        }
+        let hops = self.tables.hops + 1;
+        // Two moves at once may have it chase its call; more is a circle.
+        if hops <= HOPS_MAX {
+            let word = Word::Message { flow, bytes, seeks: false, hops };
+            self.tables.outputs.push_back(Output::Tell { to, word });
+        }
     }
 
     /// The shard of the dialog that an INVITE is to take the place of, when it is another than this one.
@@ -215,12 +240,14 @@ impl Switch {
                     self.tables.stats.calls_lost += 1;
                 }
             }
-            Word::Message { flow, bytes, seeks } => {
+            Word::Message { flow, bytes, seeks, hops } => {
                 self.tables.has_sought = seeks;
+                self.tables.hops = hops;
                 let input = sip::Input::Datagram { flow, bytes };
                 self.tables.endpoint.handle_input(now, input);
                 self.drain_endpoint(now, dir);
                 self.tables.has_sought = false;
+                self.tables.hops = 0;
             }
             Word::Relay(event) => self.handle_input(now, dir, Input::Relay(event)),
             Word::Hangup(conn) => {

@@ -333,3 +333,62 @@ fn the_home_of_a_call_passes_its_messages_on_until_a_while_after_its_end() {
         ["481 Call/Transaction Does Not Exist > trunk 1"]
     );
 }
+
+/// An INVITE of a stranger that names a dialog of the other shard, with a Call-ID of its choice.
+fn stranger(call_id: &str, branch: &str) -> String {
+    format!(
+        "INVITE sip:2000@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bK{branch}\r\n\
+         From: <sip:x@y>;tag=x\r\nTo: <sip:2000@192.0.2.9>\r\nCall-ID: {call_id}\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n\
+         Contact: <sip:x@203.0.113.1>\r\nReplaces: 0123456789abcdef0123456789abcdef-s1@x;to-tag=t;from-tag=f\r\nContent-Length: 0\r\n\r\n"
+    )
+}
+
+#[test]
+fn who_uses_the_call_id_of_another_does_not_take_its_messages_away() {
+    let mut talk = Talk::with(Bench::of(shard(0)), "", OFFER, 1);
+    talk.respond(0, "200 OK", "b", "", ANSWER);
+    talk.ask("ACK", "", "");
+    let call_id = talk.invites[0].line("Call-ID");
+    for (n, call_id) in ["1", &call_id].into_iter().enumerate() {
+        let passed = receive(&mut talk.bench, &stranger(call_id, &n.to_string()));
+        assert_eq!(passed.len(), 1, "it names a dialog of the other");
+    }
+    // Even if that one told of a dialog with it.
+    for noted in [Noted::Dialog(call_id.into()), Noted::Dialog("1".into())] {
+        let word = Word::Noted { noted, at: Shard(1), moves: 9 };
+        let (now, town) = (talk.bench.now, &talk.bench.town);
+        talk.bench.switch.handle_input(now, town, Input::Told(word));
+    }
+    assert_eq!(told(&talk.ask("BYE", "", ""))[0], "200 OK > phone");
+}
+
+#[test]
+fn no_message_goes_round_for_ever() {
+    let mut bench = Bench::of(shard(0));
+    for noted in ["a", "b"] {
+        let word = Word::Noted { noted: Noted::Dialog(noted.into()), at: Shard(1), moves: 1 };
+        bench.switch.handle_input(bench.now, &bench.town, Input::Told(word));
+    }
+    let mut passed = receive(&mut bench, &stranger("a", "1"));
+    let mut rounds = 0;
+    while let Some((_, word)) = passed.pop() {
+        rounds += 1;
+        assert!(rounds < 10, "it comes back for the tenth time");
+        bench.switch.handle_input(bench.now, &bench.town, Input::Told(word));
+        passed = tells(&mut bench.switch);
+    }
+    assert_eq!(rounds, 4);
+}
+
+#[test]
+fn the_cancel_of_what_was_passed_on_follows_it_and_nothing_else_does() {
+    let mut bench = Bench::of(shard(0));
+    let invite = stranger("a", "1");
+    assert_eq!(receive(&mut bench, &invite).len(), 1);
+    let of = |branch: &str| {
+        let cancel = invite.replace("INVITE sip", "CANCEL sip").replace("1 INVITE", "1 CANCEL");
+        cancel.replace("z9hG4bK1", &format!("z9hG4bK{branch}"))
+    };
+    assert_eq!(receive(&mut bench, &of("1")).len(), 1);
+    assert_eq!(receive(&mut bench, &of("2")).len(), 0);
+}

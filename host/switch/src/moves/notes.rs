@@ -10,7 +10,7 @@ use std::{
 };
 
 use model::{ConnId, Instant, Shard};
-use sip::Replaces;
+use sip::{Message, Replaces, request_key};
 
 use crate::{Output, Word, tables::Tables};
 
@@ -22,6 +22,8 @@ const LINGER: u32 = 64;
 pub enum Noted {
     /// A dialog, by its Call-ID.
     Dialog(Box<str>),
+    /// A request that begins something, with what belongs to its transaction ([`sip::request_key`]).
+    Request(Box<str>),
     /// A call.
     Call(ConnId),
 }
@@ -121,29 +123,31 @@ impl Tables {
     pub(crate) fn note_away(&mut self, now: Instant, noted: Noted, at: Shard, moves: u16) {
         let home = match &noted {
             Noted::Dialog(call_id) => self.home_of(call_id),
+            Noted::Request(_) => self.config.shard,
             Noted::Call(conn) => conn.shard(),
         };
         let ends = (home != self.config.shard).then(|| now + self.linger());
         self.put_note(noted, Note { at, moves, ends });
     }
 
-    /// The same of a dialog that may come to nothing there.
-    pub(crate) fn note_sent(&mut self, now: Instant, call_id: &str, at: Shard) {
+    /// A request was passed on that may come to nothing there. Not its Call-ID, which anybody may have made up: the dialog it makes is
+    /// told of by who has it.
+    pub(crate) fn note_sent(&mut self, now: Instant, request: &Message, at: Shard) {
         let ends = Some(now + self.linger());
-        self.put_note(Noted::Dialog(call_id.into()), Note { at, moves: 0, ends });
+        self.put_note(Noted::Request(request_key(request).into()), Note { at, moves: 0, ends });
     }
 
     fn put_note(&mut self, noted: Noted, note: Note) {
-        if let Noted::Dialog(call_id) = &noted {
-            self.endpoint.send_elsewhere(call_id, note.at);
+        if let Noted::Dialog(key) | Noted::Request(key) = &noted {
+            self.endpoint.send_elsewhere(key, note.at);
         }
         self.notes.put(noted, note);
     }
 
     /// It is here again, or nowhere.
     pub(crate) fn forget_note(&mut self, noted: Noted) {
-        if let Noted::Dialog(call_id) = &noted {
-            self.endpoint.keep_here(call_id);
+        if let Noted::Dialog(key) | Noted::Request(key) = &noted {
+            self.endpoint.keep_here(key);
         }
         self.notes.remove(noted);
     }

@@ -58,7 +58,7 @@ impl Loads {
 //# If these values match, the response does not update the overload control parameters related to this server
 fn is_stale(known: Option<(u64, u32)>, new: Option<(u64, u32)>) -> bool {
     match (known, new) {
-        (Some(known), Some(new)) => new <= known && new.0 + LATE >= known.0,
+        (Some(known), Some(new)) => new <= known && new.0.saturating_add(LATE) >= known.0,
         _ => false,
     }
 }
