@@ -77,7 +77,8 @@ fn a_phone_sends_a_call_on_and_the_carrier_is_told_by_whom_and_why() {
         }
     "#;
     let switch = office(&folder, &trunks, script, &[]);
-    let phone = Scenario::new("callee_sends_on", folder.path()).value("TO", "0664123").listen();
+    let phone =
+        Scenario::new("callee_sends_on", folder.path()).value("FORWARD", "0664123").listen();
     Scenario::new("register", folder.path())
         .value("USER", "2000")
         .value("CONTACT", phone.port)

@@ -56,11 +56,11 @@ impl Call {
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
-        accept.header(Name::Supported, OPTION_REPLACES);
         crossing.copy(response, |name, value| {
             accept.other(name, value);
         });
         self.accept_session(tables, now, Side::A, &invite, &mut accept);
+        accept.header(Name::Supported, OPTION_REPLACES);
         self.note_session(tables, now, Side::B, response);
         self.watch_over(tables, now);
         tables.sign_response(&mut accept);

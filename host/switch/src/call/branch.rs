@@ -12,7 +12,7 @@ use super::{
     attempt::{Failed, Hop},
     early::Held,
     fork::EarlyLeg,
-    headers::name_addr,
+    headers::{OPTION_REPLACES, name_addr},
     identity::{ANONYMOUS, Crossing},
     is_sips, our_contact,
     over_trunk::OnTrunk,
@@ -253,6 +253,8 @@ impl Call {
         for (name, value) in tables.config.sessions.fields(letter.min_se_s) {
             draft.header(name, value);
         }
+        // Behind the others: some read the first field of the name alone.
+        draft.header(Name::Supported, OPTION_REPLACES);
         for (name, answer) in letter.answers {
             draft.header(*name, answer);
         }
@@ -584,6 +586,5 @@ fn invite_draft(invite: &Message, uri: &str, seed: &sip::DialogSeed, contact: &s
     writer.header(Name::CSeq, format_args!("{} INVITE", seed.cseq));
     writer.header(Name::Contact, contact);
     writer.header(Name::Allow, super::headers::ALLOW);
-    writer.header(Name::Supported, super::headers::OPTION_REPLACES);
     writer
 }

@@ -142,8 +142,8 @@ impl Call {
         let mut accept = response_to(invite, 200, "", Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
-        accept.header(Name::Supported, OPTION_REPLACES);
         self.accept_session(tables, now, Side::A, invite, &mut accept);
+        accept.header(Name::Supported, OPTION_REPLACES);
         self.watch_over(tables, now);
         tables.sign_response(&mut accept);
         tables.endpoint.respond(now, tx, finish(accept, Some((SDP_TYPE.to_owned(), body))));
