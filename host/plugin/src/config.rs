@@ -38,6 +38,8 @@ pub struct HostConfig {
     pub quarantine: QuarantinePolicy,
     /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
     pub overrides: BTreeMap<String, toml::Table>,
+    /// Keys of their configuration that plugins are not shown, `*` for all: a fault that a test of a plugin injects. Default none.
+    pub withheld: Vec<String>,
 }
 
 impl Default for HostConfig {
@@ -57,6 +59,7 @@ impl Default for HostConfig {
             log: LogLimits::default(),
             quarantine: QuarantinePolicy::default(),
             overrides: BTreeMap::new(),
+            withheld: Vec::new(),
         }
     }
 }

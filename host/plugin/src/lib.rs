@@ -27,6 +27,7 @@ mod generation;
 mod host;
 mod manifest;
 mod metrics;
+mod outline;
 mod probe;
 mod proposal;
 mod report;
@@ -45,8 +46,10 @@ pub use config::{
 };
 pub use diagnostic::Diagnostic;
 pub use host::PluginHost;
+pub use outline::{Layout, Outline};
 pub use report::{
     HookStats, HostError, HostStats, PluginStatus, ReloadError, ReloadReport, Reloaded, Report,
 };
 pub use source::{Kind, Source};
+pub use wasm::componentize;
 pub use worker::Worker;

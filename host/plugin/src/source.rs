@@ -86,6 +86,16 @@ impl Source {
         }
     }
 
+    /// The plugin's id: the manifest's, or the name of the file or folder.
+    ///
+    /// # Errors
+    ///
+    /// When the source cannot be read.
+    pub fn id(&self) -> Result<String, Diagnostic> {
+        let bundle = self.read(&FileLimits::default());
+        bundle.map(|bundle| bundle.id).map_err(|diagnostic| diagnostic.of(&self.guess_id()))
+    }
+
     /// Reads everything the plugin consists of.
     pub(crate) fn read(&self, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
         match self {
@@ -132,15 +142,24 @@ fn read_file(path: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
     })
 }
 
-fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
-    let manifest_path = folder.join("plugin.toml");
-    let manifest_file = manifest_path.display().to_string();
-    let text = read_limited(&manifest_path, limits.manifest_bytes_max)?;
+/// What diagnostics call a folder's manifest, and the manifest.
+pub(crate) fn read_manifest(
+    folder: &Path,
+    limits: &FileLimits,
+) -> Result<(String, Manifest), Diagnostic> {
+    let path = folder.join("plugin.toml");
+    let file = path.display().to_string();
+    let text = read_limited(&path, limits.manifest_bytes_max)?;
     let text = String::from_utf8(text).map_err(|error| {
         let reason = format!("not UTF-8 at byte {}", error.utf8_error().valid_up_to());
-        Diagnostic::new(&manifest_file, reason, "save the file as UTF-8")
+        Diagnostic::new(&file, reason, "save the file as UTF-8")
     })?;
-    let manifest = Manifest::parse(&text, &manifest_file)?;
+    let manifest = Manifest::parse(&text, &file)?;
+    Ok((file, manifest))
+}
+
+fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
+    let (manifest_file, manifest) = read_manifest(folder, limits)?;
     let path = match &manifest.code {
         Some(code) => folder.join(code),
         None => only_code(folder, &manifest_file)?,
@@ -224,6 +243,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(path.display().to_string(), reason, "check the path and its permissions")
 }
 
-fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+pub(crate) fn stem(path: &Path) -> String {
+    let stem = |path: &Path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    // `.` and `..` have no name of their own.
+    stem(path).or_else(|| stem(&path.canonicalize().ok()?)).unwrap_or_default()
 }

@@ -74,6 +74,8 @@ impl PluginHost {
         if let Some(overrides) = installed.overrides.get(&bundle.id) {
             config.extend(overrides.clone());
         }
+        let withheld = &self.config.withheld;
+        config.retain(|key, _| !withheld.iter().any(|hidden| hidden == key || hidden == "*"));
         let digest = self.digest(&bundle, &config);
         if let Some(same) = self.find(&id, digest, current) {
             return Ok(same);

@@ -1,349 +1,178 @@
-//! One question and what must come of it.
+//! A case: what the plugin is told of a call, and what must come of each question about it.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use model::{
     Aor, ConnId, HeaderBlock, Moment, Transport,
     hook::{
-        Access, Answer, Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, End,
-        Happening, MediaMode, Party, Question, QuestionId, Registration, RequestKind, Target,
-        Verdict,
+        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Hook, Party, RequestKind,
+        Target,
     },
 };
-use serde::Deserialize;
 
-use crate::time;
+use crate::{
+    event,
+    expect::Expectation,
+    scenario::{Entry, StepEntry, Tried},
+    setup::Setup,
+    time,
+};
+
+/// What a single question of `call-event` is about when it does not say.
+const ANSWERED: &str = "answered leg=1";
+/// How long after the routing a single event happens.
+const SINGLE_AFTER: Duration = Duration::from_secs(1);
 
 /// A case of a scenario file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Case {
-    /// What is shown when it fails.
-    pub name: String,
-    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `route-on-failure` or `call-event`. The plugin's own dial plan is asked on the way to `route`, as in a switch.
-    #[serde(default = "route")]
-    pub hook: String,
-    /// The civil time, as `2026-11-18T09:15:00`.
-    #[serde(default = "noon")]
-    pub now: String,
-    /// The caller's URI.
-    #[serde(default = "caller")]
-    pub caller: String,
-    /// The URI that is called.
-    pub callee: String,
-    /// Who the caller has proved to be: `user@host`.
-    pub identity: Option<String>,
-    /// The trunk the call came over.
-    pub trunk: Option<String>,
-    /// Labels that another plugin's dial plan set.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// Header fields of the INVITE.
-    #[serde(default)]
-    pub headers: BTreeMap<String, String>,
-    /// Where the request comes from.
-    #[serde(default = "source")]
-    pub source: SocketAddr,
-    /// What the request is, for `admission` and `authenticate`: `INVITE` or `REGISTER`.
-    #[serde(default = "invite")]
-    pub method: String,
-    /// URIs of the contacts, for `register`.
-    #[serde(default)]
-    pub contacts: Vec<String>,
-    /// What has happened, for `call-event`: a kind and values, such as `timer name=long`.
-    #[serde(default = "answered")]
-    pub event: String,
-    /// What was tried, for `route-on-failure`.
-    #[serde(default)]
-    pub attempts: Vec<Tried>,
-    /// What was not tried yet: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
-    #[serde(default)]
-    pub remaining: Vec<String>,
-    /// What must come out.
-    pub expect: Expectation,
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) file: String,
+    /// Counted from 1.
+    pub(crate) line: usize,
+    pub(crate) name: String,
+    /// What the plugin is told first.
+    pub(crate) call: CallFacts,
+    /// When the call begins.
+    pub(crate) moment: Moment,
+    pub(crate) setup: Setup,
+    /// Never empty.
+    pub(crate) steps: Vec<Step>,
+    /// Whether it follows a call over several questions and its clock goes by itself.
+    pub(crate) is_walk: bool,
 }
 
-/// A target that was tried.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tried {
-    /// `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
-    pub target: String,
-    /// The status it ended with.
-    pub status: u16,
-    /// Milliseconds it was tried for.
-    #[serde(default)]
-    pub lasted_ms: u64,
-}
-
-/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access` and `commands`, or for `dial-plan` what is
-/// rewritten.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Expectation {
-    /// A plan of these, each `aor:user@host` or `uri:sip:…`, with ` ring MS` where a ring time is given and
-    /// ` together` where it rings together with the one before it, and ` diverted WHY` where it is.
-    pub targets: Option<Vec<String>>,
-    /// The plan's media: `anchor`, `bypass`, or `proxy` when the switch is to be no party of the call.
-    pub media: Option<String>,
-    /// A refusal with this status.
-    pub refuse: Option<u16>,
-    /// The next plugin is asked.
-    pub pass: bool,
-    /// The remaining targets are tried.
-    pub proceed: bool,
-    /// Of `dial-plan`: the URI that is called instead.
-    pub callee: Option<String>,
-    /// Of `dial-plan`: the URI the called party sees as the caller.
-    pub caller: Option<String>,
-    /// Of `dial-plan`: the name the called party sees.
-    pub caller_name: Option<String>,
-    /// Of `dial-plan`: the labels that are set, all of them.
-    pub labels: BTreeMap<String, String>,
-    /// Of `dial-plan`: whether the caller is to be known: `id` or `none`.
-    pub privacy: Option<String>,
-    /// Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
-    /// and ` contacts NUMBER` where they are given.
-    pub access: Option<String>,
-    /// Of `call-event`: the commands, in order, as the journal shows them.
-    pub commands: Option<Vec<String>>,
-    /// The code of one of the reasons.
-    pub reason: Option<String>,
-}
-
-fn route() -> String {
-    "route".to_owned()
-}
-
-fn source() -> SocketAddr {
-    ([192, 0, 2, 1], 5060).into()
-}
-
-fn invite() -> String {
-    "INVITE".to_owned()
-}
-
-fn answered() -> String {
-    "answered leg=1".to_owned()
-}
-
-fn noon() -> String {
-    "2026-11-18T12:00:00".to_owned()
-}
-
-fn caller() -> String {
-    "sip:1000@home.test".to_owned()
+/// A question of a case.
+#[derive(Clone, Debug)]
+pub(crate) struct Step {
+    /// Counted from 1.
+    pub(crate) line: usize,
+    /// When, from the beginning.
+    pub(crate) at: Option<Duration>,
+    pub(crate) ask: Ask,
+    pub(crate) hook: Hook,
+    pub(crate) expect: Expectation,
 }
 
 impl Case {
-    /// The question this case asks, and when.
+    /// The case that an entry of a file describes; `lines` are those of its steps.
     ///
     /// # Errors
     ///
-    /// What in the case cannot be read.
-    pub(crate) fn question(&self) -> Result<(Question, Moment), String> {
-        let moment = time::parse(&self.now)
-            .ok_or_else(|| format!("{}: now = \"{}\" is no time", self.name, self.now))?;
-        let call = CallFacts {
-            conn_id: ConnId(1),
-            request: match self.method.as_str() {
-                "INVITE" if self.hook != "register" => RequestKind::Invite,
-                "INVITE" | "REGISTER" => RequestKind::Register,
-                other => return Err(format!("{}: method = \"{other}\" is not known", self.name)),
-            },
-            call_id: "scenario".to_owned(),
-            tenant: "default".to_owned(),
-            ingress: "udp".to_owned(),
-            transport: Transport::Udp,
-            source: self.source,
-            trunk: self.trunk.clone(),
-            identity: self.identity.as_deref().map(aor).transpose()?,
-            caller: party(&self.caller),
-            callee: party(&self.callee),
-            dialled: None,
-            labels: self.labels.clone().into_iter().collect(),
-            privacy: None,
-            redirections: Vec::new(),
-            emergency: false,
-            transfer: None,
-            headers: HeaderBlock::from_pairs(
-                self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())),
-            ),
+    /// What in it cannot be read.
+    pub(crate) fn of(file: &str, line: usize, entry: &Entry, lines: &[usize]) -> Result<Self, String> {
+        let name = entry.name.clone().ok_or("a case wants a name = \"…\"")?;
+        let within = |what: String| format!("{name}: {what}");
+        let hook = hook(entry.hook.as_deref().unwrap_or("route")).map_err(within)?;
+        let now = entry.now.as_deref().unwrap_or("2026-11-18T12:00:00");
+        let moment = time::parse(now).ok_or_else(|| within(format!("now = \"{now}\" is no time")))?;
+        let setup = Setup::of(entry).map_err(within)?;
+        let steps = if entry.step.is_empty() {
+            vec![Step::single(line, hook, entry).map_err(within)?]
+        } else if entry.expect.is_some() || entry.event.is_some() {
+            return Err(within("a case with steps has its event and its expect in them".to_owned()));
+        } else {
+            let steps = entry.step.iter().zip(lines);
+            let steps = steps.map(|(step, line)| Step::of(*line, hook, step.get_ref()));
+            steps.collect::<Result<_, _>>().map_err(within)?
         };
-        let ask = match self.hook.as_str() {
-            "admission" => Ask::Admission,
-            "authenticate" => Ask::Authenticate,
-            "register" => {
-                Ask::Register { contacts: self.contacts.iter().map(|uri| contact(uri)).collect() }
-            }
-            "dial-plan" => Ask::DialPlan,
-            "route" => Ask::Route,
-            "route-on-failure" => Ask::RouteOnFailure {
-                attempts: self.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
-                remaining: self.remaining.iter().map(|t| target(t)).collect::<Result<_, _>>()?,
-            },
-            "call-event" => Ask::CallEvent(Arc::new(event(&self.event)?)),
-            other => return Err(format!("{}: hook = \"{other}\" is not known", self.name)),
+        let call = facts(entry, hook, &setup).map_err(within)?;
+        let is_walk = !entry.step.is_empty();
+        Ok(Self { file: file.to_owned(), line, name, call, moment, setup, steps, is_walk })
+    }
+}
+
+impl Step {
+    fn single(line: usize, hook: Hook, entry: &Entry) -> Result<Self, String> {
+        let expect = entry.expect.clone().ok_or("it has no expect: what must come out?")?;
+        let step = StepEntry {
+            event: entry.event.clone(),
+            attempts: entry.attempts.clone().unwrap_or_default(),
+            remaining: entry.remaining.clone().unwrap_or_default(),
+            expect,
+            ..StepEntry::default()
         };
-        Ok((Question { id: QuestionId(1), call: Arc::new(call), ask, pin: None }, moment))
+        let contacts = entry.contacts.as_deref().unwrap_or_default();
+        let ask = ask(hook, &step, contacts, SINGLE_AFTER)?;
+        Ok(Self { line, at: None, ask, hook, expect: step.expect })
     }
 
-    /// Compares an answer with what must come out.
-    ///
-    /// # Errors
-    ///
-    /// What was expected and what came.
-    pub(crate) fn check(&self, answer: &Answer) -> Result<(), String> {
-        let (came, expected) = match &answer.amended {
-            Some(amended) if self.hook == "dial-plan" => {
-                (self.rewritten(&amended.facts), self.expect.text())
-            }
-            Some(_) | None => (came(&answer.verdict), self.expect.text()),
-        };
-        if came != expected {
-            let steps = &answer.decision.steps;
-            return Err(format!("expected {expected}, came {came}; {steps:?}"));
+    fn of(line: usize, default: Hook, entry: &StepEntry) -> Result<Self, String> {
+        let hook = entry.hook.as_deref().map_or(Ok(default), hook)?;
+        if hook == Hook::CallEvent && entry.event.is_none() {
+            return Err("a step of call-event wants an event = \"…\"".to_owned());
         }
-        if let Some(code) = &self.expect.reason
-            && !answer.decision.reasons.iter().any(|reason| reason.code == *code)
-        {
-            let reasons = &answer.decision.reasons;
-            return Err(format!("expected the reason {code}, came {reasons:?}"));
-        }
-        Ok(())
+        let at = entry.at.as_deref().map(|at| {
+            time::duration(at).ok_or_else(|| format!("at = \"{at}\" is no time such as 5s or 250ms"))
+        });
+        let ask = ask(hook, entry, &[], Duration::ZERO)?;
+        Ok(Self { line, at: at.transpose()?, ask, hook, expect: entry.expect.clone() })
     }
 }
 
-impl Case {
-    /// What a dial plan changed of the call, as an expectation is shown.
-    fn rewritten(&self, facts: &CallFacts) -> String {
-        let changed = |now: &String, was: &String| (now != was).then(|| now.clone());
-        let (caller, callee) = (&facts.caller, &facts.callee);
-        let have: BTreeMap<_, _> = facts.labels.iter().cloned().collect();
-        let came = Expectation {
-            callee: changed(&callee.uri, &facts.dialled_callee().uri),
-            caller: changed(&caller.uri, &facts.dialled_caller().uri),
-            caller_name: changed(&caller.display, &facts.dialled_caller().display),
-            privacy: facts.privacy.map(|privacy| privacy.name().to_owned()),
-            labels: if have == self.labels { BTreeMap::new() } else { have },
-            ..Expectation::default()
-        };
-        came.text()
-    }
+fn hook(name: &str) -> Result<Hook, String> {
+    let found = Hook::ALL.into_iter().find(|hook| hook.name() == name);
+    found.ok_or_else(|| {
+        let names = Hook::ALL.map(Hook::name).join(", ");
+        format!("hook = \"{name}\" is not known; the hooks are {names}")
+    })
 }
 
-impl Expectation {
-    fn text(&self) -> String {
-        let parts = [
-            ("callee", &self.callee),
-            ("caller", &self.caller),
-            ("name", &self.caller_name),
-            ("privacy", &self.privacy),
-        ];
-        let parts =
-            parts.into_iter().filter_map(|(name, to)| Some(format!("{name} {}", to.as_ref()?)));
-        let labels = self.labels.iter().map(|(name, value)| format!("{name}={value}"));
-        let rewritten: Vec<String> = parts.chain(labels).collect();
-        if !rewritten.is_empty() {
-            return format!("rewrite {}", rewritten.join(", "));
+fn ask(hook: Hook, step: &StepEntry, contacts: &[String], after: Duration) -> Result<Ask, String> {
+    Ok(match hook {
+        Hook::Admission => Ask::Admission,
+        Hook::Authenticate => Ask::Authenticate,
+        Hook::Register => Ask::Register { contacts: contacts.iter().map(|uri| contact(uri)).collect() },
+        Hook::DialPlan => Ask::DialPlan,
+        Hook::Route => Ask::Route,
+        Hook::RouteOnFailure => Ask::RouteOnFailure {
+            attempts: step.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
+            remaining: step.remaining.iter().map(|t| target(t)).collect::<Result<_, _>>()?,
+        },
+        Hook::CallEvent => {
+            let (what, missed) = event::read(step.event.as_deref().unwrap_or(ANSWERED))?;
+            Ask::CallEvent(Arc::new(CallEvent { what, after, missed, only: None }))
         }
-        let media = self.media.as_ref().map_or_else(String::new, |media| format!(" {media}"));
-        if let Some(commands) = &self.commands {
-            return format!("commands [{}]", commands.join(", "));
-        }
-        if let Some(access) = &self.access {
-            return access.clone();
-        }
-        match (&self.targets, self.refuse) {
-            (Some(targets), _) => format!("plan [{}]{media}", targets.join(", ")),
-            (None, Some(status)) => format!("refuse {status}"),
-            (None, None) if self.proceed => "proceed".to_owned(),
-            (None, None) => "pass".to_owned(),
-        }
-    }
+    })
 }
 
-fn came(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::BuiltIn => "pass".to_owned(),
-        Verdict::Continue => "proceed".to_owned(),
-        Verdict::Access(access) => access_shown(access),
-        Verdict::Orders(orders) => {
-            let shown = orders.iter().map(|order| match &order.command {
-                Ok(command) => command.to_string(),
-                Err(why) => format!("wrong: {why}"),
-            });
-            format!("commands [{}]", shown.collect::<Vec<_>>().join(", "))
-        }
-        Verdict::Refuse(status) => format!("refuse {status}"),
-        Verdict::Plan(plan) => {
-            let media = match plan.media {
-                MediaMode::Default => "",
-                MediaMode::Anchor => " anchor",
-                MediaMode::Bypass => " bypass",
-                MediaMode::Proxy => " proxy",
-            };
-            let targets: Vec<String> = plan.targets.iter().map(shown).collect();
-            format!("plan [{}]{media}", targets.join(", "))
-        }
-    }
-}
-
-/// A verdict on a request that is no call yet. Secrets are not shown.
-fn access_shown(access: &Access) -> String {
-    match access {
-        Access::Allow(None) => "allow".to_owned(),
-        Access::Allow(Some(aor)) => format!("allow {aor}"),
-        Access::Drop => "drop".to_owned(),
-        Access::Challenge => "challenge".to_owned(),
-        Access::Verify(_) => "verify".to_owned(),
-        Access::Accept(Registration { expires_max, contacts_max }) => {
-            let expires =
-                expires_max.map_or_else(String::new, |max| format!(" expires {}", max.as_secs()));
-            let contacts = contacts_max.map_or_else(String::new, |max| format!(" contacts {max}"));
-            format!("accept{expires}{contacts}")
-        }
-    }
-}
-
-fn shown(target: &Target) -> String {
-    let ring = target.ring.map_or_else(String::new, |ring| format!(" ring {}", ring.as_millis()));
-    let together = if target.together { " together" } else { "" };
-    let diverted =
-        target.diverted.map_or_else(String::new, |why| format!(" diverted {}", why.name()));
-    format!("{}{ring}{together}{diverted}", target.to)
+fn facts(entry: &Entry, hook: Hook, setup: &Setup) -> Result<CallFacts, String> {
+    let callee = entry.callee.as_deref().ok_or("it has no callee: who is called?")?;
+    let mut caller = party(entry.caller.as_deref().unwrap_or("sip:1000@home.test"));
+    caller.display = entry.caller_name.clone().unwrap_or_default();
+    let request = match entry.method.as_deref().unwrap_or("INVITE") {
+        "INVITE" | "REGISTER" if hook == Hook::Register => RequestKind::Register,
+        "INVITE" => RequestKind::Invite,
+        "REGISTER" => RequestKind::Register,
+        "SUBSCRIBE" => RequestKind::Subscribe,
+        "MESSAGE" => RequestKind::Message,
+        other => return Err(format!("method = \"{other}\" is not known")),
+    };
+    let headers = entry.headers.iter().filter(|(name, _)| !setup.hides(name));
+    let headers = headers.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value)));
+    Ok(CallFacts {
+        conn_id: ConnId(1),
+        request,
+        call_id: entry.call_id.clone().unwrap_or_else(|| "scenario".to_owned()),
+        tenant: "default".to_owned(),
+        ingress: entry.ingress.clone().unwrap_or_else(|| "udp".to_owned()),
+        transport: Transport::Udp,
+        source: entry.source.unwrap_or_else(|| ([192, 0, 2, 1], 5060).into()),
+        trunk: entry.trunk.clone(),
+        identity: entry.identity.as_deref().map(aor).transpose()?,
+        caller,
+        callee: party(callee),
+        dialled: None,
+        labels: entry.labels.clone().into_iter().collect(),
+        privacy: None,
+        redirections: Vec::new(),
+        emergency: false,
+        transfer: None,
+        headers: HeaderBlock::from_pairs(headers),
+    })
 }
 
 fn contact(uri: &str) -> ContactFacts {
     ContactFacts { uri: uri.to_owned(), expires: Some(Duration::from_secs(3600)), q_milli: 1000 }
-}
-
-/// An event as scenarios write it.
-fn event(text: &str) -> Result<CallEvent, String> {
-    let mut words = text.split_whitespace();
-    let kind = words.next().unwrap_or_default();
-    let attrs: BTreeMap<_, _> = words.filter_map(|word| word.split_once('=')).collect();
-    let attr = |name: &str| attrs.get(name).copied().unwrap_or_default();
-    let number = |name: &str| attr(name).parse().unwrap_or(0);
-    let end = || End::named(attr("by")).unwrap_or(End::Caller);
-    let what = match kind {
-        "offered" => Happening::Offered,
-        "ringing" => Happening::Ringing { leg: number("leg"), status: number("status") },
-        "leg-failed" => Happening::LegFailed { leg: number("leg"), status: number("status") },
-        "answered" => Happening::Answered { leg: number("leg") },
-        "held" => Happening::Held { by: end() },
-        "resumed" => Happening::Resumed { by: end() },
-        "transfer-begun" => {
-            let (to, into) = (attr("to").to_owned(), ConnId(2));
-            Happening::TransferBegun { by: end(), to, into }
-        }
-        "transferred" => Happening::Transferred { into: ConnId(2) },
-        "transfer-failed" => Happening::TransferFailed { status: number("status") },
-        "timer" => Happening::Timer { name: attr("name").into() },
-        "released" => Happening::Released { by: "caller", cause: attr("cause").to_owned() },
-        other => return Err(format!("event = \"{other}\" is not known")),
-    };
-    Ok(CallEvent { what, after: Duration::from_secs(1), missed: 0, only: None })
 }
 
 fn attempt(tried: &Tried) -> Result<Attempt, String> {

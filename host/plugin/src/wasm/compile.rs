@@ -81,7 +81,11 @@ fn compile(engine: &Engine, code: &[u8]) -> Result<Component, String> {
 }
 
 /// Makes a component of a core module that carries its interface types, as `wit-bindgen` leaves it.
-fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
+///
+/// # Errors
+///
+/// A sentence that says what is wrong with the module.
+pub fn componentize(module: &[u8]) -> Result<Vec<u8>, String> {
     let encode = || {
         let encoder = ComponentEncoder::default().module(module);
         encoder.and_then(|encoder| encoder.validate(true).encode())

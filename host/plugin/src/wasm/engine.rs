@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
+use model::Digest;
 use wasmtime::{
     Config, Engine, OptLevel,
     component::{HasSelf, Linker},
@@ -46,6 +47,13 @@ impl Wasm {
     /// A place for one more worker to be watched at.
     pub(crate) fn slot(&self) -> Arc<Slot> {
         self.ticker.slot()
+    }
+
+    /// The interfaces that `code`, whose digest is `digest`, imports.
+    pub(crate) fn imports(&self, digest: Digest, code: &[u8]) -> Result<Vec<String>, String> {
+        let component = self.cache.component(&self.engine, digest, code)?;
+        let imports = component.component_type().imports(&self.engine);
+        Ok(imports.map(|(name, _)| name.to_owned()).collect())
     }
 
     /// What a plugin with these grants may import.

@@ -10,4 +10,5 @@ mod instance;
 mod state;
 
 pub(crate) use body::{Census, Component};
+pub use compile::componentize;
 pub(crate) use engine::Wasm;
