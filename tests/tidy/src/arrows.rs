@@ -19,7 +19,14 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("switch", &["model", "sip", "media", "tlib", "cluster"]),
     ("plugin", &["model"]),
     ("relay", &["model", "media"]),
-    ("node", &["model", "sip", "media", "tlib", "cluster", "switch", "plugin", "relay", "stock"]),
+    (
+        "node",
+        &[
+            "model", "sip", "media", "tlib", "cluster", "switch", "plugin", "relay", "stock",
+            // The kit for authors on the command line: decision 18.
+            "plugin-build", "testkit",
+        ],
+    ),
     ("guest", &[]),
     ("plugin-build", &[]),
     ("testkit", &["model", "plugin"]),

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use super::kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs};
+
 /// A programmable softswitch.
 #[derive(Debug, Parser)]
 #[command(name = "jackfield", version, about, max_term_width = 100)]
@@ -57,7 +59,7 @@ pub(super) enum Command {
     Trace(TraceArgs),
     /// Have the running switch read its configuration again: exit status 1 when it is refused, and all stays as it was.
     Reload(ApiArgs),
-    /// List and reload the plugins of the running switch.
+    /// Write plugins: new, build, check, test, bench. And list and reload those of the running switch.
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
@@ -91,6 +93,18 @@ pub(super) enum MwiCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum PluginCommand {
+    /// Make a folder with a plugin that builds, passes its tests and runs.
+    New(NewArgs),
+    /// Compile a plugin in Rust to a component beside its plugin.toml.
+    Build(PluginArgs),
+    /// Load a plugin as a switch would, and say what it is: exit status 1 when it is refused.
+    Check(PluginArgs),
+    /// Ask a plugin what its scenario files say: exit status 1 when a case comes out otherwise.
+    Test(TestArgs),
+    /// Measure what the decisions of a plugin cost on this machine.
+    Bench(BenchArgs),
+    /// Replace the library in the folder of a plugin in Rust by that of this version.
+    Sdk(SdkArgs),
     /// List the plugins in the order they are asked.
     List(ApiArgs),
     /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod client;
+mod kit;
 mod list;
 mod mwi;
 mod run;
@@ -12,6 +13,8 @@ mod trace;
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
+use plugin::Diagnostic;
+use testkit::ScenarioError;
 
 use self::args::{Args, Command, MwiCommand, PluginCommand};
 use crate::{config::ConfigError, demo, plugins::LoadError};
@@ -32,10 +35,7 @@ pub fn main() -> ExitCode {
         Command::Hangup { conn, api } => list::hang_up(&api, &conn),
         Command::Reload(api) => list::reconfigure(&api),
         Command::Trace(args) => trace::trace(&args),
-        Command::Plugin { command: PluginCommand::List(api) } => list::plugins(&api),
-        Command::Plugin { command: PluginCommand::Reload { id, api } } => {
-            list::reload(&api, id.as_deref())
-        }
+        Command::Plugin { command } => plugin(&command),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,9 +47,26 @@ pub fn main() -> ExitCode {
     }
 }
 
+fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
+    match command {
+        PluginCommand::New(args) => kit::new(args),
+        PluginCommand::Build(args) => kit::build(args),
+        PluginCommand::Check(args) => kit::check(args),
+        PluginCommand::Test(args) => kit::test(args),
+        PluginCommand::Bench(args) => kit::bench(args),
+        PluginCommand::Sdk(args) => kit::refresh(args),
+        PluginCommand::List(api) => list::plugins(api),
+        PluginCommand::Reload { id, api } => list::reload(api, id.as_deref()),
+    }
+}
+
 /// An error as a person reads it. What names a file and a line begins its line with them, so that editors find the place.
 fn told(error: &anyhow::Error) -> String {
-    if error.is::<ConfigError>() || error.is::<LoadError>() {
+    if error.is::<ConfigError>()
+        || error.is::<LoadError>()
+        || error.is::<Diagnostic>()
+        || error.is::<ScenarioError>()
+    {
         return error.to_string();
     }
     format!("jackfield: {error:#}")
