@@ -1,0 +1,37 @@
+//! The manual's page of each hook shows what is compiled and tested.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::{fs, path::Path};
+
+use model::hook::Hook;
+use plugin::Source;
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+#[test]
+fn the_page_of_each_hook_has_its_code_and_its_cases() {
+    for hook in Hook::ALL {
+        let page = read(&format!("docs/plugins/{hook}.md"));
+        for (file, language) in [("plugin.rhai", "rhai"), ("plugin.rs", "rust"), ("cases.toml", "toml")] {
+            let block = format!("```{language}\n{}```\n", read(&format!("sdk/hooks/{hook}/{file}")));
+            assert!(page.contains(&block), "docs/plugins/{hook}.md does not show sdk/hooks/{hook}/{file}");
+        }
+    }
+}
+
+/// The components of the same cases are built by the program's own tests, outside of this tree.
+#[test]
+fn the_script_of_each_hook_decides_as_its_cases_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hooks");
+    for hook in Hook::ALL {
+        let folder = folder.join(hook.name());
+        let script = Source::Path(folder.join("plugin.rhai"));
+        let cases = jackfield_testkit::run(script, &folder.join("cases.toml"));
+        let cases = cases.unwrap_or_else(|error| panic!("{hook}: {error}"));
+        assert!(cases >= 2, "{hook} has {cases} cases");
+    }
+}
