@@ -167,7 +167,11 @@ fn a_component_of_every_hook_is_built_outside_of_the_tree_and_passes_the_same_ca
     author.well("build all");
     let said = author.plugin("test all all/tests/route.toml --seed 1");
     assert!(!said.is_ok && said.out.contains("  FAILED  the desk is Ben's\n"), "{}", said.out);
-    assert!(said.out.contains("nothing a plugin keeps between calls may change what it says"), "{}", said.out);
+    assert!(
+        said.out.contains("nothing a plugin keeps between calls may change what it says"),
+        "{}",
+        said.out
+    );
 
     // It does not compile.
     author.write("all/src/lib.rs", &source.replace("\"desk\" {", "desk {"));
@@ -191,7 +195,10 @@ fn a_case_that_comes_out_otherwise_is_told_with_its_line_and_ends_badly() {
     );
     assert_eq!(
         (said.err.as_str(), said.is_ok),
-        ("jackfield: 1 of 2 cases came out otherwise; --seed 3 asks in the same order again\n", false)
+        (
+            "jackfield: 1 of 2 cases came out otherwise; --seed 3 asks in the same order again\n",
+            false
+        )
     );
     let json = author.plugin("test desk --seed 3 --json").out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
@@ -207,7 +214,9 @@ fn what_is_wrong_with_a_plugin_is_told_with_file_and_line() {
     let good = author.read("desk/desk.rhai");
     author.write("desk/desk.rhai", &good.replace("pass()", "pas()"));
     let line = good.lines().position(|line| line.contains("pass()")).unwrap() + 1;
-    let expected = format!("desk/desk.rhai:{line}:16: no function is called `pas` (help: did you mean `pass`?)\n");
+    let expected = format!(
+        "desk/desk.rhai:{line}:16: no function is called `pas` (help: did you mean `pass`?)\n"
+    );
     assert_eq!(author.badly("check desk"), expected);
     assert_eq!(author.badly("test desk"), expected);
     author.write("desk/desk.rhai", &good);
@@ -215,13 +224,24 @@ fn what_is_wrong_with_a_plugin_is_told_with_file_and_line() {
     author.write("desk/plugin.toml", &manifest.replace("priority", "prio"));
     let said = author.badly("check desk");
     assert!(said.starts_with("desk/plugin.toml:8:1: unknown field `prio`"), "{said}");
-    author.write("desk/plugin.toml", &format!("{manifest}\n[[vectors]]\ncallee = \"sip:x@home.test\"\nexpect = \"refuse 404\"\n"));
+    author.write(
+        "desk/plugin.toml",
+        &format!(
+            "{manifest}\n[[vectors]]\ncallee = \"sip:x@home.test\"\nexpect = \"refuse 404\"\n"
+        ),
+    );
     let said = author.badly("check desk");
-    assert!(said.contains("vector 1: sip:x@home.test should give `refuse 404`, gave `pass`"), "{said}");
+    assert!(
+        said.contains("vector 1: sip:x@home.test should give `refuse 404`, gave `pass`"),
+        "{said}"
+    );
     let said = author.badly("check nowhere");
     assert!(said.starts_with("jackfield: there is no nowhere; name a plugin's folder"), "{said}");
     let said = author.badly("check");
-    assert!(said.starts_with("jackfield: . has no plugin.toml; `jackfield plugin new NAME`"), "{said}");
+    assert!(
+        said.starts_with("jackfield: . has no plugin.toml; `jackfield plugin new NAME`"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -232,7 +252,10 @@ fn bad_names_hooks_and_folders_make_nothing() {
         assert!(said.starts_with(&format!("jackfield: `{name}` is ")), "{said}");
     }
     let said = author.badly("new desk --hook rout");
-    assert!(said.contains("the hooks are admission, authenticate, register, dial-plan, route"), "{said}");
+    assert!(
+        said.contains("the hooks are admission, authenticate, register, dial-plan, route"),
+        "{said}"
+    );
     assert_eq!(fs::read_dir(author.folder()).unwrap().count(), 0);
     author.well("new desk --rhai");
     let before = author.read("desk/desk.rhai");
@@ -246,9 +269,18 @@ fn a_script_alone_is_tested_by_the_file_beside_it() {
     let author = Author::new();
     author.write("desk.rhai", "fn route(call) { refuse(486) }\n");
     let said = author.badly("test desk.rhai");
-    assert!(said.contains("no scenario file in tests/desk.toml and desk.toml beside desk.rhai"), "{said}");
-    author.write("desk.toml", "[[case]]\nname = \"busy\"\ncallee = \"sip:1@home.test\"\nexpect = { refuse = 486 }\n");
-    assert_eq!(author.well("test desk.rhai --seed 1"), "desk.toml\n  ok      busy\ndesk: 1 ok, 0 FAILED (seed 1)\n");
+    assert!(
+        said.contains("no scenario file in tests/desk.toml and desk.toml beside desk.rhai"),
+        "{said}"
+    );
+    author.write(
+        "desk.toml",
+        "[[case]]\nname = \"busy\"\ncallee = \"sip:1@home.test\"\nexpect = { refuse = 486 }\n",
+    );
+    assert_eq!(
+        author.well("test desk.rhai --seed 1"),
+        "desk.toml\n  ok      busy\ndesk: 1 ok, 0 FAILED (seed 1)\n"
+    );
     let said = author.well("bench desk.rhai --count 10");
     assert!(said.starts_with("HOOK   CASE  P50"), "{said}");
 }

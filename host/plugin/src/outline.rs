@@ -57,7 +57,11 @@ impl PluginHost {
         Ok(Outline {
             code: bundle.code_file,
             bytes: bundle.code.len(),
-            needs: needs.into_iter().filter(|(_, granted)| *granted).map(|(name, _)| name).collect(),
+            needs: needs
+                .into_iter()
+                .filter(|(_, granted)| *granted)
+                .map(|(name, _)| name)
+                .collect(),
             imports,
             config: bundle.manifest.config,
             vectors: bundle.manifest.vectors.len(),

@@ -9,13 +9,7 @@ use model::{
 use plugin::Worker;
 use serde::Serialize;
 
-use crate::{
-    ScenarioError, Suite,
-    case::Case,
-    expect::Came,
-    scenario::Entry,
-    walk::walk,
-};
+use crate::{ScenarioError, Suite, case::Case, expect::Came, scenario::Entry, walk::walk};
 
 /// Header fields of a request that came over a proxy; a case has its own, and these as far as it has none of that name.
 const HEADERS: [(&str, &str); 20] = [
@@ -80,14 +74,18 @@ impl Suite {
     ///
     /// When a case makes the plugin fail, when there is nothing to measure, or when the plugin does not load.
     pub fn bench(&self, hook: Option<Hook>, count: usize) -> Result<Vec<Measured>, ScenarioError> {
-        let is_it = |case: &&Case| hook.is_none_or(|hook| case.steps.first().is_some_and(|s| s.hook == hook));
+        let is_it = |case: &&Case| {
+            hook.is_none_or(|hook| case.steps.first().is_some_and(|s| s.hook == hook))
+        };
         let mut cases: Vec<Case> = self.cases().iter().filter(is_it).cloned().collect();
         if cases.is_empty() {
-            let hooks = self.hooks().into_iter().filter(|have| hook.is_none_or(|hook| hook == *have));
+            let hooks =
+                self.hooks().into_iter().filter(|have| hook.is_none_or(|hook| hook == *have));
             cases = hooks.map(typical).collect::<Result<_, _>>()?;
         }
         if cases.is_empty() {
-            let what = format!("the plugin does not answer the hook {}", hook.map_or("", Hook::name));
+            let what =
+                format!("the plugin does not answer the hook {}", hook.map_or("", Hook::name));
             return Err(ScenarioError::Plugin(what));
         }
         let measured = cases.into_iter().filter(|case| case.steps[0].expect.refused.is_none());
@@ -129,7 +127,11 @@ fn filled(have: &HeaderBlock) -> HeaderBlock {
 }
 
 /// Asks so often, after a tenth of it that does not count.
-fn times(case: &Case, worker: &mut Worker, count: usize) -> Result<(Figures, String), ScenarioError> {
+fn times(
+    case: &Case,
+    worker: &mut Worker,
+    count: usize,
+) -> Result<(Figures, String), ScenarioError> {
     let mut nanos = Vec::with_capacity(count);
     let mut came = String::new();
     for n in 0..count + count / 10 {
@@ -139,7 +141,8 @@ fn times(case: &Case, worker: &mut Worker, count: usize) -> Result<(Figures, Str
             let started = Instant::now();
             let answer = worker.answer(question, moment);
             took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            failed = answer.decision.steps.iter().any(|s| matches!(s.outcome, StepOutcome::Failed(_)));
+            failed =
+                answer.decision.steps.iter().any(|s| matches!(s.outcome, StepOutcome::Failed(_)));
             answer
         });
         if n == 0 || failed {

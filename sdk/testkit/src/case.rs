@@ -59,17 +59,25 @@ impl Case {
     /// # Errors
     ///
     /// What in it cannot be read.
-    pub(crate) fn of(file: &str, line: usize, entry: &Entry, lines: &[usize]) -> Result<Self, String> {
+    pub(crate) fn of(
+        file: &str,
+        line: usize,
+        entry: &Entry,
+        lines: &[usize],
+    ) -> Result<Self, String> {
         let name = entry.name.clone().ok_or("a case wants a name = \"…\"")?;
         let within = |what: String| format!("{name}: {what}");
         let hook = hook(entry.hook.as_deref().unwrap_or("route")).map_err(within)?;
         let now = entry.now.as_deref().unwrap_or("2026-11-18T12:00:00");
-        let moment = time::parse(now).ok_or_else(|| within(format!("now = \"{now}\" is no time")))?;
+        let moment =
+            time::parse(now).ok_or_else(|| within(format!("now = \"{now}\" is no time")))?;
         let setup = Setup::of(entry).map_err(within)?;
         let steps = if entry.step.is_empty() {
             vec![Step::single(line, hook, entry).map_err(within)?]
         } else if entry.expect.is_some() || entry.event.is_some() {
-            return Err(within("a case with steps has its event and its expect in them".to_owned()));
+            return Err(within(
+                "a case with steps has its event and its expect in them".to_owned(),
+            ));
         } else {
             let steps = entry.step.iter().zip(lines);
             let steps = steps.map(|(step, line)| Step::of(*line, hook, step.get_ref()));
@@ -102,7 +110,8 @@ impl Step {
             return Err("a step of call-event wants an event = \"…\"".to_owned());
         }
         let at = entry.at.as_deref().map(|at| {
-            time::duration(at).ok_or_else(|| format!("at = \"{at}\" is no time such as 5s or 250ms"))
+            time::duration(at)
+                .ok_or_else(|| format!("at = \"{at}\" is no time such as 5s or 250ms"))
         });
         let ask = ask(hook, entry, &[], Duration::ZERO)?;
         Ok(Self { line, at: at.transpose()?, ask, hook, expect: entry.expect.clone() })
@@ -121,7 +130,9 @@ fn ask(hook: Hook, step: &StepEntry, contacts: &[String], after: Duration) -> Re
     Ok(match hook {
         Hook::Admission => Ask::Admission,
         Hook::Authenticate => Ask::Authenticate,
-        Hook::Register => Ask::Register { contacts: contacts.iter().map(|uri| contact(uri)).collect() },
+        Hook::Register => {
+            Ask::Register { contacts: contacts.iter().map(|uri| contact(uri)).collect() }
+        }
         Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,
         Hook::RouteOnFailure => Ask::RouteOnFailure {
@@ -148,7 +159,8 @@ fn facts(entry: &Entry, hook: Hook, setup: &Setup) -> Result<CallFacts, String> 
         other => return Err(format!("method = \"{other}\" is not known")),
     };
     let headers = entry.headers.iter().filter(|(name, _)| !setup.hides(name));
-    let headers = headers.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value)));
+    let headers =
+        headers.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value)));
     Ok(CallFacts {
         conn_id: ConnId(1),
         request,

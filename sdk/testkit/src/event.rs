@@ -20,8 +20,9 @@ pub(crate) fn read(text: &str) -> Result<(Happening, u32), String> {
     let kind = words.next().unwrap_or_default();
     let mut attrs = BTreeMap::new();
     for word in words {
-        let (name, value) =
-            word.split_once('=').ok_or_else(|| format!("event = \"{text}\": `{word}` is no name=value"))?;
+        let (name, value) = word
+            .split_once('=')
+            .ok_or_else(|| format!("event = \"{text}\": `{word}` is no name=value"))?;
         attrs.insert(name, value);
     }
     let attr = |name: &str| attrs.get(name).copied().unwrap_or_default();
@@ -44,7 +45,8 @@ pub(crate) fn read(text: &str) -> Result<(Happening, u32), String> {
         "transferred" => Happening::Transferred { into: ConnId(2) },
         "transfer-failed" => Happening::TransferFailed { status: number("status") },
         "command-failed" => {
-            let command = ["hold", "resume", "transfer"].into_iter().find(|c| *c == attr("command"));
+            let command =
+                ["hold", "resume", "transfer"].into_iter().find(|c| *c == attr("command"));
             let command = command.unwrap_or("hold");
             Happening::CommandFailed { command, party: end("party"), status: number("status") }
         }

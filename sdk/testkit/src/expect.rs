@@ -67,8 +67,12 @@ impl Came {
             StepOutcome::Passed | StepOutcome::Amended | StepOutcome::Decided => None,
         });
         let text = match (failed, &answer.amended) {
-            (Some(failure), _) => format!("a failure ({}): {}", failure.kind.name(), failure.detail),
-            (None, Some(amended)) if hook == Hook::DialPlan && answer.verdict == Verdict::BuiltIn => {
+            (Some(failure), _) => {
+                format!("a failure ({}): {}", failure.kind.name(), failure.detail)
+            }
+            (None, Some(amended))
+                if hook == Hook::DialPlan && answer.verdict == Verdict::BuiltIn =>
+            {
                 rewritten(before, &amended.facts)
             }
             (None, _) => verdict(&answer.verdict),
@@ -102,7 +106,9 @@ impl Expectation {
     /// As a person reads it.
     pub(crate) fn shown(&self) -> String {
         let text = self.text();
-        self.reason.as_ref().map_or_else(|| text.clone(), |code| format!("{text} with the reason {code}"))
+        self.reason
+            .as_ref()
+            .map_or_else(|| text.clone(), |code| format!("{text} with the reason {code}"))
     }
 
     fn text(&self) -> String {

@@ -126,7 +126,8 @@ impl Values {
 /// What cannot be read, with its line.
 pub(crate) fn read(path: &Path) -> Result<Vec<Case>, ScenarioError> {
     let file = path.display().to_string();
-    let wrong = |line: Option<usize>, what: String| ScenarioError::File { file: file.clone(), line, what };
+    let wrong =
+        |line: Option<usize>, what: String| ScenarioError::File { file: file.clone(), line, what };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(None, error.to_string()))?;
     let line_at = |offset: usize| text.get(..offset).unwrap_or(&text).matches('\n').count() + 1;
     let scenario: Scenario = toml::from_str(&text).map_err(|error| {
@@ -134,7 +135,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Case>, ScenarioError> {
     })?;
     let default = &scenario.default;
     if default.name.is_some() || !default.step.is_empty() {
-        return Err(wrong(None, "[default] has no name and no steps; give them to a [[case]]".to_owned()));
+        return Err(wrong(
+            None,
+            "[default] has no name and no steps; give them to a [[case]]".to_owned(),
+        ));
     }
     if scenario.case.is_empty() {
         return Err(wrong(None, "has no [[case]]".to_owned()));
@@ -151,7 +155,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<Case>, ScenarioError> {
 impl Entry {
     /// This, and what `default` says where it says nothing. Tables are joined key by key.
     fn over(self, default: &Self) -> Self {
-        fn joined<V: Clone>(over: BTreeMap<String, V>, under: &BTreeMap<String, V>) -> BTreeMap<String, V> {
+        fn joined<V: Clone>(
+            over: BTreeMap<String, V>,
+            under: &BTreeMap<String, V>,
+        ) -> BTreeMap<String, V> {
             let mut all = under.clone();
             all.extend(over);
             all

@@ -38,7 +38,8 @@ impl Setup {
     pub(crate) fn of(entry: &Entry) -> Result<Self, String> {
         let mut setup = Self { config: entry.config.clone(), ..Self::default() };
         for fault in entry.faults.iter().flatten() {
-            match fault.split_once(' ').map_or((fault.as_str(), ""), |(kind, of)| (kind, of.trim())) {
+            match fault.split_once(' ').map_or((fault.as_str(), ""), |(kind, of)| (kind, of.trim()))
+            {
                 ("config", "") => setup.withheld.push("*".to_owned()),
                 ("config", key) => setup.withheld.push(key.to_owned()),
                 ("header", name) if !name.is_empty() => setup.headers.0.push(name.to_owned()),

@@ -1,9 +1,6 @@
 //! The cases of some files, and the hosts they are asked in.
 
-use std::{
-    path::Path,
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use model::hook::Hook;
 use plugin::{PluginHost, Source, Worker};
@@ -103,7 +100,9 @@ impl Suite {
     /// The hooks it is asked at.
     pub(crate) fn hooks(&self) -> Vec<Hook> {
         let loaded = self.hosts.iter().find_map(|(_, host)| host.as_ref().ok()?.list().pop());
-        loaded.map_or_else(Vec::new, |status| status.hooks.into_iter().map(|(hook, _)| hook).collect())
+        loaded.map_or_else(Vec::new, |status| {
+            status.hooks.into_iter().map(|(hook, _)| hook).collect()
+        })
     }
 
     pub(crate) fn cases(&self) -> &[Case] {
@@ -132,15 +131,11 @@ impl Suite {
     }
 
     /// Asks every case of an instance that others were asked of before.
-    fn ask_used(
-        &self,
-        seed: u64,
-        fresh: &[Result<Vec<Came>, String>],
-        reports: &mut [CaseReport],
-    ) {
-        let workers = self.hosts.iter().filter_map(|(setup, host)| {
-            Some((setup, host.as_ref().ok()?.worker()))
-        });
+    fn ask_used(&self, seed: u64, fresh: &[Result<Vec<Came>, String>], reports: &mut [CaseReport]) {
+        let workers = self
+            .hosts
+            .iter()
+            .filter_map(|(setup, host)| Some((setup, host.as_ref().ok()?.worker())));
         let mut workers: Vec<(&Setup, Worker)> = workers.collect();
         for at in Random::new(seed).order(self.cases.len()) {
             let (Some(case), Some(fresh), Some(report)) =
@@ -148,7 +143,8 @@ impl Suite {
             else {
                 continue;
             };
-            let Some((_, worker)) = workers.iter_mut().find(|(setup, _)| **setup == case.setup) else {
+            let Some((_, worker)) = workers.iter_mut().find(|(setup, _)| **setup == case.setup)
+            else {
                 continue;
             };
             for _ in 0..2 {
@@ -199,7 +195,10 @@ fn differs(
     differing.next().map(|((fresh, other), step)| Problem {
         line: step.line,
         expected: format!("{}, as a fresh instance says", fresh.shown()),
-        came: format!("{} from {who}; nothing a plugin keeps between calls may change what it says", other.shown()),
+        came: format!(
+            "{} from {who}; nothing a plugin keeps between calls may change what it says",
+            other.shown()
+        ),
     })
 }
 

@@ -28,8 +28,7 @@ struct Walk<'a> {
 /// Asks every step of a case; gives what came of each.
 pub(crate) fn walk(case: &Case, mut ask: impl FnMut(&Question, Moment) -> Answer) -> Vec<Came> {
     let call = case.call.clone();
-    let mut walk =
-        Walk { case, call, clock: Duration::ZERO, timers: Vec::new(), is_over: false };
+    let mut walk = Walk { case, call, clock: Duration::ZERO, timers: Vec::new(), is_over: false };
     case.steps.iter().map(|step| walk.step(step, &mut ask)).collect()
 }
 
@@ -59,7 +58,9 @@ impl Walk<'_> {
             _ => None,
         };
         if self.is_over && !matches!(happening, Some(Happening::Released { .. })) {
-            return Err("the plugin has ended the call; what follows is `released by=plugin`".to_owned());
+            return Err(
+                "the plugin has ended the call; what follows is `released by=plugin`".to_owned()
+            );
         }
         let mut at = step.at.unwrap_or(self.clock);
         if let Some(Happening::Timer { name }) = happening {

@@ -16,9 +16,15 @@ fn read(path: &str) -> String {
 fn the_page_of_each_hook_has_its_code_and_its_cases() {
     for hook in Hook::ALL {
         let page = read(&format!("docs/plugins/{hook}.md"));
-        for (file, language) in [("plugin.rhai", "rhai"), ("plugin.rs", "rust"), ("cases.toml", "toml")] {
-            let block = format!("```{language}\n{}```\n", read(&format!("sdk/hooks/{hook}/{file}")));
-            assert!(page.contains(&block), "docs/plugins/{hook}.md does not show sdk/hooks/{hook}/{file}");
+        for (file, language) in
+            [("plugin.rhai", "rhai"), ("plugin.rs", "rust"), ("cases.toml", "toml")]
+        {
+            let block =
+                format!("```{language}\n{}```\n", read(&format!("sdk/hooks/{hook}/{file}")));
+            assert!(
+                page.contains(&block),
+                "docs/plugins/{hook}.md does not show sdk/hooks/{hook}/{file}"
+            );
         }
     }
 }

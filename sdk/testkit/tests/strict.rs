@@ -28,7 +28,9 @@ fn load(plugin: &Source, scenario: &str) -> Result<Suite, ScenarioError> {
 }
 
 fn run(code: &str, scenario: &str) -> Report {
-    load(&script(code, "[config]\nname = \"Ben\"\n"), scenario).unwrap_or_else(|error| panic!("{error}")).run(5)
+    load(&script(code, "[config]\nname = \"Ben\"\n"), scenario)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .run(5)
 }
 
 /// Of each case its name and what came instead, with the line.
@@ -36,7 +38,9 @@ fn problems(report: &Report) -> Vec<(&str, usize, &str)> {
     let of_case = |case: &'_ jackfield_testkit::CaseReport| case.problems.len();
     assert_eq!(report.failed(), report.cases.iter().filter(|case| of_case(case) > 0).count());
     let each = report.cases.iter().flat_map(|case| {
-        case.problems.iter().map(|problem| (case.name.as_str(), problem.line, problem.came.as_str()))
+        case.problems
+            .iter()
+            .map(|problem| (case.name.as_str(), problem.line, problem.came.as_str()))
     });
     each.collect()
 }
@@ -90,7 +94,10 @@ fn a_call_goes_through_its_steps_with_a_clock_labels_and_timers() {
     assert_eq!(came("[[case.step]]\nevent = \"timer name=c\"\n"), "nothing: no timer `c` runs");
     let early = "[[case.step]]\nat = \"11s\"\nevent = \"timer name=a\"\n";
     assert_eq!(came(early), "nothing: the timer `a` is due at 12s");
-    assert_eq!(came("[[case.step]]\nat = \"1s\"\nevent = \"offered\"\n"), "nothing: it is 2s already");
+    assert_eq!(
+        came("[[case.step]]\nat = \"1s\"\nevent = \"offered\"\n"),
+        "nothing: it is 2s already"
+    );
 }
 
 #[test]
@@ -107,7 +114,10 @@ fn a_plugin_that_has_ended_a_call_hears_of_its_end_and_nothing_else() {
     let report = run(code, &steps("answered leg=1"));
     let [(_, line, came)] = problems(&report)[..] else { panic!("{report:?}") };
     assert_eq!(line, 8);
-    assert_eq!(came, "nothing: the plugin has ended the call; what follows is `released by=plugin`");
+    assert_eq!(
+        came,
+        "nothing: the plugin has ended the call; what follows is `released by=plugin`"
+    );
 }
 
 #[test]
@@ -138,15 +148,26 @@ fn faults_and_settings_are_those_of_the_case() {
             plan(aor((config.name ?? "nobody") + "@home.test"))
         }"#;
     let case = |more: &str, expect: &str| {
-        format!("[[case]]\nname = \"c\"\ncallee = \"sip:1@home.test\"\nheaders = {{ Subject = \"s\" }}\n{more}\nexpect = {{ {expect} }}\n")
+        format!(
+            "[[case]]\nname = \"c\"\ncallee = \"sip:1@home.test\"\nheaders = {{ Subject = \"s\" }}\n{more}\nexpect = {{ {expect} }}\n"
+        )
     };
     let hidden = "faults = [\"header subject\"]";
     let cases = [
         case("", "refuse = 400"),
         case(hidden, "targets = [\"aor:Ben@home.test\"]"),
-        case(&format!("config = {{ name = \"Ann\" }}\n{hidden}"), "targets = [\"aor:Ann@home.test\"]"),
-        case("faults = [\"header Subject\", \"config name\"]", "targets = [\"aor:nobody@home.test\"]"),
-        case("faults = [\"header Subject\", \"config\", \"log\"]", "targets = [\"aor:nobody@home.test\"]"),
+        case(
+            &format!("config = {{ name = \"Ann\" }}\n{hidden}"),
+            "targets = [\"aor:Ann@home.test\"]",
+        ),
+        case(
+            "faults = [\"header Subject\", \"config name\"]",
+            "targets = [\"aor:nobody@home.test\"]",
+        ),
+        case(
+            "faults = [\"header Subject\", \"config\", \"log\"]",
+            "targets = [\"aor:nobody@home.test\"]",
+        ),
     ];
     assert_eq!(problems(&run(code, &cases.concat())), []);
 }
@@ -155,15 +176,21 @@ fn faults_and_settings_are_those_of_the_case() {
 fn a_case_may_want_that_a_configuration_is_refused() {
     let code = "const WHO = if config.name == \"Eve\" { throw \"Eve is not served\" } else { config.name };\nfn route(call) { pass() }";
     let case = |name: &str, expect: &str| {
-        format!("[[case]]\nname = \"{name}\"\ncallee = \"sip:1@home.test\"\nconfig = {{ name = \"{name}\" }}\nexpect = {{ {expect} }}\n")
+        format!(
+            "[[case]]\nname = \"{name}\"\ncallee = \"sip:1@home.test\"\nconfig = {{ name = \"{name}\" }}\nexpect = {{ {expect} }}\n"
+        )
     };
-    let good = case("Ben", "pass = true") + &case("Eve", "refused = \"Eve is not served\"");
+    let good =
+        [case("Ben", "pass = true"), case("Eve", "refused = \"Eve is not served\"")].concat();
     assert_eq!(problems(&run(code, &good)), []);
-    let bad = case("Ben", "refused = \"no\"") + &case("Eve", "pass = true");
+    let bad = [case("Ben", "refused = \"no\""), case("Eve", "pass = true")].concat();
     let report = run(code, &bad);
     let [(_, _, loads), (_, _, refused)] = problems(&report)[..] else { panic!("{report:?}") };
     assert_eq!(loads, "it loads");
-    assert!(refused.starts_with("it does not load: ") && refused.contains("Eve is not served"), "{refused}");
+    assert!(
+        refused.starts_with("it does not load: ") && refused.contains("Eve is not served"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -180,7 +207,9 @@ fn what_a_file_says_wrong_is_told_with_its_line() {
     assert!(refused("[[case]]\nnam = \"c\"\n").starts_with(":2: unknown field `nam`"));
     assert_eq!(refused(case), ":1: c: it has no expect: what must come out?");
     let two = format!("# a comment\n{case}hook = \"rout\"\nexpect = {{ pass = true }}\n");
-    assert!(refused(&two).starts_with(":2: c: hook = \"rout\" is not known; the hooks are admission,"));
+    assert!(
+        refused(&two).starts_with(":2: c: hook = \"rout\" is not known; the hooks are admission,")
+    );
     let fault = format!("{case}faults = [\"clock\"]\nexpect = {{ pass = true }}\n");
     assert!(refused(&fault).starts_with(":1: c: the fault `clock` is not known; there are"));
     let both = format!("{case}expect = {{ pass = true }}\n[[case.step]]\nevent = \"offered\"\n");

@@ -22,9 +22,18 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     (
         "node",
         &[
-            "model", "sip", "media", "tlib", "cluster", "switch", "plugin", "relay", "stock",
+            "model",
+            "sip",
+            "media",
+            "tlib",
+            "cluster",
+            "switch",
+            "plugin",
+            "relay",
+            "stock",
             // The kit for authors on the command line: decision 18.
-            "plugin-build", "testkit",
+            "plugin-build",
+            "testkit",
         ],
     ),
     ("guest", &[]),

@@ -52,8 +52,8 @@ impl Wasm {
     /// The interfaces that `code`, whose digest is `digest`, imports.
     pub(crate) fn imports(&self, digest: Digest, code: &[u8]) -> Result<Vec<String>, String> {
         let component = self.cache.component(&self.engine, digest, code)?;
-        let imports = component.component_type().imports(&self.engine);
-        Ok(imports.map(|(name, _)| name.to_owned()).collect())
+        let component = component.component_type();
+        Ok(component.imports(&self.engine).map(|(name, _)| name.to_owned()).collect())
     }
 
     /// What a plugin with these grants may import.

@@ -28,7 +28,9 @@ pub(in crate::cli) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     ));
     print("Nanoseconds for one decision; FRESH: with making the instance that decides.\n");
     if cfg!(debug_assertions) {
-        print("This program was built without optimisation: a release build is several times faster.\n");
+        print(
+            "This program was built without optimisation: a release build is several times faster.\n",
+        );
     }
     if let Some(warning) = project.warning() {
         print(&warning);

@@ -15,7 +15,9 @@ pub(in crate::cli) fn build(args: &PluginArgs) -> anyhow::Result<()> {
     let folder = project.path();
     let shown = folder.display();
     if !folder.is_dir() {
-        bail!("{shown} is no folder; what is built is a folder with a Cargo.toml and a plugin.toml");
+        bail!(
+            "{shown} is no folder; what is built is a folder with a Cargo.toml and a plugin.toml"
+        );
     }
     if !project.is_rust() {
         let Layout { id, kind, .. } = Layout::of(folder)?;
@@ -29,9 +31,13 @@ pub(in crate::cli) fn build(args: &PluginArgs) -> anyhow::Result<()> {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder.join("target"), Into::into);
     let modules = Request::new(folder.join("Cargo.toml"), target).build()?;
     let [module] = modules.as_slice() else {
-        bail!("{shown} made {} modules; a plugin is one: keep crate-type = [\"cdylib\", \"rlib\"] to its own package", modules.len());
+        bail!(
+            "{shown} made {} modules; a plugin is one: keep crate-type = [\"cdylib\", \"rlib\"] to its own package",
+            modules.len()
+        );
     };
-    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
+    let read =
+        |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let component = plugin::componentize(&read(&module.path)?)
         .map_err(|why| anyhow!("{}: {why}", module.path.display()))?;
     let code = project.code()?;

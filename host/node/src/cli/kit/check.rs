@@ -33,9 +33,13 @@ fn told(status: &PluginStatus, outline: &Outline) -> String {
         Kind::Rhai => "a script",
     };
     let version = if status.version.is_empty() { "without a version" } else { &status.version };
-    let hooks: Vec<String> =
-        status.hooks.iter().map(|(hook, priority)| format!("{hook} (priority {priority})")).collect();
-    let list = |items: &[String]| if items.is_empty() { "nothing".to_owned() } else { items.join(", ") };
+    let hooks: Vec<String> = status
+        .hooks
+        .iter()
+        .map(|(hook, priority)| format!("{hook} (priority {priority})"))
+        .collect();
+    let list =
+        |items: &[String]| if items.is_empty() { "nothing".to_owned() } else { items.join(", ") };
     let needs: Vec<String> = outline.needs.iter().map(|need| (*need).to_owned()).collect();
     let config: Vec<String> =
         outline.config.iter().map(|(key, value)| format!("{key} = {value}")).collect();

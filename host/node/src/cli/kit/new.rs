@@ -24,7 +24,8 @@ pub(in crate::cli) fn new(args: &NewArgs) -> anyhow::Result<()> {
         bail!("{} is there already; choose another name, or remove it", folder.display());
     }
     let hooks = ordered(&args.hooks);
-    let files = if args.rhai { template::rhai(&name, &hooks) } else { template::rust(&name, &hooks) };
+    let files =
+        if args.rhai { template::rhai(&name, &hooks) } else { template::rust(&name, &hooks) };
     let written = files.iter().try_for_each(|(path, text)| write(&folder.join(path), text));
     written.and_then(|()| if args.rhai { Ok(()) } else { sdk::write(folder) })?;
     let path = folder.display();
@@ -59,7 +60,9 @@ fn check_name(name: &str) -> anyhow::Result<()> {
         );
     }
     if TAKEN.contains(&name) {
-        bail!("`{name}` is taken by Rust itself or by the library for plugins; choose another name");
+        bail!(
+            "`{name}` is taken by Rust itself or by the library for plugins; choose another name"
+        );
     }
     Ok(())
 }

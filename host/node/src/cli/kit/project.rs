@@ -23,11 +23,16 @@ impl Project {
     pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Self> {
         let path = path.unwrap_or_else(|| Path::new("."));
         if !path.exists() {
-            bail!("there is no {}; name a plugin's folder, a .rhai script or a .wasm component", path.display());
+            bail!(
+                "there is no {}; name a plugin's folder, a .rhai script or a .wasm component",
+                path.display()
+            );
         }
         if path.is_dir() && !path.join("plugin.toml").is_file() {
             let shown = path.display();
-            bail!("{shown} has no plugin.toml; `jackfield plugin new NAME` makes a folder with one");
+            bail!(
+                "{shown} has no plugin.toml; `jackfield plugin new NAME` makes a folder with one"
+            );
         }
         Ok(Self { path: path.to_owned() })
     }
@@ -111,14 +116,19 @@ impl Project {
             let stem = self.path.file_stem().unwrap_or_default().to_string_lossy();
             format!("tests/{stem}.toml and {stem}.toml beside {path}")
         };
-        Err(anyhow!("no scenario file in {where_to}; write one (docs/plugins/scenarios.md), or name it"))
+        Err(anyhow!(
+            "no scenario file in {where_to}; write one (docs/plugins/scenarios.md), or name it"
+        ))
     }
 
     /// A line for the author when what is looked at is older than its source.
     pub(super) fn warning(&self) -> Option<String> {
         let source = self.stale()?;
         let path = self.path.display();
-        Some(format!("warning: {} was changed after the build; run `jackfield plugin build {path}`\n", source.display()))
+        Some(format!(
+            "warning: {} was changed after the build; run `jackfield plugin build {path}`\n",
+            source.display()
+        ))
     }
 }
 

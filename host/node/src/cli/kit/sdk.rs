@@ -69,7 +69,8 @@ pub(in crate::cli) fn refresh(args: &SdkArgs) -> anyhow::Result<()> {
         if noted.as_deref() != Some(have.as_str()) && !args.force {
             bail!("the files in {} were changed by hand; --force replaces them", folder.display());
         }
-        fs::remove_dir_all(&folder).with_context(|| format!("cannot replace {}", folder.display()))?;
+        fs::remove_dir_all(&folder)
+            .with_context(|| format!("cannot replace {}", folder.display()))?;
     }
     write(project.path())?;
     print(&format!("{}: {}\n", folder.display(), version()));
@@ -98,7 +99,10 @@ fn version() -> String {
 
 fn note(files: &[(String, String)]) -> String {
     let version = version();
-    format!("{version}\nNothing writes here but `jackfield plugin sdk`, which replaces it by that of another version.\n{DIGEST}{}\n", digest(files))
+    format!(
+        "{version}\nNothing writes here but `jackfield plugin sdk`, which replaces it by that of another version.\n{DIGEST}{}\n",
+        digest(files)
+    )
 }
 
 /// The digest that the note in a folder gives.

@@ -35,12 +35,16 @@ fn part(hook: Hook) -> Part {
     match hook {
         Hook::Admission => part!("admission", uses: ["Admission", "Request"], config: "",
             about: "may a request come in at all?"),
-        Hook::Authenticate => part!("authenticate", uses: ["Identification", "Request"], config: "",
-            about: "who is a request from?"),
+        Hook::Authenticate => {
+            part!("authenticate", uses: ["Identification", "Request"], config: "",
+            about: "who is a request from?")
+        }
         Hook::Register => part!("register", uses: ["Acceptance", "Contact", "Request"], config: "",
             about: "may these phones be bound to this user?"),
-        Hook::DialPlan => part!("dial-plan", uses: ["Call", "Rewrite", "config"], config: "country = \"43\"",
-            about: "what was dialled, in the form that routing understands?"),
+        Hook::DialPlan => {
+            part!("dial-plan", uses: ["Call", "Rewrite", "config"], config: "country = \"43\"",
+            about: "what was dialled, in the form that routing understands?")
+        }
         Hook::Route => part!("route", uses: ["Answer", "Call", "Plan", "aor", "config"],
             config: "desk = \"2000@home.test\"", about: "where does a new call go?"),
         Hook::RouteOnFailure => part!("route-on-failure",
@@ -54,7 +58,9 @@ fn part(hook: Hook) -> Part {
 /// The files of a script, by their paths in the folder.
 pub(super) fn rhai(name: &str, hooks: &[Hook]) -> Vec<(String, String)> {
     let code = format!("{name}.rhai");
-    let mut script = format!("// {name}: a plugin of Jackfield. Save this file while calls are up: the next call meets the new version.\n");
+    let mut script = format!(
+        "// {name}: a plugin of Jackfield. Save this file while calls are up: the next call meets the new version.\n"
+    );
     for hook in hooks {
         let Part { rhai, about, .. } = part(*hook);
         script.push_str(&format!("\n// {hook}: {about}\n{rhai}"));
@@ -92,12 +98,15 @@ pub(super) fn commands(folder: &str, is_script: bool) -> Vec<String> {
 }
 
 fn manifest(name: &str, kind: &str, code: &str, hooks: &[Hook]) -> String {
-    let mut text = format!("id = \"{name}\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\ncode = \"{code}\"\n");
+    let mut text =
+        format!("id = \"{name}\"\nversion = \"0.1.0\"\nkind = \"{kind}\"\ncode = \"{code}\"\n");
     text.push_str("\n# The hooks it is asked at. Plugins with a lower priority are asked first.\n");
     for hook in hooks {
         text.push_str(&format!("[hooks.{hook}]\npriority = 100\n"));
     }
-    text.push_str("\n# What it may use besides the facts of a call.\n[need]\nlog = true\nconfig = true\n");
+    text.push_str(
+        "\n# What it may use besides the facts of a call.\n[need]\nlog = true\nconfig = true\n",
+    );
     text.push_str("\n# Its settings. An operator gives others under [plugins.config.");
     text.push_str(&format!("{name}] in the switch's configuration.\n[config]\n"));
     for hook in hooks {
@@ -124,12 +133,15 @@ fn library(name: &str, hooks: &[Hook]) -> String {
     uses.extend(["Plugin", "register_plugin"]);
     let uses: Vec<&str> = uses.into_iter().collect();
     let type_name = type_name(name);
-    let mut text = format!("//! {name}: a plugin of Jackfield. README.md says how it is built and tried.\n\n");
+    let mut text =
+        format!("//! {name}: a plugin of Jackfield. README.md says how it is built and tried.\n\n");
     if hooks.contains(&Hook::CallEvent) {
         text.push_str("use std::time::Duration;\n\n");
     }
     text.push_str(&wrapped("use jackfield_guest::{", &uses, "};\n"));
-    text.push_str(&format!("\n#[derive(Default)]\npub struct {type_name};\n\nimpl Plugin for {type_name} {{\n"));
+    text.push_str(&format!(
+        "\n#[derive(Default)]\npub struct {type_name};\n\nimpl Plugin for {type_name} {{\n"
+    ));
     for (at, (hook, Part { rust, about, .. })) in hooks.iter().zip(&parts).enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
         text.push_str(&format!("{gap}    // {hook}: {about}\n"));

@@ -71,13 +71,16 @@ fn told(report: &Report) -> String {
         let verdict = if case.is_ok() { "ok" } else { "FAILED" };
         let _ = writeln!(text, "  {verdict:<8}{}", case.name);
         for problem in &case.problems {
-            let _ = writeln!(text, "          {file}:{}: expected {}", problem.line, problem.expected);
+            let _ =
+                writeln!(text, "          {file}:{}: expected {}", problem.line, problem.expected);
             let _ = writeln!(text, "          came {}", problem.came);
         }
     }
     let (plugin, failed) = (&report.plugin, report.failed());
     let ok = report.cases.len() - failed;
-    let version = if plugin.version.is_empty() { String::new() } else { format!(" {}", plugin.version) };
-    let _ = writeln!(text, "{}{version}: {ok} ok, {failed} FAILED (seed {})", plugin.id, report.seed);
+    let version =
+        if plugin.version.is_empty() { String::new() } else { format!(" {}", plugin.version) };
+    let _ =
+        writeln!(text, "{}{version}: {ok} ok, {failed} FAILED (seed {})", plugin.id, report.seed);
     text
 }
