@@ -42,7 +42,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
 /// A time as [`duration`] reads it.
 pub(crate) fn shown(time: Duration) -> String {
     let ms = time.as_millis();
-    if ms % 1000 == 0 { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
+    if ms.is_multiple_of(1000) { format!("{}s", ms / 1000) } else { format!("{ms}ms") }
 }
 
 fn moment(at_ms: u64) -> Option<Moment> {
