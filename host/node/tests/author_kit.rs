@@ -104,7 +104,7 @@ fn a_new_script_is_good_and_passes_its_cases() {
             "  imports   nothing",
             "  asks for  log, config",
             "  config    desk = \"2000@home.test\"",
-            "  self-test passed, 1 hooks asked",
+            "  self-test passed at every hook",
         ]
     );
     assert_eq!(
