@@ -41,3 +41,21 @@ fn the_script_of_each_hook_decides_as_its_cases_say() {
         assert!(cases >= 2, "{hook} has {cases} cases");
     }
 }
+
+#[test]
+fn the_examples_of_the_page_of_scenario_files_come_out_as_they_say() {
+    let page = read("docs/plugins/scenarios.md");
+    let blocks: Vec<&str> =
+        page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    let hooks = [Hook::Route, Hook::CallEvent];
+    assert_eq!(blocks.len(), hooks.len());
+    let folder = tempfile::tempdir().unwrap();
+    for (block, hook) in blocks.into_iter().zip(hooks) {
+        let file = folder.path().join("page.toml");
+        fs::write(&file, block).unwrap();
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../hooks/{hook}/plugin.rhai"));
+        let cases = jackfield_testkit::run(Source::Path(script), &file);
+        assert_eq!(cases.unwrap_or_else(|error| panic!("{hook}: {error}")), 1);
+    }
+}

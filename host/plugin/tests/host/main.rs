@@ -9,6 +9,7 @@ use jackfield_plugin::alloc::Counting;
 mod call_event;
 mod common;
 mod containment;
+mod contract;
 mod dial_plan;
 mod five_steps;
 mod guest;
