@@ -5,6 +5,14 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use jackfield_plugin::{Kind, PluginHost};
+use model::hook::{Hook, Verdict};
+
+use crate::{
+    common::{answer, host, patient, route, source},
+    guest,
+};
+
 /// The interfaces that plugins import, which may grow.
 const IMPORTED: [&str; 2] = ["interface snapshot", "interface logging"];
 
@@ -99,6 +107,22 @@ fn version_1_is_what_was_given_out() {
         Vec::<String>::new(),
         "write version 2 instead, or a new interface"
     );
+}
+
+#[test]
+fn a_component_that_knows_more_hooks_than_the_host_is_asked_those_of_both() {
+    let host = host(patient(), vec![source("new", Kind::Wasm, guest::of_tomorrow(""))]);
+    assert_eq!(host.list()[0].hooks, [(Hook::Route, 100)]);
+    assert_eq!(answer(&host, &route("2000")).verdict, Verdict::Refuse(486));
+}
+
+#[test]
+fn a_component_that_needs_more_than_the_host_has_is_refused_with_its_name() {
+    let weather = r#"(import "jackfield:plugin/snapshot@1.0.0" "weather" (func (result i32)))"#;
+    let host = PluginHost::new(patient()).unwrap();
+    let refused = host.install(vec![source("new", Kind::Wasm, guest::of_tomorrow(weather))]);
+    let said = refused.unwrap_err().to_string();
+    assert!(said.contains("weather") && said.contains("(help: "), "{said}");
 }
 
 #[test]

@@ -115,6 +115,30 @@ pub(crate) fn planning(count: u32, kind: &str, value: &str) -> Vec<u8> {
     route_with("(call $plan)", &items)
 }
 
+/// A guest of a contract that has grown: it refuses with 486 at `route`, has a hook `tomorrow` beside it, and imports what stands in
+/// `imports`, of which `snapshot` may have a function `weather`.
+pub(crate) fn of_tomorrow(imports: &str) -> Vec<u8> {
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/wit/v1/plugin.wit");
+    let wit = std::fs::read_to_string(wit).expect("the contract");
+    let weather = "interface snapshot {\n    weather: func() -> u32;";
+    let wit = wit.replacen("interface snapshot {", weather, 1)
+        + "interface tomorrow {
+               use types.{call-facts, reason};
+               variant verdict { pass, refuse(u16) }
+               decide: func(call: call-facts) -> tuple<verdict, list<reason>>;
+           }
+           world tomorrow-plugin { import snapshot; import logging; export route; export tomorrow; }";
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("grown.wit", &wit).expect("the grown contract");
+    let refuses = "(call $refuse (i32.const 2) (i32.const 486))";
+    let functions = [exported("route", refuses), exported("tomorrow", "(call $pass)")].concat();
+    let text = format!("(module {imports} {FRAME} {functions})");
+    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    let world = resolve.select_world(&[package], Some("tomorrow-plugin")).expect("the world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embedded");
+    module
+}
+
 fn exported(hook: &str, body: &str) -> String {
     format!(
         r#"(func (export "jackfield:plugin/{hook}@1.0.0#decide") (param $facts i32) (result i32) {body})"#

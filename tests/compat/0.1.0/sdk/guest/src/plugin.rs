@@ -1,0 +1,65 @@
+use crate::{
+    Acceptance, Admission, Answer, Call, Commands, Config, Contact, Event, Failure, Identification,
+    Request, Rewrite,
+};
+
+/// What an author writes: one function a hook, each passing unless written. Those that are written are
+/// named in [`register_plugin!`](crate::register_plugin).
+///
+/// The host calls them one at a time, so a plugin may keep a cache in a `Cell` or `RefCell`.
+pub trait Plugin: Default + 'static {
+    /// Reads the configuration, once for each instance, before its first hook.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for the operator when the configuration cannot be used: which key, and what to
+    /// write instead. The host then refuses this version of the plugin.
+    fn configure(&mut self, config: &Config) -> Result<(), String> {
+        let _ = config;
+        Ok(())
+    }
+
+    /// Hook `admission`: may a request that begins a call or a registration come in at all?
+    fn admission(&self, request: &Request) -> Admission {
+        let _ = request;
+        Admission::pass()
+    }
+
+    /// Hook `authenticate`: who is a request from, and what proof of that is needed?
+    fn authenticate(&self, request: &Request) -> Identification {
+        let _ = request;
+        Identification::pass()
+    }
+
+    /// Hook `register`: may these contacts be bound to the address-of-record in `request.callee`?
+    fn register(&self, request: &Request, contacts: &[Contact]) -> Acceptance {
+        let _ = (request, contacts);
+        Acceptance::pass()
+    }
+
+    /// Hook `dial-plan`: what was dialled, in the form that routing understands? Asked before
+    /// `route`; each plugin sees what the one before it rewrote.
+    fn dial_plan(&self, call: &Call) -> Rewrite {
+        let _ = call;
+        Rewrite::pass()
+    }
+
+    /// Hook `route`: where does a new call go?
+    fn route(&self, call: &Call) -> Answer {
+        let _ = call;
+        Answer::pass()
+    }
+
+    /// Hook `route-on-failure`: a target failed, what now?
+    fn route_on_failure(&self, call: &Call, failure: &Failure) -> Answer {
+        let _ = (call, failure);
+        Answer::pass()
+    }
+
+    /// Hook `call-event`: something has happened to a call, what is to be done? Told after it was
+    /// routed, one event at a time; an emergency call is not told.
+    fn call_event(&self, call: &Call, event: &Event) -> Commands {
+        let _ = (call, event);
+        Commands::none()
+    }
+}
