@@ -18,6 +18,11 @@ struct Need {
 const TESTS: [Need; 7] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
     Need {
+        program: "curl",
+        package: "curl",
+        purpose: "reads the journal in the guides that tests/interop walks",
+    },
+    Need {
         program: "dnsmasq",
         package: "dnsmasq-base",
         purpose: "is the name server in tests/interop",
