@@ -15,7 +15,7 @@ struct Need {
 }
 
 /// What `cargo xtask test` needs.
-const TESTS: [Need; 7] = [
+const TESTS: [Need; 8] = [
     Need { program: "sipp", package: "sip-tester", purpose: "places calls in tests/interop" },
     Need {
         program: "curl",
