@@ -7,7 +7,7 @@ use model::hook::{Command, End, Release};
 use crate::{
     AnswerLimits,
     amendment::check_text,
-    proposal::{number, shown, uri},
+    proposal::{clean, number, shown, uri},
 };
 
 /// A command before the host looked at it.
@@ -97,11 +97,8 @@ impl ProposedCommand {
     fn release(&self, limits: &AnswerLimits) -> Result<Release, String> {
         let status = self.number("status", 400, 699)?.and_then(|n| u16::try_from(n).ok());
         let cause = self.number("cause", 1, 127)?.and_then(|n| u8::try_from(n).ok());
-        let text = match self.attr("text") {
-            // What cannot be said is left out: the call ends even so.
-            Some(_) => self.text("text", limits).unwrap_or_default(),
-            None => String::new(),
-        };
+        // The call ends even if that cannot be said as it is.
+        let text = clean(self.attr("text").unwrap_or_default().to_owned(), limits.number_bytes_max);
         Ok(Release { status, cause, text })
     }
 }

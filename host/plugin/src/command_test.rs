@@ -22,6 +22,15 @@ fn commands_are_read_by_their_names() {
     assert_eq!(said("release", &[]), "release");
     let both = [("status", "486"), ("cause", "17"), ("text", "busy"), ("later", "x")];
     assert_eq!(said("release", &both), "release 486 cause 17");
+    let release = |text: &str| {
+        let checked = check(vec![command("release", &[("text", text)])], &AnswerLimits::default());
+        match checked.into_iter().next() {
+            Some(Ok(Command::Release(release))) => release.text,
+            other => format!("{other:?}"),
+        }
+    };
+    assert_eq!(release("a\r\nVia: b"), "a  Via: b", "it ends the call whatever it says");
+    assert_eq!(release(&"x".repeat(5000)).len(), AnswerLimits::default().number_bytes_max);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use sip::{
 };
 
 use self::failures::Failures;
-use crate::call::is_anonymous;
+use crate::call::{is_anonymous, is_nobody};
 
 /// How requests are authenticated.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -193,14 +193,16 @@ impl Authenticator {
 /// Who a request says it is from. One that is anonymous in From may say it to us alone: in P-Preferred-Identity (RFC 3325 section
 /// 9.2), or with its credentials, whose user is then one of the domain that the request is for.
 pub(crate) fn claimed(request: &Message) -> Option<Aor> {
-    if !is_anonymous(request) {
-        return in_from(request);
+    let from = in_from(request);
+    let is_named = from.as_ref().is_some_and(|aor| !is_nobody(aor.user(), aor.host()));
+    if is_named || !is_anonymous(request) {
+        return from;
     }
     let preferred = request
         .values(Name::PPreferredIdentity)
         .filter_map(|value| NameAddr::parse(value).ok()?.parsed_uri().ok()?.aor());
     let preferred = preferred.into_iter().next();
-    preferred.or_else(|| name_of_credentials(request)).or_else(|| in_from(request))
+    preferred.or_else(|| name_of_credentials(request)).or(from)
 }
 
 /// Who From says a request is from.

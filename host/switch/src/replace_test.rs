@@ -96,6 +96,11 @@ fn ringing() -> (Bench, Sent) {
 
 fn ringing_in(mut bench: Bench) -> (Bench, Sent) {
     bench.invite_with(PHONE, OLD);
+    ring(bench)
+}
+
+/// The call that has come in rings.
+fn ring(mut bench: Bench) -> (Bench, Sent) {
     let invite = bench.route(&["a"]).remove(0);
     let sent =
         bench.receive(FIRST, invite.response("180 Ringing", "Contact: <sip:gw@203.0.113.1>\r\n"));
@@ -125,6 +130,22 @@ fn a_call_that_rings_is_picked_up() {
     assert!(bench.facts.iter().any(|fact| matches!(fact, Fact::Established { .. })));
     let sent = bench.phone_says_in(2, "BYE", 2, "");
     assert_eq!(what(&sent), ["200 OK > phone", "BYE sip:1000@198.51.100.1 > phone"]);
+}
+
+#[test]
+fn who_picks_up_a_caller_that_is_not_to_be_known_does_not_learn_who_it_is() {
+    let contact = |fields: &str| {
+        let mut bench = Bench::new(two());
+        bench.invite_asking(PHONE, fields, OLD);
+        let (mut bench, invite) = ring(bench);
+        let sent = replace(&mut bench, &of_ringing(&invite));
+        let ok = sent
+            .iter()
+            .find(|sent| sent.text.starts_with("SIP/2.0 200") && sent.line("Call-ID") == "2");
+        ok.unwrap().line("Contact")
+    };
+    assert_eq!(contact(""), "<sip:1000@192.0.2.9:5060>");
+    assert_eq!(contact("Privacy: id\r\n"), "<sip:192.0.2.9:5060>");
 }
 
 #[test]

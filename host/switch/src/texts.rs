@@ -166,7 +166,7 @@ fn send(
         believed: tables.trusts(trunk, from.peer.ip()),
         told: tables.trusts(None, binding.flow.peer.ip()),
         shown: false,
-        privacy: Privacy::of_caller(request),
+        privacy: Privacy::of_sender(request),
     };
     let sender = match crossing.privacy.hides_party() && !crossing.told {
         true => ANONYMOUS.to_owned(),

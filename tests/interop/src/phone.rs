@@ -365,6 +365,33 @@ impl Phone {
     }
 }
 
+impl Phone {
+    /// It hears a tone of `theirs` Hz and not its own.
+    ///
+    /// # Panics
+    ///
+    /// When it does not.
+    #[track_caller]
+    pub fn hears(&mut self, theirs: u32, own: u32) {
+        tone::assert_hears(&self.heard(), theirs.into(), own.into());
+    }
+
+    /// `called`, which it calls, rings and answers; both are in a call then.
+    ///
+    /// # Panics
+    ///
+    /// When that is not so within a while.
+    #[track_caller]
+    pub fn is_answered_by(&mut self, called: &mut Self) {
+        called.ringing();
+        self.expect_call("EARLY");
+        called.answer();
+        for phone in [self, called] {
+            phone.expect_call("CONFIRMED");
+        }
+    }
+}
+
 impl Handset for Phone {
     #[track_caller]
     fn registered(&mut self) {

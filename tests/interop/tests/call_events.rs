@@ -3,15 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use jackfield_interop::{Phone, Switch, peers, switch::save, tone::assert_hears, wait};
+use jackfield_interop::{Phone, Switch, peers, switch::save, wait};
 use serde_json::{Value, json};
 
 const LOBBY_HZ: u32 = 440;
 const DESK_HZ: u32 = 1000;
 const HELP_HZ: u32 = 1430;
-/// RTP packets of 20 ms: two seconds.
-const PACKETS: u64 = 100;
-
 fn script(folder: &Path) -> PathBuf {
     let path = folder.join("call-watch.rhai");
     let text = std::fs::read_to_string(peers::here().join("../../sdk/examples/call-watch.rhai"));
@@ -129,14 +126,6 @@ fn a_call_keeps_the_plugin_it_began_with() {
     switch.stop();
 }
 
-/// `phone` hears a tone and not its own.
-#[track_caller]
-fn hears(switch: &Switch, phone: &mut Phone, name: &str, theirs: u32, own: u32) {
-    let file = switch.folder().join(format!("{name}.wav"));
-    phone.record(&file, PACKETS);
-    assert_hears(&file, theirs.into(), own.into());
-}
-
 #[test]
 fn who_is_held_for_too_long_is_sent_on_by_either_body() {
     for (body, mode) in [(script as fn(&Path) -> PathBuf, "anchor"), (component, "bypass")] {
@@ -156,8 +145,8 @@ fn who_is_held_for_too_long_is_sent_on_by_either_body() {
         eve.tell("answer");
         ben.expect_end(200);
         eve.expect_call("CONFIRMED");
-        hears(&switch, &mut ann, "ann", HELP_HZ, LOBBY_HZ);
-        hears(&switch, &mut eve, "eve", LOBBY_HZ, HELP_HZ);
+        ann.hears(HELP_HZ, LOBBY_HZ);
+        eve.hears(LOBBY_HZ, HELP_HZ);
         // The mark has gone with her.
         assert_eq!(call(&switch)["labels"], json!({ "vip": "yes", "waits": "caller" }));
         ann.tell("hangup");
@@ -186,8 +175,8 @@ fn a_plugin_holds_a_party_and_takes_it_back() {
         talk(&mut ann, &mut ben, "2000");
         ben.expect_media("remote-hold");
         ben.expect_media("active");
-        hears(&switch, &mut ben, "ben", LOBBY_HZ, DESK_HZ);
-        hears(&switch, &mut ann, "ann", DESK_HZ, LOBBY_HZ);
+        ben.hears(LOBBY_HZ, DESK_HZ);
+        ann.hears(DESK_HZ, LOBBY_HZ);
         ann.tell("hangup");
         ben.expect_end(200);
         assert_eq!(switch.counter("jackfield_commands_refused_total"), 0);

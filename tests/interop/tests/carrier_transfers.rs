@@ -49,17 +49,6 @@ impl Outside {
     }
 }
 
-/// `called` rings and answers; both are in a call then.
-#[track_caller]
-fn answer(caller: &mut Phone, called: &mut Phone) {
-    called.ringing();
-    caller.expect_call("EARLY");
-    called.answer();
-    for phone in [caller, called] {
-        phone.expect_call("CONFIRMED");
-    }
-}
-
 #[test]
 fn a_party_is_sent_on_to_somebody_behind_the_carrier() {
     let port = ports::free();
@@ -69,7 +58,7 @@ fn a_party_is_sent_on_to_somebody_behind_the_carrier() {
     let mut ben = Phone::register(&switch, "2000", BEN_HZ);
     let mut world = Phone::of_the_world(&switch, "43199", port, WORLD_HZ);
     ann.call("2000");
-    answer(&mut ann, &mut ben);
+    ann.is_answered_by(&mut ben);
     ben.tell("hold");
     ben.expect_media("local-hold");
     ben.transfer("900");
@@ -95,7 +84,7 @@ fn somebody_behind_the_carrier_sends_a_phone_on_where_carriers_may() {
     let mut ben = Phone::register(&switch, "2000", BEN_HZ);
     let mut world = Phone::of_the_world(&switch, "43199", port, WORLD_HZ);
     ann.call("900");
-    answer(&mut ann, &mut world);
+    ann.is_answered_by(&mut world);
     world.transfer("2000");
     ben.ringing();
     world.expect(&json!({ "event": "transfer", "code": 180 }));
@@ -117,7 +106,7 @@ fn somebody_behind_the_carrier_may_not_send_on_by_default_and_the_call_stays() {
     let mut ann = Phone::register(&switch, "1000", ANN_HZ);
     let mut world = Phone::of_the_world(&switch, "43199", port, WORLD_HZ);
     ann.call("900");
-    answer(&mut ann, &mut world);
+    ann.is_answered_by(&mut world);
     world.transfer("2000");
     world.expect(&json!({ "event": "transfer", "code": 403, "final": true }));
     Handset::hears(&mut ann, WORLD_HZ, ANN_HZ);

@@ -4,16 +4,12 @@
 use jackfield_interop::{
     Phone, Race, Switch, Watcher, races,
     sipp::{Scenario, all_succeed},
-    tone::assert_hears,
 };
 use serde_json::json;
 
 const ANN_HZ: u32 = 440;
 const BEN_HZ: u32 = 1000;
 const EVE_HZ: u32 = 1430;
-/// RTP packets of 20 ms: two seconds.
-const PACKETS: u64 = 100;
-
 /// Anchored, and bypassed.
 const MODES: [&str; 2] = ["media.mode=\"anchor\"", "media.mode=\"bypass\""];
 
@@ -36,26 +32,6 @@ fn three_with(settings: &[&str]) -> Three {
     Three { switch, ann, ben, eve }
 }
 
-/// `called` rings and answers; both are in a call then.
-#[track_caller]
-fn answer(caller: &mut Phone, called: &mut Phone) {
-    called.expect(&json!({ "event": "incoming" }));
-    called.tell("ring");
-    caller.expect_call("EARLY");
-    called.tell("answer");
-    for phone in [caller, called] {
-        phone.expect_call("CONFIRMED");
-    }
-}
-
-/// `phone` hears a tone and not its own.
-#[track_caller]
-fn hears(switch: &Switch, phone: &mut Phone, name: &str, theirs: u32, own: u32) {
-    let file = switch.folder().join(format!("{name}.wav"));
-    phone.record(&file, PACKETS);
-    assert_hears(&file, theirs.into(), own.into());
-}
-
 #[track_caller]
 fn transfer(phone: &mut Phone, to: &str) {
     phone.tell("hold");
@@ -66,9 +42,9 @@ fn transfer(phone: &mut Phone, to: &str) {
 #[test]
 fn the_called_party_sends_the_caller_on() {
     for mode in MODES {
-        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        let Three { switch: _switch, mut ann, mut ben, mut eve } = three(mode);
         ann.call("2000");
-        answer(&mut ann, &mut ben);
+        ann.is_answered_by(&mut ben);
         transfer(&mut ben, "3000");
         eve.expect(&json!({ "event": "incoming" }));
         eve.tell("ring");
@@ -77,8 +53,8 @@ fn the_called_party_sends_the_caller_on() {
         ben.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
         ben.expect_call("DISCONNECTED");
         eve.expect_call("CONFIRMED");
-        hears(&switch, &mut ann, "ann", EVE_HZ, ANN_HZ);
-        hears(&switch, &mut eve, "eve", ANN_HZ, EVE_HZ);
+        ann.hears(EVE_HZ, ANN_HZ);
+        eve.hears(ANN_HZ, EVE_HZ);
         ann.tell("hangup");
         eve.expect_end(200);
     }
@@ -87,22 +63,22 @@ fn the_called_party_sends_the_caller_on() {
 #[test]
 fn the_caller_sends_the_called_party_on_and_it_is_sent_on_again() {
     for mode in MODES {
-        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        let Three { switch: _switch, mut ann, mut ben, mut eve } = three(mode);
         ann.call("2000");
-        answer(&mut ann, &mut ben);
+        ann.is_answered_by(&mut ben);
         transfer(&mut ann, "3000");
         eve.expect(&json!({ "event": "incoming" }));
         eve.tell("answer");
         ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
         ann.expect_call("DISCONNECTED");
-        hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
+        ben.hears(EVE_HZ, BEN_HZ);
         // Eve sends Ben back to Ann.
         transfer(&mut eve, "1000");
         ann.expect(&json!({ "event": "incoming" }));
         ann.tell("answer");
         eve.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
-        hears(&switch, &mut ben, "ben-again", ANN_HZ, BEN_HZ);
-        hears(&switch, &mut ann, "ann", BEN_HZ, ANN_HZ);
+        ben.hears(ANN_HZ, BEN_HZ);
+        ann.hears(BEN_HZ, ANN_HZ);
         ben.tell("hangup");
         ann.expect_end(200);
     }
@@ -111,22 +87,22 @@ fn the_caller_sends_the_called_party_on_and_it_is_sent_on_again() {
 #[test]
 fn two_parties_are_joined_by_whom_they_talk_to() {
     for mode in MODES {
-        let Three { switch, mut ann, mut ben, mut eve } = three(mode);
+        let Three { switch: _switch, mut ann, mut ben, mut eve } = three(mode);
         // Ann is called by Ben, and calls Eve.
         ben.call("1000");
-        answer(&mut ben, &mut ann);
+        ben.is_answered_by(&mut ann);
         ann.tell("hold");
         ann.expect_media("local-hold");
         ann.consult("3000");
-        answer(&mut ann, &mut eve);
-        hears(&switch, &mut eve, "eve-asked", ANN_HZ, EVE_HZ);
+        ann.is_answered_by(&mut eve);
+        eve.hears(ANN_HZ, EVE_HZ);
         ann.tell("attend");
         ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
         for _ in 0..2 {
             ann.expect_call("DISCONNECTED");
         }
-        hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
-        hears(&switch, &mut eve, "eve", BEN_HZ, EVE_HZ);
+        ben.hears(EVE_HZ, BEN_HZ);
+        eve.hears(BEN_HZ, EVE_HZ);
         ben.tell("hangup");
         eve.expect_end(200);
     }
@@ -134,9 +110,9 @@ fn two_parties_are_joined_by_whom_they_talk_to() {
 
 #[test]
 fn a_party_is_sent_on_to_a_phone_that_still_rings() {
-    let Three { switch, mut ann, mut ben, mut eve } = three(MODES[0]);
+    let Three { switch: _switch, mut ann, mut ben, mut eve } = three(MODES[0]);
     ann.call("2000");
-    answer(&mut ann, &mut ben);
+    ann.is_answered_by(&mut ben);
     ann.tell("hold");
     ann.expect_media("local-hold");
     ann.consult("3000");
@@ -148,8 +124,8 @@ fn a_party_is_sent_on_to_a_phone_that_still_rings() {
     eve.tell("answer");
     eve.expect_call("CONFIRMED");
     ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
-    hears(&switch, &mut ben, "ben", EVE_HZ, BEN_HZ);
-    hears(&switch, &mut eve, "eve", BEN_HZ, EVE_HZ);
+    ben.hears(EVE_HZ, BEN_HZ);
+    eve.hears(BEN_HZ, EVE_HZ);
     ben.tell("hangup");
     eve.expect_end(200);
 }
@@ -164,24 +140,24 @@ fn parties_of_calls_of_several_workers_are_joined() {
     for round in 0..ROUNDS_MAX {
         let before = moved();
         ben.call("1000");
-        answer(&mut ben, &mut ann);
+        ben.is_answered_by(&mut ann);
         ann.tell("hold");
         ann.expect_media("local-hold");
         ann.consult("3000");
-        answer(&mut ann, &mut eve);
+        ann.is_answered_by(&mut eve);
         ann.tell("attend");
         ann.expect(&json!({ "event": "transfer", "code": 200, "final": true }));
         for _ in 0..2 {
             ann.expect_call("DISCONNECTED");
         }
-        hears(&switch, &mut ben, &format!("ben-{round}"), EVE_HZ, BEN_HZ);
-        hears(&switch, &mut eve, &format!("eve-{round}"), BEN_HZ, EVE_HZ);
+        ben.hears(EVE_HZ, BEN_HZ);
+        eve.hears(BEN_HZ, EVE_HZ);
         // Who holds and resumes is heard by the other's worker too.
         eve.tell("hold");
         eve.expect_media("local-hold");
         eve.tell("resume");
         eve.expect_media("active");
-        hears(&switch, &mut ben, &format!("ben-{round}-resumed"), EVE_HZ, BEN_HZ);
+        ben.hears(EVE_HZ, BEN_HZ);
         let has_moved = moved() > before;
         ben.tell("hangup");
         eve.expect_end(200);
@@ -220,8 +196,8 @@ fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
         ben.expect_end(487);
         eve.expect_call("CONFIRMED");
         ann.expect_call("CONFIRMED");
-        hears(&switch, &mut ann, "ann", EVE_HZ, ANN_HZ);
-        hears(&switch, &mut eve, "eve", ANN_HZ, EVE_HZ);
+        ann.hears(EVE_HZ, ANN_HZ);
+        eve.hears(ANN_HZ, EVE_HZ);
         // Ben takes over, with the dialog that the lamp of Eve shows.
         let mut lamp = Watcher::new(switch.sip_port, "3000");
         assert_eq!(lamp.subscribe(600), 200);
@@ -229,8 +205,8 @@ fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
         ben.pick_up("3000", &dialog_of(&lamp.document, ""));
         eve.expect_end(200);
         ben.expect_call("CONFIRMED");
-        hears(&switch, &mut ann, "ann-again", BEN_HZ, ANN_HZ);
-        hears(&switch, &mut ben, "ben", ANN_HZ, BEN_HZ);
+        ann.hears(BEN_HZ, ANN_HZ);
+        ben.hears(ANN_HZ, BEN_HZ);
         ann.tell("hangup");
         ben.expect_end(200);
     }
@@ -296,17 +272,17 @@ fn who_asked_is_told_what_the_target_says_until_it_wants_to_hear_no_more() {
 
 #[test]
 fn a_target_that_is_busy_leaves_the_call_as_it_was() {
-    let Three { switch, mut ann, mut ben, mut eve } = three(MODES[0]);
+    let Three { switch: _switch, mut ann, mut ben, mut eve } = three(MODES[0]);
     ann.call("2000");
-    answer(&mut ann, &mut ben);
+    ann.is_answered_by(&mut ben);
     transfer(&mut ben, "3000");
     eve.expect(&json!({ "event": "incoming" }));
     eve.refuse(486);
     ben.expect(&json!({ "event": "transfer", "code": 486, "final": true }));
     ben.tell("resume");
     ben.expect_media("active");
-    hears(&switch, &mut ann, "ann", BEN_HZ, ANN_HZ);
-    hears(&switch, &mut ben, "ben", ANN_HZ, BEN_HZ);
+    ann.hears(BEN_HZ, ANN_HZ);
+    ben.hears(ANN_HZ, BEN_HZ);
     ben.tell("hangup");
     ann.expect_end(200);
 }

@@ -369,11 +369,12 @@ impl<D: Decide> Worker<D> {
                     self.input(Input::Command(Command::Drain));
                 }
                 Mail::Stop => self.stopped = true,
-                Mail::Hangup { conn, reply } if self.moved_to(conn).is_some() => {
-                    // Who asked hears of it when it found no room.
-                    let _ = self.moved_to(conn).map(|to| to.post(Mail::Hangup { conn, reply }));
-                }
                 Mail::Hangup { conn, reply } => {
+                    if let Some(to) = self.moved_to(conn) {
+                        // Who asked hears of it when it found no room.
+                        let _ = to.post(Mail::Hangup { conn, reply });
+                        continue;
+                    }
                     let now = self.parts.clock.now();
                     let known = self.switch.calls(now).any(|call| call.conn == conn);
                     if known {

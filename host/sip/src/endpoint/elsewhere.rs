@@ -15,20 +15,16 @@ pub fn request_key(message: &Message) -> String {
 }
 
 impl Endpoint {
-    /// Passes on to `to` whatever comes from now on with this Call-ID, or is named by this [`request_key`], and belongs to no transaction of this endpoint, as
-    /// [`Event::Elsewhere`]. What belongs to one (a request that comes again, the 2xx whose ACK was lost) is dealt with here as before.
-    pub fn send_elsewhere(&mut self, call_id: &str, to: Shard) {
-        self.elsewhere.insert(call_id.into(), to);
+    /// Passes on to `to`, as [`Event::Elsewhere`], whatever comes from now on that `key` names, a Call-ID or a [`request_key`], and that
+    /// belongs to no transaction of this endpoint. What belongs to one (a request that comes again, the 2xx whose ACK was lost) is dealt
+    /// with here as before.
+    pub fn send_elsewhere(&mut self, key: &str, to: Shard) {
+        self.elsewhere.insert(key.into(), to);
     }
 
-    /// The messages with this Call-ID are this endpoint's again, or nobody's. Gives where they went.
-    pub fn keep_here(&mut self, call_id: &str) -> Option<Shard> {
-        self.elsewhere.remove(call_id)
-    }
-
-    /// Where messages with this Call-ID are passed on to, if they are.
-    pub fn is_elsewhere(&self, call_id: &str) -> Option<Shard> {
-        self.elsewhere.get(call_id).copied()
+    /// What this Call-ID or [`request_key`] names is this endpoint's again, or nobody's.
+    pub fn keep_here(&mut self, key: &str) {
+        self.elsewhere.remove(key);
     }
 
     /// Takes in a message that is for here whatever [`Self::send_elsewhere`] says of it.
@@ -36,11 +32,6 @@ impl Endpoint {
         self.keeps_all = true;
         self.handle_input(now, input);
         self.keeps_all = false;
-    }
-
-    /// How many Call-IDs are passed on.
-    pub fn elsewhere_now(&self) -> usize {
-        self.elsewhere.len()
     }
 
     /// Takes a request back from its transaction, so that another endpoint can answer it as if it had come there; gives the flow it came

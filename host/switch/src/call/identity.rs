@@ -71,10 +71,15 @@ impl Privacy {
         })
     }
 
-    /// What the caller of an INVITE asks for: one that does not say who it is in From wants nobody else to say it either.
-    pub(crate) fn of_caller(invite: &Message) -> Self {
-        let asked = Self::of(invite);
-        if is_anonymous(invite) { asked.with(Self::ID) } else { asked }
+    /// The same of the sender of a request: one that does not say who it is in From wants nobody else to say it either.
+    pub(crate) fn of_sender(request: &Message) -> Self {
+        let asked = Self::of(request);
+        if is_anonymous(request) { asked.with(Self::ID) } else { asked }
+    }
+
+    /// The same where From has been read.
+    pub(super) fn of_party(self, from: &hook::Party) -> Self {
+        if is_nobody(&from.user, &from.host) { self.with(Self::ID) } else { self }
     }
 
     /// The dial plan decides.
@@ -113,10 +118,13 @@ impl Privacy {
 pub(crate) fn is_anonymous(request: &Message) -> bool {
     let from = request.from().ok();
     let from = from.as_ref().and_then(|from| from.parsed_uri().ok());
-    from.is_some_and(|uri| {
-        let nobody = uri.user.is_none_or(|user| user.eq_ignore_ascii_case("anonymous"));
-        nobody && uri.host.eq_ignore_ascii_case(NOWHERE)
-    })
+    from.is_some_and(|uri| is_nobody(uri.user.unwrap_or_default(), uri.host))
+}
+
+/// Whether these name nobody.
+pub(crate) fn is_nobody(user: &str, host: &str) -> bool {
+    host.eq_ignore_ascii_case(NOWHERE)
+        && (user.is_empty() || user.eq_ignore_ascii_case("anonymous"))
 }
 
 /// What of one party's messages the other may read.
@@ -194,13 +202,11 @@ impl Tables {
             None => self.config.trusted.iter().any(|network| network.holds(ip)),
         }
     }
-}
 
-impl Tables {
     /// What of a request that is only sent on may be read where it goes.
     pub(crate) fn crossing_between(&self, from: Flow, to: Flow, request: &Message) -> Crossing {
         let trusts = |flow: Flow| self.trusts(self.trunks.at(flow.peer.ip()), flow.peer.ip());
-        let privacy = Privacy::of_caller(request);
+        let privacy = Privacy::of_sender(request);
         Crossing { believed: trusts(from), told: trusts(to), shown: false, privacy }
     }
 }
@@ -278,7 +284,8 @@ impl Call {
         on: Option<TrunkId>,
     ) -> bool {
         let tells = || self.asserted(tables, crossing, on).is_some();
-        let nameless = || self.shown.is_none() && self.facts.caller.host == NOWHERE;
+        let caller = &self.facts.caller;
+        let nameless = || self.shown.is_none() && is_nobody(&caller.user, &caller.host);
         crossing.privacy.hides_party() && (!crossing.told || nameless() || tells())
     }
 

@@ -57,7 +57,7 @@ pub(crate) use self::{
     extensions::{Reliability, known, refuse_unknown},
     headers::{is_sips, our_contact, reason_of},
     hold::side_of,
-    identity::{ANONYMOUS, Crossing, Privacy, is_anonymous},
+    identity::{ANONYMOUS, Crossing, Privacy, is_anonymous, is_nobody},
     leg::{CallerLeg, Leg},
     locate::listener_for,
     media::CallMedia,

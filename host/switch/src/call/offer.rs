@@ -57,8 +57,8 @@ impl Call {
         caller: CallerLeg,
         seat: Option<Seat>,
     ) -> Self {
-        let invite = caller.invite.as_ref().map(|(_, invite)| invite);
-        let privacy = [invite.map(Privacy::of_caller).unwrap_or_default(), Privacy::default()];
+        let asked = caller.invite.as_ref().map(|(_, invite)| Privacy::of(invite));
+        let privacy = [asked.unwrap_or_default().of_party(&facts.caller), Privacy::default()];
         Self {
             conn: facts.conn_id,
             facts,

@@ -305,3 +305,20 @@ fn a_caller_that_is_not_to_be_known_is_not_known_to_whom_it_is_sent() {
     assert!(from.starts_with("\"Anonymous\" <sip:anonymous@anonymous.invalid>"), "{from}");
     assert!(!invite[0].text.contains("1000"), "{}", invite[0].text);
 }
+
+#[test]
+fn who_sends_another_on_and_is_not_to_be_known_is_not_named() {
+    let mut talk = Talk::begin("Privacy: id\r\n", CALLER, 1);
+    talk.respond(0, "200 OK", "b", "", CALLEE);
+    talk.ask("ACK", "", "");
+    talk.ask(
+        "REFER",
+        "Refer-To: <sip:300@office.test>\r\nReferred-By: <sip:1000@office.test>\r\n",
+        "",
+    );
+    let to = Target::new(Destination::Uri("sip:300@203.0.113.2".to_owned()));
+    let plan = Plan { targets: vec![to], media: MediaMode::Default };
+    let invite = talk.bench.decide(Hook::Route, Verdict::Plan(plan)).remove(0);
+    assert_eq!(invite.line("Referred-By"), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+    assert!(!invite.text.contains("1000"), "{}", invite.text);
+}

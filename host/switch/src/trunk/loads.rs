@@ -104,6 +104,15 @@ mod tests {
     }
 
     #[test]
+    fn the_greatest_number_of_all_is_one_like_others() {
+        let mut loads = Loads::default();
+        for percent in [30, 40] {
+            loads.note(at(0), place(1), feedback(percent, 500, u64::MAX));
+        }
+        assert_eq!(held(&loads, 0), 30);
+    }
+
+    #[test]
     fn only_so_many_places_are_remembered() {
         let mut loads = Loads::default();
         let other = |n: usize| SocketAddr::from(([10, 0, 0, 1], u16::try_from(n).unwrap_or(0)));
