@@ -1,5 +1,6 @@
 """Processes under test: started in a session of their own, measured from /proc, ended with everything they started."""
 
+import collections
 import os
 import signal
 import subprocess
@@ -73,18 +74,22 @@ class Subject:
 
     def memory_kib(self):
         """Proportional and resident set of all processes, in KiB."""
-        pss = rss = 0
+        parts = self.memory_parts_kib()
+        return parts["Pss"], parts["Rss"]
+
+    def memory_parts_kib(self):
+        """Sums over all processes by their names in smaps_rollup, in KiB: Pss, Rss, Pss_Anon and others."""
+        parts = collections.Counter()
         for pid in self.pids():
             try:
                 with open(f"/proc/{pid}/smaps_rollup") as rollup:
                     for line in rollup:
-                        if line.startswith("Pss:"):
-                            pss += int(line.split()[1])
-                        elif line.startswith("Rss:"):
-                            rss += int(line.split()[1])
+                        fields = line.split()
+                        if len(fields) == 3 and fields[2] == "kB":
+                            parts[fields[0].rstrip(":")] += int(fields[1])
             except OSError:
                 continue
-        return pss, rss
+        return parts
 
     def stop(self):
         for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):

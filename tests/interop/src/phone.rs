@@ -1,11 +1,10 @@
 //! A pjsua2 phone: `pjsua/phone.py` in a process of its own.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::Write,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
-    sync::mpsc::{self, Receiver, RecvTimeoutError},
-    thread,
+    sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     handset::{Handset, Line, Switchboard, read},
-    peers,
+    lines, peers,
     switch::Switch,
     tone,
     wait::{self, PATIENCE},
@@ -172,20 +171,7 @@ impl Phone {
     fn run(mut command: Command, folder: &Path, user: &str) -> Self {
         let mut process = command.spawn().expect("Python starts");
         let commands = process.stdin.take().expect("a pipe to the phone");
-        let output = BufReader::new(process.stdout.take().expect("a pipe from the phone"));
-        let (sender, events) = mpsc::channel();
-        thread::spawn(move || {
-            // What is no JSON is the library's own talk before its log is turned away.
-            for event in output
-                .lines()
-                .map_while(Result::ok)
-                .filter_map(|line| serde_json::from_str(&line).ok())
-            {
-                if sender.send(event).is_err() {
-                    return;
-                }
-            }
-        });
+        let events = lines::of(process.stdout.take().expect("a pipe from the phone"));
         Self {
             user: user.to_owned(),
             folder: folder.to_owned(),

@@ -1,12 +1,11 @@
 //! A phone with a busy lamp and no more: a subscription to the calls of a user, its NOTIFYs answered as they come.
 
 use std::{
-    collections::BTreeMap,
     net::{Ipv4Addr, UdpSocket},
     time::Duration,
 };
 
-use crate::wait;
+use crate::{panel::Panel, wait};
 
 /// How long one message is waited for before the next look.
 const LOOK: Duration = Duration::from_millis(20);
@@ -19,12 +18,10 @@ pub struct Watcher {
     call_id: String,
     to_tag: String,
     cseq: u32,
-    /// The state of each dialog by its id.
-    dialogs: BTreeMap<String, String>,
     /// What the newest NOTIFY said of the subscription.
     subscription: String,
-    /// The newest document, or whatever the newest NOTIFY had in it.
-    pub document: String,
+    /// What it shows.
+    pub panel: Panel,
 }
 
 impl Watcher {
@@ -43,9 +40,8 @@ impl Watcher {
             user: user.to_owned(),
             to_tag: String::new(),
             cseq: 0,
-            dialogs: BTreeMap::new(),
             subscription: String::new(),
-            document: String::new(),
+            panel: Panel::default(),
         }
     }
 
@@ -87,7 +83,7 @@ impl Watcher {
     pub fn forget(&mut self) {
         self.call_id.push('x');
         self.to_tag.clear();
-        self.dialogs.clear();
+        self.panel = Panel::default();
         self.subscription.clear();
     }
 
@@ -98,19 +94,12 @@ impl Watcher {
     /// When it does not.
     #[track_caller]
     pub fn shows(&mut self, states: &[&str]) {
-        let mut last = String::new();
-        let is_so = |watcher: &Self| {
-            let mut have: Vec<&str> = watcher.dialogs.values().map(String::as_str).collect();
-            have.sort_unstable();
-            !watcher.document.is_empty() && have == states
-        };
         wait::until(&format!("the lamp of {} to show {states:?}", self.user), || {
-            if is_so(self) {
+            if self.panel.is(states) {
                 return Some(());
             }
             self.look();
-            last.clone_from(&self.document);
-            is_so(self).then_some(())
+            self.panel.is(states).then_some(())
         });
     }
 
@@ -150,21 +139,9 @@ impl Watcher {
 
     fn show(&mut self, notify: &str) {
         line(notify, "Subscription-State").unwrap_or_default().clone_into(&mut self.subscription);
-        let Some((_, document)) = notify.split_once("<dialog-info") else { return };
-        if document.contains("state=\"full\"") {
-            self.dialogs.clear();
+        if let Some((_, body)) = notify.split_once("\r\n\r\n") {
+            self.panel.show(body);
         }
-        let value = |text: &str, begin: &str| {
-            let rest = text.split_once(begin).map_or("", |(_, rest)| rest);
-            rest.split(['"', '<']).next().unwrap_or_default().to_owned()
-        };
-        for dialog in document.split("<dialog ").skip(1) {
-            match value(dialog, "<state>").as_str() {
-                "terminated" => self.dialogs.remove(&value(dialog, "id=\"")),
-                state => self.dialogs.insert(value(dialog, "id=\""), state.to_owned()),
-            };
-        }
-        document.clone_into(&mut self.document);
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Baresip, Line, Phone, Switch, Watcher, certificates, peers, sipp::Scenario, wait,
+    Baresip, Lamp, Line, Phone, Switch, Watcher, certificates, peers, sipp::Scenario, wait,
 };
 use serde_json::json;
 
@@ -29,8 +29,12 @@ fn lamps_follow_the_calls_of_a_phone_on_one_worker_and_on_three() {
         ben.tell("ring");
         for lamp in &mut lamps {
             lamp.shows(&["early"]);
-            assert!(lamp.document.contains("direction=\"recipient\""), "{}", lamp.document);
-            assert!(lamp.document.contains("sip:1000@127.0.0.1"), "{}", lamp.document);
+            assert!(
+                lamp.panel.document.contains("direction=\"recipient\""),
+                "{}",
+                lamp.panel.document
+            );
+            assert!(lamp.panel.document.contains("sip:1000@127.0.0.1"), "{}", lamp.panel.document);
         }
         ben.tell("answer");
         ann.expect_call("CONFIRMED");
@@ -49,6 +53,31 @@ fn lamps_follow_the_calls_of_a_phone_on_one_worker_and_on_three() {
             lamp.shows(&[]);
         }
     }
+}
+
+#[test]
+fn a_lamp_of_linphone_follows_calls_and_goes_on_when_its_time_is_over() {
+    let switch = Switch::start(&["node.workers=2", "events.expires_min_s=1"], &[]);
+    let mut lamp = Lamp::of(&switch, "2000", 5);
+    lamp.subscription_is("active");
+    lamp.shows(&[]);
+    let mut ann = Phone::register(&switch, "1000", 440);
+    let mut ben = Phone::register(&switch, "2000", 1000);
+    ann.call("2000");
+    ben.expect(&json!({ "event": "incoming" }));
+    ben.tell("ring");
+    lamp.shows(&["early"]);
+    assert!(lamp.panel.document.contains("direction=\"recipient\""), "{}", lamp.panel.document);
+    ben.tell("answer");
+    ann.expect_call("CONFIRMED");
+    lamp.shows(&["confirmed"]);
+    // Each renewal is told the whole of it anew.
+    lamp.is_notified(lamp.notified + 2);
+    lamp.shows(&["confirmed"]);
+    ann.tell("hangup");
+    ben.expect_end(200);
+    lamp.shows(&[]);
+    lamp.put_out();
 }
 
 #[test]

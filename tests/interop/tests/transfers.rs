@@ -192,7 +192,7 @@ fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
         ben.expect(&json!({ "event": "incoming" }));
         ben.tell("ring");
         lamp.shows(&["early"]);
-        eve.pick_up("2000", &dialog_of(&lamp.document, ";early-only"));
+        eve.pick_up("2000", &dialog_of(&lamp.panel.document, ";early-only"));
         ben.expect_end(487);
         eve.expect_call("CONFIRMED");
         ann.expect_call("CONFIRMED");
@@ -202,7 +202,7 @@ fn a_phone_with_a_busy_lamp_picks_up_a_call_and_takes_one_over() {
         let mut lamp = Watcher::new(switch.sip_port, "3000");
         assert_eq!(lamp.subscribe(600), 200);
         lamp.shows(&["confirmed"]);
-        ben.pick_up("3000", &dialog_of(&lamp.document, ""));
+        ben.pick_up("3000", &dialog_of(&lamp.panel.document, ""));
         eve.expect_end(200);
         ben.expect_call("CONFIRMED");
         ann.hears(BEN_HZ, ANN_HZ);

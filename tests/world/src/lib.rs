@@ -27,7 +27,7 @@ pub use invariants::{Violation, check};
 pub use network::{Faults, Network};
 pub use node::{HOST, Node};
 pub use operations::operate;
-pub use phone::{Manner, Phone, PhoneFact, Reaction, Reliably};
+pub use phone::{Keeps, Manner, Phone, PhoneFact, Reaction, Reliably};
 pub use random::Random;
 pub use trace::Trace;
 pub use world::{Options, World};

@@ -54,6 +54,7 @@ fn planted_bugs_are_found() {
         Sabotage::SendsAstray,
         Sabotage::LeavesLampOn,
         Sabotage::ForgetsPrack,
+        Sabotage::ForgetsRefresh,
     ] {
         for still in [true, false] {
             let found = (0..5).any(|seed| {

@@ -94,7 +94,7 @@ impl Call {
             self.media.continue_session(side, told.as_deref());
         }
         self.media.set_held(side, self.wanted_held.of(side));
-        self.offer_to(tables, now, side, Purpose::Hold, Offered::Again, Vec::new());
+        self.offer_to(tables, now, side, Purpose::Hold, Offered::Again);
     }
 
     /// What came of the re-INVITE to a party that is held, or was.

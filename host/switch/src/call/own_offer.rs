@@ -60,8 +60,6 @@ pub(crate) struct OwnOffer {
     to: Side,
     why: Purpose,
     what: Offered,
-    /// Fields of its own.
-    fields: Vec<(Name, String)>,
     /// `None` while it waits: for an ACK, for an INVITE of a party to end, or after a 491.
     client: Option<ClientTx>,
     /// How often it has met an INVITE of the party.
@@ -85,7 +83,7 @@ const COLLISIONS_MAX: u8 = 6;
 
 impl Call {
     /// Begins a re-INVITE towards `to` as soon as nothing stands in its way, and tells [`Self::own_offer_done`] what came of it.
-    /// `fields` go into it. False when the call is not established, or another re-INVITE of ours is open: only one is at a time.
+    /// False when the call is not established, or another re-INVITE of ours is open: only one is at a time.
     pub(crate) fn offer_to(
         &mut self,
         tables: &mut Tables,
@@ -93,7 +91,6 @@ impl Call {
         to: Side,
         why: Purpose,
         what: Offered,
-        fields: Vec<(Name, String)>,
     ) -> bool {
         if !matches!(self.state, State::Established { .. } | State::Joining) {
             return false;
@@ -105,7 +102,6 @@ impl Call {
             to,
             why,
             what,
-            fields,
             client: None,
             collisions: 0,
             backs_off: false,
@@ -156,12 +152,14 @@ impl Call {
         };
         let contact = self.contact(to).to_owned();
         let trunk = self.trunk_of_side(tables, to);
+        // Without them it would end the session timer of the leg, whatever it is for (RFC 4028 section 7.4).
+        let session = self.session_fields(tables, to);
         let Some(dialog) = self.dialog_mut(to) else { return };
         let flow = dialog.flow;
         let mut draft = dialog.request(Method::Invite, &contact);
         draft.header(Name::Allow, ALLOW);
-        for (name, value) in &own.fields {
-            draft.header(*name, value);
+        for (name, value) in session {
+            draft.header(name, value);
         }
         if !tables.config.server_header.is_empty() {
             draft.header(Name::UserAgent, &tables.config.server_header);
@@ -247,6 +245,7 @@ impl Call {
         if let Some(dialog) = self.dialog_mut(to) {
             dialog.refresh_target(response);
         }
+        self.note_session(tables, now, to, response);
         if matches!(own.what, Offered::Ask) && !response.body().is_empty() {
             self.asked = Some(Box::new(Asked { to, tx, cseq }));
         } else {

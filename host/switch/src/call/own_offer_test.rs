@@ -54,8 +54,7 @@ fn reinvite_of_phone(bench: &Bench) -> String {
 
 fn offer(bench: &mut Bench, to: Side, what: Offered) -> Vec<Sent> {
     let call = bench.switch.calls.values_mut().next().unwrap();
-    let fields = vec![(sip::Name::Subject, "again".to_owned())];
-    assert!(call.offer_to(&mut bench.switch.tables, bench.now, to, Purpose::Refresh, what, fields));
+    assert!(call.offer_to(&mut bench.switch.tables, bench.now, to, Purpose::Refresh, what));
     bench.flush()
 }
 
@@ -67,7 +66,7 @@ fn what_a_party_was_told_last_is_told_again() {
     let again = &sent[0];
     assert_eq!((again.line("CSeq").as_str(), again.body()), ("2 INVITE", CALLER));
     assert_eq!(again.line("Call-ID"), first.line("Call-ID"));
-    assert_eq!(again.line("Subject"), "again");
+    assert_eq!(again.line("Supported"), "timer");
     let sent = bench.receive(
         FIRST,
         again.response_with("200 OK", "Contact: <sip:new@203.0.113.1>\r\n", CALLEE),

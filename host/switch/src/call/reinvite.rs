@@ -54,9 +54,9 @@ impl Call {
     ) {
         match self.state {
             State::Established { .. } => {}
+            State::Ending => return refuse(tables, now, server, &request, 481, ""),
             // The dialog stands and an offer of ours is under way in it, or soon will be.
-            State::Joining => return refuse(tables, now, server, &request, 491, ""),
-            _ => return refuse(tables, now, server, &request, 481, ""),
+            _ => return refuse(tables, now, server, &request, 491, ""),
         }
         match &self.reinvite {
             // RFC 3261 section 14.2: a second INVITE of the same side before the first is answered.

@@ -100,7 +100,7 @@ impl Call {
         let offer = invite.body_bytes();
         self.media.note_path(Side::A, self.caller.flow);
         self.media.note_said(Side::A, Some(offer.as_ref().into()));
-        self.offer_to(tables, now, Side::B, Purpose::Replace, Offered::This(offer), Vec::new());
+        self.offer_to(tables, now, Side::B, Purpose::Replace, Offered::This(offer));
     }
 
     /// What the party that stays says to the caller's offer.

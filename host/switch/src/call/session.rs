@@ -270,10 +270,7 @@ impl Call {
         }
         let begun = match self.talking(side).takes_update {
             true => self.send_refresh(tables, now, side),
-            false => {
-                let fields = self.session_fields(tables, side);
-                self.offer_to(tables, now, side, Purpose::Refresh, Offered::Again, fields)
-            }
+            false => self.offer_to(tables, now, side, Purpose::Refresh, Offered::Again),
         };
         if !begun {
             self.refresh_later(tables, now, side);
@@ -288,7 +285,9 @@ impl Call {
 
     /// Refreshes by UPDATE, which says nothing of the media; gives whether it went out.
     fn send_refresh(&mut self, tables: &mut Tables, now: Instant, side: Side) -> bool {
-        let State::Established { .. } = self.state else { return false };
+        if self.state == State::Ending {
+            return false;
+        }
         let fields = self.session_fields(tables, side);
         let (conn, contact) = (self.conn, self.contact(side).to_owned());
         let Some(dialog) = self.dialog_mut(side) else { return false };
@@ -316,7 +315,9 @@ impl Call {
         side: Side,
         response: Result<&Message, u16>,
     ) {
-        let State::Established { .. } = self.state else { return };
+        if self.state == State::Ending {
+            return;
+        }
         let status = response.map_or_else(|status| status, Message::status);
         match (status, response) {
             (200..=299, Ok(response)) => {
@@ -344,7 +345,8 @@ impl Call {
         outcome: Outcome<'_>,
     ) {
         match outcome {
-            Outcome::Accepted(response) => self.note_session(tables, now, side, response),
+            // It is noted with every 2xx.
+            Outcome::Accepted(_) => {}
             Outcome::Refused(status, response) => {
                 self.refresh_refused(tables, now, side, status, response);
             }

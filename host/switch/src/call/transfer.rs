@@ -406,13 +406,13 @@ impl Call {
     pub(crate) fn join(&mut self, tables: &mut Tables, now: Instant) {
         // An offer that is here already needs no asking for one.
         if self.pending_ack.is_none() && self.origin.as_ref().is_some_and(|origin| origin.asks) {
-            self.offer_to(tables, now, Side::A, Purpose::Join, Offered::Ask, Vec::new());
+            self.offer_to(tables, now, Side::A, Purpose::Join, Offered::Ask);
             return;
         }
         let said = self.media.said(Side::B).map(Bytes::copy_from_slice);
         let Some(said) = said else { return self.joined(tables, now) };
         // Its INVITE waits until its own is over; nothing else can be in the way.
-        self.offer_to(tables, now, Side::A, Purpose::Join, Offered::This(said), Vec::new());
+        self.offer_to(tables, now, Side::A, Purpose::Join, Offered::This(said));
     }
 
     /// What came of the re-INVITE to the party that was sent on.
@@ -429,14 +429,7 @@ impl Call {
             Outcome::Accepted(response) if to == Side::A && self.asked.is_some() => {
                 let offer = response.body_bytes();
                 self.media.note_said(Side::A, Some(offer.as_ref().into()));
-                self.offer_to(
-                    tables,
-                    now,
-                    Side::B,
-                    Purpose::Join,
-                    Offered::This(offer),
-                    Vec::new(),
-                );
+                self.offer_to(tables, now, Side::B, Purpose::Join, Offered::This(offer));
             }
             Outcome::Accepted(_) if to == Side::B => {
                 self.answer_asked(tables, now, Offered::Again);

@@ -322,3 +322,40 @@ fn who_sends_another_on_and_is_not_to_be_known_is_not_named() {
     assert_eq!(invite.line("Referred-By"), "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
     assert!(!invite.text.contains("1000"), "{}", invite.text);
 }
+
+#[test]
+fn a_party_that_is_joined_to_another_keeps_its_session_timer() {
+    let mut talk = Talk::begin("Supported: timer\r\nSession-Expires: 120\r\n", CALLER, 1);
+    talk.respond(0, "200 OK", "b", "", CALLEE);
+    talk.ask("ACK", "", "");
+    // The called party sends the caller on.
+    talk.ask_back(0, "b", "REFER 1", "Refer-To: <sip:300@office.test>\r\n", "");
+    let to = Target::new(Destination::Uri("sip:300@203.0.113.2".to_owned()));
+    let plan = Plan { targets: vec![to], media: MediaMode::Default };
+    let invite = talk.bench.decide(Hook::Route, Verdict::Plan(plan)).remove(0);
+    let sent = talk.bench.receive(
+        SECOND,
+        invite.response_with("200 OK", "Contact: <sip:t@203.0.113.2>\r\n", TARGET),
+    );
+    let offer = sent.iter().find(|sent| sent.text.starts_with("INVITE sip:1000")).unwrap();
+    assert_eq!(offer.line("Session-Expires"), "120;refresher=uas");
+    assert_eq!(offer.line("Supported"), "timer");
+}
+
+#[test]
+fn a_party_that_waits_for_its_new_peer_alone_keeps_its_dialog() {
+    let timer = "Supported: timer\r\nSession-Expires: 120\r\n";
+    let mut talk = Talk::begin(&format!("{timer}Allow: INVITE, UPDATE\r\n"), CALLER, 1);
+    talk.respond(0, "200 OK", "b", "", CALLEE);
+    talk.ask("ACK", "", "");
+    talk.ask_back(0, "b", "REFER 1", "Refer-To: <sip:300@office.test>\r\n", "");
+    let to = Target::new(Destination::Uri("sip:300@203.0.113.2".to_owned()));
+    let plan = Plan { targets: vec![to], media: MediaMode::Default };
+    talk.bench.decide(Hook::Route, Verdict::Plan(plan));
+    talk.ask_back(0, "b", "BYE 2", "", "");
+    let sent = talk.ask("UPDATE", timer, "");
+    assert_eq!(what(&sent), ["200 OK > phone"]);
+    assert_eq!(sent[0].line("Session-Expires"), "120;refresher=uac");
+    let sent = talk.ask("INVITE", "", CALLER);
+    assert_eq!(what(&sent), ["491 Request Pending > phone"]);
+}

@@ -18,7 +18,8 @@ impl Call {
         server: ServerTx,
         request: Message,
     ) {
-        if !matches!(self.state, State::Established { .. } | State::Joining) {
+        // A party that is sent on has its dialog while its new peer is looked for, and refreshes it.
+        if self.state == State::Ending {
             return refuse(tables, now, server, &request, 481, "");
         }
         if !request.body().is_empty() {

@@ -9,6 +9,7 @@ use sip::{
 use super::{
     Call, Phone, PhoneFact, Reaction, Talk, Way,
     prack::{Early, Reliably, Rung},
+    session::Session,
 };
 
 /// Calls that are over and in which it is still told of a transfer.
@@ -61,6 +62,9 @@ impl Phone {
         if let Some(replaces) = replaces {
             writer.header(Name::Replaces, replaces);
         }
+        for (name, value) in self.keeps.asks(None) {
+            writer.header(name, value);
+        }
         let sdp = self.sdp("sendrecv");
         let body = offer.then_some(("application/sdp", sdp.as_bytes()));
         if let Ok(tx) = self.endpoint.send_request(now, seed.flow, writer.draft(body)) {
@@ -103,10 +107,11 @@ impl Phone {
         let is_described = rung.as_ref().is_some_and(|rung| rung.described);
         let sdp = (!is_described).then(|| self.sdp("sendrecv"));
         self.respond(now, tx, &invite, 200, &tag, sdp);
-        let talk = match rung {
+        let mut talk = match rung {
             Some(rung) => Talk::new(rung.dialog, &rung.said),
             None => Talk::new(dialog, invite.body()),
         };
+        talk.session = self.keeps.answered(now, &invite);
         self.calls.push(Call::Up(Box::new(talk)));
         self.facts.push(PhoneFact::Up);
     }
@@ -148,8 +153,12 @@ impl Phone {
     pub(super) fn hold(&mut self, now: Instant, hold: bool) {
         let contact = self.contact();
         let sdp = self.sdp(if hold { "sendonly" } else { "sendrecv" });
+        let keeps = self.keeps;
         let Some(Call::Up(talk)) = self.calls.last_mut() else { return };
-        let draft = talk.dialog.request(Method::Invite, &contact);
+        let mut draft = talk.dialog.request(Method::Invite, &contact);
+        for (name, value) in keeps.asks(talk.session.as_ref().map(Session::is_ours)) {
+            draft.header(name, value);
+        }
         let cseq = talk.dialog.local_cseq;
         let (flow, call_id) = (talk.dialog.flow, talk.dialog.id.call_id.clone());
         let draft = draft.with_body(Some(("application/sdp".to_owned(), sdp.into())));
@@ -178,6 +187,12 @@ impl Phone {
         let mut writer = response_to(request, status, "", Some(tag));
         if (101..300).contains(&status) {
             writer.header(Name::Contact, self.contact());
+        }
+        let settles = matches!(request.method(), Method::Invite | Method::Update);
+        if (200..300).contains(&status) && settles {
+            for (name, value) in self.keeps.answers(request) {
+                writer.header(name, value);
+            }
         }
         let body = sdp.as_ref().map(|sdp| ("application/sdp", sdp.as_bytes()));
         let bytes = writer.finish(body);
@@ -234,6 +249,7 @@ impl Phone {
     pub(super) fn on_reinvite(&mut self, now: Instant, tx: ServerTx, request: &Message, tag: &str) {
         let is_offering = self.reinvites.iter().any(|(_, _, id)| id == request.call_id());
         let refuses = self.refuses_offers;
+        let session = self.keeps.answered(now, request);
         let Some(talk) = self.talk_of(request) else {
             return self.respond(now, tx, request, 481, tag, None);
         };
@@ -247,6 +263,7 @@ impl Phone {
             return self.respond(now, tx, request, status, tag, None);
         }
         talk.hear(request.body());
+        talk.session = session;
         let body = String::from_utf8_lossy(request.body());
         let direction = match () {
             () if body.contains("a=inactive") => "inactive",
@@ -273,6 +290,7 @@ impl Phone {
         response: &Message,
     ) {
         let contact = self.contact();
+        let session = self.keeps.heard(now, response);
         self.facts.push(PhoneFact::Answered(response.status()));
         let talk = self.calls.iter_mut().find_map(|call| match call {
             Call::Up(talk) if talk.dialog.id.call_id == call_id => Some(talk),
@@ -280,6 +298,7 @@ impl Phone {
         });
         if let (200..=299, Some(talk)) = (response.status(), talk) {
             talk.hear(response.body());
+            talk.session = session;
             let (flow, ack) = (talk.dialog.flow, talk.dialog.ack(cseq, &contact));
             self.endpoint.send_ack(now, tx, flow, ack);
         }
@@ -334,12 +353,16 @@ impl Phone {
         let ack = dialog.ack(1, &contact);
         let answer = (!offered && !is_agreed).then(|| ("application/sdp".to_owned(), sdp.into()));
         self.endpoint.send_ack(now, tx, dialog.flow, ack.with_body(answer));
-        let talk = Talk { way, ..Talk::new(dialog, &said) };
+        let session = self.keeps.heard(now, response);
+        let talk = Talk { way, session, ..Talk::new(dialog, &said) };
         self.calls.push(Call::Up(Box::new(talk)));
         self.facts.push(PhoneFact::Up);
     }
 
-    pub(super) fn on_lost(&mut self, tx: ClientTx) {
+    pub(super) fn on_lost(&mut self, now: Instant, tx: ClientTx) {
+        if self.on_update_response(now, tx, Err(408)) {
+            return;
+        }
         self.reinvites.retain(|(t, ..)| *t != tx);
         self.registrations.retain(|t| *t != tx);
         self.pracks.retain(|t| *t != tx);

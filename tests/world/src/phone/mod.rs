@@ -3,6 +3,7 @@
 mod calls;
 mod prack;
 mod refer;
+mod session;
 mod talk;
 
 use std::{net::SocketAddr, time::Duration};
@@ -14,8 +15,8 @@ use sip::{
     Output, ServerTx, Writer,
 };
 
-pub use self::prack::Reliably;
 use self::talk::{Call, Talk, Way};
+pub use self::{prack::Reliably, session::Keeps};
 use crate::watch::Lamp;
 
 /// What a phone is told to do.
@@ -58,6 +59,8 @@ pub enum Manner {
     OnCall(Reaction),
     /// From now on: what to make of reliable provisional responses.
     Reliably(Reliably),
+    /// From now on: what to make of session timers.
+    Keep(Keeps),
     /// From now on: refuse re-INVITEs with this status, or take them.
     RefuseOffers(Option<u16>),
 }
@@ -104,6 +107,8 @@ pub enum PhoneFact {
     NotAcknowledged,
     /// Its PRACK got this answer.
     PrackRefused(u16),
+    /// It gave a call up whose session was not refreshed.
+    Expired,
 }
 
 /// A phone.
@@ -116,7 +121,10 @@ pub struct Phone {
     reaction: Reaction,
     refuses_offers: Option<u16>,
     reliably: Reliably,
+    keeps: Keeps,
     pracks: Vec<ClientTx>,
+    /// UPDATEs, each with its Call-ID.
+    updates: Vec<(ClientTx, String)>,
     /// Its calls; what it does it does to the last.
     calls: Vec<Call>,
     /// Calls that are over and in which it is still told of a transfer.
@@ -211,7 +219,9 @@ impl Phone {
             reaction: Reaction::Ring,
             refuses_offers: None,
             reliably: Reliably::Not,
+            keeps: Keeps::Not,
             pracks: Vec::new(),
+            updates: Vec::new(),
             calls: Vec::new(),
             left: Vec::new(),
             refers: Vec::new(),
@@ -246,7 +256,7 @@ impl Phone {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let endpoint = self.endpoint.poll_timeout().map(|(at, _)| at);
-        [endpoint, self.timer, self.rings_again_at()].into_iter().flatten().min()
+        [endpoint, self.timer, self.rings_again_at(), self.keeps_at()].into_iter().flatten().min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
@@ -257,6 +267,7 @@ impl Phone {
             self.answer(now);
         }
         self.ring_again(now);
+        self.keep(now);
         self.drain(now);
     }
 
@@ -292,6 +303,7 @@ impl Phone {
             Manner::EndConsult => self.end_consult(now),
             Manner::TakeOver(replaces, user) => self.take_over(now, &replaces, user),
             Manner::Reliably(reliably) => self.reliably = reliably,
+            Manner::Keep(keeps) => self.keeps = keeps,
             Manner::Refer(user, told) => {
                 let to = format!("<sip:{user}@{}>", self.host);
                 self.refer(now, &to, told);
@@ -345,7 +357,7 @@ impl Phone {
             Event::Ack { message, .. } => self.on_ack(&message),
             Event::Stray { .. } | Event::StrayAck { .. } | Event::Elsewhere { .. } => {}
             Event::Response { tx, message } => self.on_response(now, tx, &message),
-            Event::TimedOut { tx } | Event::Unreachable { tx } => self.on_lost(tx),
+            Event::TimedOut { tx } | Event::Unreachable { tx } => self.on_lost(now, tx),
             Event::AckMissing { .. } => self.hang_up(now),
         }
     }
@@ -356,6 +368,7 @@ impl Phone {
             (Method::Invite, None) => self.on_invite(now, tx, request),
             (Method::Invite, Some(tag)) => self.on_reinvite(now, tx, &request, &tag),
             (Method::Bye, Some(tag)) => self.on_bye(now, tx, &request, &tag),
+            (Method::Update, Some(tag)) => self.on_update(now, tx, &request, &tag),
             (Method::Prack, Some(tag)) => self.on_prack(now, tx, &request, &tag),
             (Method::Notify, Some(tag)) if is_report(&request) => {
                 self.on_report(now, tx, &request, &tag);
@@ -394,7 +407,7 @@ impl Phone {
             }
             return;
         }
-        if self.on_prack_response(tx, status) {
+        if self.on_prack_response(tx, status) || self.on_update_response(now, tx, Ok(response)) {
             return;
         }
         if !self.lamp.on_response(tx, response) {

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
-use super::prack::{Early, Rung};
+use super::{
+    prack::{Early, Rung},
+    session::Session,
+};
 use sip::{ClientTx, Dialog, DialogSeed, Message, ServerTx};
 
 /// One call.
@@ -56,12 +59,13 @@ pub(super) struct Talk {
     /// It has sent a REFER, and is told what comes of it.
     pub(super) watching: bool,
     pub(super) way: Way,
+    pub(super) session: Option<Session>,
 }
 
 impl Talk {
     /// A call whose other party has said this.
     pub(super) fn new(dialog: Dialog, said: &[u8]) -> Self {
-        Self { dialog, told: address(said), watching: false, way: Way::Plain }
+        Self { dialog, told: address(said), watching: false, way: Way::Plain, session: None }
     }
 
     /// Takes a description of the other party, if it is one.

@@ -54,6 +54,7 @@ impl Storm {
             broken.push(format!("the phone at {} is in a call that is over", phone.address()));
         }
         broken.extend(self.pracks_missed());
+        broken.extend(self.sessions_given_up());
         let mut up = (0, 0);
         for (n, call) in self.calls.iter().enumerate().filter(|(_, call)| !self.is_restarted(call))
         {
@@ -98,6 +99,21 @@ impl Storm {
             }
         }
         missed
+    }
+
+    /// Sessions that nobody refreshed.
+    fn sessions_given_up(&self) -> Vec<String> {
+        let stands = |call: &&Call| !call.vanished && !self.is_restarted(call);
+        let given_up = |phone: &usize| self.world.facts_of(*phone).contains(&PhoneFact::Expired);
+        let calls = self.calls.iter().filter(stands);
+        let line = |(n, phone)| format!("call {n}: nobody refreshed the session of {phone}");
+        calls
+            .map(|call| call.script.number)
+            .flat_map(|n| {
+                self.phones_of(n).into_iter().filter(given_up).map(move |phone| (n, phone))
+            })
+            .map(line)
+            .collect()
     }
 
     /// What a phone saw of the call until the first transfer.

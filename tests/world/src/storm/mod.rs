@@ -27,7 +27,7 @@ pub use transfer::{Asks, Sent, Then, Transfer, Twist};
 pub use watching::Watch;
 pub use wire::Wire;
 
-use crate::{Faults, Manner, Options, Random, Reliably, World};
+use crate::{Faults, Keeps, Manner, Options, Random, Reliably, World};
 
 /// What there is in a storm beside calls that are forked, held and ended. A storm without any of it is the same whatever is added
 /// here.
@@ -41,14 +41,17 @@ pub struct Kinds {
     pub lamps: bool,
     /// Callers who can have reliable provisional responses, or will have no others, and phones that ring so.
     pub reliable: bool,
+    /// Parties that want session timers, and refresh them or have them refreshed by UPDATE.
+    pub sessions: bool,
 }
 
 impl Kinds {
     /// Everything.
-    pub const ALL: Self = Self { transfers: true, replaces: true, lamps: true, reliable: true };
+    pub const ALL: Self =
+        Self { transfers: true, replaces: true, lamps: true, reliable: true, sessions: true };
     /// Nothing.
     pub const NONE: Self =
-        Self { transfers: false, replaces: false, lamps: false, reliable: false };
+        Self { transfers: false, replaces: false, lamps: false, reliable: false, sessions: false };
 }
 
 /// What a storm is made with.
@@ -184,6 +187,10 @@ fn make(weather: Weather) -> Storm {
         let mut more = Random::new(seed ^ 0x0100_7e1a);
         calls.iter().for_each(|call| ring_reliably(&mut world, call, &mut more));
     }
+    if weather.kinds.sessions {
+        let mut more = Random::new(seed ^ 0x0040_28ae);
+        calls.iter().for_each(|call| keep_sessions(&mut world, call, &mut more));
+    }
     for (call, watch) in calls.iter_mut().zip(watches) {
         let user = format!("w{}", call.script.number);
         call.watch = watch.map(|watch| Watch { phone: world.add_phone(&user), ..watch });
@@ -243,6 +250,21 @@ fn ring_reliably(world: &mut World, call: &Call, random: &mut Random) {
         world.plan(Duration::ZERO, phone, Manner::Reliably(reliably));
     }
 }
+
+/// Has the parties of a call want session timers, one call in two. Not where one vanishes, which ends such a call at another time.
+fn keep_sessions(world: &mut World, call: &Call, random: &mut Random) {
+    if random.below(2) > 0 || call.script.has_vanishing() {
+        return;
+    }
+    let others = call.callees.iter().chain(&call.targets).map(|(_, phone)| *phone);
+    for phone in std::iter::once(call.caller).chain(others) {
+        let keeps = *random.pick(&KEEPS).unwrap_or(&Keeps::Not);
+        world.plan(Duration::ZERO, phone, Manner::Keep(keeps));
+    }
+}
+
+/// What phones make of session timers.
+const KEEPS: [Keeps; 3] = [Keeps::Not, Keeps::Asks, Keeps::Itself];
 
 /// How phones ring for whom can have it reliably.
 const RINGS: [Reliably; 3] = [Reliably::Not, Reliably::Can, Reliably::Must];

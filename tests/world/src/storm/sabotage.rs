@@ -25,6 +25,8 @@ pub enum Sabotage {
     LeavesLampOn,
     /// Half of those who ring reliably are not told that it was heard.
     ForgetsPrack,
+    /// One session in three that it is to refresh it does not.
+    ForgetsRefresh,
 }
 
 /// Does it.
@@ -89,6 +91,11 @@ impl Saboteur {
             }
             (Some(Sabotage::ForgetsPrack), Output::Transmit { bytes, .. })
                 if bytes.starts_with(b"PRACK ") && is_chosen(&bytes, 2) =>
+            {
+                Vec::new()
+            }
+            (Some(Sabotage::ForgetsRefresh), Output::Transmit { bytes, .. })
+                if bytes.starts_with(b"UPDATE ") && is_chosen(&bytes, 3) =>
             {
                 Vec::new()
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::transfer::{TRANSFER, Transfer};
+use super::transfer::{TRANSFER, Transfer, Twist};
 use crate::{Random, Reaction};
 
 /// One call: who is called how, what goes wrong on purpose, and how it ends.
@@ -156,6 +156,12 @@ impl Script {
         (self.delayed_offer, self.lie, self.cancel) = (false, Lie::Truth, None);
         self.pickup = Some(ms(500 + 1000 * random.below(12)));
         self
+    }
+
+    /// Whether a party is gone for good at some time.
+    pub(super) fn has_vanishing(&self) -> bool {
+        self.acts.iter().any(|(_, act)| *act == Act::CalleeVanishes)
+            || self.transfers.iter().any(|transfer| transfer.twist == Twist::Vanished)
     }
 
     /// The user who picks it up.
