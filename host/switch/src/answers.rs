@@ -41,13 +41,16 @@ impl Switch {
                     call.on_own_offer_response(tables, now, tx, message);
                 });
             }
-            Some(ClientUse::Report { .. } | ClientUse::GivenUp { .. } | ClientUse::Over(_))
-                if message.status() < 200 => {}
+            Some(
+                ClientUse::Report { .. }
+                | ClientUse::LastReport(_)
+                | ClientUse::GivenUp { .. }
+                | ClientUse::Over(_),
+            ) if message.status() < 200 => {}
             Some(ClientUse::Over(_)) => self.tables.on_over(now, tx, message),
             Some(ClientUse::GivenUp { .. }) => self.on_given_up(now, tx, Some(message)),
-            Some(ClientUse::Report { conn }) => {
-                let conn = *conn;
-                self.on_notify_answered(now, conn, tx, message.status());
+            Some(ClientUse::Report { .. } | ClientUse::LastReport(_)) => {
+                self.on_report_answered(now, tx, message.status());
             }
             Some(ClientUse::Relayed { .. }) if message.status() < 200 => {}
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
@@ -117,9 +120,8 @@ impl Switch {
                 });
             }
             Some(ClientUse::GivenUp { .. }) => self.on_given_up(now, tx, None),
-            Some(ClientUse::Report { conn }) => {
-                let conn = *conn;
-                self.on_notify_answered(now, conn, tx, status);
+            Some(ClientUse::Report { .. } | ClientUse::LastReport(_)) => {
+                self.on_report_answered(now, tx, status);
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),

@@ -15,7 +15,7 @@ use sip::{ClientTx, Dialog, Endpoint, Message, Name, ServerTx, Writer};
 use crate::{
     Config, Fact, Output, Reason, Stats,
     authenticate::claimed,
-    call::{Bye, EarlyUpdate, Prack},
+    call::{Bye, EarlyUpdate, LastReport, Prack},
     errand::Errand,
     events::SubId,
     followed::Followed,
@@ -91,6 +91,8 @@ pub(crate) enum ClientUse {
         /// The call.
         conn: ConnId,
     },
+    /// The last of these.
+    LastReport(Box<LastReport>),
     /// A request passed on within a dialog; its answer goes back the same way.
     Relayed {
         /// Where the answer goes.

@@ -13,7 +13,7 @@ use crate::{
     Cause, Fact, Switch,
     call::{Call, State, Wish, refuse},
     errand::Errand,
-    tables::Tables,
+    tables::{ClientUse, Tables},
 };
 
 impl Switch {
@@ -306,14 +306,20 @@ impl Switch {
         });
     }
 
-    pub(crate) fn on_notify_answered(
-        &mut self,
-        now: Instant,
-        conn: ConnId,
-        tx: ClientTx,
-        status: u16,
-    ) {
-        self.tables.uses_by_client_tx.remove(&tx);
-        self.with_call(conn, |call, tables| call.on_notify_answered(tables, now, tx, status));
+    /// A NOTIFY of a transfer was answered, or with 408 was not. The last one, if something later has overtaken it, is refused with
+    /// 500 (RFC 3261 section 12.2.2) and said once more.
+    pub(crate) fn on_report_answered(&mut self, now: Instant, tx: ClientTx, status: u16) {
+        match self.tables.uses_by_client_tx.remove(&tx) {
+            Some(ClientUse::Report { conn }) => {
+                self.with_call(conn, |call, tables| {
+                    call.on_notify_answered(tables, now, tx, status);
+                });
+            }
+            Some(ClientUse::LastReport(report)) if status == 500 => {
+                let conn = report.conn;
+                self.with_call(conn, |call, tables| call.report_again(tables, now, &report));
+            }
+            _ => {}
+        }
     }
 }

@@ -64,8 +64,11 @@ impl Lamp {
         if is_ours && response.status() >= 200 {
             let Some((_, seed)) = self.subscribing.take() else { return true };
             let made = Dialog::from_response(&seed, response);
-            if let (200..=299, Ok(dialog), None) = (response.status(), made, &self.dialog) {
-                self.dialog = Some(Box::new(dialog));
+            match (response.status(), made, &self.dialog) {
+                (200..=299, Ok(dialog), None) => self.dialog = Some(Box::new(dialog)),
+                // RFC 6665 section 4.1.2.2: the subscription is unknown there, or its time is over.
+                (481, ..) => self.end(),
+                _ => {}
             }
         }
         is_ours
@@ -90,10 +93,14 @@ impl Lamp {
         self.show(&String::from_utf8_lossy(notify.body()));
         let state = notify.header(Name::SubscriptionState).unwrap_or_default();
         if state.starts_with("terminated") {
-            (self.dialog, self.version) = (None, None);
-            self.states.clear();
+            self.end();
         }
         200
+    }
+
+    fn end(&mut self) {
+        (self.dialog, self.version) = (None, None);
+        self.states.clear();
     }
 
     /// Shows a document as RFC 4235 section 4.3 has it.

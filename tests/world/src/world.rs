@@ -365,9 +365,16 @@ impl World {
 
     fn arrive(&mut self, datagram: Datagram) {
         let Some(datagram) = self.network.arrives(self.now, datagram) else { return };
-        let start = datagram.bytes.split(|b| *b == b'\r').next().unwrap_or_default();
-        let start = String::from_utf8_lossy(start);
-        self.trace.line(self.now, format_args!("{} > {} {start}", datagram.from, datagram.to));
+        let text = String::from_utf8_lossy(&datagram.bytes);
+        let start = text.lines().next().unwrap_or_default();
+        let cseq = text.lines().find_map(|line| line.strip_prefix("CSeq: ")).unwrap_or_default();
+        // What a NOTIFY of a transfer says.
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body.trim_end());
+        let body = if body.contains('\n') { "" } else { body };
+        self.trace.line(
+            self.now,
+            format_args!("{} > {} {start} ({cseq}) {body}", datagram.from, datagram.to),
+        );
         if datagram.to == self.node.addr {
             if let Some(wire) = &mut self.wire {
                 wire.arrived(datagram.from, &datagram.bytes);

@@ -79,6 +79,7 @@ impl Call {
                     || self.callee.as_ref().is_some_and(|leg| is_of(&leg.dialog))
             }
             ClientUse::Prack(_)
+            | ClientUse::LastReport(_)
             | ClientUse::Over(_)
             | ClientUse::Passage { .. }
             | ClientUse::Bye(_)

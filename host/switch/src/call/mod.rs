@@ -71,6 +71,7 @@ pub(crate) use self::{
     replace::{Place, Replaced},
     route::connection_for_size,
     session::refuse_too_small,
+    subscription::LastReport,
     transfer::{Origin, Transferring},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};

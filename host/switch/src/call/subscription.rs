@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use media::Side;
-use model::Instant;
+use model::{ConnId, Instant};
 use sip::{ClientTx, Method, Name, reason_phrase};
 
-use super::Call;
+use super::{Call, State};
 use crate::tables::{ClientUse, Tables};
 
 /// Who is told of a transfer, and what it was told.
@@ -19,6 +19,16 @@ pub(crate) struct Subscription {
     open: Option<ClientTx>,
     /// What came meanwhile; later news replace it.
     waiting: Option<(u16, String)>,
+}
+
+/// The last that the sender of a REFER is told.
+#[derive(Debug)]
+pub(crate) struct LastReport {
+    pub(crate) conn: ConnId,
+    to: Side,
+    id: Option<u32>,
+    status: u16,
+    reason: String,
 }
 
 /// How long a subscription is said to last, in seconds; it is ended by a NOTIFY long before.
@@ -55,8 +65,21 @@ impl Call {
                 subscription.open = Some(tx);
                 tables.uses_by_client_tx.insert(tx, ClientUse::Report { conn: self.conn });
             }
-            // What is said of the last one changes nothing any more.
-            _ => self.end_subscription(),
+            (Some(tx), _) => {
+                let reason = reason.to_owned();
+                let report = LastReport { conn: self.conn, to, id, status, reason };
+                tables.uses_by_client_tx.insert(tx, ClientUse::LastReport(Box::new(report)));
+                self.end_subscription();
+            }
+            (None, _) => self.end_subscription(),
+        }
+    }
+
+    /// Says the last once more.
+    pub(crate) fn report_again(&mut self, tables: &mut Tables, now: Instant, report: &LastReport) {
+        if self.state != State::Ending {
+            let said = (report.status, report.reason.as_str());
+            self.send_notify(tables, now, report.to, report.id, said);
         }
     }
 

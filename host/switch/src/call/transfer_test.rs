@@ -118,6 +118,21 @@ fn when_nobody_takes_the_party_it_is_where_it_was() {
 }
 
 #[test]
+fn the_end_of_a_transfer_is_said_once_more_when_something_later_overtook_it() {
+    let mut bench = up();
+    let invite = begun(&mut bench);
+    bench.receive(SECOND, invite.response("486 Busy Here", ""));
+    let last = bench.decide(Hook::RouteOnFailure, Verdict::Continue).remove(0);
+    let again = bench.receive(PHONE, last.response("500 Server Internal Error", ""));
+    assert_eq!(what(&again), ["NOTIFY sip:1000@198.51.100.1 > phone"]);
+    assert_eq!(again[0].body(), "SIP/2.0 486 Busy Here\r\n");
+    let cseq = [&last, &again[0]].map(|sent| sent.line("CSeq"));
+    assert_eq!(cseq, ["2 NOTIFY", "3 NOTIFY"]);
+    let sent = bench.receive(PHONE, again[0].response("500 Server Internal Error", ""));
+    assert_eq!(what(&sent).len(), 0);
+}
+
+#[test]
 fn a_party_that_refuses_the_new_media_is_back_where_it_was() {
     let mut bench = up();
     let invite = begun(&mut bench);
@@ -161,6 +176,7 @@ fn a_party_with_an_offer_of_the_one_who_sends_it_on_answers_that_before_it_gets_
         what(&sent)[1..],
         ["NOTIFY sip:1000@198.51.100.1 > phone", "BYE sip:1000@198.51.100.1 > phone"]
     );
+    bench.receive(PHONE, sent[1].response("200 OK", ""));
     assert!(bench.switch.tables.uses_by_client_tx.is_empty());
 }
 

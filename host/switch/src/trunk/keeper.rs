@@ -297,6 +297,7 @@ impl Keeper {
             | ClientUse::Text(_)
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
+            | ClientUse::LastReport(_)
             | ClientUse::Probe { .. }
             | ClientUse::Prack(_)
             | ClientUse::EarlyUpdate(_)

@@ -186,7 +186,8 @@ impl Phone {
             (200..=299, Ok(response)) => talk.session = keeps.heard(now, response),
             // RFC 5057 section 5.1: the call is over for the other.
             (408 | 481, _) => {
-                self.facts.push(PhoneFact::Expired);
+                let fact = if status == 481 { PhoneFact::Ended } else { PhoneFact::Expired };
+                self.facts.push(fact);
                 self.hang_up_those(now, is_it);
             }
             _ => {

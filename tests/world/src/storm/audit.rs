@@ -87,8 +87,12 @@ impl Storm {
             }
             for phone in self.phones_of(n) {
                 let facts = self.world.facts_of(phone);
-                // One that met the refusal of the whole call is of a dialog that is over.
-                let is_refused = facts.iter().any(|fact| matches!(fact, PhoneFact::Refused(_)));
+                // One that met the refusal of the whole call, or the end of a target of several, is of a dialog that is over.
+                let is_given_up = |(_, phone): &(_, usize)| {
+                    self.world.facts_of(*phone).contains(&PhoneFact::Cancelled)
+                };
+                let is_refused = facts.iter().any(|fact| matches!(fact, PhoneFact::Refused(_)))
+                    || call.callees.iter().any(is_given_up);
                 let is_wrong = |fact: &&PhoneFact| match fact {
                     PhoneFact::NotAcknowledged => true,
                     PhoneFact::PrackRefused(_) => self.still && !is_refused,

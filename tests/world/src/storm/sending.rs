@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Call, End, Event, Storm,
+    Call, End, Event, Lie, Storm,
     joining::{CONSULT, TIDY, Way},
     transfer::{Asks, TRANSFER, Then, Transfer, Twist},
 };
@@ -213,9 +213,11 @@ impl Storm {
         if self.shards > 1 && transfer.by == Asks::Both && refused {
             std::mem::swap(&mut sending.by, &mut sending.other);
         }
-        // Then the twist is that of the wrong one.
+        // Then the twist is that of the wrong one, or the first is over when the second comes.
         let was_other = sending.by != by && transfer.twist != Twist::Nothing;
-        let wrong = if self.still && !was_other {
+        let is_over_at_once = matches!(transfer.lie, Lie::Refuse(_));
+        let is_both = self.shards > 1 && transfer.by == Asks::Both;
+        let wrong = if self.still && !was_other && !(is_both && is_over_at_once) {
             self.sent_against_reference(call, &sending, &transfer)
         } else {
             self.sent_against_chance(n, &sending, &transfer)
@@ -345,11 +347,15 @@ impl Storm {
         if !is_true && !is_vanished {
             wrong.push(format!("who asked was told {told:?}, and {talking:?} talk"));
         }
-        if !is_vanished && !matches!(talking.len(), 0 | 2) {
+        // The BYE to whom was asked may not have arrived yet.
+        let may_ask = matches!(transfer.way, Way::Asked { .. }) && has_stayed;
+        let is_call = matches!(talking.len(), 0 | 2) || (may_ask && talking.len() == 3);
+        if !is_vanished && !is_call {
             wrong.push(format!("{talking:?} talk, which is no call"));
         }
         let is_plain = matches!(transfer.twist, Twist::Nothing | Twist::AsksTwice);
-        if is_plain && transfer.sent().then == Then::Moved {
+        // One that heard nothing of a target that rings cannot name it.
+        if is_plain && is_taken && transfer.sent().then == Then::Moved {
             self.moved.wanted += 1;
             self.moved.were += usize::from(has_moved);
         }
