@@ -1,6 +1,7 @@
 //! A busy lamp of linphone: `linphone/lamp.py` in a process of its own, which subscribes with liblinphone.
 
 use std::{
+    fs,
     process::{Child, ChildStdin, Command, Stdio},
     sync::mpsc::Receiver,
     time::Duration,
@@ -35,11 +36,14 @@ impl Lamp {
     ///
     /// When linphone is not there (`cargo xtask test` installs it).
     pub fn of(switch: &Switch, user: &str, seconds: u32) -> Self {
+        // Where it keeps what it knows of chats; it does nothing without.
+        let home = switch.folder();
+        fs::create_dir_all(home.join(".local/share/linphone")).expect("a folder");
         let mut process = Command::new("python3")
             .arg(peers::here().join("linphone/lamp.py"))
             .args([user, &switch.sip_port.to_string(), &seconds.to_string()])
             .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("HOME", switch.folder())
+            .env("HOME", home)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -9,6 +9,8 @@ use sip::{ClientTx, Dialog, DialogSeed, Endpoint, Message, Method, Name, Writer}
 #[derive(Default)]
 pub(crate) struct Lamp {
     subscribing: Option<(ClientTx, DialogSeed)>,
+    /// A SUBSCRIBE within the subscription.
+    renewing: Option<ClientTx>,
     dialog: Option<Box<Dialog>>,
     /// The state of each dialog by its id.
     states: BTreeMap<String, String>,
@@ -31,7 +33,7 @@ impl Lamp {
         if let Some(dialog) = &mut self.dialog {
             let mut draft = dialog.request(Method::Subscribe, contact);
             draft.header(Name::Event, "dialog").header(Name::Expires, seconds);
-            let _ = endpoint.send_request(now, flow, draft);
+            self.renewing = endpoint.send_request(now, flow, draft).ok();
             return;
         }
         let (_, host) = own.split_once('@').unwrap_or_default();
@@ -60,15 +62,19 @@ impl Lamp {
 
     /// Takes the final answer to its SUBSCRIBE; whether it was one.
     pub(crate) fn on_response(&mut self, tx: ClientTx, response: &Message) -> bool {
+        if self.renewing == Some(tx) {
+            // RFC 6665 section 4.1.2.2: the subscription is unknown there, or its time is over.
+            if response.status() == 481 {
+                self.end();
+            }
+            return true;
+        }
         let is_ours = self.subscribing.as_ref().is_some_and(|(ours, _)| *ours == tx);
         if is_ours && response.status() >= 200 {
             let Some((_, seed)) = self.subscribing.take() else { return true };
             let made = Dialog::from_response(&seed, response);
-            match (response.status(), made, &self.dialog) {
-                (200..=299, Ok(dialog), None) => self.dialog = Some(Box::new(dialog)),
-                // RFC 6665 section 4.1.2.2: the subscription is unknown there, or its time is over.
-                (481, ..) => self.end(),
-                _ => {}
+            if let (200..=299, Ok(dialog), None) = (response.status(), made, &self.dialog) {
+                self.dialog = Some(Box::new(dialog));
             }
         }
         is_ours
