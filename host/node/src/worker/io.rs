@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::{Flow, Instant, ListenerId};
 use switch::Input;
 
-use super::{Decide, ListenSocket, Mail, Parts, Port, Worker};
+use super::{Decide, ListenSocket, Mail, Parts, Port, Waiting, Worker};
 use crate::{
     poller::{EventFlags, Poller, Token},
     stream::{Delivery, Happened, Streams},
@@ -85,7 +85,8 @@ impl<D: Decide> Worker<D> {
             self.figures.datagrams_in += 1;
             let flow = Flow { transport, listener: ListenerId(number), peer };
             // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
-            self.inbox.push_back((now, flow, Bytes::copy_from_slice(&buffer[..length])));
+            let bytes = Bytes::copy_from_slice(&buffer[..length]);
+            self.inbox.push_back(Waiting { since: now, flow, bytes, is_handed_over: false });
         }
     }
 

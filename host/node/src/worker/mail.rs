@@ -2,7 +2,7 @@ use std::sync::mpsc::SyncSender;
 
 use bytes::Bytes;
 use media::RelayEvent;
-use model::{ConnId, Flow};
+use model::{ConnId, Flow, Instant};
 use sip::locate::{LocateError, Place};
 use switch::{CallView, LocateId, StoreOutcome, StoreTicket};
 use tokio::sync::oneshot;
@@ -13,8 +13,8 @@ use crate::{clock::Calendar, trace::Tap};
 /// What others say to a worker.
 #[derive(Debug)]
 pub enum Mail {
-    /// Datagrams of this worker's calls that another worker received.
-    Datagrams(Vec<(Flow, Bytes)>),
+    /// Datagrams of this worker's calls that another worker received, and when it handed them over.
+    Datagrams(Instant, Vec<(Flow, Bytes)>),
     /// Where a target leads.
     Located {
         /// Of the request.

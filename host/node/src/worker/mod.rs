@@ -126,6 +126,15 @@ enum Port {
     Stream,
 }
 
+/// A message that waits for the worker.
+struct Waiting {
+    since: Instant,
+    flow: Flow,
+    bytes: Bytes,
+    /// Another worker has found that it is for this one.
+    is_handed_over: bool,
+}
+
 /// A running shard.
 pub struct Worker<D> {
     switch: Switch,
@@ -138,8 +147,8 @@ pub struct Worker<D> {
     streams: Streams,
     /// Answers and transport errors that wait for the switch to be drained.
     followups: VecDeque<Input>,
-    /// Datagrams that were received and wait, with the time they were.
-    inbox: VecDeque<(Instant, Flow, Bytes)>,
+    /// Datagrams that were received or handed over and wait, with the time they were.
+    inbox: VecDeque<Waiting>,
     pressure: Pressure,
     shedding: Shedding,
     /// When the log was told of an overload last.
@@ -264,16 +273,21 @@ impl<D: Decide> Worker<D> {
         let mut now = self.parts.clock.now();
         let until = now + TURN;
         while now < until
-            && let Some((at, flow, bytes)) = self.inbox.pop_front()
+            && let Some(waiting) = self.inbox.pop_front()
         {
-            let waited = now.saturating_since(at);
+            let Waiting { since, flow, bytes, is_handed_over } = waiting;
+            let waited = now.saturating_since(since);
             self.figures.waited_most = self.figures.waited_most.max(waited);
             let shedding = self.pressure.judge(now, waited);
             if shedding != self.shedding {
                 self.note_pressure(now, shedding, waited);
                 self.input(Input::Shed(shedding));
             }
-            self.on_message(flow, bytes);
+            if is_handed_over {
+                self.input(Input::Datagram { flow, bytes });
+            } else {
+                self.on_message(flow, bytes);
+            }
             now = self.parts.clock.now();
         }
     }
@@ -319,27 +333,39 @@ impl<D: Decide> Worker<D> {
 
     /// Gives the other workers what is theirs, a batch each.
     fn hand_over(&mut self) {
+        if self.handovers.iter().all(Vec::is_empty) {
+            return;
+        }
+        let now = self.parts.clock.now();
         for (shard, batch) in self.handovers.iter_mut().enumerate() {
             if batch.is_empty() {
                 continue;
             }
             let count = batch.len() as u64;
-            match self.parts.postboxes[shard].post(Mail::Datagrams(std::mem::take(batch))) {
+            match self.parts.postboxes[shard].post(Mail::Datagrams(now, std::mem::take(batch))) {
                 Ok(()) => self.figures.handed_over += count,
                 Err(_) => self.figures.handovers_dropped += count,
             }
         }
     }
 
+    /// Keeps what another worker hands over until its turn comes. Half of the room is for what the own sockets receive.
+    fn take_over(&mut self, since: Instant, batch: Vec<(Flow, Bytes)>) {
+        let room = (self.parts.receive_queue_max / 2).max(1).saturating_sub(self.inbox.len());
+        self.figures.handovers_dropped += batch.len().saturating_sub(room) as u64;
+        self.inbox.extend(batch.into_iter().take(room).map(|(flow, bytes)| Waiting {
+            since,
+            flow,
+            bytes,
+            is_handed_over: true,
+        }));
+    }
+
     fn on_mail(&mut self) {
         let mail: Vec<Mail> = self.parts.mailbox.take(MAIL_BUDGET).collect();
         for mail in mail {
             match mail {
-                Mail::Datagrams(batch) => {
-                    for (flow, bytes) in batch {
-                        self.input(Input::Datagram { flow, bytes });
-                    }
-                }
+                Mail::Datagrams(since, batch) => self.take_over(since, batch),
                 Mail::Told(words) => {
                     for said in words {
                         self.hear(said);

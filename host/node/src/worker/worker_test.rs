@@ -51,6 +51,11 @@ struct Bench {
 
 impl Bench {
     fn start(workers: u16) -> Self {
+        Self::that_waits(workers, Duration::ZERO)
+    }
+
+    /// Its workers call it too much when messages wait longer than this.
+    fn that_waits(workers: u16, overload_wait: Duration) -> Self {
         let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536, 24).unwrap();
         let address = sockets[0].local_addr().unwrap();
         let clock = Clock::start();
@@ -75,7 +80,7 @@ impl Bench {
                     send_queue_max: 16,
                     receive_batch_max: 16,
                     receive_queue_max: 1024,
-                    overload_wait: Duration::ZERO,
+                    overload_wait,
                     mailbox,
                     postboxes: postboxes.clone(),
                     directory: directory.clone(),
@@ -210,6 +215,31 @@ fn every_worker_answers_for_its_own_calls_whoever_receives_them() {
     assert_eq!(figures.iter().filter(|figures| figures.datagrams_in > 0).count(), 1);
     assert!(figures.iter().map(|figures| figures.handed_over).sum::<u64>() > 0);
     assert!(figures.iter().all(|figures| figures.sip.messages > 0), "{figures:?}");
+    bench.stop();
+}
+
+#[test]
+fn what_is_handed_over_waits_and_is_refused_like_what_a_worker_receives_itself() {
+    let bench = Bench::that_waits(2, Duration::from_millis(1));
+    let peer = bench.client.local_addr().unwrap();
+    let flow = Flow { transport: Transport::Udp, listener: model::ListenerId(0), peer };
+    let invite = |n: u32| {
+        let text = format!(
+            "INVITE sip:2000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {peer};branch=z9hG4bK{n}\r\nFrom: <sip:2@h>;tag=a\r\n\
+             To: <sip:2000@127.0.0.1>\r\nCall-ID: {n}\r\nCSeq: 1 INVITE\r\nContact: <sip:2@{peer}>\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        Bytes::from(text)
+    };
+    // The other worker has had each since the start, which is long ago soon.
+    let refused = (0..u32::MAX).find(|n| {
+        let mail = Mail::Datagrams(Instant::ZERO, vec![(flow, invite(*n))]);
+        assert!(bench.postboxes[1].post(mail).is_ok());
+        bench.answer().starts_with("SIP/2.0 503")
+    });
+    assert!(refused.is_some());
+    let figures = bench.figures(1);
+    assert!(figures.sip.shed > 0 && figures.waited_most > Duration::from_millis(1), "{figures:?}");
     bench.stop();
 }
 
