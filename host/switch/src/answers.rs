@@ -84,9 +84,12 @@ impl Switch {
     }
 
     fn pass_back(&mut self, now: Instant, tx: ClientTx, response: Option<&Message>) {
-        if let Some(ClientUse::Relayed { server, request }) =
+        if let Some(ClientUse::Relayed { conn, server, request }) =
             self.tables.uses_by_client_tx.remove(&tx)
         {
+            if let Some(call) = self.calls.get_mut(&conn) {
+                call.relayed = call.relayed.saturating_sub(1);
+            }
             pass_back(&mut self.tables, now, server, &request, response);
         }
     }
@@ -171,6 +174,9 @@ impl Switch {
         if !(200..=299).contains(&response.status()) || is_known {
             return;
         }
+        if self.tables.endpoint.has_forked_enough(tx) {
+            return;
+        }
         let cseq = response.cseq().number;
         let seed = DialogSeed {
             call_id: response.call_id().to_owned(),
@@ -243,5 +249,25 @@ impl Switch {
         self.with_call(conn, |call, tables| {
             call.on_refresh_response(tables, now, side, response);
         });
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::call::talk::Talk;
+
+    #[test]
+    fn who_is_called_makes_so_many_dialogs_and_no_more() {
+        let mut talk = Talk::begin("", "offer", 1);
+        let mut byes = 0;
+        for n in 0..100 {
+            let sent = talk.respond(0, "200 OK", &format!("t{n}"), "", "answer");
+            byes += sent.iter().filter(|sent| sent.text.starts_with("BYE")).count();
+        }
+        // The first is the call.
+        assert_eq!(byes, 7);
+        let again = talk.respond(0, "200 OK", "t7", "", "answer");
+        assert_eq!(again.len(), 1, "it is acknowledged again");
     }
 }

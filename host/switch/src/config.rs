@@ -105,7 +105,7 @@ impl Config {
 /// registration) goes on as it began.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
-    /// All but `transactions_max` and `streams_max`, which stay as they are.
+    /// All but `transactions_max`, `transaction_bytes_max` and `streams_max`, which stay as they are.
     pub limits: Limits,
     /// How long a target rings when its plan does not say.
     pub ring_timeout: Duration,
@@ -148,6 +148,8 @@ pub struct TransferConfig {
     pub take_over: TakeOver,
     /// How long a REFER waits that names a dialog of another shard, until its own call can go there; then it is answered 491.
     pub wait: Duration,
+    /// How many may wait so at once; beyond it a REFER is answered 491 right away.
+    pub waiting_max: usize,
 }
 
 impl Default for TransferConfig {
@@ -157,6 +159,7 @@ impl Default for TransferConfig {
             count_max: 8,
             take_over: TakeOver::Own,
             wait: Duration::from_secs(2),
+            waiting_max: 100,
         }
     }
 }
@@ -206,6 +209,8 @@ pub struct Limits {
     pub calls_max: usize,
     /// SIP transactions at once.
     pub transactions_max: usize,
+    /// Bytes of messages that SIP transactions keep at once.
+    pub transaction_bytes_max: usize,
     /// Targets tried in one call, over all its plans.
     pub attempts_max: usize,
     /// How often one call goes on where a called party sends it with a 3xx; beyond it the caller gets the 3xx.
@@ -216,6 +221,8 @@ pub struct Limits {
     pub early_dialogs_max: usize,
     /// Reliable provisional responses of one call that wait until the caller has acknowledged the one before.
     pub provisionals_max: usize,
+    /// Requests within one call (INFO, MESSAGE) that wait for the answer of the other party; beyond it they are answered 503.
+    pub relayed_max: usize,
     /// Requests that wait for the plugins before they are a call or a registration; beyond it they are answered 503 with
     /// Retry-After.
     pub questions_max: usize,
@@ -243,11 +250,13 @@ impl Default for Limits {
         Self {
             calls_max: 50_000,
             transactions_max: 500_000,
+            transaction_bytes_max: 512 << 20,
             attempts_max: 32,
             redirections_max: 5,
             branches_max: 10,
             early_dialogs_max: 8,
             provisionals_max: 8,
+            relayed_max: 32,
             questions_max: 10_000,
             text_bytes_max: 4096,
             texts_max: 10_000,

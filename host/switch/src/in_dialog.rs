@@ -128,8 +128,12 @@ fn pass_on(
     request: Message,
 ) {
     let to = side.other();
+    if usize::from(call.relayed) >= tables.config.limits.relayed_max {
+        return refuse(tables, now, server, &request, 503, "");
+    }
     let contact = call.contact(to).to_owned();
     let crossing = call.crossing(tables, side);
+    let conn = call.conn;
     let Some(dialog) = call.dialog_mut(to) else {
         return refuse(tables, now, server, &request, 481, "");
     };
@@ -143,8 +147,9 @@ fn pass_on(
     let draft = draft.with_body((!body.is_empty()).then_some((kind, body)));
     match tables.endpoint.send_request(now, flow, draft) {
         Ok(client) => {
-            let kept = ClientUse::Relayed { server, request: Box::new(request) };
+            let kept = ClientUse::Relayed { conn, server, request: Box::new(request) };
             tables.uses_by_client_tx.insert(client, kept);
+            call.relayed = call.relayed.saturating_add(1);
         }
         Err(_) => refuse(tables, now, server, &request, 503, ""),
     }
@@ -171,4 +176,33 @@ pub(crate) fn pass_back(
     let body = response.body();
     let bytes = writer.finish((!body.is_empty()).then_some((kind, body)));
     tables.endpoint.respond(now, server, bytes);
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use crate::{
+        Config,
+        call::talk::{Talk, told},
+        trunk::bench::Bench,
+    };
+
+    #[test]
+    fn so_many_requests_of_a_call_wait_for_the_other_party_and_no_more() {
+        let mut config: Config = Bench::config(Vec::new(), None);
+        config.limits.relayed_max = 2;
+        let mut talk = Talk::with(Bench::of(config), "", "offer", 1);
+        talk.respond(0, "200 OK", "b", "", "answer");
+        talk.ask("ACK", "", "");
+        let infos = [talk.ask("INFO", "", "1").remove(0), talk.ask("INFO", "", "2").remove(0)];
+        let full = talk.ask("INFO", "", "3");
+        assert_eq!(told(&full), ["503 Service Unavailable > phone"]);
+        assert_ne!(full[0].line("Retry-After"), "");
+        talk.answer(&infos[0], "200 OK", "");
+        assert_eq!(told(&talk.ask("INFO", "", "4")).len(), 1);
+        assert_eq!(told(&talk.ask("MESSAGE", "", "5")), ["503 Service Unavailable > phone"]);
+        // Who says nothing makes room as well.
+        talk.bench.pass(33);
+        assert!(told(&talk.ask("INFO", "", "6"))[0].starts_with("INFO sip:2000"));
+    }
 }

@@ -59,6 +59,7 @@ impl Switch {
             timers: config.timers,
             limits: config.sip_limits.clone(),
             transactions_max: config.limits.transactions_max,
+            transaction_bytes_max: config.limits.transaction_bytes_max,
             listeners: config
                 .listeners
                 .iter()
@@ -132,7 +133,7 @@ impl Switch {
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Shed(shedding) => self.tables.endpoint.shed(shedding),
             Input::Command(command) => self.on_command(now, dir, command),
-            Input::Configure(settings) => self.configure(now, *settings),
+            Input::Configure(settings) => self.configure(now, dir, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
             Input::Told(word) => self.on_told(now, dir, word),
@@ -141,7 +142,7 @@ impl Switch {
         self.settle(now, dir);
     }
 
-    fn configure(&mut self, now: Instant, settings: Settings) {
+    fn configure(&mut self, now: Instant, dir: &dyn Directory, settings: Settings) {
         let Settings { limits, registrar, events, auth, emergency, transfers, .. } = settings;
         self.tables.config.sessions = settings.sessions;
         self.tables.config.call_events = settings.call_events;
@@ -157,11 +158,12 @@ impl Switch {
         let config = &mut self.tables.config;
         config.limits = Limits {
             transactions_max: config.limits.transactions_max,
+            transaction_bytes_max: config.limits.transaction_bytes_max,
             streams_max: config.limits.streams_max,
             ..limits
         };
         config.registrar = RegistrarConfig { store: config.registrar.store, ..registrar };
-        config.events = events;
+        let events_before = std::mem::replace(&mut config.events, events);
         config.service_route = settings.service_route;
         config.ring_timeout = settings.ring_timeout;
         config.question_timeout = settings.question_timeout;
@@ -174,6 +176,7 @@ impl Switch {
         config.diversion = settings.diversion;
         self.tables.endpoint.retry_after(limits.retry_after_s);
         self.tables.exempt_emergencies();
+        self.configure_events(now, dir, events_before);
     }
 
     /// Takes the next thing to do, until there is none.

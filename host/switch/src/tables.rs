@@ -95,6 +95,8 @@ pub(crate) enum ClientUse {
     LastReport(Box<LastReport>),
     /// A request passed on within a dialog; its answer goes back the same way.
     Relayed {
+        /// The call.
+        conn: ConnId,
         /// Where the answer goes.
         server: ServerTx,
         /// The request as it came.

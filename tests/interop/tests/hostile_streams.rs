@@ -96,6 +96,43 @@ fn a_peer_that_does_not_read_is_closed_and_holds_nobody_up() {
     assert!(switch.log().contains("write_queue_kib"), "{}", switch.log());
 }
 
+/// Requests whose answers are as long as they are: so many bytes of them in all.
+fn long_requests(wire: &mut Wire, bytes: usize) -> String {
+    let via = format!("Via: SIP/2.0/TCP h;branch=z9hG4bK{}\r\n", "x".repeat(8000));
+    let one = wire.options(&format!("{}Content-Length: 0\r\n", via.repeat(6)));
+    one.repeat(bytes / one.len() + 1)
+}
+
+#[test]
+fn what_many_peers_leave_unread_is_bounded_for_all_of_them_together() {
+    let switch = switch(&["streams.write_queue_kib=65536", "streams.unread_mib_max=8"]);
+    let mut bystander = Wire::connect(switch.sip_port);
+    let mut stuck: Vec<Wire> = (0..8).map(|_| Wire::connect(switch.sip_port)).collect();
+    // More than the buffers of the system hold.
+    let requests = long_requests(&mut bystander, 24 << 20);
+    let closed = stuck.iter_mut().filter_map(|wire| {
+        let written = wire.stream().write_all(requests.as_bytes());
+        assert_eq!(bystander.ask(), OK);
+        written.err()
+    });
+    assert!(closed.count() > 0);
+    assert!(switch.log().contains("unread_mib_max"), "{}", switch.log());
+}
+
+#[test]
+fn a_peer_that_reads_nothing_of_what_waits_for_it_is_closed_in_time() {
+    let switch = switch(&["streams.write_queue_kib=65536", "streams.message_timeout_s=2"]);
+    let mut bystander = Wire::connect(switch.sip_port);
+    let mut stuck = Wire::connect(switch.sip_port);
+    let requests = long_requests(&mut stuck, 24 << 20);
+    // It may be closed before it has said all.
+    let _ = stuck.stream().write_all(requests.as_bytes());
+    wait::until("the peer that reads nothing to be closed", || {
+        assert_eq!(bystander.ask(), OK);
+        switch.log().contains("the peer has read nothing").then_some(())
+    });
+}
+
 #[test]
 fn two_thousand_connections_are_served_and_more_than_the_limit_turned_away() {
     let switch = switch(&["streams.connections_max=2000"]);

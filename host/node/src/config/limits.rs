@@ -8,6 +8,8 @@ pub struct LimitsConfig {
     pub calls_max: usize,
     /// SIP transactions at once.
     pub transactions_max: usize,
+    /// What messages SIP transactions of a worker may keep to send them again, in MiB; beyond it holds what holds beyond `transactions_max`.
+    pub transactions_mib: usize,
     /// Targets tried in one call, over all its plans.
     pub attempts_max: usize,
     /// How often one call goes where a called party sends it with a 3xx, each time as a new call of the same caller that the plugins are
@@ -21,6 +23,9 @@ pub struct LimitsConfig {
     /// Reliable provisional responses (RFC 3262) of one call that wait until its caller has acknowledged the one before; others are
     /// left out.
     pub provisionals_max: usize,
+    /// Requests within one call (INFO, MESSAGE) that wait for the answer of the other party; beyond it they are answered 503 with
+    /// Retry-After.
+    pub relayed_max: usize,
     /// Requests that wait for the plugins of `admission`, `authenticate` and `register`; beyond it they are answered 503 with
     /// Retry-After.
     pub questions_max: usize,
@@ -49,11 +54,13 @@ impl Default for LimitsConfig {
         Self {
             calls_max: 50_000,
             transactions_max: 500_000,
+            transactions_mib: 512,
             attempts_max: 32,
             redirections_max: 5,
             branches_max: 10,
             early_dialogs_max: 8,
             provisionals_max: 8,
+            relayed_max: 32,
             questions_max: 10_000,
             streams_max: 8,
             text_bytes_max: 4096,

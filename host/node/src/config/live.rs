@@ -56,6 +56,7 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.branches_max",
     "limits.early_dialogs_max",
     "limits.provisionals_max",
+    "limits.relayed_max",
     "limits.questions_max",
     "limits.text_bytes_max",
     "limits.texts_max",

@@ -10,6 +10,9 @@ pub struct StreamsConfig {
     pub connections_per_ip_max: usize,
     /// What may wait for one peer to read it, in KiB; a peer that leaves more unread is closed.
     pub write_queue_kib: usize,
+    /// What may wait for all peers of a worker together, in MiB; beyond it a peer that leaves more than 16 KiB unread is closed when there
+    /// is more for it.
+    pub unread_mib_max: usize,
     /// What is read from one connection before the others get their turn, in KiB.
     pub read_batch_kib: usize,
     /// Connections accepted at one listener before the others get their turn.
@@ -19,7 +22,7 @@ pub struct StreamsConfig {
     pub idle_timeout_s: u64,
     /// How long the first message of a connection may take, in seconds.
     pub first_message_timeout_s: u64,
-    /// How long a message may take from its first byte to its last, in seconds.
+    /// How long a message may take from its first byte to its last, and a peer to read anything of what waits for it, in seconds.
     pub message_timeout_s: u64,
     /// How long a connection to a peer may take to be made, in milliseconds.
     pub connect_timeout_ms: u64,
@@ -36,6 +39,7 @@ impl Default for StreamsConfig {
             connections_max: 10_000,
             connections_per_ip_max: 5_000,
             write_queue_kib: 1024,
+            unread_mib_max: 256,
             read_batch_kib: 64,
             accept_batch_max: 64,
             idle_timeout_s: 7500,

@@ -17,6 +17,8 @@ pub struct TransfersConfig {
     /// How long a REFER may wait whose Replaces names a call of another worker, in milliseconds: until what its own call is about (a
     /// re-INVITE, an INFO) has ended, so that the call can go there. Then it is answered 491.
     pub wait_ms: u64,
+    /// How many REFERs of a worker may wait so at once; beyond it they are answered 491 right away.
+    pub waiting_max: usize,
 }
 
 /// Whose dialog a Replaces may name.
@@ -43,7 +45,13 @@ pub enum TransferBy {
 
 impl Default for TransfersConfig {
     fn default() -> Self {
-        Self { by: TransferBy::Phones, count_max: 8, take_over: TakeOver::Own, wait_ms: 2000 }
+        Self {
+            by: TransferBy::Phones,
+            count_max: 8,
+            take_over: TakeOver::Own,
+            wait_ms: 2000,
+            waiting_max: 100,
+        }
     }
 }
 
@@ -60,6 +68,7 @@ impl TransfersConfig {
             TakeOver::Anybody => switch::TakeOver::Anybody,
         };
         let wait = std::time::Duration::from_millis(self.wait_ms);
-        switch::TransferConfig { by, count_max: self.count_max, take_over, wait }
+        let Self { count_max, waiting_max, .. } = *self;
+        switch::TransferConfig { by, count_max, take_over, wait, waiting_max }
     }
 }

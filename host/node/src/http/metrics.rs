@@ -213,6 +213,9 @@ const OF_WORKER: &[OfWorker] = &[
             + sip.invite_servers_now
             + sip.non_invite_servers_now) as u64
     }),
+    ("jackfield_sip_kept_bytes", GAUGE, "Bytes of messages that SIP transactions keep.", |f| {
+        f.sip.kept_bytes_now as u64
+    }),
 ];
 
 const OF_HOOK: &[OfHook] = &[

@@ -45,6 +45,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
 fn taken(config: &Config) -> Live {
     let mut live = Live::of(config);
     live.settings.limits.transactions_max = 0;
+    live.settings.limits.transaction_bytes_max = 0;
     live.settings.limits.streams_max = 0;
     live.settings.registrar.store = None;
     live

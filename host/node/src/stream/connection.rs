@@ -44,6 +44,10 @@ pub enum Why {
     SlowMessage,
     /// What the peer does not read has grown too large.
     NotReading,
+    /// What all peers together do not read has, and this one is among them.
+    TooMuchUnread,
+    /// The peer has read nothing for too long.
+    Stalled,
     /// What came is no SIP, or its end cannot be known.
     NotSip(&'static str),
 }
@@ -62,6 +66,8 @@ impl Why {
             Self::NoMessage => "no whole message came within first_message_timeout_s",
             Self::SlowMessage => "a message was not ended within message_timeout_s",
             Self::NotReading => "the peer leaves more than write_queue_kib unread",
+            Self::TooMuchUnread => "all peers together leave more than unread_mib_max unread",
+            Self::Stalled => "the peer has read nothing within message_timeout_s",
             Self::NotSip(what) => what,
         }
     }
@@ -96,6 +102,10 @@ pub(super) struct Connection {
     /// Bytes of the first in the queue that are sent.
     sent: usize,
     queued: usize,
+    /// Whether something was written since it was looked at last.
+    has_written: bool,
+    /// Since when the peer has read nothing of what waits.
+    stalled_since: Option<Instant>,
     began_at: Instant,
     heard_at: Instant,
     /// When the message that is not whole yet began.
@@ -143,6 +153,8 @@ impl Connection {
             queue: VecDeque::new(),
             sent: 0,
             queued: 0,
+            has_written: false,
+            stalled_since: None,
             began_at: now,
             heard_at: now,
             within_since: None,
@@ -216,6 +228,11 @@ impl Connection {
         if self.queue.len() == 1 { self.flush() } else { Ok(()) }
     }
 
+    /// Bytes that wait for the peer to read them.
+    pub(super) const fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// Whether something waits for the socket to become writable.
     pub(super) fn wants_write(&self) -> bool {
         let secured = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
@@ -236,6 +253,7 @@ impl Connection {
         while let Some(first) = self.queue.front().filter(|_| self.tls.is_none()) {
             match self.socket.write(first.get(self.sent..).unwrap_or_default()) {
                 Ok(written) => {
+                    self.has_written = true;
                     self.sent += written;
                     self.queued = self.queued.saturating_sub(written);
                 }
@@ -260,7 +278,7 @@ impl Connection {
         loop {
             while tls.wants_write() {
                 match tls.write_tls(&mut self.socket) {
-                    Ok(_) => {}
+                    Ok(_) => self.has_written = true,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(_) => return Err(Why::Broken),
@@ -392,6 +410,12 @@ impl Connection {
         }
     }
 
+    /// Notes since when its peer has read nothing of what waits.
+    pub(super) fn note_stall(&mut self, now: Instant) {
+        let stalls = self.queued > 0 && !std::mem::take(&mut self.has_written);
+        self.stalled_since = stalls.then(|| self.stalled_since.unwrap_or(now));
+    }
+
     /// Why its time is over, if it is.
     pub(super) fn overdue(&self, now: Instant, limits: &StreamLimits) -> Option<Why> {
         let since = |at: Instant| now.saturating_since(at);
@@ -406,6 +430,9 @@ impl Connection {
         }
         if self.within_since.is_some_and(|at| since(at) >= limits.message_timeout) {
             return Some(Why::SlowMessage);
+        }
+        if self.stalled_since.is_some_and(|at| since(at) >= limits.message_timeout) {
+            return Some(Why::Stalled);
         }
         let silent = self.accepted && !self.has_spoken;
         if silent && since(self.began_at) >= limits.first_message_timeout {

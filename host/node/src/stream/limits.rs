@@ -9,6 +9,8 @@ pub struct StreamLimits {
     pub connections_per_ip_max: usize,
     /// Bytes that may wait for one peer to read them; a peer that leaves more is closed.
     pub write_queue_max: usize,
+    /// Bytes that may wait for all peers together; beyond it one that leaves more than a few unread is closed when it is sent more.
+    pub unread_max: usize,
     /// Bytes read from one connection before others get their turn.
     pub read_batch_max: usize,
     /// Connections accepted at one listener before others get their turn.
@@ -35,6 +37,7 @@ impl Default for StreamLimits {
             connections_max: 10_000,
             connections_per_ip_max: 5_000,
             write_queue_max: 1 << 20,
+            unread_max: 256 << 20,
             read_batch_max: 64 << 10,
             accept_batch_max: 64,
             idle_timeout: Duration::from_secs(7500),

@@ -34,6 +34,8 @@ pub use self::{
 };
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 
+/// A peer that leaves no more than this unread is not closed because all of them leave too much.
+const UNREAD_FEW: usize = 16 << 10;
 /// How often connections are looked at for their time being over.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -121,6 +123,8 @@ pub struct Streams {
     /// Connections of others that our requests to these addresses may take (RFC 5923 section 8.2).
     reused: HashMap<(ListenerId, SocketAddr), u32>,
     count_by_ip: HashMap<IpAddr, usize>,
+    /// Bytes that wait for all peers together.
+    unread: usize,
     happened: Vec<Happened>,
     figures: StreamFigures,
     sweep_at: Option<Instant>,
@@ -147,6 +151,7 @@ impl Streams {
             slots_by_flow: HashMap::new(),
             reused: HashMap::new(),
             count_by_ip: HashMap::new(),
+            unread: 0,
             happened: Vec::new(),
             figures: StreamFigures::default(),
             sweep_at: None,
@@ -274,6 +279,7 @@ impl Streams {
         else {
             return;
         };
+        let before = connection.queued();
         let mut result = Ok(());
         if ready.intersects(EventFlags::OUT | EventFlags::ERR | EventFlags::HUP) {
             result = connection.on_writable(now);
@@ -296,7 +302,15 @@ impl Streams {
                 self.reuse(slot, SocketAddr::new(flow.peer.ip(), port));
             }
         }
+        self.note_unread(slot, before);
         self.settle(slot, result);
+    }
+
+    /// Counts what waits for a peer, for which so much waited `before`.
+    fn note_unread(&mut self, slot: u32, before: usize) {
+        let place = self.slots.get(slot as usize);
+        let after = place.and_then(|place| Some(place.connection.as_ref()?.queued()));
+        self.unread = (self.unread + after.unwrap_or_default()).saturating_sub(before);
     }
 
     /// Closes a connection that failed; waits for room where something waits to be sent.
@@ -339,8 +353,15 @@ impl Streams {
             return Delivery::Failed;
         }
         connection.serve(flow);
-        let result = connection.send(bytes, &self.limits);
+        let before = connection.queued();
+        let is_too_much =
+            before > UNREAD_FEW && self.unread.saturating_add(bytes.len()) > self.limits.unread_max;
+        let result = match is_too_much {
+            true => Err(Why::TooMuchUnread),
+            false => connection.send(bytes, &self.limits),
+        };
         self.figures.messages_out += 1;
+        self.note_unread(slot, before);
         // The end of the connection is told as what happened, for every flow it served.
         self.settle(slot, result);
         Delivery::Taken
@@ -445,6 +466,7 @@ impl Streams {
         let Some(connection) = place.connection.take() else { return };
         place.generation = (place.generation + 1) & GENERATION_MASK;
         self.free.push(slot);
+        self.unread = self.unread.saturating_sub(connection.queued());
         let flow = connection.flow;
         let key = (flow.listener, flow.peer);
         self.slots_by_flow.remove(&key);
@@ -477,7 +499,7 @@ impl Streams {
     fn count(&mut self, flow: Flow, why: Why) {
         let Flow { transport, peer, .. } = flow;
         match why {
-            Why::NotReading => self.figures.not_reading += 1,
+            Why::NotReading | Why::TooMuchUnread | Why::Stalled => self.figures.not_reading += 1,
             Why::SlowMessage | Why::NoMessage | Why::HandshakeTimeout => self.figures.too_slow += 1,
             Why::Handshake | Why::NotSip(_) => self.figures.not_sip += 1,
             Why::Peer | Why::Idle | Why::Broken | Why::Refused | Why::ConnectTimeout => {
@@ -493,6 +515,9 @@ impl Streams {
             return;
         }
         self.sweep_at = None;
+        for connection in self.slots.iter_mut().filter_map(|place| place.connection.as_mut()) {
+            connection.note_stall(now);
+        }
         let overdue: Vec<(u32, Why)> = (0..)
             .zip(&self.slots)
             .filter_map(|(slot, place)| {

@@ -23,13 +23,22 @@ impl Endpoint {
         let Some(via) = self.via(flow, &branch) else { return };
         let bytes = ack.finish(&via);
         let to_tag = wire::field(&bytes, "To", "t").map_or("", wire::tag_of).into();
+        let before = self.kept_of_client(tx.0);
         if let Some(client) = self.clients.get_mut(tx.0) {
             client.acks.retain(|kept| kept.to_tag != to_tag);
             if client.acks.len() < ACKS_MAX {
                 client.acks.push(Ack { to_tag, flow, bytes: bytes.clone() });
             }
         }
+        let after = self.kept_of_client(tx.0);
+        self.stats.kept_bytes_now = self.stats.kept_bytes_now + after - before;
         self.transmit(flow, bytes);
+    }
+
+    /// Whether so many dialogs of one INVITE of ours were acknowledged that no other is looked at: a peer may not make as many of them
+    /// as it likes.
+    pub fn has_forked_enough(&self, tx: ClientTx) -> bool {
+        self.clients.get(tx.0).is_some_and(|client| client.acks.len() >= ACKS_MAX)
     }
 
     /// Whether the message is a 2xx that has been acknowledged before; then the ACK is sent again.

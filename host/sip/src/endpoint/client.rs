@@ -83,6 +83,7 @@ impl Endpoint {
             is_forwarded: false,
             timers: TimerSlots::default(),
         });
+        self.stats.kept_bytes_now += self.kept_of_client(id);
         self.clients_by_key.insert(key, id);
         self.pending_by_flow.insert((flow, id));
         match machine {
@@ -162,8 +163,20 @@ impl Endpoint {
         }
     }
 
+    /// Bytes that a client transaction keeps; 0 when there is none.
+    pub(super) fn kept_of_client(&self, id: u64) -> usize {
+        self.clients.get(id).map_or(0, Client::kept_bytes)
+    }
+
     /// Feeds an event to a client transaction; a timer without duration fires at once.
-    pub(super) fn drive_client(&mut self, id: u64, event: Happened, mut message: Option<Message>) {
+    pub(super) fn drive_client(&mut self, id: u64, event: Happened, message: Option<Message>) {
+        let before = self.kept_of_client(id);
+        self.step_client(id, event, message);
+        let after = self.kept_of_client(id);
+        self.stats.kept_bytes_now = self.stats.kept_bytes_now + after - before;
+    }
+
+    fn step_client(&mut self, id: u64, event: Happened, mut message: Option<Message>) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
             let Some(client) = self.clients.get_mut(id) else { return };

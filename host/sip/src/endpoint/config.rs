@@ -17,6 +17,8 @@ pub struct EndpointConfig {
     /// with a Retry-After; requests within dialogs, CANCELs and our own requests may use an eighth more, so that what stands
     /// can be ended.
     pub transactions_max: usize,
+    /// How many bytes of messages they may keep together, to send them again. Beyond it holds what holds beyond `transactions_max`.
+    pub transaction_bytes_max: usize,
     /// The listeners, indexed by [`ListenerId`](model::ListenerId).
     pub listeners: Vec<ListenerConfig>,
     /// The shard that Call-IDs minted here name.
@@ -38,6 +40,7 @@ impl Default for EndpointConfig {
             timers: Timers::default(),
             limits: ParseLimits::default(),
             transactions_max: 1_000_000,
+            transaction_bytes_max: 512 << 20,
             listeners: Vec::new(),
             shard: Shard::default(),
             seed: [0; 32],

@@ -101,6 +101,7 @@ impl Endpoint {
     /// Makes an endpoint without transactions.
     pub fn new(mut config: EndpointConfig) -> Self {
         config.transactions_max = config.transactions_max.min(TRANSACTIONS_CEILING);
+        config.transaction_bytes_max = config.transaction_bytes_max.min(usize::MAX / 2);
         config.timers = config.timers.at_least_a_millisecond();
         let mut mint = Mint::new(config.seed, config.shard);
         let keys = KeyMaker::new(mint.number(), mint.number());
@@ -262,11 +263,13 @@ impl Endpoint {
 
     const fn is_full(&self) -> bool {
         self.transactions() >= self.config.transactions_max
+            || self.stats.kept_bytes_now >= self.config.transaction_bytes_max
     }
 
     /// Whether even the reserve is used up.
     const fn is_overfull(&self) -> bool {
-        let max = self.config.transactions_max;
+        let (max, bytes_max) = (self.config.transactions_max, self.config.transaction_bytes_max);
         self.transactions() >= max + max / RESERVE_DIVISOR
+            || self.stats.kept_bytes_now >= bytes_max + bytes_max / RESERVE_DIVISOR
     }
 }

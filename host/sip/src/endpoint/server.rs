@@ -32,7 +32,14 @@ impl Endpoint {
 
     /// Forgets a request without an answer: its sender hears nothing, and what it repeats is a new request.
     pub fn abandon(&mut self, tx: ServerTx) {
+        let before = self.kept_of_server(tx.0);
         self.remove_server(tx.0);
+        self.stats.kept_bytes_now -= before;
+    }
+
+    /// Bytes that a server transaction keeps; 0 when there is none.
+    fn kept_of_server(&self, id: u64) -> usize {
+        self.servers.get(id).map_or(0, Server::kept_bytes)
     }
 
     //= RFC 3261 section 17.2.3
@@ -174,6 +181,7 @@ impl Endpoint {
             cancelled: false,
             timers: TimerSlots::default(),
         });
+        self.stats.kept_bytes_now += self.kept_of_server(id);
         self.servers_by_key.insert(key, id);
         if let Some(merged) = merged {
             self.servers_by_merged.insert(merged, id);
@@ -203,6 +211,19 @@ impl Endpoint {
     /// Feeds an event to a server transaction: `response` is what the user responds, `ack` the ACK that came. A timer
     /// without duration fires at once.
     pub(super) fn drive_server(
+        &mut self,
+        id: u64,
+        event: Happened,
+        response: Option<Bytes>,
+        ack: Option<(Flow, Message)>,
+    ) {
+        let before = self.kept_of_server(id);
+        self.step_server(id, event, response, ack);
+        let after = self.kept_of_server(id);
+        self.stats.kept_bytes_now = self.stats.kept_bytes_now + after - before;
+    }
+
+    fn step_server(
         &mut self,
         id: u64,
         event: Happened,

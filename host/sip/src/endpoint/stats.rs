@@ -13,6 +13,8 @@ pub struct Stats {
     pub invite_servers_now: usize,
     /// Other server transactions alive.
     pub non_invite_servers_now: usize,
+    /// Bytes of messages that transactions keep, to send them again.
+    pub kept_bytes_now: usize,
     /// Messages read.
     pub messages: u64,
     /// Requests, responses and ACKs sent again, by timer or because the peer repeated itself.

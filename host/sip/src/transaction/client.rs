@@ -24,6 +24,14 @@ pub(crate) struct Client {
     pub(crate) timers: TimerSlots,
 }
 
+impl Client {
+    /// Bytes of messages that it keeps.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let stored = self.stored.as_ref().map_or(0, Bytes::len);
+        self.acks.iter().fold(stored, |sum, ack| sum + ack.bytes.len())
+    }
+}
+
 /// Which of the two client machines, and its state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Machine {

@@ -27,6 +27,12 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Bytes of messages that it keeps.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let size = |message: &Option<Bytes>| message.as_ref().map_or(0, Bytes::len);
+        size(&self.request) + size(&self.response)
+    }
+
     /// Whether any response was sent.
     pub(crate) const fn was_answered(&self) -> bool {
         !matches!(

@@ -31,6 +31,40 @@ fn beyond_transactions_max_new_calls_are_refused_and_standing_ones_can_end() {
 }
 
 #[test]
+fn what_transactions_keep_is_bounded_by_its_size_too_and_is_all_given_back() {
+    let mut world = World::with(|config| config.transaction_bytes_max = 16_000);
+    let long = format!("X: {}\n", "x".repeat(4000));
+    let request = |n: u32, tag: &str| {
+        let text = from_alice("INVITE", &format!("z9hG4bK-{n}"), n, tag, "");
+        text.replacen("\n", &format!("\n{long}"), 1).replace("Call-ID: ", &format!("Call-ID: {n}-"))
+    };
+    let kept = |world: &World| world.endpoint.stats().kept_bytes_now;
+    let first = world.receive_request(udp(), &request(0, ""));
+    assert!((4000..5000).contains(&kept(&world)), "{}", kept(&world));
+    for n in 1..4 {
+        world.receive_request(udp(), &request(n, ""));
+    }
+    assert!(kept(&world) > 16_000);
+    let out = world.receive(udp(), &request(4, ""));
+    assert_eq!(lines(&out), ["SIP/2.0 503 Service Unavailable"]);
+    // The reserve, an eighth, is for what stands.
+    world.receive_request(udp(), &request(5, "ours"));
+    let out = world.receive(udp(), &request(6, "ours"));
+    assert_eq!(lines(&out), ["SIP/2.0 503 Service Unavailable"]);
+    assert!(world.endpoint.send_request(world.now, udp(), invite_draft()).is_err());
+    // An answer is shorter than what it answers, and there is room again.
+    let before = kept(&world);
+    world.respond(&first, 486);
+    assert!(kept(&world) + 3000 < before);
+    let (sent, invite) = world.send(udp(), invite_draft());
+    world.receive(udp(), &response(&invite, "200 OK", "bob"));
+    world.endpoint.cancel(world.now, sent);
+    world.pass(MS * 200_000);
+    assert_eq!(world.endpoint.stats().invite_servers_now, 4, "nobody has answered them");
+    assert!(kept(&world) < 5 * 1000, "a 100 is what is left of them");
+}
+
+#[test]
 fn a_cancel_is_honoured_even_when_the_reserve_is_used_up() {
     let mut world = World::with(|config| config.transactions_max = 1);
     let invite = world.receive_request(udp(), &from_alice("INVITE", "z9hG4bK-1", 1, "", ""));

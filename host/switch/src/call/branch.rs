@@ -62,6 +62,8 @@ pub(crate) struct Branch {
     pub(super) reliability: Reliability,
     /// The least session interval that its target has asked for, in seconds.
     pub(super) min_se_s: u32,
+    /// How often it has asked for more.
+    pub(super) raised: u8,
 }
 
 /// What is written into an INVITE of ours.
@@ -180,6 +182,7 @@ impl Call {
             early: Vec::new(),
             reliability,
             min_se_s: 0,
+            raised: 0,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);

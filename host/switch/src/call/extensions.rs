@@ -86,12 +86,14 @@ impl Call {
     /// A called side wants a longer session than it was asked for (RFC 4028 section 7.3).
     fn raise_branch(&mut self, tables: &mut Tables, now: Instant, at: usize, least: u32) -> bool {
         let asks = tables.config.sessions.timer == SessionTimer::Ask;
-        let asked = self.branches.get(at).map_or(u32::MAX, |branch| branch.min_se_s);
-        if !asks || asked >= least {
+        let may_rise =
+            |branch: &Branch| branch.min_se_s < least && branch.raised < super::session::RAISES_MAX;
+        if !asks || !self.branches.get(at).is_some_and(may_rise) {
             return false;
         }
         let mut branch = self.branches.swap_remove(at);
         branch.min_se_s = least;
+        branch.raised += 1;
         let sent = self.send_branch_again(tables, now, &mut branch, &[]);
         self.branches.push(branch);
         sent

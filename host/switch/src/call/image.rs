@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use media::Side;
 use model::{Directory, GenerationToken, Instant};
+use sip::ClientTx;
 
 use super::{Call, CallMedia, CallerLeg, Leg, Privacy, Reliability, State, over_trunk::OnTrunk};
 use crate::{
@@ -59,6 +60,13 @@ impl Call {
             return Err(NotQuiescent::RequestOpen);
         }
         Ok(())
+    }
+
+    /// The requests of ours in this call that are not answered, in no order.
+    pub(crate) fn open_requests(&self, tables: &Tables) -> Vec<ClientTx> {
+        let uses = tables.uses_by_client_tx.iter();
+        // any order: they are only looked up.
+        uses.filter(|(_, using)| self.waits_for(using)).map(|(tx, _)| *tx).collect()
     }
 
     /// Whether the answer to a request of ours belongs to this call.
@@ -123,6 +131,7 @@ impl Call {
             asked: _,
             proxied: _,
             pending_ack: _,
+            relayed: _,
             // It ends a call, or names why it was refused.
             parting: _,
             // While a call rests it is as the media's image says.

@@ -136,6 +136,8 @@ pub(crate) struct Call {
     parting: Option<Box<str>>,
     /// How often it has gone from one shard to another.
     moves: u16,
+    /// Requests within it that the other party has not answered.
+    pub(crate) relayed: u16,
     timers: Vec<(Instant, Reason)>,
 }
 

@@ -96,6 +96,7 @@ impl Call {
             wanted_held: super::hold::Wanted::default(),
             parting: None,
             moves: 0,
+            relayed: 0,
             timers: Vec::new(),
         }
     }

@@ -34,6 +34,8 @@ pub(crate) struct Session {
     expires: Instant,
     /// When it is refreshed, or given up.
     due: Instant,
+    /// How often a 422 has made it longer since it was agreed on.
+    raised: u8,
 }
 
 /// What an established leg has of a session.
@@ -47,7 +49,7 @@ pub(crate) struct Talking {
 impl Talking {
     /// The session as an image has it.
     pub(super) fn session_image(&self, now: Instant) -> Option<SessionImage> {
-        let Session { interval, ours, expires, due } = self.session?;
+        let Session { interval, ours, expires, due, .. } = self.session?;
         Some(SessionImage {
             interval_s: interval,
             ours,
@@ -65,10 +67,14 @@ impl LegImage {
             ours: image.ours,
             expires: now + image.expires_in,
             due: now + image.due_in,
+            raised: 0,
         });
         Talking { session, takes_update: self.takes_update }
     }
 }
+
+/// How often a request is sent again for a 422: proxies may want more one after the other, but not for ever.
+pub(super) const RAISES_MAX: u8 = 4;
 
 const fn reason(side: Side) -> Reason {
     match side {
@@ -156,7 +162,8 @@ impl Call {
         self.talking(side).takes_update |= super::fork::takes_update(request);
         let config = tables.config.sessions;
         if config.timer == SessionTimer::Off {
-            return;
+            // One of before the settings changed: without a Session-Expires in the answer it has no end any more.
+            return self.stop_session(tables, side);
         }
         accept.header(Name::Supported, OPTION_TIMER);
         let least = min_se(request).max(config.min_s);
@@ -210,7 +217,7 @@ impl Call {
         self.talking(side).takes_update |= super::fork::takes_update(response);
         let config = tables.config.sessions;
         match (SessionExpires::of(response), config.timer) {
-            (_, SessionTimer::Off) => {}
+            (_, SessionTimer::Off) => self.stop_session(tables, side),
             (Some(said), SessionTimer::Ask | SessionTimer::Accept) => {
                 let ours = said.refresher != Some(Refresher::Uas);
                 self.start_session(tables, now, side, said.seconds.max(LEAST_S), ours);
@@ -235,7 +242,7 @@ impl Call {
         let expires = now + whole;
         // RFC 4028 section 10: half of it for who refreshes; the other gives up a little before the end.
         let due = now + if ours { whole / 2 } else { whole - MARGIN.min(whole / 3) };
-        self.talking(side).session = Some(Session { interval, ours, expires, due });
+        self.talking(side).session = Some(Session { interval, ours, expires, due, raised: 0 });
         self.start_timer(tables, due, reason(side));
     }
 
@@ -369,14 +376,15 @@ impl Call {
         self.refresh_later(tables, now, side);
     }
 
-    /// Takes the least interval that a 422 names; gives whether it is more than ours.
+    /// Takes the least interval that a 422 names; gives whether it is more than ours, and was not too often.
     pub(super) fn raise_session(&mut self, side: Side, response: &Message) -> bool {
         let least = min_se(response);
         let session = self.talking(side).session.as_mut();
-        let Some(session) = session.filter(|session| session.interval < least) else {
-            return false;
-        };
+        let may_rise =
+            |session: &&mut Session| session.interval < least && session.raised < RAISES_MAX;
+        let Some(session) = session.filter(may_rise) else { return false };
         session.interval = least;
+        session.raised += 1;
         true
     }
 

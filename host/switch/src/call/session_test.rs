@@ -8,7 +8,7 @@ use model::RelayId;
 use super::super::talk::{Talk, told};
 use crate::{
     Cause, SessionConfig, SessionTimer,
-    trunk::bench::{Bench, PHONE, Sent, what},
+    trunk::bench::{Bench, FIRST, PHONE, Sent, what},
 };
 
 const TIMER: &str = "Supported: timer\r\n";
@@ -74,6 +74,50 @@ fn a_session_that_the_caller_refreshes_goes_on() {
     assert_eq!(sent[0].line("Session-Expires"), "120;refresher=uac");
     let (at, _) = next(&mut talk);
     assert_eq!(at, 60 + 88);
+}
+
+#[test]
+fn a_session_of_before_the_settings_knew_no_timers_any_more_ends_no_call() {
+    let fields = format!("{TIMER}Session-Expires: 120\r\n");
+    let (mut talk, _) = up(SessionConfig::default(), &fields, "");
+    talk.bench.pass(60);
+    let off = SessionConfig { timer: SessionTimer::Off, ..SessionConfig::default() };
+    let settings = crate::Settings { sessions: off, ..talk.bench.switch.tables.config.settings() };
+    talk.bench.configure(settings);
+    let sent = talk.ask("UPDATE", &format!("{TIMER}Session-Expires: 120;refresher=uac\r\n"), "");
+    assert_eq!(what(&sent), ["200 OK > phone"]);
+    assert_eq!(sent[0].line("Session-Expires"), "");
+    talk.bench.pass(600);
+    assert_eq!(talk.bench.released(), None);
+}
+
+#[test]
+fn who_wants_an_ever_longer_session_is_asked_so_often_and_no_more() {
+    let (mut talk, _) = up(asking(), "", "Session-Expires: 600;refresher=uas\r\n");
+    let mut sent = talk.ask("INVITE", "", "offer two");
+    for least in 1001..1005 {
+        assert_eq!(what(&sent), ["INVITE sip:2000@203.0.113.1 > trunk 1"], "{least}");
+        sent =
+            talk.bench.receive(FIRST, sent[0].response("422 X", &format!("Min-SE: {least}\r\n")));
+        assert!(sent[0].what().starts_with("ACK"), "{least}");
+        sent.remove(0);
+    }
+    assert_eq!(what(&sent), ["INVITE sip:2000@203.0.113.1 > trunk 1"]);
+    let sent = talk.bench.receive(FIRST, sent[0].response("422 X", "Min-SE: 9999\r\n"));
+    assert_eq!(what(&sent)[1..], ["422 Session Interval Too Small > phone"]);
+
+    let mut talk = Talk::with(bench(asking()), "", "offer", 1);
+    let mut sent = vec![talk.invites.remove(0)];
+    for least in 1001..1006 {
+        assert_eq!(what(&sent), ["INVITE sip:2000@203.0.113.1 > trunk 1"], "{least}");
+        sent =
+            talk.bench.receive(FIRST, sent[0].response("422 X", &format!("Min-SE: {least}\r\n")));
+        sent.remove(0);
+    }
+    // It has failed, which the plugins are asked about.
+    assert_eq!(what(&sent), [""; 0]);
+    let sent = talk.bench.decide(model::hook::Hook::RouteOnFailure, model::hook::Verdict::BuiltIn);
+    assert_eq!(what(&sent), ["422 Session Interval Too Small > phone"]);
 }
 
 #[test]

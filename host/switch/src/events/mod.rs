@@ -199,13 +199,47 @@ impl Events {
     /// Ends every subscription: the phones are to subscribe again, here or where else they are at home.
     pub(crate) fn stop(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let ids: Vec<SubId> = self.subscriptions.keys().copied().collect();
+        self.end(tables, now, dir, ids, "deactivated");
+    }
+
+    /// Ends the subscriptions to packages that the settings do not have any more; they are not to come again (RFC 6665 section 4.1.3).
+    fn end_disabled(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
+        let config = tables.config.events;
+        let all = self.subscriptions.iter();
+        let ids = all.filter(|(_, sub)| !sub.package.is_on(&config)).map(|(id, _)| *id).collect();
+        self.end(tables, now, dir, ids, "rejected");
+    }
+
+    fn end(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        ids: Vec<SubId>,
+        reason: &'static str,
+    ) {
         for id in ids {
             if let Some(subscription) = self.subscriptions.get_mut(&id) {
-                subscription.ending.get_or_insert("deactivated");
+                subscription.ending.get_or_insert(reason);
                 subscription.not_before = now;
             }
             self.pump(tables, now, dir, id);
         }
+    }
+
+    /// Knows nothing of the dialogs of users any more.
+    fn forget_dialogs(&mut self) {
+        // any order: each by itself.
+        self.resources.values_mut().for_each(|resource| resource.dialogs.clear());
+    }
+
+    /// The users that are watched for this.
+    fn watched(&self, matter: Matter) -> Vec<Aor> {
+        // any order: they are sorted.
+        let keys = self.resources.keys().filter(|(what, _)| *what == matter);
+        let mut aors: Vec<Aor> = keys.map(|(_, aor)| aor.clone()).collect();
+        aors.sort();
+        aors
     }
 }
 

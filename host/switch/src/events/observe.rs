@@ -8,7 +8,7 @@ use std::{
 
 use model::{Aor, ConnId, Directory, Instant, Shard};
 
-use super::{DialogInfo, Word};
+use super::{DialogInfo, EventsConfig, Word, package::Matter};
 use crate::{Output, Switch, call::Call};
 
 type Calls = BTreeMap<ConnId, Box<Call>>;
@@ -100,6 +100,33 @@ impl Switch {
         touched.clear();
         // The room is kept for the next.
         self.tables.touched = touched;
+    }
+
+    /// Ends the subscriptions to what the settings do not have any more. While no call is observed nothing is known of any, so that all
+    /// are looked at when they are observed again.
+    pub(crate) fn configure_events(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        before: EventsConfig,
+    ) {
+        let config = self.tables.config.events;
+        self.events.end_disabled(&mut self.tables, now, dir);
+        match (before.observes_calls(), config.observes_calls()) {
+            (true, false) => {
+                self.lamps = Lamps::default();
+                self.events.forget_dialogs();
+            }
+            (false, true) => {
+                for call in self.calls.values() {
+                    self.lamps.index(&self.calls, call);
+                }
+                for aor in self.events.watched(Matter::Calls) {
+                    self.gather(now, dir, &aor);
+                }
+            }
+            (true, true) | (false, false) => {}
+        }
     }
 
     /// Tells those who watch that the contacts of a user have changed.

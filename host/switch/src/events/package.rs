@@ -53,7 +53,7 @@ impl Package {
         }
     }
 
-    const fn is_on(self, config: &EventsConfig) -> bool {
+    pub(super) const fn is_on(self, config: &EventsConfig) -> bool {
         match self {
             Self::Dialog => config.dialog,
             Self::MessageSummary => config.message_summary,

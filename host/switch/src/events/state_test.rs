@@ -91,3 +91,33 @@ fn presence_is_where_a_user_is_registered_and_what_it_does() {
     let cancelled = office.request("CANCEL", 7003, call);
     assert!(!cancelled.is_empty());
 }
+
+#[test]
+fn what_is_switched_off_ends_and_all_is_known_when_it_is_switched_on_again() {
+    let mut office = Office::new();
+    let configure = |office: &mut Office, on: bool| {
+        let mut settings = office.shards[0].tables.config.settings();
+        (settings.events.dialog, settings.events.presence) = (on, on);
+        office.input(Shard(0), Input::Configure(Box::new(settings)))
+    };
+    let call = |n: &'static str| Request { user: "bob", from: "cal", call: n, ..WATCH };
+    let invite =
+        |office: &mut Office, n| office.request("INVITE", 7003, Request { fields: "", ..call(n) });
+    let dialogs = |document: &str| document.matches("<dialog ").count();
+    office.register("bob", 7002);
+    invite(&mut office, "c1");
+    let sent = office.request("SUBSCRIBE", 7001, WATCH);
+    assert_eq!(dialogs(&told(&mut office, sent).1), 1);
+    office.pass(Duration::from_millis(500));
+
+    let sent = configure(&mut office, false);
+    assert_eq!(told(&mut office, sent).0, "terminated;reason=rejected");
+    assert_eq!(office.shards[0].stats().subscriptions_now, 0);
+    let sent = office.request("SUBSCRIBE", 7001, Request { call: "w2", ..WATCH });
+    assert_eq!(sent[0].first(), "SIP/2.0 489 Bad Event");
+    invite(&mut office, "c2");
+
+    configure(&mut office, true);
+    let sent = office.request("SUBSCRIBE", 7001, Request { call: "w3", ..WATCH });
+    assert_eq!(dialogs(&told(&mut office, sent).1), 2);
+}

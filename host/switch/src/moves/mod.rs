@@ -5,7 +5,7 @@ mod notes;
 use bytes::Bytes;
 use media::Side;
 use model::{ConnId, Directory, Flow, Instant, Shard};
-use sip::{Message, Name, Replaces, ServerTx};
+use sip::{ClientTx, Message, Name, Replaces, ServerTx};
 
 pub use self::notes::Noted;
 pub(crate) use self::notes::Notes;
@@ -25,6 +25,8 @@ pub(crate) struct Waiting {
     refer: Box<Message>,
     to: Shard,
     until: Instant,
+    /// The requests of the call that were open when it was looked at last.
+    open: Vec<ClientTx>,
 }
 
 impl Switch {
@@ -175,6 +177,11 @@ impl Switch {
         (tx, refer): (ServerTx, &Message),
         to: Shard,
     ) -> bool {
+        // One for each call; whoever repeats it does not have the call looked through again.
+        if self.waiting.iter().any(|waiting| waiting.conn == conn) {
+            refuse(&mut self.tables, now, tx, refer, 491, "");
+            return true;
+        }
         match self.export(now, conn, Some(to)) {
             Ok(moved) => {
                 let word = Word::Call(Box::new(moved));
@@ -185,12 +192,13 @@ impl Switch {
                 true
             }
             Err(why) if why.passes() => {
-                let until = now + self.tables.config.transfers.wait;
-                if self.waiting.iter().any(|waiting| waiting.conn == conn) {
+                let transfers = self.tables.config.transfers;
+                if self.waiting.len() >= transfers.waiting_max {
                     refuse(&mut self.tables, now, tx, refer, 491, "");
                 } else {
-                    let refer = Box::new(refer.clone());
-                    self.waiting.push(Waiting { conn, side, tx, refer, to, until });
+                    let (refer, until) = (Box::new(refer.clone()), now + transfers.wait);
+                    let open = self.open_requests(conn);
+                    self.waiting.push(Waiting { conn, side, tx, refer, to, until, open });
                 }
                 true
             }
@@ -198,18 +206,32 @@ impl Switch {
         }
     }
 
-    /// Tries again what waits for a call to rest.
+    /// The requests of ours in a call that are not answered.
+    fn open_requests(&self, conn: ConnId) -> Vec<ClientTx> {
+        self.calls.get(&conn).map(|call| call.open_requests(&self.tables)).unwrap_or_default()
+    }
+
+    /// Tries again what waits for a call to rest. It is done after every message: a call whose requests are still open is not looked
+    /// through again.
     pub(crate) fn follow_again(&mut self, now: Instant) {
-        for waiting in std::mem::take(&mut self.waiting) {
-            let Waiting { conn, side, tx, refer, to, until } = waiting;
+        for mut waiting in std::mem::take(&mut self.waiting) {
+            waiting.open.retain(|tx| self.tables.uses_by_client_tx.contains_key(tx));
+            let is_open = !waiting.open.is_empty() && waiting.until > now;
+            if is_open && self.calls.contains_key(&waiting.conn) {
+                self.waiting.push(waiting);
+                continue;
+            }
+            let Waiting { conn, side, tx, refer, to, until, .. } = waiting;
             let rests = self.calls.get(&conn).map(|call| call.rests(&self.tables));
             match rests {
                 None => refuse(&mut self.tables, now, tx, &refer, 481, ""),
                 Some(Err(why)) if !why.passes() || until <= now => {
                     refuse(&mut self.tables, now, tx, &refer, 491, "");
                 }
-                Some(Err(_)) => {
-                    self.waiting.push(Waiting { conn, side, tx, refer, to, until });
+                Some(Err(why)) => {
+                    let is_request = why == NotQuiescent::RequestOpen;
+                    let open = if is_request { self.open_requests(conn) } else { Vec::new() };
+                    self.waiting.push(Waiting { conn, side, tx, refer, to, until, open });
                 }
                 Some(Ok(())) => {
                     if !self.follow(now, (conn, side), (tx, &refer), to) {

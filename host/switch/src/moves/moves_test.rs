@@ -7,7 +7,7 @@ use model::{ConnId, Flow, ListenerId, Seats, Shard, Shards, Transport, TrunkId};
 
 use crate::{
     CallImage, Cause, Config, Held, ImageError, Input, MovedCall, NotQuiescent, Noted, Output,
-    SessionConfig, SessionTimer, Switch, Word,
+    SessionConfig, SessionTimer, Switch, TransferConfig, Word,
     call::talk::{Talk, told},
     trunk::bench::{Bench, FIRST, PHONE, two, what},
 };
@@ -391,4 +391,29 @@ fn the_cancel_of_what_was_passed_on_follows_it_and_nothing_else_does() {
     };
     assert_eq!(receive(&mut bench, &of("1")).len(), 1);
     assert_eq!(receive(&mut bench, &of("2")).len(), 0);
+}
+
+#[test]
+fn so_many_refers_wait_for_their_calls_and_no_more() {
+    let waits = |waiting_max| {
+        let transfers = TransferConfig { waiting_max, ..TransferConfig::default() };
+        let mut talk = Talk::with(Bench::of(Config { transfers, ..shard(0) }), "", OFFER, 1);
+        talk.respond(0, "200 OK", "b", "", ANSWER);
+        talk.ask("ACK", "", "");
+        talk
+    };
+    let there = "Refer-To: <sip:x@h?Replaces=0123456789abcdef0123456789abcdef-s1%40x%3Bto-tag%3Dt%3Bfrom-tag%3Df>\r\n";
+    let mut talk = waits(0);
+    talk.ask("INFO", "", "");
+    assert_eq!(told(&talk.ask("REFER", there, "")), ["491 Request Pending > phone"]);
+
+    let mut talk = waits(1);
+    let conn = conn(&talk);
+    let infos = [talk.ask("INFO", "", "").remove(0), talk.ask("INFO", "", "").remove(0)];
+    assert!(talk.ask("REFER", there, "").is_empty());
+    assert_eq!(told(&talk.ask("REFER", there, "")), ["491 Request Pending > phone"], "one a call");
+    assert_eq!(told(&talk.answer(&infos[0], "200 OK", "")), ["200 OK > phone"]);
+    assert_eq!(talk.bench.switch.moved_to(conn), None);
+    assert_eq!(told(&talk.answer(&infos[1], "200 OK", "")), ["200 OK > phone"]);
+    assert_eq!(talk.bench.switch.moved_to(conn), Some(Shard(1)));
 }
