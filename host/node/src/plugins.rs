@@ -67,6 +67,9 @@ fn host_config(config: &Config) -> HostConfig {
             strikes: plugins.quarantine_strikes,
             window: Duration::from_secs(plugins.quarantine_window_s),
             rest: Duration::from_secs(plugins.quarantine_rest_s),
+            key_strikes: plugins.quarantine_key_strikes,
+            key_rest: Duration::from_secs(plugins.quarantine_key_rest_s),
+            keys_max: plugins.quarantine_keys_max,
         },
         overrides: plugins.config.clone(),
         ..HostConfig::default()

@@ -12,7 +12,8 @@ use std::{
     time::Instant,
 };
 
-use plugin::{PluginHost, ReloadReport, Reloaded};
+use model::GenerationRef;
+use plugin::{Diagnostic, PluginHost, ReloadReport, Reloaded, RolledBack, Rollout};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
@@ -30,7 +31,9 @@ const QUEUE_MAX: usize = 256;
 const NICE: i32 = 10;
 
 enum Message {
-    Reload { plugin: Option<String>, reply: oneshot::Sender<Vec<ReloadReport>> },
+    Reload { plugin: Option<String>, rollout: Rollout, reply: oneshot::Sender<Vec<ReloadReport>> },
+    Promote { plugin: String, reply: oneshot::Sender<Result<GenerationRef, Diagnostic>> },
+    RollBack { plugin: String, reply: oneshot::Sender<Result<RolledBack, Diagnostic>> },
     Configuration { cause: &'static str, reply: Option<oneshot::Sender<Reconfigured>> },
     Hint(Hint),
     Stop,
@@ -43,10 +46,28 @@ pub struct ReloadHandle(SyncSender<Message>);
 impl ReloadHandle {
     /// Loads one plugin again by id, or all, and gives what became of them; an unknown id gives one report that says so. `None` when the
     /// thread is gone or has too much to do.
-    pub async fn reload(&self, plugin: Option<String>) -> Option<Vec<ReloadReport>> {
+    pub async fn reload(
+        &self,
+        plugin: Option<String>,
+        rollout: Rollout,
+    ) -> Option<Vec<ReloadReport>> {
         let (reply, reports) = oneshot::channel();
-        self.0.try_send(Message::Reload { plugin, reply }).ok()?;
+        self.0.try_send(Message::Reload { plugin, rollout, reply }).ok()?;
         reports.await.ok()
+    }
+
+    /// Has what is on trial serve all new calls; see [`PluginHost::promote`]. `None` when the thread is gone or has too much to do.
+    pub async fn promote(&self, plugin: String) -> Option<Result<GenerationRef, Diagnostic>> {
+        let (reply, promoted) = oneshot::channel();
+        self.0.try_send(Message::Promote { plugin, reply }).ok()?;
+        promoted.await.ok()
+    }
+
+    /// Takes a version out of service; see [`PluginHost::roll_back`]. `None` when the thread is gone or has too much to do.
+    pub async fn roll_back(&self, plugin: String) -> Option<Result<RolledBack, Diagnostic>> {
+        let (reply, back) = oneshot::channel();
+        self.0.try_send(Message::RollBack { plugin, reply }).ok()?;
+        back.await.ok()
     }
 
     /// Reads the configuration again, and gives what became of it. `None` when the thread is gone or has too much to do.
@@ -150,9 +171,17 @@ impl Loader {
         loop {
             let deadline = self.watch.deadline().min(sweep_at);
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Message::Reload { plugin, reply }) => {
-                    // Who asked may have gone.
-                    let _ = reply.send(self.reload(plugin.as_deref(), "operator"));
+                // Who asked may have gone.
+                Ok(Message::Reload { plugin, rollout, reply }) => {
+                    let _ = reply.send(self.reload(plugin.as_deref(), rollout, "operator"));
+                }
+                Ok(Message::Promote { plugin, reply }) => {
+                    let _ = reply.send(self.host.promote(&plugin));
+                    self.sweep_workers();
+                }
+                Ok(Message::RollBack { plugin, reply }) => {
+                    let _ = reply.send(self.host.roll_back(&plugin, "an operator said so"));
+                    self.sweep_workers();
                 }
                 Ok(Message::Configuration { cause, reply }) => {
                     let report = self.reconfigure(cause);
@@ -173,6 +202,9 @@ impl Loader {
             }
             if Instant::now() >= sweep_at {
                 sweep_at = Instant::now() + BACKSTOP;
+                if !self.host.settle().is_empty() {
+                    self.sweep_workers();
+                }
                 self.host.sweep();
             }
         }
@@ -199,14 +231,19 @@ impl Loader {
         }
         let source = path.display().to_string();
         for plugin in self.host.list().iter().filter(|plugin| plugin.source == source) {
-            self.reload(Some(&plugin.id), "file");
+            self.reload(Some(&plugin.id), Rollout::AsItSays, "file");
         }
     }
 
-    fn reload(&self, plugin: Option<&str>, cause: &'static str) -> Vec<ReloadReport> {
-        let reports = self.host.reload(plugin);
+    fn reload(
+        &self,
+        plugin: Option<&str>,
+        rollout: Rollout,
+        cause: &'static str,
+    ) -> Vec<ReloadReport> {
+        let reports = self.host.reload_by(plugin, rollout);
         reports.iter().for_each(|report| tell(report, cause));
-        if reports.iter().any(|report| matches!(report.outcome, Ok(Reloaded::Activated(_)))) {
+        if reports.iter().any(ReloadReport::is_new) {
             self.sweep_workers();
         }
         reports
@@ -224,6 +261,7 @@ impl Loader {
 fn tell(report: &ReloadReport, cause: &'static str) {
     let outcome = match report.outcome {
         Ok(Reloaded::Activated(_)) => "loaded",
+        Ok(Reloaded::OnTrial(..)) => "on trial",
         Ok(Reloaded::Unchanged) => "unchanged",
         Err(_) => "refused",
     };

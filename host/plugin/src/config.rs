@@ -36,6 +36,8 @@ pub struct HostConfig {
     pub log: LogLimits,
     /// When a failing plugin is left alone for a while.
     pub quarantine: QuarantinePolicy,
+    /// When a new version is taken out of service again.
+    pub trial: TrialPolicy,
     /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
     pub overrides: BTreeMap<String, toml::Table>,
     /// Keys of their configuration that plugins are not shown, `*` for all: a fault that a test of a plugin injects. Default none.
@@ -58,6 +60,7 @@ impl Default for HostConfig {
             script: ScriptLimits::default(),
             log: LogLimits::default(),
             quarantine: QuarantinePolicy::default(),
+            trial: TrialPolicy::DEFAULT,
             overrides: BTreeMap::new(),
             withheld: Vec::new(),
         }
@@ -202,7 +205,7 @@ impl Default for LogLimits {
     }
 }
 
-/// When a failing plugin is left alone for a while. Counted by generation and hook.
+/// When a failing plugin is left alone for a while. Counted by generation and hook, and within these by what calls have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuarantinePolicy {
     /// So many failures within `window` put a hook into quarantine. 0 switches quarantine off. Default 3.
@@ -211,10 +214,66 @@ pub struct QuarantinePolicy {
     pub window: Duration,
     /// How long it is not asked. Then it is asked again, with a clean record. Default 10 s.
     pub rest: Duration,
+    /// So many failures one after another at the calls of one number, trunk or tenant, while others succeed, have the hook not
+    /// asked about these calls alone. 0 switches that off. Default 2.
+    pub key_strikes: u32,
+    /// How long it is not asked about them. Default 10 minutes.
+    pub key_rest: Duration,
+    /// How many numbers, trunks and tenants are remembered for a hook, and may be in quarantine. Default 1024.
+    pub keys_max: usize,
 }
 
 impl Default for QuarantinePolicy {
     fn default() -> Self {
-        Self { strikes: 3, window: Duration::from_secs(60), rest: Duration::from_secs(10) }
+        Self {
+            strikes: 3,
+            window: Duration::from_secs(60),
+            rest: Duration::from_secs(10),
+            key_strikes: 2,
+            key_rest: Duration::from_secs(600),
+            keys_max: 1024,
+        }
+    }
+}
+
+/// When a new version is taken out of service again, without anybody's doing. A version whose hook comes into quarantine (see
+/// [`QuarantinePolicy`]) goes in any case.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrialPolicy {
+    /// So often a candidate, and the version that serves, must have been asked before their shares of failures and their times
+    /// are compared. Default 200.
+    pub asked_for_rates: u64,
+    /// The same for shares of refusals. Default 20.
+    pub asked_for_refusals: u64,
+    /// A candidate that fails in more than so many of a hundred decisions goes, if that is three times what the serving version
+    /// fails in. Default 0.5.
+    pub failed_percent: f64,
+    /// One that refuses so many points of a hundred more goes. Default 5.
+    pub refused_points: f64,
+    /// One that takes so many times as long goes (p99), if it is slow. Default 4.
+    pub slower_times: f64,
+    /// What is slow. Default 500 us.
+    pub slow: Duration,
+    /// So long after it came into service by a reload or a promotion a version goes when a hook of it comes into quarantine, and
+    /// the one before it serves again. Default 10 minutes.
+    pub rollback_window: Duration,
+}
+
+impl TrialPolicy {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        asked_for_rates: 200,
+        asked_for_refusals: 20,
+        failed_percent: 0.5,
+        refused_points: 5.0,
+        slower_times: 4.0,
+        slow: Duration::from_micros(500),
+        rollback_window: Duration::from_secs(600),
+    };
+}
+
+impl Default for TrialPolicy {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }

@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc, OnceLock, Weak,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use model::{GenerationRef, hook::Hook};
 
@@ -6,7 +9,7 @@ use crate::{
     Kind,
     body::Body,
     metrics::{Metrics, index},
-    strikes::Strikes,
+    quarantine::Quarantine,
 };
 
 /// One version of one plugin, ready to answer. Code, configuration, grants and limits never change.
@@ -18,10 +21,18 @@ pub(crate) struct Generation {
     pub(crate) version: String,
     /// The hooks it is asked at, each with its priority.
     pub(crate) hooks: Vec<(Hook, i32)>,
+    /// How its manifest wants it to come into service: for so many of a thousand calls first.
+    pub(crate) canary: Option<u16>,
     pub(crate) body: Box<dyn Body>,
-    pub(crate) strikes: [Strikes; Hook::ALL.len()],
+    pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.
     pub(crate) metrics: Arc<Metrics>,
+    /// What serves since this was rolled back.
+    pub(crate) instead: OnceLock<Weak<Self>>,
+    /// Held by every table it is in.
+    pub(crate) tenure: Arc<()>,
+    /// One more than the place in [`Hook::ALL`] of a hook that came into quarantine.
+    pub(crate) tripped: AtomicUsize,
 }
 
 impl Generation {
@@ -29,7 +40,29 @@ impl Generation {
         self.hooks.iter().find(|(have, _)| *have == hook).map(|(_, priority)| *priority)
     }
 
-    pub(crate) fn strikes(&self, hook: Hook) -> &Strikes {
-        &self.strikes[index(hook)]
+    pub(crate) fn quarantine(&self, hook: Hook) -> &Quarantine {
+        &self.quarantines[index(hook)]
+    }
+
+    /// What serves instead of it, and of what that was, since they were rolled back.
+    pub(crate) fn instead(&self) -> Option<Arc<Self>> {
+        let first = self.instead.get()?.upgrade()?;
+        Some(first.instead().unwrap_or(first))
+    }
+
+    /// Whether it is in a table. One that is kept to go back to is in none, and needs no instances.
+    pub(crate) fn is_in_service(&self) -> bool {
+        Arc::strong_count(&self.tenure) > 1
+    }
+
+    /// A hook of it came into quarantine.
+    pub(crate) fn trip(&self, hook: Hook) {
+        self.tripped.store(index(hook) + 1, Ordering::Relaxed);
+    }
+
+    /// Which hook did.
+    pub(crate) fn tripped(&self) -> Option<Hook> {
+        let at = self.tripped.load(Ordering::Relaxed).checked_sub(1)?;
+        Hook::ALL.into_iter().find(|hook| index(*hook) == at)
     }
 }

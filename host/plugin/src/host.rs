@@ -13,12 +13,13 @@ use model::{GenerationToken, hook::Hook};
 
 use crate::{
     Diagnostic, HookStats, HostConfig, HostError, HostStats, PluginStatus, ReloadError,
-    ReloadReport, Reloaded, Report, Source, Worker,
+    ReloadReport, Reloaded, Report, Rollout, Source, Worker,
     contain::panic_text,
     generation::Generation,
     metrics::{Metrics, nanos},
+    rollout::Versions,
     script::Packages,
-    tables::{HookTable, Tables},
+    tables::{Entry, HookTable, Tables},
     update::Built,
     wasm::{Census, Wasm},
 };
@@ -43,7 +44,7 @@ pub struct PluginHost {
 /// What loading and reloading keep. Behind one lock, off the path of calls.
 pub(crate) struct Installed {
     /// In the order of their sources.
-    plugins: Vec<Plugin>,
+    pub(crate) plugins: Vec<Plugin>,
     /// What is kept of a plugin over its generations, by id.
     pub(crate) records: BTreeMap<String, Record>,
     pub(crate) overrides: BTreeMap<String, toml::Table>,
@@ -51,7 +52,7 @@ pub(crate) struct Installed {
     tables_made: u64,
     /// Table sets that were replaced; a worker may still be reading one.
     replaced: Vec<Weak<Tables>>,
-    activated: u64,
+    pub(crate) activated: u64,
     refused: u64,
     unchanged: u64,
     unpinned: u64,
@@ -65,10 +66,11 @@ pub(crate) struct Record {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-struct Plugin {
-    source: Source,
-    generation: Arc<Generation>,
-    last: ReloadReport,
+pub(crate) struct Plugin {
+    pub(crate) source: Source,
+    pub(crate) generation: Arc<Generation>,
+    pub(crate) versions: Versions,
+    pub(crate) last: ReloadReport,
 }
 
 impl PluginHost {
@@ -79,7 +81,7 @@ impl PluginHost {
     /// When the WebAssembly engine or its thread cannot be set up.
     pub fn new(config: HostConfig) -> Result<Arc<Self>, HostError> {
         let wasm = Wasm::new(&config)?;
-        let first = Arc::new(HookTable::new(1, Vec::new()));
+        let first = Arc::new(HookTable::new(1, &[]));
         let installed = Installed {
             plugins: Vec::new(),
             records: BTreeMap::new(),
@@ -147,7 +149,8 @@ impl PluginHost {
                         still_serving: Some(generation.reference.clone()),
                         took: began.elapsed(),
                     };
-                    plugins.push(Plugin { source, generation, last });
+                    let versions = Versions::default();
+                    plugins.push(Plugin { source, generation, versions, last });
                 }
                 Err(diagnostic) => diagnostics.push(diagnostic),
             }
@@ -159,7 +162,16 @@ impl PluginHost {
             }
             return Err(ReloadError { diagnostics });
         }
-        installed.plugins = plugins;
+        let mut before = std::mem::take(&mut installed.plugins);
+        for plugin in plugins {
+            let id = &plugin.generation.reference.plugin;
+            let at = before.iter().position(|old| old.generation.reference.plugin == *id);
+            let old = at.map(|at| before.swap_remove(at));
+            installed.plugins.push(match old {
+                Some(old) => old.succeeded_by(plugin),
+                None => plugin,
+            });
+        }
         let Installed { plugins, records, .. } = &mut *installed;
         records.retain(|id, _| {
             plugins.iter().any(|plugin| *plugin.generation.reference.plugin == **id)
@@ -176,21 +188,26 @@ impl PluginHost {
     ///
     /// Compiles on the calling thread, which should be one of low priority.
     pub fn reload(&self, plugin: Option<&str>) -> Vec<ReloadReport> {
+        self.reload_by(plugin, Rollout::AsItSays)
+    }
+
+    /// As [`Self::reload`]; what has changed comes into service as `rollout` says. Where that is an operator's word (anything but
+    /// [`Rollout::AsItSays`]), it counts for a version that was rolled back as well.
+    pub fn reload_by(&self, plugin: Option<&str>, rollout: Rollout) -> Vec<ReloadReport> {
         let mut installed = self.lock();
         let mut reports = Vec::new();
         for at in 0..installed.plugins.len() {
             let current = Arc::clone(&installed.plugins[at].generation);
             if plugin.is_none_or(|id| *current.reference.plugin == *id) {
-                reports.push(self.reload_one(&mut installed, at, &current));
+                reports.push(self.reload_one(&mut installed, at, &current, rollout));
             }
         }
         if let Some(id) = plugin
             && reports.is_empty()
         {
-            reports.push(unknown(id, &installed.plugins));
+            reports.push(not_found(id, &installed.plugins));
         }
-        let is_new = |report: &ReloadReport| matches!(report.outcome, Ok(Reloaded::Activated(_)));
-        if reports.iter().any(is_new) {
+        if reports.iter().any(ReloadReport::is_new) {
             self.activate(&mut installed);
         }
         reports
@@ -201,19 +218,31 @@ impl PluginHost {
         installed: &mut Installed,
         at: usize,
         current: &Arc<Generation>,
+        rollout: Rollout,
     ) -> ReloadReport {
         let started = Instant::now();
         let source = installed.plugins[at].source.clone();
         let built = self.build_contained(installed, &source, Some(current));
+        let built = built.and_then(|built| installed.plugins[at].admit(built, rollout));
         let id = &current.reference.plugin;
         let mut still_serving = current.reference.clone();
         let outcome = match built {
             Ok(Built::New(generation)) => {
-                installed.activated += 1;
-                tracing::info!(plugin = %generation.reference, "plugin reloaded");
-                still_serving = generation.reference.clone();
-                installed.plugins[at].generation = Arc::clone(&generation);
-                Ok(Reloaded::Activated(generation.reference.clone()))
+                let reference = generation.reference.clone();
+                let per_mille = rollout.per_mille(&generation);
+                installed.plugins[at].take_in(generation, per_mille);
+                match per_mille {
+                    Some(per_mille) => {
+                        tracing::info!(plugin = %reference, per_mille, "plugin on trial");
+                        Ok(Reloaded::OnTrial(reference, per_mille))
+                    }
+                    None => {
+                        installed.activated += 1;
+                        tracing::info!(plugin = %reference, "plugin reloaded");
+                        still_serving = reference.clone();
+                        Ok(Reloaded::Activated(reference))
+                    }
+                }
             }
             Ok(Built::Same(_)) => {
                 installed.unchanged += 1;
@@ -315,10 +344,14 @@ impl PluginHost {
     }
 
     /// Puts the installed generations into service as a new table.
-    fn activate(&self, installed: &mut Installed) {
+    pub(crate) fn activate(&self, installed: &mut Installed) {
         installed.tables_made += 1;
-        let generations = installed.plugins.iter().map(|plugin| Arc::clone(&plugin.generation));
-        let current = Arc::new(HookTable::new(installed.tables_made, generations.collect()));
+        let entries = installed.plugins.iter().map(|plugin| Entry {
+            serving: Arc::clone(&plugin.generation),
+            trial: plugin.versions.trial.clone(),
+        });
+        let entries: Vec<Entry> = entries.collect();
+        let current = Arc::new(HookTable::new(installed.tables_made, &entries));
         let before = self.tables.load_full();
         let mut former = before.former.clone();
         former.push(Arc::clone(&before.current));
@@ -375,19 +408,23 @@ impl PluginHost {
         self.sweeps.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Installed> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Installed> {
         // A panic while the lock was held left at worst a generation that never served.
         self.installed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unknown(id: &str, plugins: &[Plugin]) -> ReloadReport {
+/// No plugin has this id.
+pub(crate) fn unknown(id: &str, plugins: &[Plugin]) -> Diagnostic {
     let known: Vec<&str> = plugins.iter().map(|p| &*p.generation.reference.plugin).collect();
     let help = format!("the installed plugins are: {}", known.join(", "));
-    let diagnostic = Diagnostic::new("plugins", format!("no plugin is called `{id}`"), help).of(id);
+    Diagnostic::new("plugins", format!("no plugin is called `{id}`"), help).of(id)
+}
+
+fn not_found(id: &str, plugins: &[Plugin]) -> ReloadReport {
     ReloadReport {
         plugin: id.to_owned(),
-        outcome: Err(diagnostic),
+        outcome: Err(unknown(id, plugins)),
         still_serving: None,
         took: std::time::Duration::ZERO,
     }
@@ -396,6 +433,13 @@ fn unknown(id: &str, plugins: &[Plugin]) -> ReloadReport {
 fn status(plugin: &Plugin, now: u64) -> PluginStatus {
     let generation = &plugin.generation;
     let hooks = generation.hooks.iter().map(|(hook, _)| *hook);
+    let candidate = plugin.versions.trial.as_ref().map(|trial| &trial.candidate);
+    let keys = std::iter::once(generation).chain(candidate).flat_map(|generation| {
+        generation.hooks.iter().flat_map(move |(hook, _)| {
+            let keys = generation.quarantine(*hook).keys(now).into_iter();
+            keys.map(move |(key, left)| (*hook, key, left))
+        })
+    });
     PluginStatus {
         id: generation.reference.plugin.to_string(),
         version: generation.version.clone(),
@@ -403,7 +447,13 @@ fn status(plugin: &Plugin, now: u64) -> PluginStatus {
         source: plugin.source.to_string(),
         generation: generation.reference.clone(),
         hooks: generation.hooks.clone(),
-        quarantined: hooks.filter(|hook| generation.strikes(*hook).rest(now).is_some()).collect(),
+        quarantined: hooks
+            .filter(|hook| generation.quarantine(*hook).of_hook(now).is_some())
+            .collect(),
+        quarantined_keys: keys.collect(),
+        trial: plugin.versions.status(),
+        previous: plugin.versions.previous.as_ref().map(|g| g.reference.clone()),
+        rolled_back: plugin.versions.last.clone(),
         last: plugin.last.clone(),
         stats: hook_stats(generation).collect(),
     }

@@ -30,26 +30,33 @@ mod metrics;
 mod outline;
 mod probe;
 mod proposal;
+mod quarantine;
 mod report;
+mod rollout;
 mod script;
 mod settings;
 mod source;
-mod strikes;
 mod tables;
 mod ticker;
+mod trial;
 mod update;
 mod wasm;
 mod worker;
 
 pub use config::{
-    AnswerLimits, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits, WasmLimits,
+    AnswerLimits, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits, TrialPolicy,
+    WasmLimits,
 };
 pub use diagnostic::Diagnostic;
 pub use host::PluginHost;
+pub use manifest::Share;
 pub use outline::{Layout, Outline};
+pub use quarantine::Key;
 pub use report::{
     HookStats, HostError, HostStats, PluginStatus, ReloadError, ReloadReport, Reloaded, Report,
 };
+pub use rollout::{RolledBack, Rollout, TrialStatus};
 pub use source::{Kind, Source};
+pub use trial::ArmStats;
 pub use wasm::componentize;
 pub use worker::Worker;

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use model::hook::Hook;
 use serde::Deserialize;
@@ -18,6 +18,8 @@ pub(crate) struct Manifest {
     /// The hooks to ask with their priorities; `None` asks every hook the code answers.
     pub(crate) hooks: Option<Vec<(Hook, i32)>>,
     pub(crate) grants: Grants,
+    /// For how many of a thousand calls a new version is tried before it serves all.
+    pub(crate) canary: Option<u16>,
     pub(crate) config: toml::Table,
     pub(crate) vectors: Vec<Vector>,
 }
@@ -86,6 +88,7 @@ impl Manifest {
             grants: raw
                 .need
                 .map_or_else(Grants::default, |need| Grants { log: need.log, config: need.config }),
+            canary: raw.reload.canary.map(|share| share.0),
             config: raw.config,
             vectors: raw.vectors,
         })
@@ -94,7 +97,7 @@ impl Manifest {
 
 fn help_for(error: &toml::de::Error) -> &'static str {
     if error.message().contains("unknown field") {
-        "remove the key or correct its spelling; plugin.toml takes id, version, kind, code, [hooks], [need], [config], [[vectors]]"
+        "remove the key or correct its spelling; plugin.toml takes id, version, kind, code, [hooks], [need], [reload], [config], [[vectors]]"
     } else {
         "correct the line"
     }
@@ -109,6 +112,7 @@ struct Raw {
     code: Option<PathBuf>,
     hooks: Option<RawHooks>,
     need: Option<RawNeed>,
+    reload: RawReload,
     config: toml::Table,
     vectors: Vec<Vector>,
 }
@@ -151,6 +155,50 @@ impl Default for RawHook {
 struct RawNeed {
     log: bool,
     config: bool,
+}
+
+/// How a new version comes into service.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawReload {
+    canary: Option<Share>,
+}
+
+/// A share of calls: `5%`, `0.5%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Share(pub u16);
+
+impl FromStr for Share {
+    type Err = String;
+
+    /// Reads `5%` or `0.5%`: from a tenth of a hundredth to all.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let percent =
+            text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+        let per_mille =
+            percent.map(|percent| (percent * 10.0).round()).filter(|n| (1.0..=1000.0).contains(n));
+        match per_mille {
+            Some(per_mille) => Ok(Self(per_mille as u16)),
+            None => {
+                Err(format!("`{}` is no share of calls; write 0.1% to 100%", text.escape_debug()))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", f64::from(self.0) / 10.0)
+    }
+}
+
+impl TryFrom<String> for Share {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
 }
 
 #[cfg(test)]

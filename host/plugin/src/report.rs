@@ -2,7 +2,7 @@ use std::{fmt, time::Duration};
 
 use model::{GenerationRef, hook::FailureKind, hook::Hook};
 
-use crate::{Diagnostic, Kind};
+use crate::{Diagnostic, Key, Kind, RolledBack, TrialStatus};
 
 /// The host itself could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -60,11 +60,20 @@ pub struct ReloadReport {
     pub took: Duration,
 }
 
+impl ReloadReport {
+    /// Whether a version came into service, if only for some calls.
+    pub const fn is_new(&self) -> bool {
+        matches!(self.outcome, Ok(Reloaded::Activated(_) | Reloaded::OnTrial(..)))
+    }
+}
+
 /// A source that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
     /// This generation serves new calls from now on.
     Activated(GenerationRef),
+    /// This generation serves so many of a thousand new calls, until it is promoted or rolled back.
+    OnTrial(GenerationRef, u16),
     /// Code, configuration, grants and limits are those that serve already.
     Unchanged,
 }
@@ -86,6 +95,14 @@ pub struct PluginStatus {
     pub hooks: Vec<(Hook, i32)>,
     /// Those of its hooks that are in quarantine now.
     pub quarantined: Vec<Hook>,
+    /// The numbers, trunks and tenants whose calls a hook of it, or of what is on trial, is not asked about now, and for how long yet.
+    pub quarantined_keys: Vec<(Hook, Key, Duration)>,
+    /// What is tried for some calls.
+    pub trial: Option<TrialStatus>,
+    /// The version before, which can serve again.
+    pub previous: Option<GenerationRef>,
+    /// What was last taken out of service, by hand or by itself.
+    pub rolled_back: Option<RolledBack>,
     /// What the last installation or reload said of it.
     pub last: ReloadReport,
     /// What its hooks did since the host started, over all generations.

@@ -97,8 +97,12 @@ impl PluginHost {
             version: bundle.manifest.version,
             hooks,
             body,
-            strikes: Default::default(),
+            canary: bundle.manifest.canary,
+            quarantines: Default::default(),
             metrics,
+            instead: Default::default(),
+            tenure: Default::default(),
+            tripped: Default::default(),
         })))
     }
 
@@ -126,8 +130,9 @@ impl PluginHost {
 
     /// A generation of the plugin that has this digest and lives.
     fn find(&self, id: &str, digest: Digest, current: Option<&Arc<Generation>>) -> Option<Built> {
-        let is_it =
-            |g: &&Arc<Generation>| g.reference.digest == digest && *g.reference.plugin == *id;
+        let is_it = |g: &&Arc<Generation>| {
+            g.reference.digest == digest && *g.reference.plugin == *id && g.instead().is_none()
+        };
         if let Some(same) = current.filter(is_it) {
             return Some(Built::Same(Arc::clone(same)));
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use model::{
-    Moment,
+    GenerationRef, Moment,
     hook::{
         Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Order, Question, Reason, Step,
         StepOutcome, Verdict,
@@ -21,9 +21,11 @@ use crate::{
     generation::Generation,
     metrics::nanos,
     proposal::{Checked, Ruling},
+    quarantine::Caught,
     settings::About,
-    tables::HookTable,
+    tables::{HookTable, Post},
     ticker::Slot,
+    trial::Side,
 };
 
 /// Answers questions on one thread, with instances of its own.
@@ -123,20 +125,21 @@ impl Worker {
         let chain = table.chain(Hook::DialPlan);
         let mut question = Question { ask: Ask::DialPlan, ..question.clone() };
         let mut decision = Decision::of(Hook::DialPlan, chain.len());
-        for generation in chain {
-            let (checked, step) = self.step(generation, &question, moment);
-            decision.steps.push(step);
-            let Some(Checked { ruling, reasons }) = checked else { continue };
+        for post in chain {
+            let Some((checked, by)) = self.put(post, &question, moment, &mut decision) else {
+                continue;
+            };
+            let Checked { ruling, reasons } = checked;
             match ruling {
                 Ruling::Pass | Ruling::Command(_) => {}
                 Ruling::Amend(amendment) => {
-                    decision.decided_by = Some(generation.reference.clone());
+                    decision.decided_by = Some(by);
                     decision.reasons.extend(reasons);
                     decision.reasons.extend(told(&question.call, &amendment, &limits));
                     Arc::make_mut(&mut question.call).amend(amendment);
                 }
                 Ruling::Decide(verdict) => {
-                    decision.decided_by = Some(generation.reference.clone());
+                    decision.decided_by = Some(by);
                     decision.reasons.extend(reasons);
                     return (Some(verdict), Amended { facts: question.call, decision });
                 }
@@ -151,7 +154,10 @@ impl Worker {
         let sweeps = self.host.sweeps.load(Ordering::Relaxed);
         if sweeps != self.sweeps_seen {
             self.sweeps_seen = sweeps;
-            self.pool.retain(|pooled| pooled.generation.strong_count() > 0);
+            let is_needed = |pooled: &Pooled| {
+                pooled.generation.upgrade().is_some_and(|generation| generation.is_in_service())
+            };
+            self.pool.retain(is_needed);
         }
     }
 
@@ -164,11 +170,10 @@ impl Worker {
         let hook = question.hook();
         let chain = table.chain(hook);
         let mut decision = Decision::of(hook, chain.len());
-        for generation in chain {
-            let (checked, step) = self.step(generation, question, moment);
-            decision.steps.push(step);
-            if let Some(Checked { ruling: Ruling::Decide(verdict), reasons }) = checked {
-                decision.decided_by = Some(generation.reference.clone());
+        for post in chain {
+            let answer = self.put(post, question, moment, &mut decision);
+            if let Some((Checked { ruling: Ruling::Decide(verdict), reasons }, by)) = answer {
+                decision.decided_by = Some(by);
                 decision.reasons = reasons;
                 return (verdict, decision);
             }
@@ -187,22 +192,48 @@ impl Worker {
         let chain = table.chain(Hook::CallEvent);
         let mut decision = Decision::of(Hook::CallEvent, chain.len());
         let mut orders = Vec::new();
-        let told = |generation: &&Arc<Generation>| {
-            only.is_none_or(|plugin| *generation.reference.plugin == *plugin)
-        };
-        for generation in chain.iter().filter(told) {
-            let (checked, step) = self.step(generation, question, moment);
-            decision.steps.push(step);
-            let Some(Checked { ruling: Ruling::Command(commands), reasons }) = checked else {
+        for post in chain.iter().filter(|post| only.is_none_or(|plugin| post.is_of(plugin))) {
+            let answer = self.put(post, question, moment, &mut decision);
+            let Some((Checked { ruling: Ruling::Command(commands), reasons }, by)) = answer else {
                 continue;
             };
-            let by = &generation.reference;
             decision.decided_by.get_or_insert_with(|| by.clone());
             decision.reasons.extend(reasons);
             orders.extend(commands.into_iter().map(|command| Order { by: by.clone(), command }));
         }
         let verdict = if orders.is_empty() { Verdict::BuiltIn } else { Verdict::Orders(orders) };
         (verdict, decision)
+    }
+
+    /// Asks one plugin: of a version on trial the calls that are its, and the serving one where that fails.
+    fn put(
+        &mut self,
+        post: &Post,
+        question: &Question,
+        moment: Moment,
+        decision: &mut Decision,
+    ) -> Option<(Checked, GenerationRef)> {
+        let (generation, side) = post.choose(question)?;
+        let (checked, step) = self.step(&generation, question, moment);
+        if let Some(trial) = &post.trial {
+            let policy = &self.host.config.trial;
+            let why = trial.count(side, question.hook(), (checked.as_ref(), &step), policy);
+            let tripped = || generation.tripped().filter(|_| side == Side::Candidate);
+            if let Some(why) = why.or_else(|| Some(format!("{} failed too often", tripped()?))) {
+                trial.end(why);
+            }
+        }
+        decision.steps.push(step);
+        if let Some(checked) = checked {
+            return Some((checked, generation.reference.clone()));
+        }
+        if side == Side::Serving {
+            return None;
+        }
+        let serving = post.serving()?;
+        let (checked, step) = self.step(&serving, question, moment);
+        decision.steps.push(step);
+        checked.map(|checked| (checked, serving.reference.clone()))
     }
 
     /// Asks one generation and keeps the books.
@@ -215,15 +246,18 @@ impl Worker {
         let hook = question.hook();
         let started = Instant::now();
         let now = self.host.nanos_at(started);
-        let result = match generation.strikes(hook).rest(now) {
-            Some(rest) => {
-                let detail = format!("in quarantine for another {:.1} s", rest.as_secs_f64());
+        let quarantine = generation.quarantine(hook);
+        let result = match quarantine.rest(now, &question.call) {
+            Some((what, rest)) => {
+                let rest_s = rest.as_secs_f64();
+                let detail = format!("{what} is in quarantine for another {rest_s:.1} s");
                 Err(failure(FailureKind::Quarantined, detail))
             }
             None => {
                 let result = self.ask(generation, question, moment, started);
-                if let Err(failure) = &result {
-                    self.strike(generation, question, failure, now);
+                match &result {
+                    Ok(_) => quarantine.succeed(now, &question.call, &self.host.config.quarantine),
+                    Err(failure) => self.strike(generation, question, failure, now),
                 }
                 result
             }
@@ -275,15 +309,23 @@ impl Worker {
     fn strike(&self, generation: &Generation, question: &Question, failure: &Failure, now: u64) {
         let hook = question.hook();
         let policy = &self.host.config.quarantine;
-        let is_quarantined = generation.strikes(hook).strike(now, policy);
+        let caught = generation.quarantine(hook).fail(now, &question.call, policy);
         tracing::warn!(
             plugin = %generation.reference, %hook, conn_id = %question.call.conn_id,
             call_id = question.call.call_id,
             kind = failure.kind.name(), detail = failure.detail, "plugin failed a decision"
         );
-        if is_quarantined {
-            let rest_s = policy.rest.as_secs_f64();
-            tracing::warn!(plugin = %generation.reference, %hook, rest_s, "plugin quarantined");
+        match caught {
+            Some(Caught::Key(key)) => {
+                let rest_s = policy.key_rest.as_secs_f64();
+                tracing::warn!(plugin = %generation.reference, %hook, %key, rest_s, "plugin quarantined for some calls");
+            }
+            Some(Caught::Hook) => {
+                generation.trip(hook);
+                let rest_s = policy.rest.as_secs_f64();
+                tracing::warn!(plugin = %generation.reference, %hook, rest_s, "plugin quarantined");
+            }
+            None => {}
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use plugin::Share;
 
 use super::kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs};
 
@@ -108,12 +109,36 @@ pub(super) enum PluginCommand {
     /// List the plugins in the order they are asked.
     List(ApiArgs),
     /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.
-    Reload {
-        /// The plugin's id; all when absent.
-        id: Option<String>,
+    Reload(ReloadArgs),
+    /// Have the version that is on trial serve all new calls.
+    Promote {
+        /// The plugin's id.
+        id: String,
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// Take the version that is on trial out of service, or the one that serves: then the one before it serves again.
+    Rollback {
+        /// The plugin's id.
+        id: String,
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+}
+
+/// What is loaded again, and how it comes into service.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ReloadArgs {
+    /// The plugin's id; all when absent.
+    pub(super) id: Option<String>,
+    /// Try what has changed for this share of the calls first, such as 5%, until `promote` or `rollback`.
+    #[arg(long, value_name = "SHARE", conflicts_with = "at_once")]
+    pub(super) canary: Option<Share>,
+    /// Put what has changed into service for all new calls, whatever its manifest says.
+    #[arg(long)]
+    pub(super) at_once: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
 }
 
 /// What is traced.

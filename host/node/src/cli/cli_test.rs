@@ -31,10 +31,29 @@ fn reload_takes_one_plugin_or_all() {
     for (args, expected) in [(vec![], None), (vec!["stock.route"], Some("stock.route"))] {
         let args = ["jackfield", "plugin", "reload"].into_iter().chain(args);
         let command = Args::try_parse_from(args).unwrap().command;
-        let Command::Plugin { command: PluginCommand::Reload { id, .. } } = command else {
+        let Command::Plugin { command: PluginCommand::Reload(reload) } = command else {
             panic!("not reload");
         };
-        assert_eq!(id.as_deref(), expected);
+        assert_eq!(reload.id.as_deref(), expected);
+    }
+}
+
+#[test]
+fn a_version_is_tried_for_a_share_of_the_calls_or_serves_at_once() {
+    let parsed = |more: &[&str]| {
+        let args =
+            ["jackfield", "plugin", "reload", "desk"].into_iter().chain(more.iter().copied());
+        match Args::try_parse_from(args).map(|args| args.command) {
+            Ok(Command::Plugin { command: PluginCommand::Reload(reload) }) => {
+                Some((reload.canary.map(|share| share.0), reload.at_once))
+            }
+            _ => None,
+        }
+    };
+    assert_eq!(parsed(&["--canary", "0.5%"]), Some((Some(5), false)));
+    assert_eq!(parsed(&["--at-once"]), Some((None, true)));
+    for wrong in [&["--canary", "5"][..], &["--canary", "0%"], &["--canary", "5%", "--at-once"]] {
+        assert_eq!(parsed(wrong), None, "{wrong:?}");
     }
 }
 

@@ -3,11 +3,15 @@
 use anyhow::bail;
 use serde::Serialize;
 
-use super::{args::ApiArgs, client::Client, print, table::table};
+use super::{
+    args::ApiArgs,
+    client::Client,
+    print,
+    table::table,
+    versions::{self, RELOADED},
+};
 use crate::http::view;
 
-/// Statuses of a reload's answer: done, and refused.
-const RELOADED: [u16; 2] = [200, 422];
 /// Elements of a list that are asked for, the most that are given: a filter looks at all of them.
 pub(super) const LIMIT: usize = 100_000;
 /// Status of a hang-up's answer.
@@ -140,28 +144,9 @@ pub(super) fn plugins(args: &ApiArgs) -> anyhow::Result<()> {
     };
     let headings = ["GENERATION", "KIND", "HOOKS", "ASKED", "DECIDED", "FAILED", "SOURCE"];
     let mut text = table(&headings, &plugins.iter().map(row).collect::<Vec<_>>());
-    for refused in plugins.iter().filter_map(|plugin| plugin.refused.as_ref()) {
-        text.push_str(&format!("\nnewer, and refused: {}\n", refused.text));
-    }
+    text.extend(plugins.iter().map(versions::notes));
     print(&text);
     Ok(())
-}
-
-pub(super) fn reload(args: &ApiArgs, id: Option<&str>) -> anyhow::Result<()> {
-    let path = match id {
-        Some(id) => format!("/api/plugins/reload?id={}", escaped(id)),
-        None => "/api/plugins/reload".to_owned(),
-    };
-    let reports: Vec<view::Reload> = Client::new(args)?.post(&path, &RELOADED)?;
-    if args.json {
-        print_json(&reports)?;
-    } else {
-        print(&reports.iter().map(report_line).collect::<String>());
-    }
-    match reports.iter().filter(|report| report.refused.is_some()).count() {
-        0 => Ok(()),
-        refused => bail!("{refused} refused; what served before serves on"),
-    }
 }
 
 pub(super) fn reconfigure(args: &ApiArgs) -> anyhow::Result<()> {
@@ -187,15 +172,6 @@ fn change_line(change: &view::Change) -> String {
     let how = if change.live { "changed" } else { "restart" };
     let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "absent".to_owned());
     format!("{how}  {}  {} -> {}\n", change.key, text(&change.from), text(&change.to))
-}
-
-fn report_line(report: &view::Reload) -> String {
-    let serving = report.serving.as_deref().unwrap_or("nothing");
-    let line = format!("{}: {} in {:.1} ms", report.plugin, report.outcome, report.took_ms);
-    match &report.refused {
-        Some(refused) => format!("{line}; {serving} serves on\n  {}\n", refused.text),
-        None => format!("{line}; {serving} serves\n"),
-    }
 }
 
 pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {

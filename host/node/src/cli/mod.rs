@@ -9,6 +9,7 @@ mod mwi;
 mod run;
 mod table;
 mod trace;
+mod versions;
 
 use std::{io::Write as _, process::ExitCode};
 
@@ -56,7 +57,9 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Bench(args) => kit::bench(args),
         PluginCommand::Sdk(args) => kit::refresh(args),
         PluginCommand::List(api) => list::plugins(api),
-        PluginCommand::Reload { id, api } => list::reload(api, id.as_deref()),
+        PluginCommand::Reload(args) => versions::reload(args),
+        PluginCommand::Promote { id, api } => versions::promote(api, id),
+        PluginCommand::Rollback { id, api } => versions::roll_back(api, id),
     }
 }
 

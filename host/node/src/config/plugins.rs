@@ -36,6 +36,13 @@ pub struct PluginsConfig {
     pub quarantine_window_s: u64,
     /// How long a plugin that failed too often is not asked, in seconds.
     pub quarantine_rest_s: u64,
+    /// Failures one after another at the calls of one number, trunk or tenant, while others succeed, after which a plugin is not asked
+    /// about these alone; 0 switches it off.
+    pub quarantine_key_strikes: u32,
+    /// How long it is not asked about them, in seconds.
+    pub quarantine_key_rest_s: u64,
+    /// Numbers, trunks and tenants that are remembered for each hook of a plugin that fails.
+    pub quarantine_keys_max: usize,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
 }
@@ -57,6 +64,9 @@ impl Default for PluginsConfig {
             quarantine_strikes: 3,
             quarantine_window_s: 60,
             quarantine_rest_s: 10,
+            quarantine_key_strikes: 2,
+            quarantine_key_rest_s: 600,
+            quarantine_keys_max: 1024,
             config: BTreeMap::new(),
         }
     }

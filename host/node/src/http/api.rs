@@ -22,7 +22,7 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, messages, metrics, view};
+use super::{auth, convert, messages, metrics, versions, view};
 use crate::{
     clock::Clock,
     directory::NodeDirectory,
@@ -91,7 +91,9 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/messages/{aor}", post(messages::set))
         .route("/api/trunks", get(trunks))
         .route("/api/plugins", get(plugins))
-        .route("/api/plugins/reload", post(reload))
+        .route("/api/plugins/reload", post(versions::reload))
+        .route("/api/plugins/promote", post(versions::promote))
+        .route("/api/plugins/rollback", post(versions::roll_back))
         .route("/api/reload", post(reconfigure))
         .route("/api/journal", get(decisions))
         .route("/api/trace", get(trace))
@@ -123,11 +125,6 @@ struct JournalQuery {
 struct TraceQuery {
     what: Option<String>,
     full: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct ReloadQuery {
-    id: Option<String>,
 }
 
 async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
@@ -207,20 +204,6 @@ async fn trunks(State(api): Shared) -> Json<Vec<view::Trunk>> {
 
 async fn plugins(State(api): Shared) -> Json<Vec<view::Plugin>> {
     Json(api.plugin_list().await.into_iter().map(convert::plugin).collect())
-}
-
-async fn reload(State(api): Shared, Query(query): Query<ReloadQuery>) -> Result<Response, Refusal> {
-    let id = query.id;
-    let reports = api.reload.reload(id.clone()).await.ok_or_else(|| {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting".to_owned())
-    })?;
-    if let Some(id) = id.filter(|_| reports.iter().all(|report| report.still_serving.is_none())) {
-        return Err(Refusal::new(StatusCode::NOT_FOUND, format!("there is no plugin `{id}`")));
-    }
-    let reports: Vec<view::Reload> = reports.iter().map(convert::reload).collect();
-    let refused = reports.iter().any(|report| report.refused.is_some());
-    let status = if refused { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, Json(reports)).into_response())
 }
 
 async fn reconfigure(State(api): Shared) -> Result<Response, Refusal> {

@@ -7,7 +7,7 @@ use model::{
 use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
 use switch::{CallView, Reach, Registration};
 
-use super::view;
+use super::{versions, view};
 use crate::{clock::format_wall, directory::TrunkView, journal::Entry, node::Reconfigured};
 
 pub(super) fn call(call: CallView, now: Instant) -> view::Call {
@@ -80,7 +80,9 @@ pub(super) fn trunk(trunk: TrunkView, now: Instant) -> view::Trunk {
 }
 
 pub(super) fn plugin(status: PluginStatus) -> view::Plugin {
-    let quarantined = status.quarantined.iter();
+    let hooks = status.quarantined.iter().map(|hook| hook.name().to_owned());
+    let keys = status.quarantined_keys.iter();
+    let keys = keys.map(|(hook, key, _)| format!("{hook} for {key}"));
     view::Plugin {
         kind: status.kind.to_string(),
         version: status.version,
@@ -88,7 +90,10 @@ pub(super) fn plugin(status: PluginStatus) -> view::Plugin {
         generation: status.generation.to_string(),
         serial: status.generation.serial,
         hooks: status.stats.iter().map(hook_figures).collect(),
-        quarantined: quarantined.map(|hook| hook.name().to_owned()).collect(),
+        quarantined: hooks.chain(keys).collect(),
+        trial: status.trial.as_ref().map(versions::trial),
+        previous: status.previous.as_ref().map(ToString::to_string),
+        rolled_back: status.rolled_back.as_ref().map(versions::rolled_back),
         refused: status.last.outcome.as_ref().err().map(diagnostic),
         id: status.id,
     }
@@ -125,6 +130,7 @@ fn diagnostic(diagnostic: &plugin::Diagnostic) -> view::Diagnostic {
 pub(super) fn reload(report: &ReloadReport) -> view::Reload {
     let (outcome, refused) = match &report.outcome {
         Ok(Reloaded::Activated(_)) => ("loaded", None),
+        Ok(Reloaded::OnTrial(..)) => ("on trial", None),
         Ok(Reloaded::Unchanged) => ("unchanged", None),
         Err(why) => ("refused", Some(diagnostic(why))),
     };

@@ -24,8 +24,12 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     phones are told (RFC 3842); what is left out is 0; 404 for a user that is none of ours |\n\
     | `GET /api/trunks` | an array of [trunks](#trunk), in the order of the configuration |\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
-    | `POST /api/plugins/reload?id=ID` | an array of [reloads](#reload), of one plugin or, without `id`, of all; status 422 when \
+    | `POST /api/plugins/reload?id=ID&canary=SHARE&at_once=true` | an array of [reloads](#reload), of one plugin or, without `id`, of all; \
+    `canary` (`5%25`) tries what has changed for so many of the calls, `at_once` puts it into service whatever its manifest says; status 422 when \
     one was refused, 404 when there is no such plugin |\n\
+    | `POST /api/plugins/promote?id=ID` | a [promotion](#promotion): what is on trial serves all new calls; 409 when nothing is |\n\
+    | `POST /api/plugins/rollback?id=ID` | what was [taken out of service](#rolledback): the version on trial, or the one that serves; 409 \
+    when there is none to go back to |\n\
     | `POST /api/reload` | a [reconfiguration](#reconfiguration): the configuration was read again; status 422 when it is refused |\n\
     | `GET /api/journal?limit=N&conn=CONN&call_id=ID` | an array of the newest [decisions](#decision), oldest first |\n\
     | `GET /api/trace?what=WHAT&full=true` | SIP messages as they pass, a [line of JSON](#traceline) each, for as long as the \
@@ -33,7 +37,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 20] = [
+const STRUCTURES: [&str; 25] = [
     "Status",
     "Listener",
     "Call",
@@ -45,6 +49,11 @@ const STRUCTURES: [&str; 20] = [
     "TrunkFailure",
     "Plugin",
     "HookFigures",
+    "Trial",
+    "Comparison",
+    "Arm",
+    "RolledBack",
+    "Promotion",
     "Diagnostic",
     "Reload",
     "Reconfiguration",

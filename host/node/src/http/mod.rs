@@ -7,6 +7,7 @@ mod auth;
 mod convert;
 mod messages;
 mod metrics;
+mod versions;
 pub mod view;
 
 use std::{

@@ -197,10 +197,76 @@ pub struct Plugin {
     pub serial: u64,
     /// Its hooks.
     pub hooks: Vec<HookFigures>,
-    /// Those of its hooks that are not asked for a while, because they failed too often.
+    /// Those of its hooks that are not asked for a while, because they failed too often: `route`, or `route for trunk NAME` (`dn`,
+    /// `tenant`) where it failed at those calls alone.
     pub quarantined: Vec<String>,
+    /// The version that is tried for some calls.
+    pub trial: Option<Trial>,
+    /// The version before the one that serves, which a rollback brings back.
+    pub previous: Option<String>,
+    /// The version that was last taken out of service, by hand or by itself.
+    pub rolled_back: Option<RolledBack>,
     /// Why the newest version on disk is not the one that serves, if it is not.
     pub refused: Option<Diagnostic>,
+}
+
+/// A version of a plugin that is tried for some calls.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// The generation.
+    pub generation: String,
+    /// Of a thousand calls it is asked about so many.
+    pub per_mille: u16,
+    /// How long already, in seconds.
+    pub lasts_s: u64,
+    /// What it answered at each of its hooks.
+    pub hooks: Vec<Comparison>,
+}
+
+/// A version on trial and the one that serves, at one hook, since the trial began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The hook.
+    pub hook: String,
+    /// The version on trial.
+    pub candidate: Arm,
+    /// The one that serves.
+    pub serving: Arm,
+}
+
+/// What one of two versions answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Arm {
+    /// How often it was asked.
+    pub asked: u64,
+    /// How often it refused.
+    pub refused: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// 99 of a hundred answers came within this time, in microseconds, rounded up to a power of two.
+    pub p99_us: f64,
+}
+
+/// A version of a plugin that was taken out of service: the answer to `POST /api/plugins/rollback`, too.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// The generation.
+    pub generation: String,
+    /// Why.
+    pub why: String,
+    /// What serves instead.
+    pub serving: String,
+    /// How long ago, in seconds.
+    pub ago_s: u64,
+    /// How many calls it was asked about while it was on trial.
+    pub touched: u64,
+}
+
+/// The answer to `POST /api/plugins/promote`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// The generation that serves all new calls now.
+    pub serving: String,
 }
 
 /// A plugin at a hook, since the node started.
@@ -242,7 +308,7 @@ pub struct Diagnostic {
 pub struct Reload {
     /// The plugin.
     pub plugin: String,
-    /// `loaded`, `unchanged` or `refused`.
+    /// `loaded`, `on trial` (for some calls), `unchanged` or `refused`.
     pub outcome: String,
     /// The generation that decides now.
     pub serving: Option<String>,

@@ -20,6 +20,7 @@ mod quarantine;
 mod reload;
 mod script;
 mod threads;
+mod trial;
 mod wasm;
 
 /// As the program installs it: without it a script's memory is not charged.

@@ -1,0 +1,107 @@
+//! `jackfield plugin reload`, `promote` and `rollback`.
+
+use anyhow::bail;
+
+use super::{
+    args::{ApiArgs, ReloadArgs},
+    client::Client,
+    list::{escaped, print_json},
+    print,
+};
+use crate::http::view;
+
+/// Statuses of a reload's answer: done, and refused.
+pub(super) const RELOADED: [u16; 2] = [200, 422];
+
+pub(super) fn reload(args: &ReloadArgs) -> anyhow::Result<()> {
+    let id = args.id.iter().map(|id| format!("id={}", escaped(id)));
+    let canary = args.canary.iter().map(|share| format!("canary={}", escaped(&share.to_string())));
+    let at_once = args.at_once.then(|| "at_once=true".to_owned());
+    let query: Vec<String> = id.chain(canary).chain(at_once).collect();
+    let path = format!("/api/plugins/reload?{}", query.join("&"));
+    let reports: Vec<view::Reload> = Client::new(&args.api)?.post(&path, &RELOADED)?;
+    if args.api.json {
+        print_json(&reports)?;
+    } else {
+        print(&reports.iter().map(report_line).collect::<String>());
+    }
+    match reports.iter().filter(|report| report.refused.is_some()).count() {
+        0 => Ok(()),
+        refused => bail!("{refused} refused; what served before serves on"),
+    }
+}
+
+fn report_line(report: &view::Reload) -> String {
+    let serving = report.serving.as_deref().unwrap_or("nothing");
+    let line = format!("{}: {} in {:.1} ms", report.plugin, report.outcome, report.took_ms);
+    match &report.refused {
+        Some(refused) => format!("{line}; {serving} serves on\n  {}\n", refused.text),
+        None => format!("{line}; {serving} serves\n"),
+    }
+}
+
+pub(super) fn promote(args: &ApiArgs, id: &str) -> anyhow::Result<()> {
+    let path = format!("/api/plugins/promote?id={}", escaped(id));
+    let promoted: view::Promotion = Client::new(args)?.post(&path, &[200])?;
+    if args.json {
+        return print_json(&promoted);
+    }
+    print(&format!("{} serves all new calls\n", promoted.serving));
+    Ok(())
+}
+
+pub(super) fn roll_back(args: &ApiArgs, id: &str) -> anyhow::Result<()> {
+    let path = format!("/api/plugins/rollback?id={}", escaped(id));
+    let back: view::RolledBack = Client::new(args)?.post(&path, &[200])?;
+    if args.json {
+        return print_json(&back);
+    }
+    print(&format!("{} is out of service; {} serves\n", back.generation, back.serving));
+    Ok(())
+}
+
+/// What is on trial, quarantined or was rolled back, below the list of plugins.
+pub(super) fn notes(plugin: &view::Plugin) -> String {
+    let mut text = String::new();
+    if let Some(trial) = &plugin.trial {
+        text.push_str(&trial_lines(trial));
+    }
+    if !plugin.quarantined.is_empty() {
+        let what = plugin.quarantined.join(", ");
+        text.push_str(&format!("\n{}: not asked for a while: {what}\n", plugin.id));
+    }
+    if let Some(back) = &plugin.rolled_back {
+        let view::RolledBack { generation, why, serving, ago_s, touched } = back;
+        text.push_str(&format!("\nrolled back {ago_s} s ago: {generation}: {why}"));
+        if *touched > 0 {
+            text.push_str(&format!("; it was asked about {touched} calls"));
+        }
+        text.push_str(&format!("; {serving} serves\n"));
+    }
+    if let Some(refused) = &plugin.refused {
+        text.push_str(&format!("\nnewer, and refused: {}\n", refused.text));
+    }
+    text
+}
+
+fn trial_lines(trial: &view::Trial) -> String {
+    let share = f64::from(trial.per_mille) / 10.0;
+    let head = format!(
+        "\non trial: {} for {share} % of calls, since {} s\n",
+        trial.generation, trial.lasts_s
+    );
+    let arm = |arm: &view::Arm| {
+        let view::Arm { asked, refused, failed, p99_us } = arm;
+        format!("asked {asked}, refused {refused}, failed {failed}, p99 {p99_us:.0} us")
+    };
+    let line = |hook: &view::Comparison| {
+        let (new, old) = (arm(&hook.candidate), arm(&hook.serving));
+        format!(
+            "  {}: {new}\n  {:width$}  the serving version: {old}\n",
+            hook.hook,
+            "",
+            width = hook.hook.len()
+        )
+    };
+    std::iter::once(head).chain(trial.hooks.iter().map(line)).collect()
+}

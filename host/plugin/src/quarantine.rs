@@ -1,0 +1,237 @@
+//! Who is left alone for a while: the calls of one number, trunk or tenant at which a hook fails, or the whole hook.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fmt,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use model::hook::CallFacts;
+
+use crate::{QuarantinePolicy, metrics::nanos};
+
+/// What calls have in common, the narrowest first.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Key {
+    /// A directory number: the user of either party.
+    Dn(String),
+    /// The trunk the call came over.
+    Trunk(String),
+    /// The tenant it is of.
+    Tenant(String),
+}
+
+impl Key {
+    /// The keys of a call, the narrowest first.
+    fn of(call: &CallFacts) -> Vec<Self> {
+        let mut keys = vec![Self::Dn(call.callee.user.clone())];
+        if call.caller.user != call.callee.user {
+            keys.push(Self::Dn(call.caller.user.clone()));
+        }
+        keys.extend(call.trunk.iter().map(|trunk| Self::Trunk(trunk.clone())));
+        keys.push(Self::Tenant(call.tenant.clone()));
+        keys
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (kind, name) = match self {
+            Self::Dn(name) => ("dn", name),
+            Self::Trunk(name) => ("trunk", name),
+            Self::Tenant(name) => ("tenant", name),
+        };
+        write!(f, "{kind} {name}")
+    }
+}
+
+/// What a failure led to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Caught {
+    /// The calls with this key are in quarantine.
+    Key(Key),
+    /// The hook is.
+    Hook,
+}
+
+/// The failures of one hook of one generation, and what is in quarantine for them. Times are nanoseconds since the host started.
+/// A failure is never a matter of waiting: the time limit counts CPU time.
+///
+/// A key is to blame when calls with it failed and none succeeded, while others did succeed meanwhile: without these it is the
+/// hook that is to blame.
+#[derive(Debug, Default)]
+pub(crate) struct Quarantine {
+    /// When that of the hook ends; 0 when there is none.
+    until: AtomicU64,
+    /// There is something in `state`. Most hooks never fail, and are asked without a look at it.
+    is_watched: AtomicBool,
+    /// Failures that a key in quarantine explains, ever.
+    explained: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the failures of the last window were that no key explains, oldest first, each with its keys.
+    failures: VecDeque<(u64, Vec<Key>)>,
+    suspects: BTreeMap<Key, Suspect>,
+    /// Keys in quarantine, and until when.
+    kept: BTreeMap<Key, u64>,
+    /// When a call last succeeded while there were failures.
+    succeeded: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Suspect {
+    /// Failures one after another, no success between them.
+    count: u32,
+    first: u64,
+    last: u64,
+}
+
+impl Quarantine {
+    /// What of this call is in quarantine, and for how long yet.
+    pub(crate) fn rest(&self, now: u64, call: &CallFacts) -> Option<(String, Duration)> {
+        let of_hook = self.of_hook(now).map(|left| ("the hook".to_owned(), left));
+        if of_hook.is_some() || !self.is_watched.load(Ordering::Relaxed) {
+            return of_hook;
+        }
+        let state = self.lock();
+        if state.kept.is_empty() {
+            return None;
+        }
+        let keys = Key::of(call).into_iter();
+        keys.filter_map(|key| {
+            let until = state.kept.get(&key).copied().filter(|until| *until > now)?;
+            Some((key.to_string(), Duration::from_nanos(until - now)))
+        })
+        .next()
+    }
+
+    /// How long the whole hook is in quarantine yet.
+    pub(crate) fn of_hook(&self, now: u64) -> Option<Duration> {
+        let until = self.until.load(Ordering::Relaxed);
+        (until > now).then(|| Duration::from_nanos(until - now))
+    }
+
+    /// The keys in quarantine, and for how long yet.
+    pub(crate) fn keys(&self, now: u64) -> Vec<(Key, Duration)> {
+        if !self.is_watched.load(Ordering::Relaxed) {
+            return Vec::new();
+        }
+        let left = |(key, until): (&Key, &u64)| {
+            let left = until.checked_sub(now).filter(|left| *left > 0)?;
+            Some((key.clone(), Duration::from_nanos(left)))
+        };
+        self.lock().kept.iter().filter_map(left).collect()
+    }
+
+    /// How many failures a key in quarantine explains: they are not the hook's.
+    pub(crate) fn explained(&self) -> u64 {
+        self.explained.load(Ordering::Relaxed)
+    }
+
+    /// Counts a failure. Gives what is in quarantine from now on because it was one too many.
+    pub(crate) fn fail(
+        &self,
+        now: u64,
+        call: &CallFacts,
+        policy: &QuarantinePolicy,
+    ) -> Option<Caught> {
+        if policy.strikes == 0 {
+            return None;
+        }
+        let mut state = self.lock();
+        self.is_watched.store(true, Ordering::Relaxed);
+        state.forget(now, nanos(policy.window));
+        let keys = Key::of(call);
+        for key in &keys {
+            state.suspect(key, now, policy.keys_max);
+        }
+        state.failures.push_back((now, keys.clone()));
+        if let Some(key) = keys.into_iter().find(|key| state.is_to_blame(key, policy)) {
+            let before = state.failures.len();
+            state.failures.retain(|(_, keys)| !keys.contains(&key));
+            let explained = before.saturating_sub(state.failures.len()) as u64;
+            self.explained.fetch_add(explained, Ordering::Relaxed);
+            state.suspects.remove(&key);
+            state.kept.insert(key.clone(), now.saturating_add(nanos(policy.key_rest)));
+            return Some(Caught::Key(key));
+        }
+        let strikes = usize::try_from(policy.strikes).unwrap_or(usize::MAX);
+        if state.failures.len() < strikes {
+            return None;
+        }
+        state.failures.clear();
+        state.suspects.clear();
+        self.until.store(now.saturating_add(nanos(policy.rest)), Ordering::Relaxed);
+        Some(Caught::Hook)
+    }
+
+    /// A call was answered: what it has in common with others is not to blame.
+    pub(crate) fn succeed(&self, now: u64, call: &CallFacts, policy: &QuarantinePolicy) {
+        if !self.is_watched.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut state = self.lock();
+        state.succeeded = now;
+        if !state.suspects.is_empty() {
+            for key in Key::of(call) {
+                state.suspects.remove(&key);
+            }
+        }
+        state.forget(now, nanos(policy.window));
+        let is_over =
+            state.failures.is_empty() && state.suspects.is_empty() && state.kept.is_empty();
+        if is_over {
+            self.is_watched.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn suspect(&mut self, key: &Key, now: u64, keys_max: usize) {
+        let fresh = Suspect { count: 0, first: now, last: now };
+        if !self.suspects.contains_key(key) && self.suspects.len() >= keys_max {
+            let oldest = self.suspects.iter().min_by_key(|(_, suspect)| suspect.last);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                self.suspects.remove(&oldest);
+            }
+        }
+        let suspect = self.suspects.entry(key.clone()).or_insert(fresh);
+        suspect.count = suspect.count.saturating_add(1);
+        suspect.last = now;
+    }
+
+    fn is_to_blame(&self, key: &Key, policy: &QuarantinePolicy) -> bool {
+        let is_suspect = |suspect: &Suspect| {
+            suspect.count >= policy.key_strikes && self.succeeded > suspect.first
+        };
+        // Where so many keys are in quarantine that there is no room for more, it is the hook.
+        policy.key_strikes > 0
+            && self.kept.len() < policy.keys_max
+            && self.suspects.get(key).is_some_and(is_suspect)
+    }
+
+    /// Forgets what is older than the window, and quarantines that are over.
+    fn forget(&mut self, now: u64, window: u64) {
+        let since = now.saturating_sub(window);
+        while self.failures.front().is_some_and(|(at, _)| *at < since) {
+            self.failures.pop_front();
+        }
+        self.suspects.retain(|_, suspect| suspect.last >= since);
+        self.kept.retain(|_, until| *until > now);
+    }
+}
+
+#[cfg(test)]
+#[path = "quarantine_test.rs"]
+mod tests;

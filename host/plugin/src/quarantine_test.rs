@@ -1,0 +1,133 @@
+use model::hook::{Ask, CallFacts};
+
+use super::*;
+use crate::probe;
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A call from one number to another over a trunk.
+fn call(caller: &str, callee: &str, trunk: Option<&str>) -> CallFacts {
+    let party = |user| probe::party(user, "example.com");
+    let facts = probe::about(party(callee), party(caller), Ask::Route).call;
+    CallFacts { trunk: trunk.map(str::to_owned), ..(*facts).clone() }
+}
+
+/// A hook whose failures and successes are told in seconds.
+#[derive(Default)]
+struct Bench {
+    hook: Quarantine,
+    policy: QuarantinePolicy,
+}
+
+impl Bench {
+    fn fail(&self, second: u64, caller: &str, callee: &str, trunk: Option<&str>) -> String {
+        let caught = self.hook.fail(second * SECOND, &call(caller, callee, trunk), &self.policy);
+        match caught {
+            None => String::new(),
+            Some(Caught::Hook) => "hook".to_owned(),
+            Some(Caught::Key(key)) => key.to_string(),
+        }
+    }
+
+    fn succeed(&self, second: u64, caller: &str, callee: &str, trunk: Option<&str>) {
+        self.hook.succeed(second * SECOND, &call(caller, callee, trunk), &self.policy);
+    }
+
+    fn rest(&self, second: u64, callee: &str, trunk: Option<&str>) -> Option<(String, u64)> {
+        let rest = self.hook.rest(second * SECOND, &call("9", callee, trunk));
+        rest.map(|(what, left)| (what, left.as_secs()))
+    }
+}
+
+#[test]
+fn three_failures_within_a_minute_give_ten_seconds_of_rest() {
+    let bench = Bench::default();
+    assert_eq!([1, 2].map(|at| bench.fail(at, "1", "2", None)), ["", ""]);
+    assert_eq!(bench.fail(60, "1", "2", None), "hook");
+    assert_eq!(bench.rest(61, "3", None), Some(("the hook".to_owned(), 9)));
+    assert_eq!(bench.rest(70, "3", None), None);
+    assert_eq!(bench.fail(71, "1", "2", None), "", "the record is clean after the rest");
+}
+
+#[test]
+fn failures_far_apart_are_forgiven() {
+    let bench = Bench::default();
+    for minute in 1..10 {
+        assert_eq!(bench.fail(minute * 31, "1", "2", None), "", "minute {minute}");
+    }
+}
+
+#[test]
+fn no_strikes_switch_quarantine_off() {
+    let policy = QuarantinePolicy { strikes: 0, ..QuarantinePolicy::default() };
+    let bench = Bench { policy, ..Bench::default() };
+    assert!((0..10).all(|n| bench.fail(n, "1", "2", None).is_empty()));
+}
+
+#[test]
+fn a_number_at_which_all_calls_fail_is_left_alone_while_others_are_served() {
+    let bench = Bench::default();
+    assert_eq!(bench.fail(1, "1", "13", None), "");
+    bench.succeed(2, "1", "20", None);
+    assert_eq!(bench.fail(3, "2", "13", None), "dn 13");
+    assert_eq!(bench.rest(4, "13", None), Some(("dn 13".to_owned(), 599)));
+    assert_eq!(bench.rest(4, "20", None), None);
+    assert_eq!(bench.rest(604, "13", None), None);
+    // What one number explains does not count against the hook.
+    assert_eq!([5, 6].map(|at| bench.fail(at, "1", "30", None)), ["", ""]);
+}
+
+#[test]
+fn the_number_may_be_that_of_the_caller() {
+    let bench = Bench::default();
+    assert_eq!(bench.fail(1, "13", "20", None), "");
+    bench.succeed(2, "1", "20", None);
+    assert_eq!(bench.fail(3, "13", "21", None), "dn 13");
+}
+
+#[test]
+fn a_trunk_is_left_alone_when_calls_over_it_fail_whoever_is_called() {
+    let bench = Bench::default();
+    assert_eq!(bench.fail(1, "1", "20", Some("carrier")), "");
+    bench.succeed(2, "1", "20", Some("other"));
+    assert_eq!(bench.fail(3, "2", "21", Some("carrier")), "trunk carrier");
+    assert_eq!(
+        bench.rest(4, "22", Some("carrier")).map(|(what, _)| what),
+        Some("trunk carrier".into())
+    );
+    assert_eq!(bench.rest(4, "22", Some("other")), None);
+}
+
+#[test]
+fn a_number_that_succeeds_is_no_suspect_any_more() {
+    let bench = Bench::default();
+    assert_eq!(bench.fail(1, "1", "13", None), "");
+    bench.succeed(2, "2", "13", None);
+    assert_eq!(bench.fail(3, "3", "13", None), "");
+}
+
+#[test]
+fn where_nothing_succeeds_the_hook_is_to_blame() {
+    let bench = Bench::default();
+    assert_eq!([1, 2].map(|at| bench.fail(at, "1", "13", Some("carrier"))), ["", ""]);
+    assert_eq!(bench.fail(3, "2", "14", None), "hook");
+}
+
+#[test]
+fn only_so_many_keys_are_remembered() {
+    let policy = QuarantinePolicy { keys_max: 4, strikes: 1000, ..QuarantinePolicy::default() };
+    let bench = Bench { policy, ..Bench::default() };
+    for n in 0..100_u64 {
+        bench.fail(n / 10, &format!("a{n}"), &format!("b{n}"), None);
+    }
+    assert!(bench.hook.lock().suspects.len() <= 4);
+}
+
+#[test]
+fn a_hook_that_has_recovered_is_not_looked_at_any_more() {
+    let bench = Bench::default();
+    bench.fail(1, "1", "13", None);
+    assert!(bench.hook.is_watched.load(Ordering::Relaxed));
+    bench.succeed(100, "1", "20", None);
+    assert!(!bench.hook.is_watched.load(Ordering::Relaxed));
+}

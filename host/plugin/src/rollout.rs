@@ -1,0 +1,290 @@
+//! How new versions come into service and go out of it: at once, or for some calls first; by hand, or by themselves.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use model::{Digest, GenerationRef, hook::Hook};
+
+use crate::{
+    ArmStats, Diagnostic, PluginHost,
+    generation::Generation,
+    host::{Installed, Plugin},
+    trial::Trial,
+    update::Built,
+};
+
+/// How a version that was loaded comes into service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rollout {
+    /// As its manifest says; at once when it says nothing.
+    AsItSays,
+    /// At once, for every new call.
+    AtOnce,
+    /// For so many of a thousand calls, 1 to 1000, until it is promoted or rolled back.
+    Canary(u16),
+}
+
+/// Versions that were rolled back and are remembered, for each plugin.
+const CONDEMNED_MAX: usize = 16;
+
+/// What is known of the versions of a plugin besides the one that serves.
+#[derive(Default)]
+pub(crate) struct Versions {
+    pub(crate) trial: Option<Arc<Trial>>,
+    /// What served before, ready to serve again.
+    pub(crate) previous: Option<Arc<Generation>>,
+    /// When that which serves came into service by a reload or a promotion.
+    pub(crate) since: Option<Instant>,
+    /// Versions that were rolled back, oldest first, and why.
+    condemned: VecDeque<(Digest, String)>,
+    pub(crate) last: Option<RolledBack>,
+}
+
+/// A version that was taken out of service.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RolledBack {
+    /// The version.
+    pub generation: GenerationRef,
+    /// Why.
+    pub why: String,
+    /// What serves instead.
+    pub instead: GenerationRef,
+    /// When.
+    pub at: Instant,
+    /// How many questions of each hook it was asked while it was tried for some calls.
+    pub touched: Vec<(Hook, u64)>,
+}
+
+/// A version that is tried for some calls.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TrialStatus {
+    /// The version.
+    pub generation: GenerationRef,
+    /// Of a thousand calls.
+    pub per_mille: u16,
+    /// How long already.
+    pub lasts: Duration,
+    /// By hook what it answered, and what the serving version answered meanwhile.
+    pub hooks: Vec<(Hook, ArmStats, ArmStats)>,
+}
+
+impl Versions {
+    /// Why this version was rolled back, if it was.
+    pub(crate) fn condemned(&self, digest: Digest) -> Option<&str> {
+        let mut found = self.condemned.iter().filter(|(bad, _)| *bad == digest);
+        found.next().map(|(_, why)| why.as_str())
+    }
+
+    /// An operator wants it all the same.
+    pub(crate) fn pardon(&mut self, digest: Digest) {
+        self.condemned.retain(|(bad, _)| *bad != digest);
+    }
+
+    fn condemn(&mut self, digest: Digest, why: &str) {
+        if self.condemned.len() >= CONDEMNED_MAX {
+            self.condemned.pop_front();
+        }
+        self.condemned.push_back((digest, why.to_owned()));
+    }
+
+    pub(crate) fn status(&self) -> Option<TrialStatus> {
+        let trial = self.trial.as_ref()?;
+        let hooks = trial.candidate.hooks.iter().map(|(hook, _)| {
+            let [new, old] = trial.stats(*hook);
+            (*hook, new, old)
+        });
+        Some(TrialStatus {
+            generation: trial.candidate.reference.clone(),
+            per_mille: trial.per_mille,
+            lasts: trial.began.elapsed(),
+            hooks: hooks.collect(),
+        })
+    }
+}
+
+impl Rollout {
+    /// For how many of a thousand calls this version is tried first.
+    pub(crate) fn per_mille(self, generation: &Generation) -> Option<u16> {
+        match self {
+            Self::AsItSays => generation.canary,
+            Self::AtOnce => None,
+            Self::Canary(per_mille) => Some(per_mille.clamp(1, 1000)),
+        }
+    }
+}
+
+impl Plugin {
+    /// Whether what was built comes into service: not what was rolled back, unless an operator says so, and not what is on trial.
+    pub(crate) fn admit(&mut self, built: Built, rollout: Rollout) -> Result<Built, Diagnostic> {
+        let generation = built.generation();
+        let digest = generation.reference.digest;
+        let on_trial = self.versions.trial.as_ref().map(|trial| &trial.candidate);
+        if rollout == Rollout::AsItSays
+            && on_trial.is_some_and(|candidate| candidate.reference.digest == digest)
+        {
+            return Ok(Built::Same(generation));
+        }
+        match self.versions.condemned(digest) {
+            Some(why) if rollout == Rollout::AsItSays => {
+                let id = &generation.reference.plugin;
+                let help = format!(
+                    "mend it, or load it all the same with `jackfield plugin reload {id} --canary 1%` or `--at-once`"
+                );
+                let reason = format!("this version was rolled back: {why}");
+                Err(Diagnostic::new(id.to_string(), reason, help).of(id))
+            }
+            _ => {
+                self.versions.pardon(digest);
+                Ok(built)
+            }
+        }
+    }
+
+    /// The same plugin, installed anew: what is on trial stays so, and what was rolled back does not come back.
+    pub(crate) fn succeeded_by(mut self, fresh: Self) -> Self {
+        (self.source, self.last) = (fresh.source, fresh.last);
+        let digest = fresh.generation.reference.digest;
+        let on_trial = self.versions.trial.as_ref().map(|trial| trial.candidate.reference.digest);
+        let is_known = digest == self.generation.reference.digest
+            || on_trial == Some(digest)
+            || self.versions.condemned(digest).is_some();
+        if !is_known {
+            let canary = fresh.generation.canary;
+            self.take_in(fresh.generation, canary);
+        }
+        self
+    }
+
+    /// A version that passed every test comes into service, or on trial.
+    pub(crate) fn take_in(&mut self, generation: Arc<Generation>, per_mille: Option<u16>) {
+        let now = Instant::now();
+        match per_mille {
+            Some(per_mille) => {
+                let trial = Trial::new(generation, per_mille, now);
+                if let Some(before) = self.versions.trial.replace(Arc::new(trial)) {
+                    before.end("another version came".to_owned());
+                }
+            }
+            None => {
+                if let Some(trial) = self.versions.trial.take() {
+                    trial.end("another version serves".to_owned());
+                }
+                let before = std::mem::replace(&mut self.generation, generation);
+                self.versions.previous = Some(before);
+                self.versions.since = Some(now);
+            }
+        }
+    }
+
+    /// Takes out of service what is on trial, or what serves if there was something before it.
+    fn roll_back(&mut self, why: String) -> Option<RolledBack> {
+        let (bad, touched) = if let Some(trial) = self.versions.trial.take() {
+            trial.end(why.clone());
+            let hooks = trial.candidate.hooks.iter();
+            let touched = hooks.map(|(hook, _)| (*hook, trial.stats(*hook)[0].asked)).collect();
+            (Arc::clone(&trial.candidate), touched)
+        } else {
+            let previous = self.versions.previous.take()?;
+            let bad = std::mem::replace(&mut self.generation, previous);
+            self.versions.since = None;
+            (bad, Vec::new())
+        };
+        // Calls that were routed by it are asked about elsewhere from now on.
+        let _ = bad.instead.set(Arc::downgrade(&self.generation));
+        let generation = bad.reference.clone();
+        self.versions.condemn(generation.digest, &why);
+        let instead = self.generation.reference.clone();
+        let back = RolledBack { generation, why, instead, at: Instant::now(), touched };
+        tracing::warn!(
+            plugin = %back.generation, why = back.why, serving = %back.instead,
+            touched = back.touched.iter().map(|(_, asked)| asked).max().copied().unwrap_or(0),
+            "plugin rolled back"
+        );
+        self.versions.last = Some(back.clone());
+        Some(back)
+    }
+}
+
+impl PluginHost {
+    /// What is on trial serves every new call from now on. Gives it.
+    ///
+    /// # Errors
+    ///
+    /// When no such plugin is installed, or nothing of it is on trial.
+    pub fn promote(&self, plugin: &str) -> Result<GenerationRef, Diagnostic> {
+        let mut installed = self.lock();
+        let found = installed.find(plugin)?;
+        let Some(trial) = found.versions.trial.clone().filter(|trial| trial.over().is_none())
+        else {
+            let help = "load a version with `--canary` first; `jackfield plugin list` shows what is on trial";
+            return Err(Diagnostic::new(
+                "plugins",
+                format!("nothing of `{plugin}` is on trial"),
+                help,
+            )
+            .of(plugin));
+        };
+        found.take_in(Arc::clone(&trial.candidate), None);
+        let reference = trial.candidate.reference.clone();
+        tracing::info!(plugin = %reference, "plugin promoted");
+        installed.activated += 1;
+        self.activate(&mut installed);
+        Ok(reference)
+    }
+
+    /// Takes a plugin's version that is on trial out of service, or the one that serves: then the one before it serves again. Calls
+    /// that stand are answered by it from now on too.
+    ///
+    /// # Errors
+    ///
+    /// When no such plugin is installed, or there is no version to go back to.
+    pub fn roll_back(&self, plugin: &str, why: &str) -> Result<RolledBack, Diagnostic> {
+        let mut installed = self.lock();
+        let found = installed.find(plugin)?;
+        let Some(back) = found.roll_back(why.to_owned()) else {
+            let reason = format!("there is no version of `{plugin}` to go back to");
+            let help =
+                "one is kept after each reload; write the old version back to its file instead";
+            return Err(Diagnostic::new("plugins", reason, help).of(plugin));
+        };
+        self.activate(&mut installed);
+        Ok(back)
+    }
+
+    /// Takes out of service what has ended its trial, and what has tripped soon after it came into service. Called about once a
+    /// second; calls are kept away from both before.
+    pub fn settle(&self) -> Vec<RolledBack> {
+        let mut installed = self.lock();
+        let mut settled = Vec::new();
+        for plugin in &mut installed.plugins {
+            let trial = plugin.versions.trial.as_ref();
+            if let Some(why) = trial.and_then(|trial| trial.over()) {
+                let why = why.to_owned();
+                settled.extend(plugin.roll_back(why));
+                continue;
+            }
+            let window = self.config.trial.rollback_window;
+            let is_fresh = plugin.versions.since.is_some_and(|since| since.elapsed() < window);
+            if let Some(hook) = plugin.generation.tripped().filter(|_| is_fresh) {
+                settled.extend(plugin.roll_back(format!("{hook} failed too often")));
+            }
+        }
+        if !settled.is_empty() {
+            self.activate(&mut installed);
+        }
+        settled
+    }
+}
+
+impl Installed {
+    fn find(&mut self, id: &str) -> Result<&mut Plugin, Diagnostic> {
+        let at = self.plugins.iter().position(|plugin| *plugin.generation.reference.plugin == *id);
+        match at {
+            Some(at) => Ok(&mut self.plugins[at]),
+            None => Err(crate::host::unknown(id, &self.plugins)),
+        }
+    }
+}
