@@ -11,6 +11,7 @@ mod access;
 mod amendment;
 mod diversion;
 mod event;
+mod shown;
 mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
@@ -307,6 +308,8 @@ pub struct Decision {
     pub hook: Hook,
     /// Whose verdict stands; `None` for the built-in default.
     pub decided_by: Option<GenerationRef>,
+    /// What it is, without credentials; of a dial plan that rewrote something the reasons tell.
+    pub verdict: Verdict,
     /// Every generation that was asked, in order, and what came of it.
     pub steps: Vec<Step>,
     /// What the deciding plugin gave as its reasons.
@@ -316,7 +319,13 @@ pub struct Decision {
 impl Decision {
     /// A decision with no steps yet, and room for so many.
     pub fn of(hook: Hook, steps_max: usize) -> Self {
-        Self { hook, decided_by: None, steps: Vec::with_capacity(steps_max), reasons: Vec::new() }
+        Self {
+            hook,
+            decided_by: None,
+            verdict: Verdict::BuiltIn,
+            steps: Vec::with_capacity(steps_max),
+            reasons: Vec::new(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod directory;
+pub mod explain;
 pub mod http;
 pub mod journal;
 pub mod ladder;

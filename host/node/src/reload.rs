@@ -19,6 +19,7 @@ use tracing::{debug, info};
 
 use crate::{
     config::Config,
+    explain::{Rehearsal, Rehearsed, rehearse},
     mailbox::Postbox,
     node::{Reconfigured, Reconfigurer},
     watch::{BACKSTOP, Hint, HintSource, Watch},
@@ -34,6 +35,7 @@ enum Message {
     Reload { plugin: Option<String>, rollout: Rollout, reply: oneshot::Sender<Vec<ReloadReport>> },
     Promote { plugin: String, reply: oneshot::Sender<Result<GenerationRef, Diagnostic>> },
     RollBack { plugin: String, reply: oneshot::Sender<Result<RolledBack, Diagnostic>> },
+    Rehearse { what: Rehearsal, reply: oneshot::Sender<Result<Rehearsed, String>> },
     Configuration { cause: &'static str, reply: Option<oneshot::Sender<Reconfigured>> },
     Hint(Hint),
     Stop,
@@ -68,6 +70,13 @@ impl ReloadHandle {
         let (reply, back) = oneshot::channel();
         self.0.try_send(Message::RollBack { plugin, reply }).ok()?;
         back.await.ok()
+    }
+
+    /// Asks the plugins about a call that nobody makes; see [`rehearse`]. `None` when the thread is gone or has too much to do.
+    pub async fn rehearse(&self, what: Rehearsal) -> Option<Result<Rehearsed, String>> {
+        let (reply, rehearsed) = oneshot::channel();
+        self.0.try_send(Message::Rehearse { what, reply }).ok()?;
+        rehearsed.await.ok()
     }
 
     /// Reads the configuration again, and gives what became of it. `None` when the thread is gone or has too much to do.
@@ -182,6 +191,11 @@ impl Loader {
                 Ok(Message::RollBack { plugin, reply }) => {
                     let _ = reply.send(self.host.roll_back(&plugin, "an operator said so"));
                     self.sweep_workers();
+                }
+                Ok(Message::Rehearse { what, reply }) => {
+                    let (config, domain) =
+                        (self.reconfigurer.current(), self.reconfigurer.domain());
+                    let _ = reply.send(rehearse(&self.host, config, domain, &what));
                 }
                 Ok(Message::Configuration { cause, reply }) => {
                     let report = self.reconfigure(cause);

@@ -131,7 +131,7 @@ pub(crate) fn check_text(text: &str, limits: &AnswerLimits) -> Result<(), String
 }
 
 /// The parts of `sip:user@host`, `sip:host` or `tel:number`, parameters and port left out of them.
-pub(crate) fn party_of_uri(uri: &str) -> Option<Party> {
+pub fn party_of_uri(uri: &str) -> Option<Party> {
     let (scheme, rest) = uri.split_once(':')?;
     let bare = rest.split([';', '?']).next().unwrap_or_default();
     let (user, host) = match bare.rsplit_once('@') {

@@ -43,6 +43,7 @@ mod update;
 mod wasm;
 mod worker;
 
+pub use amendment::party_of_uri;
 pub use config::{
     AnswerLimits, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits, TrialPolicy,
     WasmLimits,

@@ -37,6 +37,8 @@ pub struct Worker {
     sweeps_seen: u64,
     /// State of the generator that decides how long an instance lives.
     random: u64,
+    /// Nobody makes the call that is asked about.
+    rehearses: bool,
     /// One thread uses it; it may move to that thread.
     _not_sync: PhantomData<Cell<()>>,
 }
@@ -54,7 +56,15 @@ impl Worker {
         let slot = host.wasm.slot();
         // Any seed but zero will do; workers differ so that their instances do not retire in step.
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        Self { host, slot, pool: Vec::new(), sweeps_seen: 0, random, _not_sync: PhantomData }
+        Self {
+            host,
+            slot,
+            pool: Vec::new(),
+            sweeps_seen: 0,
+            random,
+            rehearses: false,
+            _not_sync: PhantomData,
+        }
     }
 
     /// Puts the question to the plugins of its hook, in order, until one decides.
@@ -68,11 +78,21 @@ impl Worker {
         let (table, is_pinned) = tables.pick(question.pin.as_ref());
         let pin = Some(table.token.clone());
         let (verdict, amended, mut decision) = self.answer_from(table, question, moment);
+        decision.verdict = verdict.told();
         if !is_pinned {
             let text = "the plugins this call began with were dropped (generations_max); the current ones were asked";
             decision.reasons.insert(0, Reason { code: "unpinned".into(), text: text.into() });
         }
         Answer { id: question.id, verdict, amended, pin, decision }
+    }
+
+    /// As [`Self::answer`], of a call that nobody makes: nothing of it is counted, nothing held against a plugin, and what is on trial
+    /// is not asked.
+    pub fn rehearse(&mut self, question: &Question, moment: Moment) -> Answer {
+        self.rehearses = true;
+        let answer = self.answer(question, moment);
+        self.rehearses = false;
+        answer
     }
 
     /// A new call goes through the chain of `dial-plan`, where there is one, before that of `route`.
@@ -213,9 +233,12 @@ impl Worker {
         moment: Moment,
         decision: &mut Decision,
     ) -> Option<(Checked, GenerationRef)> {
-        let (generation, side) = post.choose(question)?;
+        let (generation, side) = match self.rehearses {
+            true => (post.serving()?, Side::Serving),
+            false => post.choose(question)?,
+        };
         let (checked, step) = self.step(&generation, question, moment);
-        if let Some(trial) = &post.trial {
+        if let Some(trial) = post.trial.as_ref().filter(|_| !self.rehearses) {
             let policy = &self.host.config.trial;
             let why = trial.count(side, question.hook(), (checked.as_ref(), &step), policy);
             let tripped = || generation.tripped().filter(|_| side == Side::Candidate);
@@ -256,6 +279,7 @@ impl Worker {
             None => {
                 let result = self.ask(generation, question, moment, started);
                 match &result {
+                    _ if self.rehearses => {}
                     Ok(_) => quarantine.succeed(now, &question.call, &self.host.config.quarantine),
                     Err(failure) => self.strike(generation, question, failure, now),
                 }
@@ -271,7 +295,9 @@ impl Worker {
             Ok(Checked { ruling: Ruling::Pass, .. }) => StepOutcome::Passed,
             Err(failure) => StepOutcome::Failed(failure.clone()),
         };
-        generation.metrics.count(hook, &outcome, took_ns);
+        if !self.rehearses {
+            generation.metrics.count(hook, &outcome, took_ns);
+        }
         let step = Step { generation: generation.reference.clone(), outcome, took_ns };
         (result.ok(), step)
     }

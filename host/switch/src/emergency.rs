@@ -84,6 +84,11 @@ impl Emergency {
         !self.route.is_empty()
     }
 
+    /// Whether a call to this party goes where the configuration says, and no plugin is asked.
+    pub fn takes(&self, callee: &Party) -> bool {
+        self.has_route() && self.number(callee).is_some()
+    }
+
     /// The trunks and groups that the route names.
     pub fn trunks(&self) -> impl Iterator<Item = &str> {
         self.route.iter().filter_map(|way| match way {

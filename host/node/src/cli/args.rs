@@ -58,6 +58,8 @@ pub(super) enum Command {
     },
     /// Show SIP as it passes through the running switch, as a ladder, until interrupted.
     Trace(TraceArgs),
+    /// Say which plugins decided what about a call, and why; with --dry-run about one that nobody makes.
+    Explain(ExplainArgs),
     /// Have the running switch read its configuration again: exit status 1 when it is refused, and all stays as it was.
     Reload(ApiArgs),
     /// Write plugins: new, build, check, test, bench. And list and reload those of the running switch.
@@ -137,6 +139,27 @@ pub(super) struct ReloadArgs {
     /// Put what has changed into service for all new calls, whatever its manifest says.
     #[arg(long)]
     pub(super) at_once: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is explained.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// The CONN of a call or its Call-ID; with --dry-run the number or URI that would be called.
+    pub(super) what: String,
+    /// Ask the plugins that serve, as if the call were made now; nothing is counted, and no call is made.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Who would call.
+    #[arg(long, value_name = "URI")]
+    pub(super) from: Option<String>,
+    /// The trunk it would come over.
+    #[arg(long, value_name = "NAME")]
+    pub(super) trunk: Option<String>,
+    /// A header field of its INVITE. Repeatable.
+    #[arg(long, value_name = "NAME: VALUE")]
+    pub(super) header: Vec<String>,
     #[command(flatten)]
     pub(super) api: ApiArgs,
 }

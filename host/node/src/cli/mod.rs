@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod client;
+mod explain;
 mod kit;
 mod list;
 mod mwi;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Hangup { conn, api } => list::hang_up(&api, &conn),
         Command::Reload(api) => list::reconfigure(&api),
         Command::Trace(args) => trace::trace(&args),
+        Command::Explain(args) => explain::explain(&args),
         Command::Plugin { command } => plugin(&command),
     };
     match outcome {

@@ -22,7 +22,7 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, messages, metrics, versions, view};
+use super::{auth, convert, explain, messages, metrics, versions, view};
 use crate::{
     clock::Clock,
     directory::NodeDirectory,
@@ -95,6 +95,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/plugins/promote", post(versions::promote))
         .route("/api/plugins/rollback", post(versions::roll_back))
         .route("/api/reload", post(reconfigure))
+        .route("/api/explain", get(explain::explain))
         .route("/api/journal", get(decisions))
         .route("/api/trace", get(trace))
         .layer(middleware::from_fn_with_state(guard, auth::check))

@@ -2,7 +2,7 @@
 
 use model::{
     Aor, Binding, Instant,
-    hook::{FailureKind, Step, StepOutcome},
+    hook::{Decision, FailureKind, Step, StepOutcome, Verdict},
 };
 use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
 use switch::{CallView, Reach, Registration};
@@ -171,8 +171,7 @@ pub(super) fn reconfigured(report: &Reconfigured) -> view::Reconfiguration {
 }
 
 pub(super) fn decision(entry: Entry) -> view::Decision {
-    let decision = entry.decision;
-    let reasons = decision.reasons.into_iter();
+    let view::Judgement { hook, decided_by, verdict, steps, reasons } = verdict(entry.decision);
     view::Decision {
         number: entry.number,
         at: format_wall(entry.at_ms),
@@ -180,8 +179,25 @@ pub(super) fn decision(entry: Entry) -> view::Decision {
         call_id: entry.call_id,
         caller: entry.caller,
         callee: entry.callee,
+        hook,
+        decided_by,
+        verdict,
+        steps,
+        reasons,
+    }
+}
+
+pub(super) fn verdict(decision: Decision) -> view::Judgement {
+    let reasons = decision.reasons.into_iter();
+    let is_amended = decision.steps.iter().any(|step| step.outcome == StepOutcome::Amended);
+    let verdict = match decision.verdict {
+        Verdict::BuiltIn if is_amended => "amended".to_owned(),
+        verdict => verdict.to_string(),
+    };
+    view::Judgement {
         hook: decision.hook.name().to_owned(),
         decided_by: decision.decided_by.map(|by| by.to_string()),
+        verdict,
         steps: decision.steps.into_iter().map(step).collect(),
         reasons: reasons.map(|r| view::Reason { code: r.code, text: r.text }).collect(),
     }

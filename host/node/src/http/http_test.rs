@@ -126,6 +126,70 @@ fn a_bad_script_is_refused_with_its_line_and_the_old_one_serves_on() {
 }
 
 #[test]
+fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
+    let running = Running::start(|config| {
+        config.node.domains = vec!["office.test".to_owned()];
+        config.emergency.route = vec!["sip:192.0.2.1".to_owned()];
+    });
+    let code = "fn route(call) {
+        if call.callee.user == \"desk\" && call.header(\"X-Skill\") == \"sales\" {
+            return plan([aor(\"2000@office.test\").ring(20)]).because(\"desk\", \"sales sit there\");
+        }
+        if call.callee.user == \"bad\" { throw \"no such desk\"; }
+        pass()
+    }";
+    std::fs::write(running.script(), code).unwrap();
+    assert_eq!(running.request("POST", "/api/plugins/reload").0, 200);
+    let explained: view::Explanation =
+        running.get("/api/explain?to=desk&from=1000&header=X-Skill:%20sales");
+    assert_eq!(
+        (explained.caller.as_str(), explained.callee.as_str()),
+        ("sip:1000@office.test", "sip:desk@office.test")
+    );
+    let route = &explained.decisions[0];
+    assert_eq!(route.verdict, "aor:2000@office.test for 20 s");
+    assert_eq!((route.reasons[0].code.as_str(), route.steps.len()), ("desk", 1));
+    for _ in 0..5 {
+        let failed: view::Explanation = running.get("/api/explain?to=bad");
+        assert_eq!(failed.decisions[0].steps[0].outcome, "trap");
+        assert_eq!(
+            (failed.decisions[0].verdict.as_str(), &failed.decisions[0].decided_by),
+            ("built-in", &None)
+        );
+    }
+    let emergency: view::Explanation = running.get("/api/explain?to=112");
+    assert!(emergency.emergency && emergency.decisions.is_empty());
+    let (status, body) = running.request("GET", "/api/explain?to=1&trunk=none");
+    assert!(status == 400 && body.contains("there is no trunk `none`"), "{status} {body}");
+    let plugins: Vec<view::Plugin> = running.get("/api/plugins");
+    assert_eq!((plugins[0].hooks[0].asked, plugins[0].quarantined.len()), (0, 0));
+    let journal: Vec<view::Decision> = running.get("/api/journal");
+    assert_eq!(journal.len(), 0);
+}
+
+#[test]
+fn a_version_is_tried_promoted_and_rolled_back() {
+    let running = Running::start(|config| config.plugins.watch = false);
+    assert_eq!(running.request("POST", "/api/plugins/promote?id=route").0, 409);
+    assert_eq!(running.request("POST", "/api/plugins/rollback?id=route").0, 409);
+    assert_eq!(running.request("POST", "/api/plugins/reload?canary=0%25").0, 400);
+    assert_eq!(running.request("POST", "/api/plugins/reload?canary=5%25&at_once=true").0, 400);
+    std::fs::write(running.script(), SCRIPT.replace("404", "410")).unwrap();
+    let (status, body) = running.request("POST", "/api/plugins/reload?id=route&canary=5%25");
+    let reports: Vec<view::Reload> = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, reports[0].outcome.as_str()), (200, "on trial"));
+    let plugin = running.get::<Vec<view::Plugin>>("/api/plugins").remove(0);
+    let trial = plugin.trial.unwrap();
+    assert_eq!((plugin.serial, trial.per_mille, trial.hooks[0].hook.as_str()), (1, 50, "route"));
+    let (status, body) = running.request("POST", "/api/plugins/promote?id=route");
+    assert!(status == 200 && body.contains("route#2@"), "{status} {body}");
+    let (status, body) = running.request("POST", "/api/plugins/rollback?id=route");
+    let back: view::RolledBack = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, back.why.as_str()), (200, "an operator said so"));
+    assert!(back.generation.starts_with("route#2@") && back.serving.starts_with("route#1@"));
+}
+
+#[test]
 fn a_saved_script_is_loaded_without_being_told() {
     let running = Running::start(|_| ());
     let draft = running.folder.path().join("draft");

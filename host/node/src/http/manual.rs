@@ -31,13 +31,15 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `POST /api/plugins/rollback?id=ID` | what was [taken out of service](#rolledback): the version on trial, or the one that serves; 409 \
     when there is none to go back to |\n\
     | `POST /api/reload` | a [reconfiguration](#reconfiguration): the configuration was read again; status 422 when it is refused |\n\
+    | `GET /api/explain?to=NUMBER&from=URI&trunk=NAME&header=NAME: VALUE` | what the plugins [would do](#explanation) with a call that nobody makes; \
+    400 for an address that cannot be read or a trunk that is not there |\n\
     | `GET /api/journal?limit=N&conn=CONN&call_id=ID` | an array of the newest [decisions](#decision), oldest first |\n\
     | `GET /api/trace?what=WHAT&full=true` | SIP messages as they pass, a [line of JSON](#traceline) each, for as long as the \
     client stays; `what` is a user, a Call-ID, the CONN of a call that is up, or an address, and absent for everything; status 429 when \
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 25] = [
+const STRUCTURES: [&str; 27] = [
     "Status",
     "Listener",
     "Call",
@@ -60,6 +62,8 @@ const STRUCTURES: [&str; 25] = [
     "Change",
     "Problem",
     "Decision",
+    "Explanation",
+    "Judgement",
     "Step",
     "Reason",
     "TraceLine",

@@ -5,6 +5,7 @@
 mod api;
 mod auth;
 mod convert;
+mod explain;
 mod messages;
 mod metrics;
 mod versions;

@@ -378,6 +378,36 @@ pub struct Decision {
     pub hook: String,
     /// Whose verdict stands; absent for the built-in default.
     pub decided_by: Option<String>,
+    /// What it is: `built-in`, targets, `refuse 486`, `proceed with the plan`, or what the hook has.
+    pub verdict: String,
+    /// Every generation that was asked, in order.
+    pub steps: Vec<Step>,
+    /// What the deciding plugin gave as its reasons.
+    pub reasons: Vec<Reason>,
+}
+
+/// What the plugins would do with a call: the answer to `GET /api/explain`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// The caller's URI.
+    pub caller: String,
+    /// The URI that is called.
+    pub callee: String,
+    /// It is an emergency number that has a route: no plugin is asked.
+    pub emergency: bool,
+    /// Who decided what, in order: the dial plan, if there is one, and the route.
+    pub decisions: Vec<Judgement>,
+}
+
+/// What the plugins of one hook decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// What was asked.
+    pub hook: String,
+    /// Whose verdict stands; absent for the built-in default.
+    pub decided_by: Option<String>,
+    /// What it is, as in a [decision](#decision).
+    pub verdict: String,
     /// Every generation that was asked, in order.
     pub steps: Vec<Step>,
     /// What the deciding plugin gave as its reasons.

@@ -41,7 +41,7 @@ fn offered(conn: u64) -> Fact {
 
 fn decided(conn: u64, code: &str) -> Fact {
     let reasons = vec![Reason { code: code.to_owned(), text: String::new() }];
-    let decision = Decision { hook: Hook::Route, decided_by: None, steps: Vec::new(), reasons };
+    let decision = Decision { reasons, ..Decision::of(Hook::Route, 0) };
     Fact::Decided { conn: ConnId(conn), decision }
 }
 

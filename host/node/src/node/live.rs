@@ -103,6 +103,12 @@ impl Reconfigurer {
         &self.current
     }
 
+    /// The first of our domains: that of a number without one.
+    pub fn domain(&self) -> &str {
+        let named = self.current.node.domains.first().or_else(|| self.own_hosts.first());
+        named.map_or("localhost", String::as_str)
+    }
+
     /// Reads the configuration again, for a `cause`. Nothing of it is taken when anything is wrong with it.
     pub fn reload(&mut self, cause: &'static str) -> Reconfigured {
         match self.try_reload(cause) {

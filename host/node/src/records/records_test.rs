@@ -101,6 +101,7 @@ fn decided() -> Fact {
         decision: Decision {
             hook: Hook::Route,
             decided_by: Some(generation.clone()),
+            verdict: model::hook::Verdict::Continue,
             steps: vec![Step { generation, outcome: StepOutcome::Decided, took_ns: 12_900 }],
             reasons: vec![Reason { code: "day".to_owned(), text: "it is day".to_owned() }],
         },

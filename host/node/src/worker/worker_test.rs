@@ -30,6 +30,7 @@ impl Decide for BuiltIn {
         let decision = Decision {
             hook: question.hook(),
             decided_by: None,
+            verdict: Verdict::BuiltIn,
             steps: Vec::new(),
             reasons: Vec::new(),
         };
