@@ -54,7 +54,8 @@ pub struct SipConfig {
     pub dscp: u8,
     /// Datagrams taken from one socket before timers and the other sockets get their turn.
     pub receive_batch_max: usize,
-    /// Messages taken from the sockets that wait for the worker; beyond it they wait in the kernel's buffers.
+    /// Messages taken from the sockets that wait for the worker, 2 KiB each, of larger ones fewer; beyond it they wait in the kernel's
+    /// buffers. Half of the room is for what other workers hand over.
     pub receive_queue_max: usize,
     /// A new call whose INVITE has waited longer than this in the worker, in milliseconds, is refused with 503 and Retry-After, once
     /// such waiting has lasted for 250 ms; four times as long, and every request outside a dialog is. Calls to emergency numbers

@@ -78,15 +78,17 @@ impl<D: Decide> Worker<D> {
         }
         let transport = self.transports[index];
         let now = self.parts.clock.now();
-        let room = self.parts.receive_queue_max.saturating_sub(self.inbox.len());
-        for _ in 0..self.parts.receive_batch_max.min(room) {
+        for _ in 0..self.parts.receive_batch_max {
+            if !self.has_room(self.parts.receive_queue_max) {
+                return;
+            }
             let Some(Port::Udp(port)) = self.ports.get(index) else { return };
             let Some((length, peer)) = port.receive(buffer) else { return };
             self.figures.datagrams_in += 1;
             let flow = Flow { transport, listener: ListenerId(number), peer };
             // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
             let bytes = Bytes::copy_from_slice(&buffer[..length]);
-            self.inbox.push_back(Waiting { since: now, flow, bytes, is_handed_over: false });
+            self.keep(Waiting { since: now, flow, bytes, is_handed_over: false });
         }
     }
 

@@ -56,6 +56,8 @@ const TURN: Duration = Duration::from_millis(2);
 const MAIL_BUDGET: usize = 64;
 /// How often a draining worker looks whether its calls have ended.
 const DRAIN_LOOK: Duration = Duration::from_millis(50);
+/// Of messages that wait so many bytes are reckoned with for each; of larger ones fewer wait.
+const USUAL_BYTES: usize = 2048;
 /// The largest UDP payload.
 const DATAGRAM_MAX: usize = 65_535;
 
@@ -149,6 +151,8 @@ pub struct Worker<D> {
     followups: VecDeque<Input>,
     /// Datagrams that were received or handed over and wait, with the time they were.
     inbox: VecDeque<Waiting>,
+    /// Bytes of them.
+    inbox_bytes: usize,
     pressure: Pressure,
     shedding: Shedding,
     /// When the log was told of an overload last.
@@ -192,6 +196,7 @@ impl<D: Decide> Worker<D> {
             switch: Switch::new(parts.switch.clone()),
             followups: VecDeque::new(),
             inbox: VecDeque::new(),
+            inbox_bytes: 0,
             pressure: Pressure::new(parts.overload_wait),
             shedding: Shedding::Nothing,
             overload_told_at: None,
@@ -276,6 +281,7 @@ impl<D: Decide> Worker<D> {
             && let Some(waiting) = self.inbox.pop_front()
         {
             let Waiting { since, flow, bytes, is_handed_over } = waiting;
+            self.inbox_bytes -= bytes.len();
             let waited = now.saturating_since(since);
             self.figures.waited_most = self.figures.waited_most.max(waited);
             let shedding = self.pressure.judge(now, waited);
@@ -351,14 +357,24 @@ impl<D: Decide> Worker<D> {
 
     /// Keeps what another worker hands over until its turn comes. Half of the room is for what the own sockets receive.
     fn take_over(&mut self, since: Instant, batch: Vec<(Flow, Bytes)>) {
-        let room = (self.parts.receive_queue_max / 2).max(1).saturating_sub(self.inbox.len());
-        self.figures.handovers_dropped += batch.len().saturating_sub(room) as u64;
-        self.inbox.extend(batch.into_iter().take(room).map(|(flow, bytes)| Waiting {
-            since,
-            flow,
-            bytes,
-            is_handed_over: true,
-        }));
+        let most = (self.parts.receive_queue_max / 2).max(1);
+        for (flow, bytes) in batch {
+            if self.has_room(most) {
+                self.keep(Waiting { since, flow, bytes, is_handed_over: true });
+            } else {
+                self.figures.handovers_dropped += 1;
+            }
+        }
+    }
+
+    /// Whether there is room for another message beside so many.
+    fn has_room(&self, most: usize) -> bool {
+        self.inbox.len() < most && self.inbox_bytes < most.saturating_mul(USUAL_BYTES)
+    }
+
+    fn keep(&mut self, waiting: Waiting) {
+        self.inbox_bytes += waiting.bytes.len();
+        self.inbox.push_back(waiting);
     }
 
     fn on_mail(&mut self) {

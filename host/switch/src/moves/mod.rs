@@ -197,7 +197,7 @@ impl Switch {
                     refuse(&mut self.tables, now, tx, refer, 491, "");
                 } else {
                     let (refer, until) = (Box::new(refer.clone()), now + transfers.wait);
-                    let open = self.open_requests(conn);
+                    let open = self.open_if(why, conn);
                     self.waiting.push(Waiting { conn, side, tx, refer, to, until, open });
                 }
                 true
@@ -206,9 +206,10 @@ impl Switch {
         }
     }
 
-    /// The requests of ours in a call that are not answered.
-    fn open_requests(&self, conn: ConnId) -> Vec<ClientTx> {
-        self.calls.get(&conn).map(|call| call.open_requests(&self.tables)).unwrap_or_default()
+    /// The requests of ours in a call that are not answered, if that is why it does not rest.
+    fn open_if(&self, why: NotQuiescent, conn: ConnId) -> Vec<ClientTx> {
+        let call = self.calls.get(&conn).filter(|_| why == NotQuiescent::RequestOpen);
+        call.map(|call| call.open_requests(&self.tables)).unwrap_or_default()
     }
 
     /// Tries again what waits for a call to rest. It is done after every message: a call whose requests are still open is not looked
@@ -216,9 +217,12 @@ impl Switch {
     pub(crate) fn follow_again(&mut self, now: Instant) {
         for mut waiting in std::mem::take(&mut self.waiting) {
             waiting.open.retain(|tx| self.tables.uses_by_client_tx.contains_key(tx));
-            let is_open = !waiting.open.is_empty() && waiting.until > now;
-            if is_open && self.calls.contains_key(&waiting.conn) {
-                self.waiting.push(waiting);
+            if !waiting.open.is_empty() && self.calls.contains_key(&waiting.conn) {
+                if waiting.until > now {
+                    self.waiting.push(waiting);
+                } else {
+                    refuse(&mut self.tables, now, waiting.tx, &waiting.refer, 491, "");
+                }
                 continue;
             }
             let Waiting { conn, side, tx, refer, to, until, .. } = waiting;
@@ -229,8 +233,7 @@ impl Switch {
                     refuse(&mut self.tables, now, tx, &refer, 491, "");
                 }
                 Some(Err(why)) => {
-                    let is_request = why == NotQuiescent::RequestOpen;
-                    let open = if is_request { self.open_requests(conn) } else { Vec::new() };
+                    let open = self.open_if(why, conn);
                     self.waiting.push(Waiting { conn, side, tx, refer, to, until, open });
                 }
                 Some(Ok(())) => {
