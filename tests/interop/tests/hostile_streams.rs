@@ -110,13 +110,15 @@ fn what_many_peers_leave_unread_is_bounded_for_all_of_them_together() {
     let mut stuck: Vec<Wire> = (0..8).map(|_| Wire::connect(switch.sip_port)).collect();
     // More than the buffers of the system hold.
     let requests = long_requests(&mut bystander, 24 << 20);
-    let closed = stuck.iter_mut().filter_map(|wire| {
-        let written = wire.stream().write_all(requests.as_bytes());
+    for wire in &mut stuck {
+        // It may be closed before it has said all.
+        let _ = wire.stream().write_all(requests.as_bytes());
         assert_eq!(bystander.ask(), OK);
-        written.err()
+    }
+    wait::until("peers that leave too much unread to be closed", || {
+        switch.log().contains("unread_mib_max").then_some(())
     });
-    assert!(closed.count() > 0);
-    assert!(switch.log().contains("unread_mib_max"), "{}", switch.log());
+    assert_eq!(bystander.ask(), OK);
 }
 
 #[test]
