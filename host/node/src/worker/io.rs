@@ -4,7 +4,7 @@ use bytes::Bytes;
 use model::{Flow, Instant, ListenerId};
 use switch::Input;
 
-use super::{Decide, ListenSocket, Mail, Parts, Port, Waiting, Worker};
+use super::{Decide, Kind, ListenSocket, Mail, Parts, Port, Waiting, Worker};
 use crate::{
     poller::{EventFlags, Poller, Token},
     stream::{Delivery, Happened, Streams},
@@ -59,6 +59,12 @@ impl<D: Decide> Worker<D> {
                 None => {}
             },
             Token::Connection { slot, generation } => {
+                // What comes waits in the kernel while there is no room for it here.
+                let full = !self.has_room(self.parts.receive_queue_max);
+                let flags = if full { flags.difference(EventFlags::IN) } else { flags };
+                if flags.is_empty() {
+                    return;
+                }
                 let now = self.parts.clock.now();
                 self.streams.on_connection(now, slot, generation, flags, buffer);
                 self.take_happened();
@@ -88,7 +94,7 @@ impl<D: Decide> Worker<D> {
             let flow = Flow { transport, listener: ListenerId(number), peer };
             // A copy of its own size: a message that lives as long as its call must not keep a large buffer alive.
             let bytes = Bytes::copy_from_slice(&buffer[..length]);
-            self.keep(Waiting { since: now, flow, bytes, is_handed_over: false });
+            self.keep(Waiting { since: now, flow, bytes, kind: Kind::Received });
         }
     }
 
@@ -100,16 +106,25 @@ impl<D: Decide> Worker<D> {
         }
     }
 
+    /// What connections brought waits for its turn like a datagram, and so does their end behind it.
     fn take_happened(&mut self) {
+        let since = self.parts.clock.now();
         for happened in self.streams.take_happened() {
-            match happened {
-                Happened::Message { flow, bytes } => self.on_message(flow, bytes),
-                Happened::Closed { flow } => {
-                    self.tell_closed(flow);
-                    self.input(Input::TransportError { flow });
+            self.keep(match happened {
+                Happened::Message { flow, bytes } => {
+                    Waiting { since, flow, bytes, kind: Kind::Received }
                 }
-            }
+                Happened::Closed { flow } => {
+                    Waiting { since, flow, bytes: Bytes::new(), kind: Kind::Closed }
+                }
+            });
         }
+    }
+
+    /// A connection has ended.
+    pub(super) fn on_closed(&mut self, flow: Flow) {
+        self.tell_closed(flow);
+        self.input(Input::TransportError { flow });
     }
 
     /// Other workers may have requests under way on this connection.

@@ -128,13 +128,24 @@ enum Port {
     Stream,
 }
 
-/// A message that waits for the worker.
+/// What waits for the worker.
 struct Waiting {
     since: Instant,
     flow: Flow,
+    /// The message; empty at the end of a connection.
     bytes: Bytes,
-    /// Another worker has found that it is for this one.
-    is_handed_over: bool,
+    kind: Kind,
+}
+
+/// What waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A message that came in here.
+    Received,
+    /// One that another worker has found to be for this one.
+    HandedOver,
+    /// The end of a connection, behind what came over it.
+    Closed,
 }
 
 /// A running shard.
@@ -280,8 +291,12 @@ impl<D: Decide> Worker<D> {
         while now < until
             && let Some(waiting) = self.inbox.pop_front()
         {
-            let Waiting { since, flow, bytes, is_handed_over } = waiting;
+            let Waiting { since, flow, bytes, kind } = waiting;
             self.inbox_bytes -= bytes.len();
+            if kind == Kind::Closed {
+                self.on_closed(flow);
+                continue;
+            }
             let waited = now.saturating_since(since);
             self.figures.waited_most = self.figures.waited_most.max(waited);
             let shedding = self.pressure.judge(now, waited);
@@ -289,7 +304,7 @@ impl<D: Decide> Worker<D> {
                 self.note_pressure(now, shedding, waited);
                 self.input(Input::Shed(shedding));
             }
-            if is_handed_over {
+            if kind == Kind::HandedOver {
                 self.input(Input::Datagram { flow, bytes });
             } else {
                 self.on_message(flow, bytes);
@@ -360,7 +375,7 @@ impl<D: Decide> Worker<D> {
         let most = (self.parts.receive_queue_max / 2).max(1);
         for (flow, bytes) in batch {
             if self.has_room(most) {
-                self.keep(Waiting { since, flow, bytes, is_handed_over: true });
+                self.keep(Waiting { since, flow, bytes, kind: Kind::HandedOver });
             } else {
                 self.figures.handovers_dropped += 1;
             }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::{
+    io::{BufRead as _, BufReader, Write as _},
     num::NonZeroU16,
     thread::JoinHandle,
     time::{Duration, Instant as StdInstant},
@@ -43,6 +44,8 @@ impl Decide for BuiltIn {
 /// Some workers on one port of loopback.
 struct Bench {
     address: std::net::SocketAddr,
+    /// Where the first takes connections.
+    stream_address: std::net::SocketAddr,
     client: UdpSocket,
     directory: Arc<NodeDirectory>,
     journal: Arc<Journal>,
@@ -59,6 +62,10 @@ impl Bench {
     fn that_waits(workers: u16, overload_wait: Duration) -> Self {
         let sockets = udp::bind("127.0.0.1:0".parse().unwrap(), workers, 65_536, 24).unwrap();
         let address = sockets[0].local_addr().unwrap();
+        let stream = TcpListener::bind("127.0.0.1:0").unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream_address = stream.local_addr().unwrap();
+        let mut stream = Some(stream);
         let clock = Clock::start();
         let owners = Owners::default();
         let directory = Arc::new(NodeDirectory::new(["127.0.0.1".to_owned()], Box::new(Everyone)));
@@ -72,9 +79,10 @@ impl Bench {
             .zip(sockets)
             .zip(mailboxes)
             .map(|((shard, socket), mailbox)| {
+                let stream = stream.take().map(|stream| ListenSocket::Stream(stream, None));
                 let parts = Parts {
                     switch: shard_config(Shard(shard), workers, address),
-                    sockets: vec![ListenSocket::Udp(socket)],
+                    sockets: std::iter::once(ListenSocket::Udp(socket)).chain(stream).collect(),
                     streams: StreamLimits::default(),
                     owners: owners.clone(),
                     words_max: 16,
@@ -99,7 +107,7 @@ impl Bench {
             .collect();
         let client = UdpSocket::bind("127.0.0.1:0").unwrap();
         client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        Self { address, client, directory, journal, postboxes, threads }
+        Self { address, stream_address, client, directory, journal, postboxes, threads }
     }
 
     fn send(&self, method: &str, call: u32, extra: &str) {
@@ -148,11 +156,13 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         seed: [7; 32],
         timers: sip::Timers::default(),
         sip_limits: sip::ParseLimits::default(),
-        listeners: vec![switch::Listener {
-            name: "udp".to_owned(),
-            transport: Transport::Udp,
-            advertised: at,
-        }],
+        listeners: [("udp", Transport::Udp), ("tcp", Transport::Tcp)]
+            .map(|(name, transport)| switch::Listener {
+                name: name.to_owned(),
+                transport,
+                advertised: at,
+            })
+            .into(),
         limits: switch::Limits::default(),
         ring_timeout: Duration::from_secs(60),
         question_timeout: Duration::from_secs(1),
@@ -241,6 +251,27 @@ fn what_is_handed_over_waits_and_is_refused_like_what_a_worker_receives_itself()
     assert!(refused.is_some());
     let figures = bench.figures(1);
     assert!(figures.sip.shed > 0 && figures.waited_most > Duration::from_millis(1), "{figures:?}");
+    bench.stop();
+}
+
+#[test]
+fn what_comes_over_a_connection_waits_and_is_refused_like_a_datagram() {
+    let bench = Bench::that_waits(1, Duration::from_nanos(1));
+    let mut stream = std::net::TcpStream::connect(bench.stream_address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let refused = (0..u32::MAX).find(|n| {
+        let text = format!(
+            "INVITE sip:2000@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK{n}\r\nFrom: <sip:2@h>;tag=a\r\n\
+             To: <sip:2000@127.0.0.1>\r\nCall-ID: {n}\r\nCSeq: 1 INVITE\r\nContact: <sip:2@127.0.0.1:9>\r\n\
+             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(text.as_bytes()).unwrap();
+        let final_line = |line: &String| line.starts_with("SIP/2.0 ") && !line.starts_with("SIP/2.0 1");
+        lines.by_ref().map_while(Result::ok).find(final_line).unwrap().contains(" 503 ")
+    });
+    assert!(refused.is_some());
+    assert!(bench.figures(0).sip.shed > 0);
     bench.stop();
 }
 
