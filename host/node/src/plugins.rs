@@ -8,7 +8,7 @@ use model::{
 };
 use plugin::{
     AnswerLimits, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits, PluginHost,
-    QuarantinePolicy, ReloadError, Source,
+    QuarantinePolicy, ReloadError, Source, TrialPolicy,
 };
 use thiserror::Error;
 
@@ -70,6 +70,15 @@ fn host_config(config: &Config) -> HostConfig {
             key_strikes: plugins.quarantine_key_strikes,
             key_rest: Duration::from_secs(plugins.quarantine_key_rest_s),
             keys_max: plugins.quarantine_keys_max,
+        },
+        trial: TrialPolicy {
+            asked_for_rates: plugins.trial_asked_for_rates,
+            asked_for_refusals: plugins.trial_asked_for_refusals,
+            failed_percent: f64::from(plugins.trial_failed_per_mille) / 10.0,
+            refused_points: plugins.trial_refused_points.into(),
+            slower_times: plugins.trial_slower_times.into(),
+            slow: Duration::from_micros(plugins.trial_slow_us),
+            rollback_window: Duration::from_secs(plugins.rollback_window_s),
         },
         overrides: plugins.config.clone(),
         ..HostConfig::default()

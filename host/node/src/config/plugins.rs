@@ -43,6 +43,21 @@ pub struct PluginsConfig {
     pub quarantine_key_rest_s: u64,
     /// Numbers, trunks and tenants that are remembered for each hook of a plugin that fails.
     pub quarantine_keys_max: usize,
+    /// A version on trial that refuses so many points of a hundred more than the one that serves is taken out of service; 100 never is.
+    pub trial_refused_points: u32,
+    /// Questions that both must have been asked before their refusals are compared.
+    pub trial_asked_for_refusals: u64,
+    /// One that fails in more than so many of a thousand decisions is, if that is three times what the other fails in; 1000 never is.
+    pub trial_failed_per_mille: u32,
+    /// One that takes so many times as long is (p99), if that is more than `trial_slow_us`.
+    pub trial_slower_times: u32,
+    /// What is slow, in microseconds.
+    pub trial_slow_us: u64,
+    /// Questions that both must have been asked before their failures and times are compared.
+    pub trial_asked_for_rates: u64,
+    /// So long after it came into service a version gives way to the one before when a hook of it fails too often, in seconds; 0 is
+    /// never.
+    pub rollback_window_s: u64,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
 }
@@ -67,6 +82,13 @@ impl Default for PluginsConfig {
             quarantine_key_strikes: 2,
             quarantine_key_rest_s: 600,
             quarantine_keys_max: 1024,
+            trial_refused_points: 5,
+            trial_asked_for_refusals: 20,
+            trial_failed_per_mille: 5,
+            trial_slower_times: 4,
+            trial_slow_us: 500,
+            trial_asked_for_rates: 200,
+            rollback_window_s: 600,
             config: BTreeMap::new(),
         }
     }
