@@ -1,8 +1,9 @@
 use std::sync::{
-    Arc, OnceLock, Weak,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
+use arc_swap::ArcSwapOption;
 use model::{GenerationRef, hook::Hook};
 
 use crate::{
@@ -11,6 +12,9 @@ use crate::{
     metrics::{Metrics, index},
     quarantine::Quarantine,
 };
+
+/// What of a plugin serves, at any time.
+pub(crate) type Serving = Arc<ArcSwapOption<Generation>>;
 
 /// One version of one plugin, ready to answer. Code, configuration, grants and limits never change.
 pub(crate) struct Generation {
@@ -27,8 +31,8 @@ pub(crate) struct Generation {
     pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.
     pub(crate) metrics: Arc<Metrics>,
-    /// What serves since this was rolled back.
-    pub(crate) instead: OnceLock<Weak<Self>>,
+    /// Set when it was rolled back: what of its plugin serves at any time since.
+    pub(crate) instead: OnceLock<Serving>,
     /// Held by every table it is in.
     pub(crate) tenure: Arc<()>,
     /// One more than the place in [`Hook::ALL`] of a hook that came into quarantine.
@@ -44,10 +48,9 @@ impl Generation {
         &self.quarantines[index(hook)]
     }
 
-    /// What serves instead of it, and of what that was, since they were rolled back.
+    /// What serves instead of it, since it was rolled back.
     pub(crate) fn instead(&self) -> Option<Arc<Self>> {
-        let first = self.instead.get()?.upgrade()?;
-        Some(first.instead().unwrap_or(first))
+        self.instead.get()?.load_full()
     }
 
     /// Whether it is in a table. One that is kept to go back to is in none, and needs no instances.

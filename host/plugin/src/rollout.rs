@@ -10,7 +10,7 @@ use model::{Digest, GenerationRef, hook::Hook};
 
 use crate::{
     ArmStats, Diagnostic, PluginHost,
-    generation::Generation,
+    generation::{Generation, Serving},
     host::{Installed, Plugin},
     trial::Trial,
     update::Built,
@@ -34,6 +34,8 @@ const CONDEMNED_MAX: usize = 16;
 #[derive(Default)]
 pub(crate) struct Versions {
     pub(crate) trial: Option<Arc<Trial>>,
+    /// What serves, for those that were rolled back; empty until something is.
+    serving: Serving,
     /// What served before, ready to serve again.
     pub(crate) previous: Option<Arc<Generation>>,
     /// When that which serves came into service by a reload or a promotion.
@@ -173,6 +175,7 @@ impl Plugin {
                     trial.end("another version serves".to_owned());
                 }
                 let before = std::mem::replace(&mut self.generation, generation);
+                self.versions.serving.store(Some(Arc::clone(&self.generation)));
                 self.versions.previous = Some(before);
                 self.versions.since = Some(now);
             }
@@ -193,7 +196,8 @@ impl Plugin {
             (bad, Vec::new())
         };
         // Calls that were routed by it are asked about elsewhere from now on.
-        let _ = bad.instead.set(Arc::downgrade(&self.generation));
+        self.versions.serving.store(Some(Arc::clone(&self.generation)));
+        let _ = bad.instead.set(Arc::clone(&self.versions.serving));
         let generation = bad.reference.clone();
         self.versions.condemn(generation.digest, &why);
         let instead = self.generation.reference.clone();

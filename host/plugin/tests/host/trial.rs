@@ -227,3 +227,19 @@ fn a_manifest_has_new_versions_tried_first() {
     assert!(matches!(reload(&host).outcome, Ok(Reloaded::OnTrial(_, 25))));
     assert!(matches!(reload(&host).outcome, Ok(Reloaded::Unchanged)));
 }
+
+#[test]
+fn a_call_of_a_version_that_is_gone_is_answered_by_whatever_serves_since() {
+    let mut bench = Bench::new(patient(), OLD);
+    bench.load(NEW, Rollout::AtOnce).unwrap();
+    let pin = bench.ask(&route("2000")).pin.unwrap();
+    bench.host.roll_back("desk", "").unwrap();
+    let mut standing = || bench.worker.answer(&pinned(failed("2000", 486), &pin), moment()).verdict;
+    assert_eq!(standing(), Verdict::Refuse(404));
+    for status in [420, 430] {
+        let code = NEW.replace("410", &status.to_string());
+        std::fs::write(&bench.path, code).unwrap();
+        assert!(reload(&bench.host).is_new());
+        assert_eq!(standing(), Verdict::Refuse(status));
+    }
+}
