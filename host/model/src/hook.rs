@@ -327,6 +327,15 @@ impl Decision {
             reasons: Vec::new(),
         }
     }
+
+    /// Whether a plugin failed it. One whose new version failed and whose serving one then answered did not.
+    pub fn has_failed(&self) -> bool {
+        let failed = |step: &Step| matches!(step.outcome, StepOutcome::Failed(_));
+        self.steps.iter().enumerate().any(|(n, step)| {
+            let of_it = |later: &&Step| later.generation.plugin == step.generation.plugin;
+            failed(step) && !self.steps.iter().skip(n + 1).filter(of_it).any(|later| !failed(later))
+        })
+    }
 }
 
 /// One generation asked within a decision.

@@ -47,6 +47,11 @@ pub fn rehearse(
     domain: &str,
     what: &Rehearsal,
 ) -> Result<Rehearsed, String> {
+    let said = what.headers.iter().flat_map(|(name, value)| [name, value]);
+    let said = said.chain([&what.to]).chain(&what.from);
+    if let Some(wrong) = said.into_iter().find(|text| text.contains(char::is_control)) {
+        return Err(format!("`{}` has control characters in it", wrong.escape_debug()));
+    }
     let callee = party(&what.to, domain)?;
     let caller = party(what.from.as_deref().unwrap_or("somebody"), domain)?;
     let trunk = what.trunk.as_deref();
@@ -57,7 +62,7 @@ pub fn rehearse(
     let emergency = config.emergency.to_switch().is_ok_and(|it| it.takes(&callee));
     let mut decisions = Vec::new();
     if !emergency {
-        let question = question(what, caller, callee);
+        let question = question(what, domain, caller, callee);
         let moment = Calendar::new(config.node.zone.as_deref()).moment();
         let answer = host.worker().rehearse(&question, moment);
         decisions.extend(answer.amended.map(|amended| amended.decision));
@@ -78,9 +83,11 @@ fn party(text: &str, domain: &str) -> Result<Party, String> {
         .ok_or_else(|| format!("`{}` is no address; write a number or a URI", text.escape_debug()))
 }
 
-fn question(what: &Rehearsal, caller: Party, callee: Party) -> Question {
+fn question(what: &Rehearsal, domain: &str, caller: Party, callee: Party) -> Question {
     let headers = what.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let identity = what.trunk.is_none().then(|| Aor::new(&caller.user, &caller.host));
+    // A user of ours is taken to have proved it; anybody else proves nothing.
+    let is_ours = what.trunk.is_none() && what.from.is_some() && caller.host == domain;
+    let identity = is_ours.then(|| Aor::new(&caller.user, &caller.host));
     let call = CallFacts {
         conn_id: ConnId(0),
         request: RequestKind::Invite,
@@ -90,7 +97,7 @@ fn question(what: &Rehearsal, caller: Party, callee: Party) -> Question {
         transport: Transport::Udp,
         source: ([127, 0, 0, 1], 5060).into(),
         trunk: what.trunk.clone(),
-        identity: identity.filter(|_| what.from.is_some()),
+        identity,
         caller,
         callee,
         dialled: None,

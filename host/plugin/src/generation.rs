@@ -58,6 +58,11 @@ impl Generation {
         Arc::strong_count(&self.tenure) > 1
     }
 
+    /// It comes into service: what tripped before is forgotten.
+    pub(crate) fn calm_down(&self) {
+        self.tripped.store(0, Ordering::Relaxed);
+    }
+
     /// A hook of it came into quarantine.
     pub(crate) fn trip(&self, hook: Hook) {
         self.tripped.store(index(hook) + 1, Ordering::Relaxed);

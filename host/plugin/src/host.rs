@@ -56,6 +56,8 @@ pub(crate) struct Installed {
     refused: u64,
     unchanged: u64,
     unpinned: u64,
+    /// A trial ended because its file was put back.
+    withdrawn: bool,
 }
 
 /// What outlives the generations of a plugin.
@@ -93,6 +95,7 @@ impl PluginHost {
             refused: 0,
             unchanged: 0,
             unpinned: 0,
+            withdrawn: false,
         };
         Ok(Arc::new(Self {
             config,
@@ -207,7 +210,8 @@ impl PluginHost {
         {
             reports.push(not_found(id, &installed.plugins));
         }
-        if reports.iter().any(ReloadReport::is_new) {
+        let is_withdrawn = std::mem::take(&mut installed.withdrawn);
+        if is_withdrawn || reports.iter().any(ReloadReport::is_new) {
             self.activate(&mut installed);
         }
         reports
@@ -229,7 +233,7 @@ impl PluginHost {
         let outcome = match built {
             Ok(Built::New(generation)) => {
                 let reference = generation.reference.clone();
-                let per_mille = rollout.per_mille(&generation);
+                let per_mille = rollout.per_mille(&generation, &installed.plugins[at].versions);
                 installed.plugins[at].take_in(generation, per_mille);
                 match per_mille {
                     Some(per_mille) => {
@@ -244,8 +248,11 @@ impl PluginHost {
                     }
                 }
             }
-            Ok(Built::Same(_)) => {
+            Ok(Built::Same(same)) => {
                 installed.unchanged += 1;
+                if rollout == Rollout::AsItSays && Arc::ptr_eq(&same, current) {
+                    installed.withdrawn |= installed.plugins[at].withdraw();
+                }
                 Ok(Reloaded::Unchanged)
             }
             Err(diagnostic) => {

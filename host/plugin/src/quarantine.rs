@@ -10,14 +10,17 @@ use std::{
     time::Duration,
 };
 
-use model::hook::CallFacts;
+use model::hook::{CallFacts, Hook};
 
 use crate::{QuarantinePolicy, metrics::nanos};
+
+/// The tenant of calls that are of none.
+const TENANT: &str = "default";
 
 /// What calls have in common, the narrowest first.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Key {
-    /// A directory number: the user of either party.
+    /// A directory number: the user who is called, or who has proved to be the caller.
     Dn(String),
     /// The trunk the call came over.
     Trunk(String),
@@ -26,14 +29,23 @@ pub enum Key {
 }
 
 impl Key {
-    /// The keys of a call, the narrowest first.
-    fn of(call: &CallFacts) -> Vec<Self> {
-        let mut keys = vec![Self::Dn(call.callee.user.clone())];
-        if call.caller.user != call.callee.user {
-            keys.push(Self::Dn(call.caller.user.clone()));
+    /// The keys of a call, the narrowest first. Who calls counts when that is proved, and nothing that a stranger says: before a call
+    /// is one, at the door, there are no numbers.
+    fn of(call: &CallFacts, hook: Hook) -> Vec<Self> {
+        let mut keys = Vec::new();
+        if !matches!(hook, Hook::Admission | Hook::Authenticate | Hook::Register) {
+            let caller = call.identity.as_ref().map(|identity| identity.user());
+            let users = [Some(call.callee.user.as_str()), caller].into_iter().flatten();
+            for user in users.filter(|user| !user.is_empty()) {
+                let key = Self::Dn(user.to_owned());
+                if !keys.contains(&key) {
+                    keys.push(key);
+                }
+            }
         }
         keys.extend(call.trunk.iter().map(|trunk| Self::Trunk(trunk.clone())));
-        keys.push(Self::Tenant(call.tenant.clone()));
+        // Where there is one tenant it is everybody.
+        keys.extend((call.tenant != TENANT).then(|| Self::Tenant(call.tenant.clone())));
         keys
     }
 }
@@ -81,7 +93,9 @@ struct State {
     suspects: BTreeMap<Key, Suspect>,
     /// Keys in quarantine, and until when.
     kept: BTreeMap<Key, u64>,
-    /// When a call last succeeded while there were failures.
+    /// Counts what was told. Workers tell what they began at other times, so times do not say what came after what.
+    order: u64,
+    /// When, in this order, a call last succeeded while there were failures.
     succeeded: u64,
 }
 
@@ -89,13 +103,19 @@ struct State {
 struct Suspect {
     /// Failures one after another, no success between them.
     count: u32,
+    /// In the order of what was told.
     first: u64,
     last: u64,
 }
 
 impl Quarantine {
     /// What of this call is in quarantine, and for how long yet.
-    pub(crate) fn rest(&self, now: u64, call: &CallFacts) -> Option<(String, Duration)> {
+    pub(crate) fn rest(
+        &self,
+        now: u64,
+        call: &CallFacts,
+        hook: Hook,
+    ) -> Option<(String, Duration)> {
         let of_hook = self.of_hook(now).map(|left| ("the hook".to_owned(), left));
         if of_hook.is_some() || !self.is_watched.load(Ordering::Relaxed) {
             return of_hook;
@@ -104,7 +124,7 @@ impl Quarantine {
         if state.kept.is_empty() {
             return None;
         }
-        let keys = Key::of(call).into_iter();
+        let keys = Key::of(call, hook).into_iter();
         keys.filter_map(|key| {
             let until = state.kept.get(&key).copied().filter(|until| *until > now)?;
             Some((key.to_string(), Duration::from_nanos(until - now)))
@@ -139,7 +159,7 @@ impl Quarantine {
     pub(crate) fn fail(
         &self,
         now: u64,
-        call: &CallFacts,
+        (call, hook): (&CallFacts, Hook),
         policy: &QuarantinePolicy,
     ) -> Option<Caught> {
         if policy.strikes == 0 {
@@ -148,7 +168,8 @@ impl Quarantine {
         let mut state = self.lock();
         self.is_watched.store(true, Ordering::Relaxed);
         state.forget(now, nanos(policy.window));
-        let keys = Key::of(call);
+        state.order += 1;
+        let keys = Key::of(call, hook);
         for key in &keys {
             state.suspect(key, now, policy.keys_max);
         }
@@ -173,14 +194,20 @@ impl Quarantine {
     }
 
     /// A call was answered: what it has in common with others is not to blame.
-    pub(crate) fn succeed(&self, now: u64, call: &CallFacts, policy: &QuarantinePolicy) {
+    pub(crate) fn succeed(
+        &self,
+        now: u64,
+        (call, hook): (&CallFacts, Hook),
+        policy: &QuarantinePolicy,
+    ) {
         if !self.is_watched.load(Ordering::Relaxed) {
             return;
         }
         let mut state = self.lock();
-        state.succeeded = now;
+        state.order += 1;
+        state.succeeded = state.order;
         if !state.suspects.is_empty() {
-            for key in Key::of(call) {
+            for key in Key::of(call, hook) {
                 state.suspects.remove(&key);
             }
         }
@@ -199,7 +226,7 @@ impl Quarantine {
 
 impl State {
     fn suspect(&mut self, key: &Key, now: u64, keys_max: usize) {
-        let fresh = Suspect { count: 0, first: now, last: now };
+        let fresh = Suspect { count: 0, first: self.order, last: now };
         if !self.suspects.contains_key(key) && self.suspects.len() >= keys_max {
             let oldest = self.suspects.iter().min_by_key(|(_, suspect)| suspect.last);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {

@@ -1,4 +1,4 @@
-use model::hook::{Ask, CallFacts};
+use model::hook::{Ask, CallFacts, Hook};
 
 use super::*;
 use crate::probe;
@@ -9,7 +9,8 @@ const SECOND: u64 = 1_000_000_000;
 fn call(caller: &str, callee: &str, trunk: Option<&str>) -> CallFacts {
     let party = |user| probe::party(user, "example.com");
     let facts = probe::about(party(callee), party(caller), Ask::Route).call;
-    CallFacts { trunk: trunk.map(str::to_owned), ..(*facts).clone() }
+    let identity = Some(model::Aor::new(caller, "example.com"));
+    CallFacts { trunk: trunk.map(str::to_owned), identity, ..(*facts).clone() }
 }
 
 /// A hook whose failures and successes are told in seconds.
@@ -21,7 +22,11 @@ struct Bench {
 
 impl Bench {
     fn fail(&self, second: u64, caller: &str, callee: &str, trunk: Option<&str>) -> String {
-        let caught = self.hook.fail(second * SECOND, &call(caller, callee, trunk), &self.policy);
+        let caught = self.hook.fail(
+            second * SECOND,
+            (&call(caller, callee, trunk), Hook::Route),
+            &self.policy,
+        );
         match caught {
             None => String::new(),
             Some(Caught::Hook) => "hook".to_owned(),
@@ -30,11 +35,15 @@ impl Bench {
     }
 
     fn succeed(&self, second: u64, caller: &str, callee: &str, trunk: Option<&str>) {
-        self.hook.succeed(second * SECOND, &call(caller, callee, trunk), &self.policy);
+        self.hook.succeed(
+            second * SECOND,
+            (&call(caller, callee, trunk), Hook::Route),
+            &self.policy,
+        );
     }
 
     fn rest(&self, second: u64, callee: &str, trunk: Option<&str>) -> Option<(String, u64)> {
-        let rest = self.hook.rest(second * SECOND, &call("9", callee, trunk));
+        let rest = self.hook.rest(second * SECOND, &call("9", callee, trunk), Hook::Route);
         rest.map(|(what, left)| (what, left.as_secs()))
     }
 }
@@ -130,4 +139,25 @@ fn a_hook_that_has_recovered_is_not_looked_at_any_more() {
     assert!(bench.hook.is_watched.load(Ordering::Relaxed));
     bench.succeed(100, "1", "20", None);
     assert!(!bench.hook.is_watched.load(Ordering::Relaxed));
+}
+
+#[test]
+fn what_a_stranger_says_is_no_key() {
+    let facts = call("victim", "2000", None);
+    assert_eq!(Key::of(&facts, Hook::Admission), []);
+    assert_eq!(Key::of(&facts, Hook::Authenticate), []);
+    let unproved = CallFacts { identity: None, ..facts };
+    assert_eq!(Key::of(&unproved, Hook::Route), [Key::Dn("2000".to_owned())]);
+    let nobody = call("", "", Some("carrier"));
+    assert_eq!(Key::of(&nobody, Hook::Route), [Key::Trunk("carrier".to_owned())]);
+}
+
+#[test]
+fn what_is_told_late_does_not_blame_a_key_for_what_came_before() {
+    let bench = Bench::default();
+    // A call that began later has succeeded before two that began at the same moment are known to have failed.
+    bench.fail(1, "1", "9", None);
+    bench.succeed(11, "1", "20", Some("carrier"));
+    assert_eq!(bench.fail(10, "2", "13", Some("carrier")), "");
+    assert_eq!(bench.fail(10, "3", "14", Some("carrier")), "hook");
 }

@@ -9,7 +9,7 @@ use std::{
 use model::{Digest, GenerationRef, hook::Hook};
 
 use crate::{
-    ArmStats, Diagnostic, PluginHost,
+    ArmStats, Diagnostic, PluginHost, ReloadReport, Reloaded,
     generation::{Generation, Serving},
     host::{Installed, Plugin},
     trial::Trial,
@@ -108,10 +108,13 @@ impl Versions {
 }
 
 impl Rollout {
-    /// For how many of a thousand calls this version is tried first.
-    pub(crate) fn per_mille(self, generation: &Generation) -> Option<u16> {
+    /// For how many of a thousand calls this version is tried first: as many as the one that is on trial, where nobody says.
+    pub(crate) fn per_mille(self, generation: &Generation, versions: &Versions) -> Option<u16> {
         match self {
-            Self::AsItSays => generation.canary,
+            Self::AsItSays => {
+                let now = versions.trial.as_ref().map(|trial| trial.per_mille);
+                generation.canary.or(now)
+            }
             Self::AtOnce => None,
             Self::Canary(per_mille) => Some(per_mille.clamp(1, 1000)),
         }
@@ -147,15 +150,22 @@ impl Plugin {
 
     /// The same plugin, installed anew: what is on trial stays so, and what was rolled back does not come back.
     pub(crate) fn succeeded_by(mut self, fresh: Self) -> Self {
-        (self.source, self.last) = (fresh.source, fresh.last);
+        self.source = fresh.source;
         let digest = fresh.generation.reference.digest;
         let on_trial = self.versions.trial.as_ref().map(|trial| trial.candidate.reference.digest);
         let is_known = digest == self.generation.reference.digest
             || on_trial == Some(digest)
             || self.versions.condemned(digest).is_some();
         if !is_known {
-            let canary = fresh.generation.canary;
-            self.take_in(fresh.generation, canary);
+            let per_mille = Rollout::AsItSays.per_mille(&fresh.generation, &self.versions);
+            let reference = fresh.generation.reference.clone();
+            self.take_in(fresh.generation, per_mille);
+            let outcome = match per_mille {
+                Some(per_mille) => Reloaded::OnTrial(reference, per_mille),
+                None => Reloaded::Activated(reference),
+            };
+            let still_serving = Some(self.generation.reference.clone());
+            self.last = ReloadReport { outcome: Ok(outcome), still_serving, ..fresh.last };
         }
         self
     }
@@ -165,13 +175,27 @@ impl Plugin {
         let now = Instant::now();
         match per_mille {
             Some(per_mille) => {
-                let trial = Trial::new(generation, per_mille, now);
-                if let Some(before) = self.versions.trial.replace(Arc::new(trial)) {
+                generation.calm_down();
+                let before = self.versions.trial.take();
+                let trial = match &before {
+                    // Calls that it began stay with it when its share is changed.
+                    Some(before) if Arc::ptr_eq(&before.candidate, &generation) => {
+                        before.with_share(per_mille, now)
+                    }
+                    Some(_) | None => Trial::new(generation, per_mille, now),
+                };
+                if let Some(before) =
+                    before.filter(|it| !Arc::ptr_eq(&it.candidate, &trial.candidate))
+                {
                     before.end("another version came".to_owned());
                 }
+                self.versions.trial = Some(Arc::new(trial));
             }
             None => {
-                if let Some(trial) = self.versions.trial.take() {
+                generation.calm_down();
+                let trial = self.versions.trial.take();
+                // Calls that it began stay with it when it is promoted.
+                if let Some(trial) = trial.filter(|it| !Arc::ptr_eq(&it.candidate, &generation)) {
                     trial.end("another version serves".to_owned());
                 }
                 let before = std::mem::replace(&mut self.generation, generation);
@@ -184,17 +208,36 @@ impl Plugin {
 
     /// Takes out of service what is on trial, or what serves if there was something before it.
     fn roll_back(&mut self, why: String) -> Option<RolledBack> {
-        let (bad, touched) = if let Some(trial) = self.versions.trial.take() {
-            trial.end(why.clone());
-            let hooks = trial.candidate.hooks.iter();
-            let touched = hooks.map(|(hook, _)| (*hook, trial.stats(*hook)[0].asked)).collect();
-            (Arc::clone(&trial.candidate), touched)
-        } else {
-            let previous = self.versions.previous.take()?;
-            let bad = std::mem::replace(&mut self.generation, previous);
-            self.versions.since = None;
-            (bad, Vec::new())
-        };
+        if self.versions.trial.is_some() { self.end_trial(why) } else { self.step_back(why) }
+    }
+
+    /// Takes out of service what is on trial.
+    fn end_trial(&mut self, why: String) -> Option<RolledBack> {
+        let trial = self.versions.trial.take()?;
+        trial.end(why.clone());
+        let digest = trial.candidate.reference.digest;
+        // What is condemned is nothing to go back to.
+        self.versions.previous.take_if(|previous| previous.reference.digest == digest);
+        let hooks = trial.candidate.hooks.iter();
+        let touched = hooks.map(|(hook, _)| (*hook, trial.stats(*hook)[0].asked)).collect();
+        Some(self.condemn(&trial.candidate, why, touched))
+    }
+
+    /// Puts the version before that which serves into its place.
+    fn step_back(&mut self, why: String) -> Option<RolledBack> {
+        let previous = self.versions.previous.take()?;
+        let bad = std::mem::replace(&mut self.generation, previous);
+        self.generation.calm_down();
+        self.versions.since = None;
+        Some(self.condemn(&bad, why, Vec::new()))
+    }
+
+    fn condemn(
+        &mut self,
+        bad: &Arc<Generation>,
+        why: String,
+        touched: Vec<(Hook, u64)>,
+    ) -> RolledBack {
         // Calls that were routed by it are asked about elsewhere from now on.
         self.versions.serving.store(Some(Arc::clone(&self.generation)));
         let _ = bad.instead.set(Arc::clone(&self.versions.serving));
@@ -208,7 +251,13 @@ impl Plugin {
             "plugin rolled back"
         );
         self.versions.last = Some(back.clone());
-        Some(back)
+        back
+    }
+
+    /// The file says again what serves: what is on trial goes, and nothing is held against it. Gives whether there was anything.
+    pub(crate) fn withdraw(&mut self) -> bool {
+        let trial = self.versions.trial.take();
+        trial.is_some_and(|trial| trial.end("its file was put back".to_owned()))
     }
 }
 
@@ -267,13 +316,13 @@ impl PluginHost {
             let trial = plugin.versions.trial.as_ref();
             if let Some(why) = trial.and_then(|trial| trial.over()) {
                 let why = why.to_owned();
-                settled.extend(plugin.roll_back(why));
+                settled.extend(plugin.end_trial(why));
                 continue;
             }
             let window = self.config.trial.rollback_window;
             let is_fresh = plugin.versions.since.is_some_and(|since| since.elapsed() < window);
             if let Some(hook) = plugin.generation.tripped().filter(|_| is_fresh) {
-                settled.extend(plugin.roll_back(format!("{hook} failed too often")));
+                settled.extend(plugin.step_back(format!("{hook} failed too often")));
             }
         }
         if !settled.is_empty() {

@@ -1,7 +1,7 @@
 //! A new version that answers some of the calls while the one before it answers the others, and what ends that.
 
 use std::{
-    hash::Hasher,
+    hash::{BuildHasher, RandomState},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::hook::{FailureKind, Hook, Question, Step, StepOutcome, Verdict};
+use model::hook::{Access, FailureKind, Hook, Question, Step, StepOutcome, Verdict};
 
 use crate::{
     TrialPolicy,
@@ -24,9 +24,13 @@ pub(crate) struct Trial {
     /// Of a thousand calls.
     pub(crate) per_mille: u16,
     pub(crate) began: Instant,
-    /// Why it is over: from then on the serving generation is asked about every call.
-    over: OnceLock<String>,
+    /// Why it is over: from then on the serving generation is asked about every call. One for all shares of a candidate.
+    over: Arc<OnceLock<String>>,
+    /// Nobody outside can tell which calls it is asked about.
+    key: RandomState,
     arms: [[Arm; 2]; Hook::ALL.len()],
+    /// Failures of the candidate that were explained before.
+    explained: [u64; Hook::ALL.len()],
 }
 
 /// Which generation of a plugin under trial was asked.
@@ -99,20 +103,35 @@ impl Arm {
 }
 
 fn is_refusal(ruling: &Ruling) -> bool {
-    matches!(ruling, Ruling::Decide(Verdict::Refuse(_)))
+    matches!(ruling, Ruling::Decide(Verdict::Refuse(_) | Verdict::Access(Access::Drop)))
 }
 
 impl Trial {
     pub(crate) fn new(candidate: Arc<Generation>, per_mille: u16, began: Instant) -> Self {
-        Self { candidate, per_mille, began, over: OnceLock::new(), arms: Default::default() }
+        let explained = Hook::ALL.map(|hook| candidate.quarantine(hook).explained());
+        Self {
+            candidate,
+            per_mille,
+            began,
+            over: Arc::default(),
+            key: RandomState::new(),
+            arms: Default::default(),
+            explained,
+        }
+    }
+
+    /// The same candidate for another share of the calls; those that it is asked about now are among them when it is a greater one.
+    pub(crate) fn with_share(&self, per_mille: u16, began: Instant) -> Self {
+        let fresh = Self::new(Arc::clone(&self.candidate), per_mille, began);
+        Self { over: Arc::clone(&self.over), key: self.key.clone(), ..fresh }
     }
 
     /// Which generation is asked about this call: the same each time.
     pub(crate) fn side(&self, question: &Question) -> Side {
-        let mut hasher = std::hash::DefaultHasher::new();
-        hasher.write(question.call.call_id.as_bytes());
-        let is_chosen = hasher.finish() % 1000 < u64::from(self.per_mille);
-        if is_chosen && self.over.get().is_none() { Side::Candidate } else { Side::Serving }
+        let is_chosen =
+            self.key.hash_one(&question.call.call_id) % 1000 < u64::from(self.per_mille);
+        let stands = self.over.get().is_none() && self.candidate.instead.get().is_none();
+        if is_chosen && stands { Side::Candidate } else { Side::Serving }
     }
 
     /// Why it is over, if it is.
@@ -142,7 +161,9 @@ impl Trial {
             Side::Candidate => {
                 candidate.count(checked, step);
                 let mut new = candidate.stats();
-                new.failed = new.failed.saturating_sub(self.candidate.quarantine(hook).explained());
+                let explained = self.candidate.quarantine(hook).explained();
+                let explained = explained.saturating_sub(self.explained[index(hook)]);
+                new.failed = new.failed.saturating_sub(explained);
                 judge(hook, new, serving.stats(), policy)
             }
         }

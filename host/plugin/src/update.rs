@@ -131,7 +131,7 @@ impl PluginHost {
     /// A generation of the plugin that has this digest and lives.
     fn find(&self, id: &str, digest: Digest, current: Option<&Arc<Generation>>) -> Option<Built> {
         let is_it = |g: &&Arc<Generation>| {
-            g.reference.digest == digest && *g.reference.plugin == *id && g.instead().is_none()
+            g.reference.digest == digest && *g.reference.plugin == *id && g.instead.get().is_none()
         };
         if let Some(same) = current.filter(is_it) {
             return Some(Built::Same(Arc::clone(same)));

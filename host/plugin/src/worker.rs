@@ -270,7 +270,7 @@ impl Worker {
         let started = Instant::now();
         let now = self.host.nanos_at(started);
         let quarantine = generation.quarantine(hook);
-        let result = match quarantine.rest(now, &question.call) {
+        let result = match quarantine.rest(now, &question.call, hook) {
             Some((what, rest)) => {
                 let rest_s = rest.as_secs_f64();
                 let detail = format!("{what} is in quarantine for another {rest_s:.1} s");
@@ -280,7 +280,10 @@ impl Worker {
                 let result = self.ask(generation, question, moment, started);
                 match &result {
                     _ if self.rehearses => {}
-                    Ok(_) => quarantine.succeed(now, &question.call, &self.host.config.quarantine),
+                    Ok(_) => {
+                        let policy = &self.host.config.quarantine;
+                        quarantine.succeed(now, (&question.call, hook), policy);
+                    }
                     Err(failure) => self.strike(generation, question, failure, now),
                 }
                 result
@@ -335,7 +338,7 @@ impl Worker {
     fn strike(&self, generation: &Generation, question: &Question, failure: &Failure, now: u64) {
         let hook = question.hook();
         let policy = &self.host.config.quarantine;
-        let caught = generation.quarantine(hook).fail(now, &question.call, policy);
+        let caught = generation.quarantine(hook).fail(now, (&question.call, hook), policy);
         tracing::warn!(
             plugin = %generation.reference, %hook, conn_id = %question.call.conn_id,
             call_id = question.call.call_id,

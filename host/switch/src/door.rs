@@ -9,8 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use model::{
     Aor, ConnId, Directory, Flow, Instant,
     hook::{
-        Access, Answer, Ask, CallFacts, ContactFacts, Decision, Hook, Question, QuestionId,
-        StepOutcome, Verdict,
+        Access, Answer, Ask, CallFacts, ContactFacts, Decision, Hook, Question, QuestionId, Verdict,
     },
 };
 use sip::{Message, Method, Name, NameAddr, ServerTx};
@@ -193,8 +192,7 @@ impl Switch {
     ) -> Option<Answer> {
         let Some(waiting) = self.door.waiting.remove(&answer.id) else { return Some(answer) };
         let Answer { verdict, decision, .. } = answer;
-        let failed = |outcome: &StepOutcome| matches!(outcome, StepOutcome::Failed(_));
-        let has_failed = decision.steps.iter().any(|step| failed(&step.outcome));
+        let has_failed = decision.has_failed();
         self.judge(now, dir, waiting, verdict, decision, has_failed);
         None
     }

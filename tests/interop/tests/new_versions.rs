@@ -57,7 +57,8 @@ impl Bench {
     #[track_caller]
     fn try_out(&self, code: &str, share: &str) {
         save(&self.script, code);
-        let (status, reports) = self.switch.post(&format!("/api/plugins/reload?canary={share}%25"));
+        let (status, reports) =
+            self.switch.post(&format!("/api/plugins/reload?id=desk&canary={share}%25"));
         let report =
             reports.as_array().unwrap().iter().find(|report| report["outcome"] == "on trial");
         assert!(status == 200 && report.is_some(), "{status} {reports}");

@@ -92,7 +92,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Aor, hook::Destination};
+    use crate::{
+        Aor, Digest, GenerationRef,
+        hook::{Decision, Destination, Failure, FailureKind, Hook, Step, StepOutcome},
+    };
 
     #[test]
     fn a_plan_is_a_line() {
@@ -108,6 +111,23 @@ mod tests {
             plan.to_string(),
             "aor:2000@example.com for 20 s and aor:2001@example.com, then trunk:outside, media anchored"
         );
+    }
+
+    #[test]
+    fn a_decision_has_not_failed_where_another_version_made_it_good() {
+        let step = |plugin: &str, failed: bool| {
+            let plugin = plugin.into();
+            let generation = GenerationRef { plugin, serial: 1, digest: Digest([0; 32]) };
+            let failure = Failure { kind: FailureKind::Trap, detail: String::new() };
+            let outcome = if failed { StepOutcome::Failed(failure) } else { StepOutcome::Passed };
+            Step { generation, outcome, took_ns: 0 }
+        };
+        let failed =
+            |steps: Vec<Step>| Decision { steps, ..Decision::of(Hook::Route, 0) }.has_failed();
+        assert!(!failed(vec![step("a", true), step("a", false)]));
+        assert!(failed(vec![step("a", true), step("a", true)]));
+        assert!(failed(vec![step("a", true), step("b", false)]));
+        assert!(failed(vec![step("a", true), step("a", false), step("b", true)]));
     }
 
     #[test]

@@ -134,10 +134,10 @@ pub(super) struct ReloadArgs {
     /// The plugin's id; all when absent.
     pub(super) id: Option<String>,
     /// Try what has changed for this share of the calls first, such as 5%, until `promote` or `rollback`.
-    #[arg(long, value_name = "SHARE", conflicts_with = "at_once")]
+    #[arg(long, value_name = "SHARE", conflicts_with = "at_once", requires = "id")]
     pub(super) canary: Option<Share>,
     /// Put what has changed into service for all new calls, whatever its manifest says.
-    #[arg(long)]
+    #[arg(long, requires = "id")]
     pub(super) at_once: bool,
     #[command(flatten)]
     pub(super) api: ApiArgs,

@@ -88,7 +88,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.quarantine_rest_s", 1, 86_400),
     ("plugins.quarantine_key_strikes", 0, 1000),
     ("plugins.quarantine_key_rest_s", 1, 86_400),
-    ("plugins.quarantine_keys_max", 1, 1_000_000),
+    ("plugins.quarantine_keys_max", 1, 10_000),
     ("plugins.trial_refused_points", 0, 100),
     ("plugins.trial_asked_for_refusals", 1, 1_000_000),
     ("plugins.trial_failed_per_mille", 0, 1000),

@@ -172,8 +172,10 @@ fn a_version_is_tried_promoted_and_rolled_back() {
     let running = Running::start(|config| config.plugins.watch = false);
     assert_eq!(running.request("POST", "/api/plugins/promote?id=route").0, 409);
     assert_eq!(running.request("POST", "/api/plugins/rollback?id=route").0, 409);
-    assert_eq!(running.request("POST", "/api/plugins/reload?canary=0%25").0, 400);
-    assert_eq!(running.request("POST", "/api/plugins/reload?canary=5%25&at_once=true").0, 400);
+    for wrong in ["id=route&canary=0%25", "id=route&canary=5%25&at_once=true", "at_once=true"] {
+        let path = format!("/api/plugins/reload?{wrong}");
+        assert_eq!(running.request("POST", &path).0, 400, "{wrong}");
+    }
     std::fs::write(running.script(), SCRIPT.replace("404", "410")).unwrap();
     let (status, body) = running.request("POST", "/api/plugins/reload?id=route&canary=5%25");
     let reports: Vec<view::Reload> = serde_json::from_str(&body).unwrap();

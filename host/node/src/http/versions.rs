@@ -27,6 +27,12 @@ pub(super) struct ReloadQuery {
 impl ReloadQuery {
     fn rollout(&self) -> Result<Rollout, Refusal> {
         let wrong = |what: String| Refusal::new(StatusCode::BAD_REQUEST, what);
+        if self.id.is_none() && (self.canary.is_some() || self.at_once) {
+            // It also brings back what was rolled back, which is nobody's wish for all at once.
+            return Err(wrong(
+                "`canary` and `at_once` are for one plugin: give its `id`".to_owned(),
+            ));
+        }
         match (&self.canary, self.at_once) {
             (None, false) => Ok(Rollout::AsItSays),
             (None, true) => Ok(Rollout::AtOnce),

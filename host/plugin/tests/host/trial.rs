@@ -243,3 +243,75 @@ fn a_call_of_a_version_that_is_gone_is_answered_by_whatever_serves_since() {
         assert_eq!(standing(), Verdict::Refuse(status));
     }
 }
+
+#[test]
+fn a_call_that_was_routed_on_trial_stays_with_its_version_when_that_is_promoted_or_tried_for_more()
+{
+    let mut bench = Bench::new(patient(), OLD);
+    bench.try_out(NEW);
+    let call = (0..100).find(|call| bench.verdict(*call) == Verdict::Refuse(410)).unwrap();
+    let pin = bench.ask(&of_call(route("2000"), call)).pin.unwrap();
+    let after = pinned(of_call(failed("2000", 486), call), &pin);
+    assert!(matches!(bench.load(NEW, Rollout::Canary(900)), Ok(Reloaded::OnTrial(_, 900))));
+    assert_eq!(bench.ask(&after).verdict, Verdict::Refuse(410));
+    assert_eq!(bench.verdict(call), Verdict::Refuse(410), "a greater share has the smaller in it");
+    bench.host.promote("desk").unwrap();
+    assert_eq!(bench.ask(&after).verdict, Verdict::Refuse(410));
+    bench.host.roll_back("desk", "").unwrap();
+    assert_eq!(bench.ask(&after).verdict, Verdict::Refuse(404));
+}
+
+#[test]
+fn a_version_that_comes_back_on_trial_and_goes_is_nothing_to_go_back_to() {
+    let mut bench = Bench::new(patient(), OLD);
+    let pin = bench.ask(&route("2000")).pin.unwrap();
+    bench.load(NEW, Rollout::AtOnce).unwrap();
+    bench.try_out(OLD);
+    bench.host.roll_back("desk", "").unwrap();
+    assert!(bench.host.roll_back("desk", "").is_err());
+    assert_eq!(bench.verdict(1), Verdict::Refuse(410));
+    assert_eq!(bench.ask(&pinned(failed("2000", 486), &pin)).verdict, Verdict::Refuse(410));
+}
+
+#[test]
+fn a_fresh_version_that_fails_takes_no_innocent_with_it() {
+    let mut bench = Bench::new(strict(), OLD);
+    let bad = "fn route(call) { if call.callee.host == \"example.com\" { throw \"no\"; } pass() }";
+    bench.load(bad, Rollout::AtOnce).unwrap();
+    assert!(matches!(bench.load(NEW, Rollout::Canary(1)), Ok(Reloaded::OnTrial(..))));
+    let bad = bench.host.list()[0].generation.clone();
+    for call in 0..4 {
+        bench.verdict(call);
+    }
+    let settled = bench.host.settle();
+    assert_eq!(settled.iter().map(|back| &back.generation).collect::<Vec<_>>(), [&bad]);
+    assert!(bench.host.list()[0].trial.is_some());
+}
+
+#[test]
+fn a_version_that_failed_once_and_comes_back_is_not_judged_for_it_again() {
+    let mut bench = Bench::new(strict(), OLD);
+    let sour = "fn route(call) { if call.callee.user == \"13\" { throw \"no\"; } refuse(404) }";
+    bench.load(sour, Rollout::AtOnce).unwrap();
+    let pin = bench.ask(&route("2000")).pin;
+    for call in 0..3 {
+        bench.ask(&of_call(route("13"), call));
+    }
+    bench.load(NEW, Rollout::AtOnce).unwrap();
+    bench.load(sour, Rollout::AtOnce).unwrap();
+    assert!(bench.host.settle().is_empty());
+    drop(pin);
+}
+
+#[test]
+fn a_file_that_is_put_back_ends_the_trial() {
+    let mut bench = Bench::new(patient(), OLD);
+    bench.try_out(NEW);
+    assert_eq!(bench.load(OLD, Rollout::AsItSays), Ok(Reloaded::Unchanged));
+    assert!(bench.host.list()[0].trial.is_none());
+    assert!((0..50).all(|call| bench.verdict(call) == Verdict::Refuse(404)));
+    // Nothing is held against it, and what is saved while something is tried is tried for as many calls.
+    bench.try_out(NEW);
+    let saved = bench.load(&NEW.replace("410", "411"), Rollout::AsItSays);
+    assert!(matches!(saved, Ok(Reloaded::OnTrial(_, 500))), "{saved:?}");
+}
