@@ -257,7 +257,7 @@ impl Loader {
     ) -> Vec<ReloadReport> {
         let reports = self.host.reload_by(plugin, rollout);
         reports.iter().for_each(|report| tell(report, cause));
-        if reports.iter().any(ReloadReport::is_new) {
+        if reports.iter().any(ReloadReport::is_change) {
             self.sweep_workers();
         }
         reports
@@ -277,6 +277,7 @@ fn tell(report: &ReloadReport, cause: &'static str) {
         Ok(Reloaded::Activated(_)) => "loaded",
         Ok(Reloaded::OnTrial(..)) => "on trial",
         Ok(Reloaded::Unchanged) => "unchanged",
+        Ok(Reloaded::Withdrawn) => "withdrawn",
         Err(_) => "refused",
     };
     let took_us = report.took.as_micros() as u64;

@@ -56,8 +56,6 @@ pub(crate) struct Installed {
     refused: u64,
     unchanged: u64,
     unpinned: u64,
-    /// A trial ended because its file was put back.
-    withdrawn: bool,
 }
 
 /// What outlives the generations of a plugin.
@@ -95,7 +93,6 @@ impl PluginHost {
             refused: 0,
             unchanged: 0,
             unpinned: 0,
-            withdrawn: false,
         };
         Ok(Arc::new(Self {
             config,
@@ -210,8 +207,7 @@ impl PluginHost {
         {
             reports.push(not_found(id, &installed.plugins));
         }
-        let is_withdrawn = std::mem::take(&mut installed.withdrawn);
-        if is_withdrawn || reports.iter().any(ReloadReport::is_new) {
+        if reports.iter().any(ReloadReport::is_change) {
             self.activate(&mut installed);
         }
         reports
@@ -250,10 +246,9 @@ impl PluginHost {
             }
             Ok(Built::Same(same)) => {
                 installed.unchanged += 1;
-                if rollout == Rollout::AsItSays && Arc::ptr_eq(&same, current) {
-                    installed.withdrawn |= installed.plugins[at].withdraw();
-                }
-                Ok(Reloaded::Unchanged)
+                let is_put_back = rollout == Rollout::AsItSays && Arc::ptr_eq(&same, current);
+                let is_withdrawn = is_put_back && installed.plugins[at].withdraw();
+                Ok(if is_withdrawn { Reloaded::Withdrawn } else { Reloaded::Unchanged })
             }
             Err(diagnostic) => {
                 installed.refused += 1;

@@ -61,9 +61,9 @@ pub struct ReloadReport {
 }
 
 impl ReloadReport {
-    /// Whether a version came into service, if only for some calls.
-    pub const fn is_new(&self) -> bool {
-        matches!(self.outcome, Ok(Reloaded::Activated(_) | Reloaded::OnTrial(..)))
+    /// Whether other versions are asked than before.
+    pub const fn is_change(&self) -> bool {
+        !matches!(self.outcome, Ok(Reloaded::Unchanged) | Err(_))
     }
 }
 
@@ -76,6 +76,8 @@ pub enum Reloaded {
     OnTrial(GenerationRef, u16),
     /// Code, configuration, grants and limits are those that serve already.
     Unchanged,
+    /// They are again, and what was on trial is not any more.
+    Withdrawn,
 }
 
 /// One installed plugin.

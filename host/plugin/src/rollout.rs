@@ -173,9 +173,9 @@ impl Plugin {
     /// A version that passed every test comes into service, or on trial.
     pub(crate) fn take_in(&mut self, generation: Arc<Generation>, per_mille: Option<u16>) {
         let now = Instant::now();
+        generation.calm_down();
         match per_mille {
             Some(per_mille) => {
-                generation.calm_down();
                 let before = self.versions.trial.take();
                 let trial = match &before {
                     // Calls that it began stay with it when its share is changed.
@@ -192,7 +192,6 @@ impl Plugin {
                 self.versions.trial = Some(Arc::new(trial));
             }
             None => {
-                generation.calm_down();
                 let trial = self.versions.trial.take();
                 // Calls that it began stay with it when it is promoted.
                 if let Some(trial) = trial.filter(|it| !Arc::ptr_eq(&it.candidate, &generation)) {

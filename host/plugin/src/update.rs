@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use model::{
     Digest, GenerationRef,
-    hook::{Access, Ask, Failure, Hook, Question, Verdict},
+    hook::{Ask, Failure, Hook, Question, Verdict},
 };
 use sha2::{Digest as _, Sha256};
 
@@ -281,18 +281,6 @@ fn place(diagnostic: Diagnostic, failure: &Failure, file: &str) -> Diagnostic {
     diagnostic.at(line, column)
 }
 
-/// A verdict on a request as vectors write it.
-fn access_shown(access: &Access) -> String {
-    match access {
-        Access::Allow(None) => "allow".into(),
-        Access::Allow(Some(aor)) => format!("allow {aor}"),
-        Access::Drop => "drop".into(),
-        Access::Challenge => "challenge".into(),
-        Access::Verify(_) => "verify".into(),
-        Access::Accept(_) => "accept".into(),
-    }
-}
-
 /// A ruling as vectors write it.
 fn shown(ruling: &Ruling) -> String {
     match ruling {
@@ -314,7 +302,7 @@ fn shown(ruling: &Ruling) -> String {
         Ruling::Decide(Verdict::Orders(_) | Verdict::BuiltIn | Verdict::Continue) => {
             "proceed".into()
         }
-        Ruling::Decide(Verdict::Access(access)) => access_shown(access),
+        Ruling::Decide(Verdict::Access(access)) => access.to_string(),
         Ruling::Decide(Verdict::Refuse(status)) => format!("refuse {status}"),
         Ruling::Decide(Verdict::Plan(plan)) => {
             let targets = plan.targets.iter().map(|target| target.to.to_string());

@@ -146,20 +146,18 @@ impl Worker {
         let mut question = Question { ask: Ask::DialPlan, ..question.clone() };
         let mut decision = Decision::of(Hook::DialPlan, chain.len());
         for post in chain {
-            let Some((checked, by)) = self.put(post, &question, moment, &mut decision) else {
-                continue;
-            };
+            let Some(checked) = self.put(post, &question, moment, &mut decision) else { continue };
             let Checked { ruling, reasons } = checked;
             match ruling {
                 Ruling::Pass | Ruling::Command(_) => {}
                 Ruling::Amend(amendment) => {
-                    decision.decided_by = Some(by);
+                    decision.decided_by = answered(&decision);
                     decision.reasons.extend(reasons);
                     decision.reasons.extend(told(&question.call, &amendment, &limits));
                     Arc::make_mut(&mut question.call).amend(amendment);
                 }
                 Ruling::Decide(verdict) => {
-                    decision.decided_by = Some(by);
+                    decision.decided_by = answered(&decision);
                     decision.reasons.extend(reasons);
                     return (Some(verdict), Amended { facts: question.call, decision });
                 }
@@ -192,8 +190,8 @@ impl Worker {
         let mut decision = Decision::of(hook, chain.len());
         for post in chain {
             let answer = self.put(post, question, moment, &mut decision);
-            if let Some((Checked { ruling: Ruling::Decide(verdict), reasons }, by)) = answer {
-                decision.decided_by = Some(by);
+            if let Some(Checked { ruling: Ruling::Decide(verdict), reasons }) = answer {
+                decision.decided_by = answered(&decision);
                 decision.reasons = reasons;
                 return (verdict, decision);
             }
@@ -214,9 +212,10 @@ impl Worker {
         let mut orders = Vec::new();
         for post in chain.iter().filter(|post| only.is_none_or(|plugin| post.is_of(plugin))) {
             let answer = self.put(post, question, moment, &mut decision);
-            let Some((Checked { ruling: Ruling::Command(commands), reasons }, by)) = answer else {
+            let Some(Checked { ruling: Ruling::Command(commands), reasons }) = answer else {
                 continue;
             };
+            let Some(by) = answered(&decision) else { continue };
             decision.decided_by.get_or_insert_with(|| by.clone());
             decision.reasons.extend(reasons);
             orders.extend(commands.into_iter().map(|command| Order { by: by.clone(), command }));
@@ -225,14 +224,15 @@ impl Worker {
         (verdict, decision)
     }
 
-    /// Asks one plugin: of a version on trial the calls that are its, and the serving one where that fails.
+    /// Asks one plugin: of a version on trial the calls that are its, and the serving one where that fails. Who answered is in the last
+    /// step of the decision.
     fn put(
         &mut self,
         post: &Post,
         question: &Question,
         moment: Moment,
         decision: &mut Decision,
-    ) -> Option<(Checked, GenerationRef)> {
+    ) -> Option<Checked> {
         let (generation, side) = match self.rehearses {
             true => (post.serving()?, Side::Serving),
             false => post.choose(question)?,
@@ -247,16 +247,12 @@ impl Worker {
             }
         }
         decision.steps.push(step);
-        if let Some(checked) = checked {
-            return Some((checked, generation.reference.clone()));
+        if checked.is_some() || side == Side::Serving {
+            return checked;
         }
-        if side == Side::Serving {
-            return None;
-        }
-        let serving = post.serving()?;
-        let (checked, step) = self.step(&serving, question, moment);
+        let (checked, step) = self.step(&*post.serving()?, question, moment);
         decision.steps.push(step);
-        checked.map(|checked| (checked, serving.reference.clone()))
+        checked
     }
 
     /// Asks one generation and keeps the books.
@@ -357,6 +353,11 @@ impl Worker {
             None => {}
         }
     }
+}
+
+/// Who was asked last.
+fn answered(decision: &Decision) -> Option<GenerationRef> {
+    decision.steps.last().map(|step| step.generation.clone())
 }
 
 /// How many calls a new instance will answer: a pseudo-random number between the bounds (xorshift64).

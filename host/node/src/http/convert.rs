@@ -132,6 +132,7 @@ pub(super) fn reload(report: &ReloadReport) -> view::Reload {
         Ok(Reloaded::Activated(_)) => ("loaded", None),
         Ok(Reloaded::OnTrial(..)) => ("on trial", None),
         Ok(Reloaded::Unchanged) => ("unchanged", None),
+        Ok(Reloaded::Withdrawn) => ("withdrawn", None),
         Err(why) => ("refused", Some(diagnostic(why))),
     };
     view::Reload {

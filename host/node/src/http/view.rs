@@ -308,7 +308,7 @@ pub struct Diagnostic {
 pub struct Reload {
     /// The plugin.
     pub plugin: String,
-    /// `loaded`, `on trial` (for some calls), `unchanged` or `refused`.
+    /// `loaded`, `on trial` (for some calls), `unchanged`, `withdrawn` (what was on trial, as the file was put back) or `refused`.
     pub outcome: String,
     /// The generation that decides now.
     pub serving: Option<String>,

@@ -239,7 +239,7 @@ fn a_call_of_a_version_that_is_gone_is_answered_by_whatever_serves_since() {
     for status in [420, 430] {
         let code = NEW.replace("410", &status.to_string());
         std::fs::write(&bench.path, code).unwrap();
-        assert!(reload(&bench.host).is_new());
+        assert!(reload(&bench.host).is_change());
         assert_eq!(standing(), Verdict::Refuse(status));
     }
 }
@@ -307,7 +307,7 @@ fn a_version_that_failed_once_and_comes_back_is_not_judged_for_it_again() {
 fn a_file_that_is_put_back_ends_the_trial() {
     let mut bench = Bench::new(patient(), OLD);
     bench.try_out(NEW);
-    assert_eq!(bench.load(OLD, Rollout::AsItSays), Ok(Reloaded::Unchanged));
+    assert_eq!(bench.load(OLD, Rollout::AsItSays), Ok(Reloaded::Withdrawn));
     assert!(bench.host.list()[0].trial.is_none());
     assert!((0..50).all(|call| bench.verdict(call) == Verdict::Refuse(404)));
     // Nothing is held against it, and what is saved while something is tried is tried for as many calls.
