@@ -108,9 +108,9 @@ fn what_many_peers_leave_unread_is_bounded_for_all_of_them_together() {
     let switch = switch(&["streams.write_queue_kib=65536", "streams.unread_mib_max=8"]);
     let mut bystander = Wire::connect(switch.sip_port);
     let mut stuck: Vec<Wire> = (0..8).map(|_| Wire::connect(switch.sip_port)).collect();
-    // More than the buffers of the system hold.
-    let requests = long_requests(&mut bystander, 24 << 20);
     for wire in &mut stuck {
+        // More than the buffers of the system hold. Each names itself: answers for a connection that is gone go to where Via says.
+        let requests = long_requests(wire, 24 << 20);
         // It may be closed before it has said all.
         let _ = wire.stream().write_all(requests.as_bytes());
         assert_eq!(bystander.ask(), OK);
