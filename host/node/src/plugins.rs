@@ -7,8 +7,8 @@ use model::{
     hook::{Answer, Question},
 };
 use plugin::{
-    AnswerLimits, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits, PluginHost,
-    QuarantinePolicy, ReloadError, Source, TrialPolicy,
+    AnswerLimits, CompiledFiles, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits,
+    PluginHost, QuarantinePolicy, ReloadError, Source, TrialPolicy,
 };
 use thiserror::Error;
 
@@ -53,6 +53,11 @@ fn host_config(config: &Config) -> HostConfig {
         memory_limit: plugins.memory_limit_mib << 20,
         generations_max: plugins.generations_max,
         instances_max: plugins.instances_max,
+        compiled_files: config.compiled_folder().map(|folder| CompiledFiles {
+            bytes_max: plugins.compiled_mib_max << 20,
+            files_max: plugins.compiled_files_max,
+            ..CompiledFiles::at(folder)
+        }),
         files: FileLimits {
             component_bytes_max: plugins.file_mib_max << 20,
             ..FileLimits::default()

@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// What the plugin host allows. Every field is a limit or a policy with a name; the defaults are for a node of some thousand
 /// calls a second.
@@ -19,6 +19,8 @@ pub struct HostConfig {
     pub instances_max: usize,
     /// How many compiled components are kept for a version that comes back, least recently used dropped first. Default 16.
     pub compiled_max: usize,
+    /// Where compiled components are kept over a restart. Default nowhere.
+    pub compiled_files: Option<CompiledFiles>,
     /// An instance is replaced by a fresh one after a pseudo-random number of calls between these two, so that no plugin comes
     /// to depend on memory it kept. Making one takes some 40 us, so replacing it after a hundred calls would cost each call a
     /// tenth more, after a thousand nothing that can be measured. `None` keeps instances until a failure or a reload. Default
@@ -53,6 +55,7 @@ impl Default for HostConfig {
             generations_max: 8,
             instances_max: 1024,
             compiled_max: 16,
+            compiled_files: None,
             instance_calls: Some((1000, 3000)),
             files: FileLimits::default(),
             answer: AnswerLimits::default(),
@@ -64,6 +67,24 @@ impl Default for HostConfig {
             overrides: BTreeMap::new(),
             withheld: Vec::new(),
         }
+    }
+}
+
+/// A folder of compiled components, which only this user may write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompiledFiles {
+    /// The folder; made when it is not there.
+    pub folder: PathBuf,
+    /// Bytes of all of them; those that were used longest ago go. Default 256 MiB.
+    pub bytes_max: u64,
+    /// How many. Default 256.
+    pub files_max: usize,
+}
+
+impl CompiledFiles {
+    /// The defaults, in this folder.
+    pub const fn at(folder: PathBuf) -> Self {
+        Self { folder, bytes_max: 256 << 20, files_max: 256 }
     }
 }
 

@@ -325,6 +325,7 @@ impl PluginHost {
         keys.sort_unstable();
         keys.dedup();
         let (compiled, compiled_hits) = self.wasm.cache.stats();
+        let (compiled_loaded, compiled_written) = self.wasm.cache.archived();
         HostStats {
             tables: tables.all().count(),
             generations: keys.len(),
@@ -332,6 +333,8 @@ impl PluginHost {
             instances_made: self.census.made.load(Ordering::Relaxed),
             compiled,
             compiled_hits,
+            compiled_loaded,
+            compiled_written,
             activated: installed.activated,
             refused: installed.refused,
             unchanged: installed.unchanged,

@@ -45,8 +45,8 @@ mod worker;
 
 pub use amendment::party_of_uri;
 pub use config::{
-    AnswerLimits, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits, TrialPolicy,
-    WasmLimits,
+    AnswerLimits, CompiledFiles, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits,
+    TrialPolicy, WasmLimits,
 };
 pub use diagnostic::Diagnostic;
 pub use host::PluginHost;

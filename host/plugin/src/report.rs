@@ -147,6 +147,10 @@ pub struct HostStats {
     pub compiled: usize,
     /// Compilations that were saved because the component was kept.
     pub compiled_hits: u64,
+    /// Compilations that were saved because the disk had the component.
+    pub compiled_loaded: u64,
+    /// Components that were written to the disk.
+    pub compiled_written: u64,
     /// Versions that went into service.
     pub activated: u64,
     /// Versions that were refused.

@@ -80,6 +80,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.targets_max", 1, 1000),
     ("plugins.commands_max", 1, 1000),
     ("plugins.file_mib_max", 1, 1024),
+    ("plugins.compiled_mib_max", 1, 1_000_000),
+    ("plugins.compiled_files_max", 1, 100_000),
     ("plugins.log_lines_per_second", 0, 100_000),
     ("plugins.generations_max", 2, 10_000),
     ("plugins.instances_max", 1, 100_000),

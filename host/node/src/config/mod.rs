@@ -135,6 +135,17 @@ impl Config {
         self.limits.calls_max.saturating_mul(usize::from(self.node.workers))
     }
 
+    /// A folder of the switch's own: `given`, or `name` in `node.data_path`.
+    fn own_folder(&self, given: Option<&PathBuf>, name: &str) -> Option<PathBuf> {
+        let default = || Some(self.node.data_path.as_ref()?.join(name));
+        given.cloned().or_else(default).map(|path| self.folder.join(path))
+    }
+
+    /// The folder of compiled components, if they are kept.
+    pub fn compiled_folder(&self) -> Option<PathBuf> {
+        self.own_folder(self.plugins.compiled_path.as_ref(), "compiled")
+    }
+
     /// The paths of the plugins to load, in order, relative ones resolved against the configuration's folder.
     pub fn plugin_paths(&self) -> Vec<PathBuf> {
         self.plugins.load.iter().map(|path| self.folder.join(path)).collect()

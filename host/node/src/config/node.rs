@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 /// `[node]`: the process as a whole.
@@ -15,6 +17,9 @@ pub struct NodeConfig {
     pub zone: Option<String>,
     /// Whether the configuration file is read again when it changes. Without it `jackfield reload` or SIGHUP has it read.
     pub watch_config: bool,
+    /// The folder for what the switch keeps for itself over a restart, such as compiled plugins; made when it is not there. Absent keeps
+    /// nothing of that.
+    pub data_path: Option<PathBuf>,
 }
 
 impl Default for NodeConfig {
@@ -25,6 +30,7 @@ impl Default for NodeConfig {
             domains: Vec::new(),
             zone: None,
             watch_config: false,
+            data_path: None,
         }
     }
 }

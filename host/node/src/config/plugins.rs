@@ -28,6 +28,13 @@ pub struct PluginsConfig {
     pub instances_max: usize,
     /// The largest component of a plugin, in MiB.
     pub file_mib_max: u64,
+    /// The folder that compiled components are kept in, so that one that was seen before serves at once, also after a restart. Only the
+    /// switch's user may write to it. Absent takes `compiled` in `node.data_path`, or none without that.
+    pub compiled_path: Option<PathBuf>,
+    /// What all of them may take, in MiB; those that were used longest ago go.
+    pub compiled_mib_max: u64,
+    /// How many compiled components are kept there.
+    pub compiled_files_max: usize,
     /// Log lines of one plugin in a second; more are dropped and counted.
     pub log_lines_per_second: u32,
     /// Failures within `quarantine_window_s` after which a plugin is not asked for a while; 0 asks it always.
@@ -75,6 +82,9 @@ impl Default for PluginsConfig {
             generations_max: 64,
             instances_max: 1024,
             file_mib_max: 32,
+            compiled_path: None,
+            compiled_mib_max: 256,
+            compiled_files_max: 256,
             log_lines_per_second: 100,
             quarantine_strikes: 3,
             quarantine_window_s: 60,

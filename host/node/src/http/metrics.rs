@@ -228,6 +228,12 @@ const OF_HOOK: &[OfHook] = &[
 const OF_HOST: &[OfHost] = &[
     ("jackfield_hook_tables", GAUGE, "Hook tables kept for calls.", |s| s.tables as u64),
     ("jackfield_plugin_generations", GAUGE, "Versions of plugins kept.", |s| s.generations as u64),
+    (
+        "jackfield_plugin_compiled_loaded_total",
+        COUNTER,
+        "Components that were read compiled from the disk.",
+        |s| s.compiled_loaded,
+    ),
     ("jackfield_plugin_instances", GAUGE, "WebAssembly instances alive.", |s| s.instances as u64),
     ("jackfield_plugin_activated_total", COUNTER, "Versions put into service.", |s| s.activated),
     ("jackfield_plugin_refused_total", COUNTER, "Versions refused.", |s| s.refused),
@@ -407,6 +413,8 @@ mod tests {
             instances_made: 0,
             compiled: 0,
             compiled_hits: 0,
+            compiled_loaded: 0,
+            compiled_written: 0,
             activated: 0,
             refused: 0,
             unchanged: 0,

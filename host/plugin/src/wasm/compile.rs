@@ -8,9 +8,12 @@ use model::Digest;
 use wasmtime::{Engine, Module, component::Component};
 use wit_component::ComponentEncoder;
 
-/// Compiled components by the digest of their code, the least recently used first.
+use super::archive::Archive;
+
+/// Compiled components by the digest of their code, the least recently used first, and those that the disk keeps.
 pub(crate) struct Cache {
     components_max: usize,
+    archive: Option<Archive>,
     entries: Mutex<Entries>,
 }
 
@@ -21,8 +24,8 @@ struct Entries {
 }
 
 impl Cache {
-    pub(crate) fn new(components_max: usize) -> Self {
-        Self { components_max, entries: Mutex::default() }
+    pub(crate) fn new(components_max: usize, archive: Option<Archive>) -> Self {
+        Self { components_max, archive, entries: Mutex::default() }
     }
 
     /// The compiled form of `code`, whose digest is `digest`.
@@ -39,12 +42,29 @@ impl Cache {
         if let Some(component) = self.kept(digest) {
             return Ok(component);
         }
-        let component = compile(engine, code)?;
+        let archived = self.archive.as_ref().and_then(|archive| archive.get(engine, digest));
+        let component = match archived {
+            Some(component) => component,
+            None => self.compile(engine, digest, code)?,
+        };
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.components.push((digest, component.clone()));
         let surplus = entries.components.len().saturating_sub(self.components_max);
         entries.components.drain(..surplus);
         Ok(component)
+    }
+
+    fn compile(&self, engine: &Engine, digest: Digest, code: &[u8]) -> Result<Component, String> {
+        let component = compile(engine, code)?;
+        if let Some(archive) = &self.archive {
+            archive.put(digest, &component);
+        }
+        Ok(component)
+    }
+
+    /// How many components were loaded from the disk instead of compiled, and how many were written to it.
+    pub(crate) fn archived(&self) -> (u64, u64) {
+        self.archive.as_ref().map_or((0, 0), Archive::stats)
     }
 
     /// How many components are kept, and how often one was used again.

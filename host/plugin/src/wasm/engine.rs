@@ -7,6 +7,7 @@ use wasmtime::{
 };
 
 use super::{
+    archive::Archive,
     bindings::jackfield::plugin::{logging, snapshot, types},
     compile::Cache,
     state::State,
@@ -41,7 +42,14 @@ impl Wasm {
         // A guest in its first period is never looked at twice, so it is ended after one to two periods of CPU time.
         let period = config.cpu_limit.clamp(Duration::from_millis(1), Duration::from_millis(10));
         let ticker = Ticker::start(&engine, period).map_err(HostError::Ticker)?;
-        Ok(Self { engine, cache: Cache::new(config.compiled_max), ticker })
+        let archive = config.compiled_files.as_ref().and_then(|files| {
+            Archive::open(&engine, files)
+                .inspect_err(|why| {
+                    tracing::warn!(why, "compiled plugins are not kept over a restart");
+                })
+                .ok()
+        });
+        Ok(Self { engine, cache: Cache::new(config.compiled_max, archive), ticker })
     }
 
     /// A place for one more worker to be watched at.

@@ -1,6 +1,7 @@
 //! Plugins as WebAssembly components.
 
 mod access;
+mod archive;
 mod bindings;
 mod body;
 mod compile;

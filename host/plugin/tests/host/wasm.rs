@@ -1,6 +1,6 @@
 //! What is particular to WebAssembly: imports, instances, the calls into the host.
 
-use jackfield_plugin::{HostConfig, Kind, PluginHost};
+use jackfield_plugin::{CompiledFiles, HostConfig, Kind, PluginHost};
 use model::hook::{FailureKind, Verdict};
 
 use crate::{
@@ -120,4 +120,17 @@ fn memory_that_a_module_begins_with_counts() {
     let items = "(memory $large 300)";
     let text = refused(guest::route_with("(call $pass)", items));
     assert!(text.contains("memory"), "{text}");
+}
+
+#[test]
+fn a_component_that_the_disk_keeps_is_not_compiled_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = CompiledFiles::at(folder.path().join("compiled"));
+    let config = HostConfig { compiled_files: Some(files), ..patient() };
+    let started = || host(config.clone(), vec![source("guest", Kind::Wasm, guest::refusing(486))]);
+    let stats = |host: &PluginHost| (host.stats().compiled_loaded, host.stats().compiled_written);
+    assert_eq!(stats(&started()), (0, 1));
+    let restarted = started();
+    assert_eq!(stats(&restarted), (1, 0));
+    assert_eq!(answer(&restarted, &route("2000")).verdict, Verdict::Refuse(486));
 }
