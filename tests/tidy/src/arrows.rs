@@ -1,6 +1,6 @@
 //! Which crate may depend on which.
 //!
-//! `model <- {sip, media, tlib, cluster} <- switch <- node`, `model <- plugin <- node`, `model, media <- relay <- node`.
+//! `model <- {sip, media, tlib, cluster} <- switch <- node`, `model <- bundle <- plugin <- node`, `model, media <- relay <- node`.
 //! The switch and the plugin host never see each other: a hook is a question and an answer, plain data in `model`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,14 +10,15 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
     ("tlib", &["model"]),
     ("cluster", &["model"]),
     ("switch", &["model", "sip", "media", "tlib", "cluster"]),
-    ("plugin", &["model"]),
+    ("bundle", &["model"]),
+    ("plugin", &["model", "bundle"]),
     ("relay", &["model", "media"]),
     (
         "node",
@@ -28,6 +29,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "tlib",
             "cluster",
             "switch",
+            "bundle",
             "plugin",
             "relay",
             "stock",
