@@ -160,7 +160,8 @@ fn what_was_used_longest_ago_goes_beyond_the_limits() {
     };
     archive.put(digests[0], &component);
     archive.put(digests[1], &component);
-    (age(digests[0], 100), age(digests[1], 50));
+    age(digests[0], 100);
+    age(digests[1], 50);
     assert!(archive.get(&place.engine, digests[0]).is_some(), "now the second is the oldest");
     archive.put(digests[2], &component);
     let kept = digests.map(|digest| archive.get(&place.engine, digest).is_some());
