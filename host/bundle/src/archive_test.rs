@@ -47,8 +47,8 @@ fn tar_reads_it() {
     let bytes = pack(&files(&[("b/c.txt", "two\n"), ("a", "one\n")])).unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("x.tar"), &bytes).unwrap();
-    let tar = std::process::Command::new("tar").args(["-xvf", "x.tar"]).current_dir(&folder);
-    let output = { tar }.output().unwrap();
+    let mut tar = std::process::Command::new("tar");
+    let output = tar.args(["-xvf", "x.tar"]).current_dir(&folder).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout), "a\nb/c.txt\n");
     assert_eq!(std::fs::read(folder.path().join("b/c.txt")).unwrap(), b"two\n");
 }

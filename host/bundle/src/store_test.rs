@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
-use crate::{Files, SecretKey, pack};
+use crate::{Files, SecretKey, Signed, pack};
 
 fn packed(id: &str, version: &str) -> Vec<u8> {
     let manifest = format!("id = \"{id}\"\nversion = \"{version}\"\ncode = \"a.rhai\"\n");
@@ -88,8 +88,6 @@ fn the_digest_is_that_of_the_files_whoever_signed_them() {
     assert_eq!(signed.signed, Some(Signed { by: place.trust.key }));
     assert_eq!((again.digest, again.signed), (plain.digest, Some(Signed { by: other.trust.key })));
 }
-
-use crate::Signed;
 
 #[test]
 fn what_is_unsigned_or_signed_by_a_stranger_stays_out() {
