@@ -384,6 +384,8 @@ pub enum FailureKind {
     BadAnswer,
     /// It is quarantined: it failed too often and is not asked for a while.
     Quarantined,
+    /// It was not asked, since the host has no room for another instance (`instances_max`).
+    NoInstance,
 }
 
 impl FailureKind {
@@ -395,7 +397,13 @@ impl FailureKind {
             Self::Memory => "memory",
             Self::BadAnswer => "bad-answer",
             Self::Quarantined => "quarantined",
+            Self::NoInstance => "no-instance",
         }
+    }
+
+    /// Whether it was asked and failed, which is held against it.
+    pub const fn is_its_own(self) -> bool {
+        !matches!(self, Self::Quarantined | Self::NoInstance)
     }
 }
 

@@ -8,12 +8,13 @@ use model::hook::{FailureKind, Hook, StepOutcome};
 use crate::HookStats;
 
 /// Every kind of failure, in the order they are counted and shown.
-const KINDS: [FailureKind; 5] = [
+const KINDS: [FailureKind; 6] = [
     FailureKind::Trap,
     FailureKind::Time,
     FailureKind::Memory,
     FailureKind::BadAnswer,
     FailureKind::Quarantined,
+    FailureKind::NoInstance,
 ];
 
 /// What the hooks of one plugin did, over all its generations.
@@ -88,6 +89,7 @@ const fn kind_index(kind: FailureKind) -> usize {
         FailureKind::Memory => 2,
         FailureKind::BadAnswer => 3,
         FailureKind::Quarantined => 4,
+        FailureKind::NoInstance => 5,
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::hook::{Access, FailureKind, Hook, Question, Step, StepOutcome, Verdict};
+use model::hook::{Access, Hook, Question, Step, StepOutcome, Verdict};
 
 use crate::{
     TrialPolicy,
@@ -71,7 +71,7 @@ impl Arm {
             StepOutcome::Failed(failure) => Some(failure.kind),
             StepOutcome::Passed | StepOutcome::Amended | StepOutcome::Decided => None,
         };
-        if failure == Some(FailureKind::Quarantined) {
+        if failure.is_some_and(|kind| !kind.is_its_own()) {
             return;
         }
         self.asked.fetch_add(1, Ordering::Relaxed);

@@ -18,6 +18,7 @@ use crate::{
     amendment::told,
     body::{Instance, failure},
     contain::contained,
+    cpu,
     generation::Generation,
     metrics::nanos,
     proposal::{Checked, Ruling},
@@ -276,6 +277,12 @@ impl Worker {
                 let result = self.ask(generation, question, moment, started);
                 match &result {
                     _ if self.rehearses => {}
+                    Err(failure) if !failure.kind.is_its_own() => {
+                        if self.host.census.may_say(now) {
+                            let detail = &failure.detail;
+                            tracing::warn!(plugin = %generation.reference, %hook, detail, "plugin not asked");
+                        }
+                    }
                     Ok(_) => {
                         let policy = &self.host.config.quarantine;
                         quarantine.succeed(now, (&question.call, hook), policy);
@@ -317,6 +324,8 @@ impl Worker {
                 let calls_left = lifetime(random, host.config.instance_calls);
                 let (key, generation) = (generation.key, Arc::downgrade(generation));
                 pool.push(Pooled { key, generation, instance, calls_left });
+                // What it cost to make the instance is not taken from the time for the answer.
+                cpu::begin(Instant::now(), host.config.cpu_limit);
             }
             let pooled = pool.get_mut(at);
             let pooled = pooled.ok_or_else(|| failure(FailureKind::Trap, "no instance"))?;

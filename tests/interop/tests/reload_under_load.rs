@@ -100,18 +100,16 @@ fn calls_while(plugin: &Path, write: impl Fn(usize)) -> Vec<Value> {
 
 #[track_caller]
 fn assert_each_call_has_one_generation(entries: &[Value]) {
-    let mut generations_by_call: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+    let mut entries_by_call: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for entry in entries {
-        generations_by_call
-            .entry(entry["call_id"].as_str().unwrap())
-            .or_default()
-            .push(&entry["decided_by"]);
+        entries_by_call.entry(entry["call_id"].as_str().unwrap()).or_default().push(entry);
     }
     for number in 1..=CALLS {
         let call_id = format!("caller-{number}");
-        match generations_by_call.get(call_id.as_str()).map(Vec::as_slice) {
-            Some([generation]) => {
-                assert!(generation.is_string(), "{call_id} was decided by no plugin")
+        match entries_by_call.get(call_id.as_str()).map(Vec::as_slice) {
+            Some([entry]) => {
+                let generation = &entry["decided_by"];
+                assert!(generation.is_string(), "{call_id} was decided by no plugin: {entry}")
             }
             other => panic!("{call_id} stands in the journal as {other:?}"),
         }

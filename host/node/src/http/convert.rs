@@ -2,7 +2,7 @@
 
 use model::{
     Aor, Binding, Instant,
-    hook::{Decision, FailureKind, Step, StepOutcome, Verdict},
+    hook::{Decision, Step, StepOutcome, Verdict},
 };
 use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
 use switch::{CallView, Reach, Registration};
@@ -101,7 +101,7 @@ pub(super) fn plugin(status: PluginStatus) -> view::Plugin {
 
 /// How often a plugin failed, quarantine left out: it is a consequence.
 fn failures(stats: &HookStats) -> u64 {
-    let failed = stats.failures.iter().filter(|(kind, _)| *kind != FailureKind::Quarantined);
+    let failed = stats.failures.iter().filter(|(kind, _)| kind.is_its_own());
     failed.map(|(_, count)| count).sum()
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use model::{
     ConnId, GenerationRef, Instant,
-    hook::{CallFacts, Decision, FailureKind, Hook, StepOutcome},
+    hook::{CallFacts, Decision, Hook, StepOutcome},
 };
 use sip::auth::Trouble;
 use switch::{Cause, Fact, TrunkChange, TrunkPassed};
@@ -214,7 +214,7 @@ fn tell_of_trunk(trunk: &str, change: &TrunkChange) {
 fn warn_of_failures(conn: ConnId, call_id: &str, decision: &Decision) {
     for step in &decision.steps {
         if let StepOutcome::Failed(failure) = &step.outcome
-            && failure.kind != FailureKind::Quarantined
+            && failure.kind.is_its_own()
         {
             warn!(
                 conn_id = %conn, call_id, hook = %decision.hook, generation = %step.generation,

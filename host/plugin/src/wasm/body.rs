@@ -40,7 +40,23 @@ const IMPORTS: [&str; 3] = [
 pub(crate) struct Census {
     pub(crate) alive: AtomicUsize,
     pub(crate) made: AtomicU64,
+    /// When it was said last that there is no room for another, in the host's nanoseconds.
+    said_at: AtomicU64,
 }
+
+impl Census {
+    /// Whether it is time to say again that there is no room: at most once in [`SHORTAGE_SAID_EVERY`].
+    pub(crate) fn may_say(&self, now: u64) -> bool {
+        let said_at = self.said_at.load(Ordering::Relaxed);
+        let is_time = said_at == 0 || now.saturating_sub(said_at) >= SHORTAGE_SAID_EVERY;
+        let taken =
+            || self.said_at.compare_exchange(said_at, now, Ordering::Relaxed, Ordering::Relaxed);
+        is_time && taken().is_ok()
+    }
+}
+
+/// Nanoseconds between two lines of the log that say that there is no room for another instance.
+const SHORTAGE_SAID_EVERY: u64 = 10_000_000_000;
 
 /// One that is counted while it lives.
 #[derive(Debug)]
@@ -117,7 +133,7 @@ impl Component {
         let counted = Counted(Arc::clone(&self.census));
         if self.census.alive.fetch_add(1, Ordering::Relaxed) >= self.instances_max {
             let detail = format!("{} instances live already (instances_max)", self.instances_max);
-            return Err(failure(FailureKind::Memory, detail));
+            return Err(failure(FailureKind::NoInstance, detail));
         }
         self.census.made.fetch_add(1, Ordering::Relaxed);
         Ok(counted)
