@@ -13,8 +13,8 @@ use std::{
 use jackfield_interop::{Switch, peers, sipp::Scenario, switch::save, wait};
 use serde_json::Value;
 
-const CALLS: u32 = 1000;
-const CALLS_PER_SECOND: u32 = 100;
+const CALLS: u32 = 600;
+const CALLS_PER_SECOND: u32 = 60;
 const REWRITTEN_EVERY: Duration = Duration::from_millis(200);
 /// Fewer changes from one generation to another would mean that the test was not one.
 const CHANGES_MIN: usize = 5;
