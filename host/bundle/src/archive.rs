@@ -33,6 +33,12 @@ pub fn pack(files: &Files) -> Result<Vec<u8>, BundleError> {
 
 /// The files of an archive, and how long the archive is.
 pub(crate) fn unpack(bytes: &[u8], limits: &BundleLimits) -> Result<(Files, usize), BundleError> {
+    if [&b"\x1f\x8b"[..], b"PK", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"]
+        .iter()
+        .any(|magic| bytes.starts_with(magic))
+    {
+        return Err(BundleError::new("compressed; a bundle is not", HELP));
+    }
     let mut files = Files::new();
     let mut at = 0;
     loop {
@@ -40,7 +46,7 @@ pub(crate) fn unpack(bytes: &[u8], limits: &BundleLimits) -> Result<(Files, usiz
         if block.iter().all(|byte| *byte == 0) {
             return end(bytes, at).map(|end| (files, end));
         }
-        let (name, length) = read_header(block, at, bytes)?;
+        let (name, length) = read_header(block, at)?;
         if files.len() >= limits.files_max {
             let what = format!("more than {} files", limits.files_max);
             return Err(BundleError::new(what, "pack fewer, or raise plugins.bundle_files_max"));
@@ -73,9 +79,10 @@ fn end(bytes: &[u8], at: usize) -> Result<usize, BundleError> {
 }
 
 /// The name and length of the file that a header begins.
-fn read_header(block: &[u8], at: usize, all: &[u8]) -> Result<(String, usize), BundleError> {
+fn read_header(block: &[u8], at: usize) -> Result<(String, usize), BundleError> {
     if block[257..262] != *b"ustar" {
-        return Err(BundleError::new(foreign(at, all), HELP));
+        let what = if at == 0 { "no bundle".to_owned() } else { format!("damaged at byte {at}") };
+        return Err(BundleError::new(what, HELP));
     }
     let name_bytes = block[..NAME_MAX].split(|byte| *byte == 0).next().unwrap_or_default();
     let name = String::from_utf8_lossy(name_bytes).into_owned();
@@ -99,17 +106,6 @@ fn read_header(block: &[u8], at: usize, all: &[u8]) -> Result<(String, usize), B
         return Err(BundleError::new(what, HELP));
     }
     Ok((name, length))
-}
-
-fn foreign(at: usize, all: &[u8]) -> String {
-    let packed = [&b"\x1f\x8b"[..], b"PK", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"];
-    if at > 0 {
-        return format!("damaged at byte {at}");
-    }
-    if packed.iter().any(|magic| all.starts_with(magic)) {
-        return "compressed; a bundle is not".to_owned();
-    }
-    "no bundle".to_owned()
 }
 
 fn cut_short() -> BundleError {

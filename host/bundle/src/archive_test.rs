@@ -170,4 +170,5 @@ fn compressed_archives_and_others_are_named() {
     );
     assert_eq!(refused(&[b'x'; 600]), "no bundle");
     assert_eq!(refused(b""), "cut short");
+    assert_eq!(refused(b"\x1f\x8b short"), "compressed; a bundle is not");
 }

@@ -148,6 +148,15 @@ impl Store {
         Ok(outcome)
     }
 
+    /// Whether a bundle may come in; see [`Self::install`].
+    ///
+    /// # Errors
+    ///
+    /// Why it may not.
+    pub fn would_take(&self, bundle: &Bundle, admission: &Admission) -> Result<(), BundleError> {
+        may_come(&mut self.index()?, bundle, admission).map(drop)
+    }
+
     /// Takes a bundle in, and has it serve. `wants` is what the plugin asks for.
     ///
     /// # Errors
@@ -249,8 +258,18 @@ impl Store {
         let mut open = OpenOptions::new();
         let file = open.write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = file.map_err(BundleError::os(&path))?;
+        self.give(&file).map_err(BundleError::os(&path))?;
         file.lock().map_err(BundleError::os(&path))?;
         Ok(file)
+    }
+
+    /// What the superuser writes belongs to the user whose store it is, or the switch could not read it.
+    fn give(&self, file: &File) -> io::Result<()> {
+        if !rustix::process::geteuid().is_root() {
+            return Ok(());
+        }
+        let owner = fs::metadata(&self.folder)?;
+        std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
     }
 
     /// Writes a file whole, or not at all, whatever happens meanwhile.
@@ -260,6 +279,7 @@ impl Store {
             let mut open = OpenOptions::new();
             let open = open.write(true).create(true).truncate(true).mode(0o600);
             let mut file = open.open(&unfinished)?;
+            self.give(&file)?;
             file.write_all(content)?;
             file.sync_all()?;
             fs::rename(&unfinished, path)?;

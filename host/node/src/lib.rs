@@ -18,6 +18,7 @@ pub mod records;
 pub mod reload;
 pub mod resolver;
 pub mod store;
+mod stored;
 pub mod stream;
 pub mod telemetry;
 pub mod trace;

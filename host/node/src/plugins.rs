@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
+use bundle::BundleError;
 use model::{
     Moment,
     hook::{Answer, Question},
@@ -12,7 +13,11 @@ use plugin::{
 };
 use thiserror::Error;
 
-use crate::{config::Config, worker::Decide};
+use crate::{
+    config::Config,
+    stored::{Stored, bundle_limits},
+    worker::Decide,
+};
 
 /// Why the plugins do not load.
 #[derive(Debug, Error)]
@@ -20,6 +25,9 @@ pub enum LoadError {
     /// The plugin host cannot run here.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// The store of plugins cannot be used.
+    #[error(transparent)]
+    Store(#[from] BundleError),
     /// What is wrong with the plugins; none is loaded.
     #[error(transparent)]
     Plugins(#[from] ReloadError),
@@ -29,7 +37,7 @@ impl LoadError {
     /// What is wrong with which plugin.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         match self {
-            Self::Host(_) => &[],
+            Self::Host(_) | Self::Store(_) => &[],
             Self::Plugins(error) => &error.diagnostics,
         }
     }
@@ -40,13 +48,16 @@ impl LoadError {
 /// # Errors
 ///
 /// Everything that is wrong with the plugins; none is loaded then.
-pub fn load(config: &Config) -> Result<Arc<PluginHost>, LoadError> {
+pub(crate) fn load(config: &Config) -> Result<(Arc<PluginHost>, Stored), LoadError> {
     let host = PluginHost::new(host_config(config))?;
-    host.install(sources(config))?;
-    Ok(host)
+    let mut stored = Stored::open(config)?;
+    stored.begin(&host, config)?;
+    host.install(sources(config, &stored))?;
+    Ok((host, stored))
 }
 
-fn host_config(config: &Config) -> HostConfig {
+/// What the plugin host is told.
+pub(crate) fn host_config(config: &Config) -> HostConfig {
     let plugins = &config.plugins;
     HostConfig {
         cpu_limit: Duration::from_millis(plugins.cpu_limit_ms),
@@ -60,6 +71,7 @@ fn host_config(config: &Config) -> HostConfig {
         }),
         files: FileLimits {
             component_bytes_max: plugins.file_mib_max << 20,
+            bundle: bundle_limits(config),
             ..FileLimits::default()
         },
         answer: AnswerLimits {
@@ -86,13 +98,15 @@ fn host_config(config: &Config) -> HostConfig {
             rollback_window: Duration::from_secs(plugins.rollback_window_s),
         },
         overrides: plugins.config.clone(),
+        grants: plugins.grants.clone(),
         ..HostConfig::default()
     }
 }
 
-/// The plugins that the configuration names, then the stock ones.
-pub(crate) fn sources(config: &Config) -> Vec<Source> {
-    let mut sources: Vec<Source> = config.plugin_paths().into_iter().map(Source::Path).collect();
+/// The plugins that the configuration names, then those of the store, then the stock ones.
+pub(crate) fn sources(config: &Config, stored: &Stored) -> Vec<Source> {
+    let paths = config.plugin_paths().into_iter().map(Source::Path);
+    let mut sources: Vec<Source> = paths.chain(stored.sources()).collect();
     if config.plugins.stock {
         // A plugin that would change nothing is not asked for it on every call.
         let wanted = stock::plugins().iter().filter(|stock| {

@@ -18,7 +18,6 @@ use tokio::sync::oneshot;
 use tracing::{debug, info};
 
 use crate::{
-    config::Config,
     explain::{Rehearsal, Rehearsed, rehearse},
     mailbox::Postbox,
     node::{Reconfigured, Reconfigurer},
@@ -110,13 +109,13 @@ impl Reloader {
     /// When the system gives no thread.
     pub fn start(
         host: Arc<PluginHost>,
-        reconfigurer: Reconfigurer,
+        mut reconfigurer: Reconfigurer,
         workers: Vec<Postbox<Mail>>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
         let hints = sender.clone();
         // Looked at here, before the thread runs: what changes from now on is seen.
-        let watch = Watch::new(watched(reconfigurer.current()), Instant::now());
+        let watch = Watch::new(watched(&mut reconfigurer), Instant::now());
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
             // Without the right to it the thread runs at the common priority.
             let _ = rustix::process::setpriority_process(None, NICE);
@@ -168,28 +167,39 @@ struct Loader {
 }
 
 /// The files and folders to follow.
-fn watched(config: &Config) -> Vec<PathBuf> {
+fn watched(reconfigurer: &mut Reconfigurer) -> Vec<PathBuf> {
+    let store = reconfigurer.stored().index_file();
+    let config = reconfigurer.current();
     let plugins = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
     let file = config.origin.file.clone().filter(|_| config.node.watch_config);
-    plugins.into_iter().chain(file).collect()
+    plugins.into_iter().chain(file).chain(store).collect()
 }
 
 impl Loader {
     fn run(mut self, receiver: &Receiver<Message>) {
         let mut sweep_at = Instant::now() + BACKSTOP;
+        // A version that was on trial when the switch ended is tried again.
+        self.follow_store("start");
         loop {
             let deadline = self.watch.deadline().min(sweep_at);
             match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 // Who asked may have gone.
                 Ok(Message::Reload { plugin, rollout, reply }) => {
+                    if plugin.is_none() {
+                        self.follow_store("operator");
+                    }
                     let _ = reply.send(self.reload(plugin.as_deref(), rollout, "operator"));
                 }
                 Ok(Message::Promote { plugin, reply }) => {
-                    let _ = reply.send(self.host.promote(&plugin));
+                    let promoted = self.host.promote(&plugin);
+                    self.reconfigurer.stored().note_serving(&self.host);
+                    let _ = reply.send(promoted);
                     self.sweep_workers();
                 }
                 Ok(Message::RollBack { plugin, reply }) => {
-                    let _ = reply.send(self.host.roll_back(&plugin, "an operator said so"));
+                    let back = self.host.roll_back(&plugin, "an operator said so");
+                    back.iter().for_each(|back| self.reconfigurer.stored().note_rolled_back(back));
+                    let _ = reply.send(back);
                     self.sweep_workers();
                 }
                 Ok(Message::Rehearse { what, reply }) => {
@@ -216,7 +226,11 @@ impl Loader {
             }
             if Instant::now() >= sweep_at {
                 sweep_at = Instant::now() + BACKSTOP;
-                if !self.host.settle().is_empty() {
+                let settled = self.host.settle();
+                for back in &settled {
+                    self.reconfigurer.stored().note_rolled_back(back);
+                }
+                if !settled.is_empty() {
                     self.sweep_workers();
                 }
                 self.host.sweep();
@@ -225,9 +239,9 @@ impl Loader {
     }
 
     fn reconfigure(&mut self, cause: &'static str) -> Reconfigured {
-        let before = watched(self.reconfigurer.current());
+        let before = watched(&mut self.reconfigurer);
         let report = self.reconfigurer.reload(cause);
-        let after = watched(self.reconfigurer.current());
+        let after = watched(&mut self.reconfigurer);
         if before != after {
             self.watch = Watch::new(after, Instant::now());
             self.source = hint_source(&self.watch, self.hints.clone());
@@ -243,6 +257,10 @@ impl Loader {
             self.reconfigure("file");
             return;
         }
+        if self.reconfigurer.stored().index_file().as_deref() == Some(path) {
+            self.follow_store("store");
+            return;
+        }
         let source = path.display().to_string();
         for plugin in self.host.list().iter().filter(|plugin| plugin.source == source) {
             self.reload(Some(&plugin.id), Rollout::AsItSays, "file");
@@ -250,7 +268,7 @@ impl Loader {
     }
 
     fn reload(
-        &self,
+        &mut self,
         plugin: Option<&str>,
         rollout: Rollout,
         cause: &'static str,
@@ -258,9 +276,19 @@ impl Loader {
         let reports = self.host.reload_by(plugin, rollout);
         reports.iter().for_each(|report| tell(report, cause));
         if reports.iter().any(ReloadReport::is_change) {
+            self.reconfigurer.stored().note_serving(&self.host);
             self.sweep_workers();
         }
         reports
+    }
+
+    fn follow_store(&mut self, cause: &'static str) {
+        let before = self.host.current();
+        let reports = self.reconfigurer.follow_store();
+        reports.iter().for_each(|report| tell(report, cause));
+        if self.host.current() != before {
+            self.sweep_workers();
+        }
     }
 
     fn sweep_workers(&self) {

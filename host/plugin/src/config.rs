@@ -1,4 +1,10 @@
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
+
+use bundle::BundleLimits;
 
 /// What the plugin host allows. Every field is a limit or a policy with a name; the defaults are for a node of some thousand
 /// calls a second.
@@ -42,6 +48,9 @@ pub struct HostConfig {
     pub trial: TrialPolicy,
     /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
     pub overrides: BTreeMap<String, toml::Table>,
+    /// What plugins may have, by id (see [`capabilities`](crate::capabilities)). One that comes from a path and is not named here may
+    /// have what it needs; to one of a store this is added to what it was granted there.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
     /// Keys of their configuration that plugins are not shown, `*` for all: a fault that a test of a plugin injects. Default none.
     pub withheld: Vec<String>,
 }
@@ -65,6 +74,7 @@ impl Default for HostConfig {
             quarantine: QuarantinePolicy::default(),
             trial: TrialPolicy::DEFAULT,
             overrides: BTreeMap::new(),
+            grants: BTreeMap::new(),
             withheld: Vec::new(),
         }
     }
@@ -97,6 +107,8 @@ pub struct FileLimits {
     pub script_bytes_max: u64,
     /// Bytes of a `plugin.toml`. Default 1 MiB.
     pub manifest_bytes_max: u64,
+    /// What a bundle of a store may hold.
+    pub bundle: BundleLimits,
 }
 
 impl Default for FileLimits {
@@ -105,6 +117,7 @@ impl Default for FileLimits {
             component_bytes_max: 32 << 20,
             script_bytes_max: 1 << 20,
             manifest_bytes_max: 1 << 20,
+            bundle: BundleLimits::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::{
 };
 
 use arc_swap::ArcSwapOption;
+use bundle::BundleDigest;
 use model::{GenerationRef, hook::Hook};
 
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) struct Generation {
     pub(crate) hooks: Vec<(Hook, i32)>,
     /// How its manifest wants it to come into service: for so many of a thousand calls first.
     pub(crate) canary: Option<u16>,
+    /// What it is in the store, if it comes from there.
+    pub(crate) stored: Option<BundleDigest>,
     pub(crate) body: Box<dyn Body>,
     pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.

@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
@@ -48,6 +48,7 @@ pub(crate) struct Installed {
     /// What is kept of a plugin over its generations, by id.
     pub(crate) records: BTreeMap<String, Record>,
     pub(crate) overrides: BTreeMap<String, toml::Table>,
+    pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
     pub(crate) keys: u64,
     tables_made: u64,
     /// Table sets that were replaced; a worker may still be reading one.
@@ -86,6 +87,7 @@ impl PluginHost {
             plugins: Vec::new(),
             records: BTreeMap::new(),
             overrides: config.overrides.clone(),
+            grants: config.grants.clone(),
             keys: 0,
             tables_made: 1,
             replaced: Vec::new(),
@@ -199,7 +201,8 @@ impl PluginHost {
         for at in 0..installed.plugins.len() {
             let current = Arc::clone(&installed.plugins[at].generation);
             if plugin.is_none_or(|id| *current.reference.plugin == *id) {
-                reports.push(self.reload_one(&mut installed, at, &current, rollout));
+                let source = installed.plugins[at].source.clone();
+                reports.push(self.reload_one(&mut installed, at, &current, source, rollout));
             }
         }
         if let Some(id) = plugin
@@ -213,15 +216,40 @@ impl PluginHost {
         reports
     }
 
+    /// Has an installed plugin come from another source from now on, which is read like one that has changed. When it is refused the
+    /// plugin stays with the source it had.
+    pub fn renew(&self, plugin: &str, source: Source, rollout: Rollout) -> ReloadReport {
+        let mut installed = self.lock();
+        let is_it = |it: &Plugin| *it.generation.reference.plugin == *plugin;
+        let Some(at) = installed.plugins.iter().position(is_it) else {
+            return not_found(plugin, &installed.plugins);
+        };
+        let current = Arc::clone(&installed.plugins[at].generation);
+        let report = self.reload_one(&mut installed, at, &current, source, rollout);
+        if report.is_change() {
+            self.activate(&mut installed);
+        }
+        report
+    }
+
+    /// Whether a source would load, as [`Self::install`] loads it. Nothing comes into service.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn would_load(&self, source: &Source) -> Result<(), Diagnostic> {
+        self.build_contained(&mut self.lock(), source, None).map(drop)
+    }
+
     fn reload_one(
         &self,
         installed: &mut Installed,
         at: usize,
         current: &Arc<Generation>,
+        source: Source,
         rollout: Rollout,
     ) -> ReloadReport {
         let started = Instant::now();
-        let source = installed.plugins[at].source.clone();
         let built = self.build_contained(installed, &source, Some(current));
         let built = built.and_then(|built| installed.plugins[at].admit(built, rollout));
         let id = &current.reference.plugin;
@@ -256,6 +284,9 @@ impl PluginHost {
                 Err(diagnostic)
             }
         };
+        if outcome.is_ok() {
+            installed.plugins[at].source = source;
+        }
         let report = ReloadReport {
             plugin: id.to_string(),
             outcome,
@@ -285,6 +316,11 @@ impl PluginHost {
     /// Gives the operator's settings for plugins anew (see [`HostConfig::overrides`]); the next reload takes them.
     pub fn set_overrides(&self, overrides: BTreeMap<String, toml::Table>) {
         self.lock().overrides = overrides;
+    }
+
+    /// Gives anew what plugins may have (see [`HostConfig::grants`]); the next reload takes it.
+    pub fn set_grants(&self, grants: BTreeMap<String, BTreeSet<String>>) {
+        self.lock().grants = grants;
     }
 
     /// Whether a plugin answers this hook for what comes in now.
@@ -457,6 +493,7 @@ fn status(plugin: &Plugin, now: u64) -> PluginStatus {
             .collect(),
         quarantined_keys: keys.collect(),
         trial: plugin.versions.status(),
+        stored: generation.stored,
         previous: plugin.versions.previous.as_ref().map(|g| g.reference.clone()),
         rolled_back: plugin.versions.last.clone(),
         last: plugin.last.clone(),

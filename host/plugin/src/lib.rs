@@ -17,6 +17,7 @@ mod access;
 pub mod alloc;
 mod amendment;
 mod body;
+mod capability;
 mod command;
 mod config;
 mod contain;
@@ -44,6 +45,8 @@ mod wasm;
 mod worker;
 
 pub use amendment::party_of_uri;
+pub use bundle::{BundleDigest, BundleLimits};
+pub use capability::capabilities;
 pub use config::{
     AnswerLimits, CompiledFiles, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits,
     TrialPolicy, WasmLimits,

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use model::Digest;
 use sha2::{Digest as _, Sha256};
 
-use crate::{Diagnostic, FileLimits, Kind, PluginHost, Source, manifest::Manifest, source};
+use crate::{
+    Diagnostic, FileLimits, Kind, PluginHost, Source, capability, manifest::Manifest, source,
+};
 
 /// What the files of a plugin say, without asking it anything.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,16 +54,10 @@ impl PluginHost {
                 })?
             }
         };
-        let grants = bundle.manifest.grants;
-        let needs = [("log", grants.log), ("config", grants.config)];
         Ok(Outline {
             code: bundle.code_file,
             bytes: bundle.code.len(),
-            needs: needs
-                .into_iter()
-                .filter(|(_, granted)| *granted)
-                .map(|(name, _)| name)
-                .collect(),
+            needs: capability::uses(bundle.manifest.grants),
             imports,
             config: bundle.manifest.config,
             vectors: bundle.manifest.vectors.len(),

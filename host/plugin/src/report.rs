@@ -1,5 +1,6 @@
 use std::{fmt, time::Duration};
 
+use bundle::BundleDigest;
 use model::{GenerationRef, hook::FailureKind, hook::Hook};
 
 use crate::{Diagnostic, Key, Kind, RolledBack, TrialStatus};
@@ -101,6 +102,8 @@ pub struct PluginStatus {
     pub quarantined_keys: Vec<(Hook, Key, Duration)>,
     /// What is tried for some calls.
     pub trial: Option<TrialStatus>,
+    /// What of the store serves, if it comes from there.
+    pub stored: Option<BundleDigest>,
     /// The version before, which can serve again.
     pub previous: Option<GenerationRef>,
     /// What was last taken out of service, by hand or by itself.

@@ -1,15 +1,16 @@
 //! How new versions come into service and go out of it: at once, or for some calls first; by hand, or by themselves.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use bundle::BundleDigest;
 use model::{Digest, GenerationRef, hook::Hook};
 
 use crate::{
-    ArmStats, Diagnostic, PluginHost, ReloadReport, Reloaded,
+    ArmStats, Diagnostic, PluginHost, ReloadReport, Reloaded, Source,
     generation::{Generation, Serving},
     host::{Installed, Plugin},
     trial::Trial,
@@ -50,10 +51,14 @@ pub(crate) struct Versions {
 pub struct RolledBack {
     /// The version.
     pub generation: GenerationRef,
+    /// What it is in the store, if it comes from there.
+    pub stored: Option<BundleDigest>,
     /// Why.
     pub why: String,
     /// What serves instead.
     pub instead: GenerationRef,
+    /// What that is in the store.
+    pub stored_instead: Option<BundleDigest>,
     /// When.
     pub at: Instant,
     /// How many questions of each hook it was asked while it was tried for some calls.
@@ -243,7 +248,9 @@ impl Plugin {
         let generation = bad.reference.clone();
         self.versions.condemn(generation.digest, &why);
         let instead = self.generation.reference.clone();
-        let back = RolledBack { generation, why, instead, at: Instant::now(), touched };
+        let (stored, stored_instead) = (bad.stored, self.generation.stored);
+        let at = Instant::now();
+        let back = RolledBack { generation, stored, why, instead, stored_instead, at, touched };
         tracing::warn!(
             plugin = %back.generation, why = back.why, serving = %back.instead,
             touched = back.touched.iter().map(|(_, asked)| asked).max().copied().unwrap_or(0),
@@ -287,6 +294,13 @@ impl PluginHost {
         Ok(reference)
     }
 
+    /// Forgets what was rolled back of a plugin: whoever remembers it longer decides what comes back.
+    pub fn pardon(&self, plugin: &str) {
+        if let Ok(found) = self.lock().find(plugin) {
+            found.versions.condemned.clear();
+        }
+    }
+
     /// Takes a plugin's version that is on trial out of service, or the one that serves: then the one before it serves again. Calls
     /// that stand are answered by it from now on too.
     ///
@@ -298,8 +312,14 @@ impl PluginHost {
         let found = installed.find(plugin)?;
         let Some(back) = found.roll_back(why.to_owned()) else {
             let reason = format!("there is no version of `{plugin}` to go back to");
-            let help =
-                "one is kept after each reload; write the old version back to its file instead";
+            let help = match found.source {
+                Source::Stored { .. } => {
+                    "`jackfield plugin installed` shows what the store has; choose with `jackfield plugin use`"
+                }
+                Source::Path(_) | Source::Embedded { .. } => {
+                    "one is kept after each reload; write the old version back to its file instead"
+                }
+            };
             return Err(Diagnostic::new("plugins", reason, help).of(plugin));
         };
         self.activate(&mut installed);
@@ -332,6 +352,18 @@ impl PluginHost {
 }
 
 impl Installed {
+    /// What a plugin may have; `None` is all that it needs.
+    pub(crate) fn allowed(&self, source: &Source, id: &str) -> Option<BTreeSet<String>> {
+        let configured = self.grants.get(id);
+        match source {
+            Source::Stored { grants, .. } => {
+                Some(grants.iter().chain(configured.into_iter().flatten()).cloned().collect())
+            }
+            Source::Path(_) => configured.cloned(),
+            Source::Embedded { .. } => None,
+        }
+    }
+
     fn find(&mut self, id: &str) -> Result<&mut Plugin, Diagnostic> {
         let at = self.plugins.iter().position(|plugin| *plugin.generation.reference.plugin == *id);
         match at {

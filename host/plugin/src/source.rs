@@ -1,17 +1,34 @@
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     fmt, fs,
     io::Read,
     path::{Path, PathBuf},
 };
 
-use crate::{Diagnostic, FileLimits, manifest::Manifest};
+use bundle::{BundleDigest, Store};
+
+use crate::{Diagnostic, FileLimits, capability::place, manifest::Manifest};
+
+/// The name of a folder's or bundle's manifest.
+const MANIFEST: &str = "plugin.toml";
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A script (`.rhai`), a component or core module (`.wasm`), or a folder with a `plugin.toml`. Read again on each reload.
     Path(PathBuf),
+    /// A plugin of the store: a bundle that must have this digest. Read and verified again on each reload.
+    Stored {
+        /// Its id; the bundle must name the same.
+        id: String,
+        /// Where the bundle is.
+        file: PathBuf,
+        /// What it must be.
+        digest: BundleDigest,
+        /// What it may have (see [`capabilities`](crate::capabilities)).
+        grants: BTreeSet<String>,
+    },
     /// A plugin that is part of the binary, or made in a test.
     Embedded {
         /// Its id; a manifest must name the same.
@@ -59,6 +76,7 @@ impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
+            Self::Stored { id, digest, .. } => write!(f, "store:{id}@{}", digest.0.short()),
             Self::Embedded { .. } => f.write_str("embedded"),
         }
     }
@@ -75,6 +93,8 @@ pub(crate) struct Bundle {
     /// What diagnostics call the manifest.
     pub(crate) manifest_file: String,
     pub(crate) manifest: Manifest,
+    /// What it is in the store, if it comes from there.
+    pub(crate) stored: Option<BundleDigest>,
 }
 
 impl Source {
@@ -82,7 +102,7 @@ impl Source {
     pub(crate) fn guess_id(&self) -> String {
         match self {
             Self::Path(path) => stem(path),
-            Self::Embedded { id, .. } => id.clone(),
+            Self::Stored { id, .. } | Self::Embedded { id, .. } => id.clone(),
         }
     }
 
@@ -101,6 +121,7 @@ impl Source {
         match self {
             Self::Path(path) if path.is_dir() => read_folder(path, limits),
             Self::Path(path) => read_file(path, limits),
+            Self::Stored { id, file, digest, .. } => read_stored(id, file, *digest, limits),
             Self::Embedded { id, manifest, code, kind } => {
                 let code_file = format!("{id}.{kind}");
                 let manifest_file = format!("{id}/plugin.toml");
@@ -118,6 +139,7 @@ impl Source {
                     code_file,
                     manifest_file,
                     manifest,
+                    stored: None,
                 })
             }
         }
@@ -139,6 +161,7 @@ fn read_file(path: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
         manifest_file: name.clone(),
         code_file: name,
         manifest: Manifest::default(),
+        stored: None,
     })
 }
 
@@ -147,7 +170,7 @@ pub(crate) fn read_manifest(
     folder: &Path,
     limits: &FileLimits,
 ) -> Result<(String, Manifest), Diagnostic> {
-    let path = folder.join("plugin.toml");
+    let path = folder.join(MANIFEST);
     let file = path.display().to_string();
     let text = read_limited(&path, limits.manifest_bytes_max)?;
     let text = String::from_utf8(text).map_err(|error| {
@@ -164,10 +187,7 @@ fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic>
         Some(code) => folder.join(code),
         None => only_code(folder, &manifest_file)?,
     };
-    let kind = manifest.kind.or_else(|| Kind::of(&path)).ok_or_else(|| {
-        let reason = format!("the kind of `{}` is not known", path.display());
-        Diagnostic::new(&manifest_file, reason, "add kind = \"rhai\" or kind = \"wasm\"")
-    })?;
+    let kind = kind(&manifest, &path, &manifest_file)?;
     checked(Bundle {
         id: manifest.id.clone().unwrap_or_else(|| stem(folder)),
         kind,
@@ -175,16 +195,70 @@ fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic>
         code_file: path.display().to_string(),
         manifest_file,
         manifest,
+        stored: None,
+    })
+}
+
+fn read_stored(
+    id: &str,
+    file: &Path,
+    digest: BundleDigest,
+    limits: &FileLimits,
+) -> Result<Bundle, Diagnostic> {
+    let shown = || file.display().to_string();
+    let stored = Store::load(file, digest, &limits.bundle)
+        .map_err(|error| Diagnostic::new(shown(), error.what, error.help))?;
+    if stored.id != id {
+        let reason = format!("the bundle is of `{}`, the store has it for `{id}`", stored.id);
+        return Err(Diagnostic::new(shown(), reason, "install it again"));
+    }
+    let manifest_file = place(id, digest, MANIFEST);
+    let mut files = stored.files;
+    let text = String::from_utf8(files.remove(MANIFEST).unwrap_or_default())
+        .map_err(|_| Diagnostic::new(&manifest_file, "not UTF-8", "have it packed again"))?;
+    let manifest = Manifest::parse(&text, &manifest_file)?;
+    let name = match &manifest.code {
+        Some(code) => code.to_string_lossy().into_owned(),
+        None => {
+            let names = files.keys().filter(|name| !name.contains('/')).map(PathBuf::from);
+            one_code(names.collect(), &manifest_file)?.to_string_lossy().into_owned()
+        }
+    };
+    let kind = kind(&manifest, Path::new(&name), &manifest_file)?;
+    let code = files.remove(&name).ok_or_else(|| {
+        let reason = format!("there is no `{}` in the bundle", name.escape_debug());
+        Diagnostic::new(&manifest_file, reason, "have it packed again")
+    })?;
+    if code.len() as u64 > code_limit(kind, limits) {
+        return Err(too_large(&place(id, digest, &name), code_limit(kind, limits)));
+    }
+    checked(Bundle {
+        id: id.to_owned(),
+        kind,
+        code,
+        code_file: place(id, digest, &name),
+        manifest_file,
+        manifest,
+        stored: Some(digest),
+    })
+}
+
+fn kind(manifest: &Manifest, code: &Path, manifest_file: &str) -> Result<Kind, Diagnostic> {
+    manifest.kind.or_else(|| Kind::of(code)).ok_or_else(|| {
+        let reason = format!("the kind of `{}` is not known", code.display());
+        Diagnostic::new(manifest_file, reason, "add kind = \"rhai\" or kind = \"wasm\"")
     })
 }
 
 /// The only file in the folder that can be a plugin's code.
 fn only_code(folder: &Path, manifest_file: &str) -> Result<PathBuf, Diagnostic> {
     let entries = fs::read_dir(folder).map_err(|error| unreadable(folder, &error))?;
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| Kind::of(path).is_some())
-        .collect();
+    one_code(entries.filter_map(|entry| Some(entry.ok()?.path())).collect(), manifest_file)
+}
+
+/// The only one of these files that can be a plugin's code.
+fn one_code(mut found: Vec<PathBuf>, manifest_file: &str) -> Result<PathBuf, Diagnostic> {
+    found.retain(|path| Kind::of(path).is_some());
     found.sort();
     match found.as_slice() {
         [only] => Ok(only.clone()),
@@ -232,10 +306,13 @@ fn read_limited(path: &Path, bytes_max: u64) -> Result<Vec<u8>, Diagnostic> {
     let read = file.take(bytes_max.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(path, &error))?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
-        let reason = format!("larger than {bytes_max} bytes");
-        return Err(Diagnostic::new(path.display().to_string(), reason, "make it smaller"));
+        return Err(too_large(&path.display().to_string(), bytes_max));
     }
     Ok(bytes)
+}
+
+fn too_large(file: &str, bytes_max: u64) -> Diagnostic {
+    Diagnostic::new(file, format!("larger than {bytes_max} bytes"), "make it smaller")
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {

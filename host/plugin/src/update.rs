@@ -12,6 +12,7 @@ use crate::{
     Diagnostic, Kind, PluginHost, Reloaded, Source,
     amendment::party_of_uri,
     body::Body,
+    capability,
     contain::contained,
     generation::Generation,
     host::Installed,
@@ -80,10 +81,17 @@ impl PluginHost {
         if let Some(same) = self.find(&id, digest, current) {
             return Ok(same);
         }
+        let allowed = installed.allowed(source, &bundle.id);
+        let asked = bundle.manifest.hooks.iter().flatten().map(|(hook, _)| *hook);
+        capability::check(&bundle, source, asked, allowed.as_ref())
+            .map_err(|d| d.of(&bundle.id))?;
         let settings =
             Settings::new(Arc::clone(&id), bundle.manifest.grants, config, self.config.log);
         let body = self.body(&bundle, Arc::new(settings)).map_err(|d| d.of(&bundle.id))?;
         let hooks = hooks(&bundle, &*body).map_err(|d| d.of(&bundle.id))?;
+        let asked = hooks.iter().map(|(hook, _)| *hook);
+        capability::check(&bundle, source, asked, allowed.as_ref())
+            .map_err(|d| d.of(&bundle.id))?;
         self.test(&bundle, &*body, &hooks).map_err(|d| d.of(&bundle.id))?;
         let record = installed.records.entry(bundle.id).or_default();
         record.serial += 1;
@@ -98,6 +106,7 @@ impl PluginHost {
             hooks,
             body,
             canary: bundle.manifest.canary,
+            stored: bundle.stored,
             quarantines: Default::default(),
             metrics,
             instead: Default::default(),
@@ -118,6 +127,7 @@ impl PluginHost {
             config.to_string(),
             format!("{:?} {}", limits.cpu_limit, limits.memory_limit),
             format!("{:?} {:?} {:?}", limits.answer, limits.wasm, limits.script),
+            bundle.stored.map(|digest| digest.to_string()).unwrap_or_default(),
         ];
         let mut hasher = Sha256::new();
         for part in parts.iter().map(String::as_bytes).chain([&*bundle.code]) {

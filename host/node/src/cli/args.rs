@@ -5,7 +5,13 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 use plugin::Share;
 
-use super::kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs};
+use super::{
+    kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs},
+    store::args::{
+        GrantArgs, InstallArgs, InstalledArgs, KeyArgs, PackArgs, SignArgs, UninstallArgs,
+        VersionArgs,
+    },
+};
 
 /// A programmable softswitch.
 #[derive(Debug, Parser)]
@@ -108,6 +114,26 @@ pub(super) enum PluginCommand {
     Bench(BenchArgs),
     /// Replace the library in the folder of a plugin in Rust by that of this version.
     Sdk(SdkArgs),
+    /// Make one file of a plugin's folder: a bundle.
+    Pack(PackArgs),
+    /// Make a key to sign bundles with.
+    Key(KeyArgs),
+    /// Sign a bundle.
+    Sign(SignArgs),
+    /// Put a bundle into the store of installed plugins and have it serve; a running switch takes it by itself.
+    Install(InstallArgs),
+    /// List the installed plugins and their versions.
+    Installed(InstalledArgs),
+    /// Have an installed version serve.
+    Use(VersionArgs),
+    /// Remove an installed plugin, or one version of it.
+    Uninstall(UninstallArgs),
+    /// Grant an installed plugin what it wants.
+    Grant(GrantArgs),
+    /// Take back what an installed plugin was granted.
+    Revoke(GrantArgs),
+    /// List what installed plugins want and have.
+    Grants(InstalledArgs),
     /// List the plugins in the order they are asked.
     List(ApiArgs),
     /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.

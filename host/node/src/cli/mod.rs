@@ -8,6 +8,7 @@ mod kit;
 mod list;
 mod mwi;
 mod run;
+mod store;
 mod table;
 mod trace;
 mod versions;
@@ -58,6 +59,16 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Test(args) => kit::test(args),
         PluginCommand::Bench(args) => kit::bench(args),
         PluginCommand::Sdk(args) => kit::refresh(args),
+        PluginCommand::Pack(args) => store::pack(args),
+        PluginCommand::Key(args) => store::key(args),
+        PluginCommand::Sign(args) => store::sign(args),
+        PluginCommand::Install(args) => store::install(args),
+        PluginCommand::Installed(args) => store::installed(args),
+        PluginCommand::Use(args) => store::choose(args),
+        PluginCommand::Uninstall(args) => store::uninstall(args),
+        PluginCommand::Grant(args) => store::grant(args),
+        PluginCommand::Revoke(args) => store::revoke(args),
+        PluginCommand::Grants(args) => store::grants(args),
         PluginCommand::List(api) => list::plugins(api),
         PluginCommand::Reload(args) => versions::reload(args),
         PluginCommand::Promote { id, api } => versions::promote(api, id),

@@ -82,6 +82,9 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.file_mib_max", 1, 1024),
     ("plugins.compiled_mib_max", 1, 1_000_000),
     ("plugins.compiled_files_max", 1, 100_000),
+    ("plugins.store_versions_max", 2, 1000),
+    ("plugins.bundle_mib_max", 1, 1024),
+    ("plugins.bundle_files_max", 2, 10_000),
     ("plugins.log_lines_per_second", 0, 100_000),
     ("plugins.generations_max", 2, 10_000),
     ("plugins.instances_max", 1, 100_000),
@@ -162,6 +165,7 @@ pub(crate) fn check(config: &Config) -> Vec<Violation> {
     let mut violations = ranges(config);
     violations.extend(listeners(&config.sip.listen));
     violations.extend(trusted(&config.sip.trusted));
+    violations.extend(grants(config));
     violations.extend(addresses(config));
     violations.extend(orders(config));
     violations.extend(subscribers(config));
@@ -181,6 +185,20 @@ fn ranges(config: &Config) -> Vec<Violation> {
             let what = format!("`{key}` is {value}, out of range");
             (value < *min || value > *max)
                 .then(|| Violation::new(path, what, format!("give {min} to {max}")))
+        })
+        .collect()
+}
+
+fn grants(config: &Config) -> Vec<Violation> {
+    let known = plugin::capabilities();
+    let named = config.plugins.grants.iter();
+    let wrong = named.flat_map(|(id, names)| names.iter().map(move |name| (id, name)));
+    let wrong = wrong.filter(|(_, name)| !known.contains(&name.as_str()));
+    wrong
+        .map(|(id, name)| {
+            let what = format!("`{}` is nothing that can be granted", name.escape_debug());
+            let help = format!("what can be is {}", known.join(", "));
+            Violation::new(&format!("plugins.grants.{id}"), what, help)
         })
         .collect()
 }

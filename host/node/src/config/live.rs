@@ -46,6 +46,7 @@ pub(crate) const LIVE: &[&str] = &[
     "plugins.stock",
     "plugins.watch",
     "plugins.config",
+    "plugins.grants",
     "emergency",
     "transfers",
     "call_events",

@@ -146,6 +146,11 @@ impl Config {
         self.own_folder(self.plugins.compiled_path.as_ref(), "compiled")
     }
 
+    /// The folder of installed plugins, if there is one.
+    pub fn store_folder(&self) -> Option<PathBuf> {
+        self.own_folder(self.plugins.store_path.as_ref(), "plugins")
+    }
+
     /// The paths of the plugins to load, in order, relative ones resolved against the configuration's folder.
     pub fn plugin_paths(&self) -> Vec<PathBuf> {
         self.plugins.load.iter().map(|path| self.folder.join(path)).collect()

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +38,18 @@ pub struct PluginsConfig {
     pub compiled_mib_max: u64,
     /// How many compiled components are kept there.
     pub compiled_files_max: usize,
+    /// The folder of installed plugins (`jackfield plugin install`). Only the switch's user may write to it. Absent takes `plugins` in
+    /// `node.data_path`, or none without that.
+    pub store_path: Option<PathBuf>,
+    /// Versions of an installed plugin that are kept.
+    pub store_versions_max: usize,
+    /// Whether the switch begins with an older version of an installed plugin when the one that served does not load, as when its file was
+    /// changed; else it does not begin.
+    pub store_fallback: bool,
+    /// The largest bundle, in MiB.
+    pub bundle_mib_max: u64,
+    /// Files in a bundle.
+    pub bundle_files_max: usize,
     /// Log lines of one plugin in a second; more are dropped and counted.
     pub log_lines_per_second: u32,
     /// Failures within `quarantine_window_s` after which a plugin is not asked for a while; 0 asks it always.
@@ -67,6 +82,9 @@ pub struct PluginsConfig {
     pub rollback_window_s: u64,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
+    /// What plugins may have: `"acme.lnp" = ["route", "log"]`. The names are those of hooks, `log` and `config`. A plugin of `load` that is
+    /// not named may have what its manifest needs; for an installed one this is added to what `jackfield plugin grant` gave it.
+    pub grants: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Default for PluginsConfig {
@@ -85,6 +103,11 @@ impl Default for PluginsConfig {
             compiled_path: None,
             compiled_mib_max: 256,
             compiled_files_max: 256,
+            store_path: None,
+            store_versions_max: 8,
+            store_fallback: true,
+            bundle_mib_max: 64,
+            bundle_files_max: 64,
             log_lines_per_second: 100,
             quarantine_strikes: 3,
             quarantine_window_s: 60,
@@ -100,6 +123,7 @@ impl Default for PluginsConfig {
             trial_asked_for_rates: 200,
             rollback_window_s: 600,
             config: BTreeMap::new(),
+            grants: BTreeMap::new(),
         }
     }
 }

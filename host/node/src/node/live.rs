@@ -1,7 +1,7 @@
 //! The configuration, read again and taken as far as it can be while calls stand.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc,
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use plugin::{Diagnostic, PluginHost};
+use plugin::{Diagnostic, PluginHost, ReloadReport};
 use tracing::{error, info, warn};
 
 use super::{shards, warn_of};
@@ -24,6 +24,7 @@ use crate::{
     mailbox::Postbox,
     plugins,
     records::{RecordControl, RecordFile},
+    stored::Stored,
     telemetry,
     worker::{Configured, Mail},
 };
@@ -50,6 +51,7 @@ struct Plugins {
     stock: bool,
     watch: bool,
     config: BTreeMap<String, toml::Table>,
+    grants: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Live {
@@ -68,6 +70,7 @@ impl Live {
                 stock: config.plugins.stock,
                 watch: config.plugins.watch,
                 config: config.plugins.config.clone(),
+                grants: config.plugins.grants.clone(),
             },
         }
     }
@@ -83,6 +86,7 @@ pub struct Reconfigurer {
     pub(super) own_hosts: Vec<String>,
     pub(super) directory: Arc<NodeDirectory>,
     pub(super) plugins: Arc<PluginHost>,
+    pub(super) stored: Stored,
     pub(super) workers: Vec<Postbox<Mail>>,
     pub(super) records: RecordControl,
     pub(super) journal: Arc<Journal>,
@@ -101,6 +105,17 @@ impl Reconfigurer {
     /// The configuration as it was taken last.
     pub const fn current(&self) -> &Config {
         &self.current
+    }
+
+    /// Loads what the store of plugins says now.
+    pub(crate) fn follow_store(&mut self) -> Vec<ReloadReport> {
+        let (host, config) = (&self.plugins, &self.current);
+        self.stored.follow(host, |stored| host.install(plugins::sources(config, stored)).map(drop))
+    }
+
+    /// What of the store of plugins is loaded.
+    pub(crate) const fn stored(&mut self) -> &mut Stored {
+        &mut self.stored
     }
 
     /// The first of our domains: that of a number without one.
@@ -166,8 +181,10 @@ impl Reconfigurer {
         };
         if was.plugins != is.plugins {
             self.plugins.set_overrides(new.plugins.config.clone());
-            if let Err(refused) = self.plugins.install(plugins::sources(new)) {
+            self.plugins.set_grants(new.plugins.grants.clone());
+            if let Err(refused) = self.plugins.install(plugins::sources(new, &self.stored)) {
                 self.plugins.set_overrides(self.current.plugins.config.clone());
+                self.plugins.set_grants(self.current.plugins.grants.clone());
                 return Err(refused.diagnostics.iter().map(problem_of).collect());
             }
         }

@@ -39,6 +39,7 @@ use crate::{
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
     store::{StoreSender, StoreThread},
+    stored::Stored,
     stream::{self, Owners, Tls, TlsFiles, TlsWatch},
     udp,
     worker::{ListenSocket, Mail, Parts, Worker},
@@ -73,7 +74,7 @@ impl Node {
     ///
     /// What could not be started; everything else is stopped again.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let host = plugins::load(config).map_err(StartError::Plugins)?;
+        let (host, stored) = plugins::load(config).map_err(StartError::Plugins)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
@@ -98,7 +99,7 @@ impl Node {
             store: store.as_ref().map(StoreThread::sender),
             proxy_key: config.proxy.key(shards::seed()?),
         };
-        let reloader = common.reloader(&listeners, &postboxes, &records, &journal)?;
+        let reloader = common.reloader(&listeners, &postboxes, &records, &journal, stored)?;
         let draining = Arc::new(AtomicBool::new(false));
         let api = Api {
             node: config.node.name.clone(),
@@ -416,6 +417,7 @@ impl Common<'_> {
         postboxes: &[Postbox<Mail>],
         records: &RecordThread,
         journal: &Arc<Journal>,
+        stored: Stored,
     ) -> Result<Reloader, StartError> {
         let reconfigurer = Reconfigurer {
             started: self.config.clone(),
@@ -423,6 +425,7 @@ impl Common<'_> {
             own_hosts: listeners.hosts(),
             directory: self.directory.clone(),
             plugins: self.host.clone(),
+            stored,
             workers: postboxes.to_vec(),
             records: records.control(),
             journal: journal.clone(),

@@ -20,6 +20,7 @@ mod pinning;
 mod quarantine;
 mod reload;
 mod script;
+mod store;
 mod threads;
 mod trial;
 mod wasm;

@@ -1,0 +1,13 @@
+//! Plugins as files that are signed and installed: `jackfield plugin pack`, `key`, `sign`, `install`, `installed`, `use`, `uninstall`,
+//! `grant`, `revoke` and `grants`.
+
+pub(super) mod args;
+mod grants;
+mod install;
+mod pack;
+mod show;
+
+pub(super) use grants::{grant, revoke};
+pub(super) use install::{choose, install, uninstall};
+pub(super) use pack::{key, pack, sign};
+pub(super) use show::{grants, installed};
