@@ -72,6 +72,7 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
         files: FileLimits {
             component_bytes_max: plugins.file_mib_max << 20,
             bundle: bundle_limits(config),
+            schema_bytes_max: plugins.schema_kib_max << 10,
             ..FileLimits::default()
         },
         answer: AnswerLimits {

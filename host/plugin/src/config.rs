@@ -107,6 +107,8 @@ pub struct FileLimits {
     pub script_bytes_max: u64,
     /// Bytes of a `plugin.toml`. Default 1 MiB.
     pub manifest_bytes_max: u64,
+    /// Bytes of the schema of a configuration. Default 256 KiB.
+    pub schema_bytes_max: u64,
     /// What a bundle of a store may hold.
     pub bundle: BundleLimits,
 }
@@ -117,6 +119,7 @@ impl Default for FileLimits {
             component_bytes_max: 32 << 20,
             script_bytes_max: 1 << 20,
             manifest_bytes_max: 1 << 20,
+            schema_bytes_max: 256 << 10,
             bundle: BundleLimits::default(),
         }
     }

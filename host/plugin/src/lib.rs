@@ -34,6 +34,7 @@ mod proposal;
 mod quarantine;
 mod report;
 mod rollout;
+mod schema;
 mod script;
 mod settings;
 mod source;

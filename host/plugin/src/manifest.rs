@@ -21,6 +21,8 @@ pub(crate) struct Manifest {
     /// For how many of a thousand calls a new version is tried before it serves all.
     pub(crate) canary: Option<u16>,
     pub(crate) config: toml::Table,
+    /// The file beside it that says what the configuration must be.
+    pub(crate) schema: Option<String>,
     pub(crate) vectors: Vec<Vector>,
 }
 
@@ -55,7 +57,7 @@ pub(crate) struct Vector {
 impl Manifest {
     /// Reads a manifest; an empty text gives the defaults.
     pub(crate) fn parse(text: &str, file: &str) -> Result<Self, Diagnostic> {
-        let raw: Raw = toml::from_str(text).map_err(|error| {
+        let mut raw: Raw = toml::from_str(text).map_err(|error| {
             let diagnostic = Diagnostic::new(file, error.message().trim(), help_for(&error));
             match error.span() {
                 Some(span) => diagnostic.at_offset(text, span.start),
@@ -76,6 +78,7 @@ impl Manifest {
             .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
             .collect()
         });
+        let schema = schema(&mut raw.config, file)?;
         Ok(Self {
             id: raw.id,
             version: raw.version,
@@ -90,9 +93,26 @@ impl Manifest {
                 .map_or_else(Grants::default, |need| Grants { log: need.log, config: need.config }),
             canary: raw.reload.canary.map(|share| share.0),
             config: raw.config,
+            schema,
             vectors: raw.vectors,
         })
     }
+}
+
+/// Takes `[config.schema]` out of the configuration.
+fn schema(config: &mut toml::Table, file: &str) -> Result<Option<String>, Diagnostic> {
+    let Some(toml::Value::Table(about)) = config.get("schema") else { return Ok(None) };
+    // A plugin of the time before schemas may have a table of that name.
+    let Some(toml::Value::String(name)) = about.get("file").filter(|_| about.len() == 1) else {
+        return Ok(None);
+    };
+    let name = name.clone();
+    if name.contains(['/', '\\']) || name.starts_with('.') {
+        let reason = format!("`{}` is not a file beside plugin.toml", name.escape_debug());
+        return Err(Diagnostic::new(file, reason, "put it there, and give its name alone"));
+    }
+    config.remove("schema");
+    Ok(Some(name))
 }
 
 fn help_for(error: &toml::de::Error) -> &'static str {

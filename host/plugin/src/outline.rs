@@ -22,6 +22,8 @@ pub struct Outline {
     pub imports: Vec<String>,
     /// Its own configuration, from the manifest.
     pub config: toml::Table,
+    /// What the schema of its configuration is called, if it has one.
+    pub schema: Option<String>,
     /// How many questions with answers its manifest has.
     pub vectors: usize,
 }
@@ -59,6 +61,7 @@ impl PluginHost {
             bytes: bundle.code.len(),
             needs: capability::uses(bundle.manifest.grants),
             imports,
+            schema: bundle.manifest.schema,
             config: bundle.manifest.config,
             vectors: bundle.manifest.vectors.len(),
         })

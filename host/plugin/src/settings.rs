@@ -127,7 +127,7 @@ fn text(value: &toml::Value) -> String {
     }
 }
 
-fn json(value: &toml::Value) -> serde_json::Value {
+pub(crate) fn json(value: &toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.as_str().into(),
         toml::Value::Integer(number) => (*number).into(),

@@ -93,6 +93,8 @@ pub(crate) struct Bundle {
     /// What diagnostics call the manifest.
     pub(crate) manifest_file: String,
     pub(crate) manifest: Manifest,
+    /// What the schema of its configuration is called in diagnostics, and its text.
+    pub(crate) schema: Option<(String, Vec<u8>)>,
     /// What it is in the store, if it comes from there.
     pub(crate) stored: Option<BundleDigest>,
 }
@@ -139,6 +141,7 @@ impl Source {
                     code_file,
                     manifest_file,
                     manifest,
+                    schema: None,
                     stored: None,
                 })
             }
@@ -161,6 +164,7 @@ fn read_file(path: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic> {
         manifest_file: name.clone(),
         code_file: name,
         manifest: Manifest::default(),
+        schema: None,
         stored: None,
     })
 }
@@ -188,6 +192,10 @@ fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic>
         None => only_code(folder, &manifest_file)?,
     };
     let kind = kind(&manifest, &path, &manifest_file)?;
+    let schema = manifest.schema.as_ref().map(|name| {
+        let path = folder.join(name);
+        Ok((path.display().to_string(), read_limited(&path, limits.schema_bytes_max)?))
+    });
     checked(Bundle {
         id: manifest.id.clone().unwrap_or_else(|| stem(folder)),
         kind,
@@ -195,6 +203,7 @@ fn read_folder(folder: &Path, limits: &FileLimits) -> Result<Bundle, Diagnostic>
         code_file: path.display().to_string(),
         manifest_file,
         manifest,
+        schema: schema.transpose()?,
         stored: None,
     })
 }
@@ -232,11 +241,23 @@ fn read_stored(
     if code.len() as u64 > code_limit(kind, limits) {
         return Err(too_large(&place(id, digest, &name), code_limit(kind, limits)));
     }
+    let schema = manifest.schema.as_ref().map(|name| {
+        let shown = place(id, digest, name);
+        let text = files.remove(name).ok_or_else(|| {
+            let reason = format!("there is no `{}` in the bundle", name.escape_debug());
+            Diagnostic::new(&manifest_file, reason, "have it packed again")
+        })?;
+        if text.len() as u64 > limits.schema_bytes_max {
+            return Err(too_large(&shown, limits.schema_bytes_max));
+        }
+        Ok((shown, text))
+    });
     checked(Bundle {
         id: id.to_owned(),
         kind,
         code,
         code_file: place(id, digest, &name),
+        schema: schema.transpose()?,
         manifest_file,
         manifest,
         stored: Some(digest),

@@ -19,6 +19,7 @@ use crate::{
     manifest::{PRIORITY_DEFAULT, Vector},
     probe,
     proposal::{Checked, Ruling},
+    schema::Schema,
     script::Script,
     settings::Settings,
     source::Bundle,
@@ -75,6 +76,7 @@ impl PluginHost {
         if let Some(overrides) = installed.overrides.get(&bundle.id) {
             config.extend(overrides.clone());
         }
+        hold_to_schema(&bundle, &mut config).map_err(|d| d.of(&bundle.id))?;
         let withheld = &self.config.withheld;
         config.retain(|key, _| !withheld.iter().any(|hidden| hidden == key || hidden == "*"));
         let digest = self.digest(&bundle, &config);
@@ -251,6 +253,17 @@ impl PluginHost {
             instance.ask(question, probe::moment())?.check(question, &self.config.answer)
         })
     }
+}
+
+/// Holds a configuration to the plugin's schema, if it has one, and fills in what that gives for what is left out.
+fn hold_to_schema(bundle: &Bundle, config: &mut toml::Table) -> Result<(), Diagnostic> {
+    let Some((file, text)) = &bundle.schema else { return Ok(()) };
+    let schema = Schema::read(text, file)?;
+    schema.apply(config).map_err(|reason| {
+        let id = &bundle.id;
+        let help = format!("set it in [plugins.config.{id}] of the switch's configuration, or in [config] of plugin.toml");
+        Diagnostic::new(&bundle.manifest_file, reason, help)
+    })
 }
 
 /// The hooks to ask: those of the manifest, which the code must answer, or all that it answers.

@@ -83,6 +83,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.compiled_mib_max", 1, 1_000_000),
     ("plugins.compiled_files_max", 1, 100_000),
     ("plugins.store_versions_max", 2, 1000),
+    ("plugins.schema_kib_max", 1, 65_536),
     ("plugins.bundle_mib_max", 1, 1024),
     ("plugins.bundle_files_max", 2, 10_000),
     ("plugins.log_lines_per_second", 0, 100_000),

@@ -48,6 +48,8 @@ pub struct PluginsConfig {
     pub store_fallback: bool,
     /// The largest bundle, in MiB.
     pub bundle_mib_max: u64,
+    /// The largest schema of a plugin's configuration, in KiB.
+    pub schema_kib_max: u64,
     /// Files in a bundle.
     pub bundle_files_max: usize,
     /// Log lines of one plugin in a second; more are dropped and counted.
@@ -107,6 +109,7 @@ impl Default for PluginsConfig {
             store_versions_max: 8,
             store_fallback: true,
             bundle_mib_max: 64,
+            schema_kib_max: 256,
             bundle_files_max: 64,
             log_lines_per_second: 100,
             quarantine_strikes: 3,

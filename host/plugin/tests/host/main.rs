@@ -19,6 +19,7 @@ mod parity;
 mod pinning;
 mod quarantine;
 mod reload;
+mod schema;
 mod script;
 mod store;
 mod threads;

@@ -55,9 +55,10 @@ fn told(status: &PluginStatus, outline: &Outline) -> String {
         ("imports", list(&outline.imports)),
         ("asks for", list(&needs)),
         ("config", list(&config)),
+        ("schema", outline.schema.clone().unwrap_or_default()),
         ("self-test", tests),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {name:<10}{value}");
     }

@@ -29,7 +29,7 @@ pub(in crate::cli) fn pack(args: &PackArgs) -> anyhow::Result<()> {
     let host = PluginHost::new(HostConfig::default())?;
     host.install(vec![source.clone()]).map_err(LoadError::Plugins)?;
     let outline = host.outline(&source)?;
-    let files = collect(folder, &PathBuf::from(outline.code))?;
+    let files = collect(folder, &PathBuf::from(outline.code), outline.schema)?;
     let limits = BundleLimits::default();
     let mut bytes = bundle::pack(&files)?;
     let packed = Bundle::open(&bytes, &limits)?;
@@ -52,10 +52,11 @@ pub(in crate::cli) fn pack(args: &PackArgs) -> anyhow::Result<()> {
 }
 
 /// What of a folder belongs into a bundle: its manifest, its code, what it is tested with, and what is to be read by people.
-fn collect(folder: &Path, code: &Path) -> anyhow::Result<Files> {
+fn collect(folder: &Path, code: &Path, schema: Option<String>) -> anyhow::Result<Files> {
     let outside = || anyhow!("{} is not in {}; move it there", code.display(), folder.display());
     let mut names = vec![PathBuf::from("plugin.toml")];
     names.push(code.strip_prefix(folder).map_err(|_| outside())?.to_owned());
+    names.extend(schema.map(PathBuf::from));
     let failed = || format!("cannot read {}", folder.display());
     for entry in fs::read_dir(folder).with_context(failed)? {
         let entry = entry.with_context(failed)?;
