@@ -5,14 +5,15 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use crate::{
     Bundle, BundleDigest, BundleError, BundleLimits, Index, Installed, PublicKey, Trusted, Version,
+    make_private,
 };
 
 const INDEX: &str = "index.toml";
@@ -67,7 +68,7 @@ impl Store {
     /// When it cannot be made, or somebody else can write to it.
     pub fn open(folder: &Path, limits: StoreLimits) -> Result<Self, BundleError> {
         let os = || BundleError::os(folder);
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(os())?;
+        make_private(folder).map_err(os())?;
         let about = fs::metadata(folder).map_err(os())?;
         let user = rustix::process::geteuid().as_raw();
         if about.uid() != user && user != 0 {

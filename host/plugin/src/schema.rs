@@ -95,12 +95,12 @@ impl Schema {
 
     /// The schema of a key, where it is written down plainly.
     fn at(&self, path: &[String]) -> Option<&Value> {
-        path.iter().try_fold(&self.root, |schema, key| {
-            let schema = resolved(&self.root, schema);
-            schema
-                .get("properties")
-                .and_then(|keys| keys.get(key))
-                .or_else(|| schema.get("items").or_else(|| schema.get("additionalProperties")))
+        path.iter().try_fold(resolved(&self.root, &self.root), |schema, key| {
+            let plain = schema.get("properties").and_then(|keys| keys.get(key));
+            let below = plain
+                .or_else(|| schema.get("items"))
+                .or_else(|| schema.get("additionalProperties"));
+            below.map(|below| resolved(&self.root, below))
         })
     }
 }

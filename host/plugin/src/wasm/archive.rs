@@ -4,10 +4,10 @@
 //! folder's own key has signed it (HMAC, RFC 2104), and the folder only when nobody else can write to it.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions},
     hash::{Hash as _, Hasher},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
@@ -52,7 +52,7 @@ impl Archive {
     pub(crate) fn open(engine: &Engine, limits: &CompiledFiles) -> Result<Self, String> {
         let folder = &limits.folder;
         let failed = |error: io::Error| format!("{}: {error}", folder.display());
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        bundle::make_private(folder).map_err(failed)?;
         let about = fs::symlink_metadata(folder).map_err(failed)?;
         if !about.is_dir() {
             return Err(format!("{} is no folder", folder.display()));
