@@ -65,7 +65,7 @@ fn values_are_not_told() {
 
 #[test]
 fn only_so_much_is_told() {
-    let prefixes = vec!["\"12345\""; 8].join(", ");
+    let prefixes = ["\"12345\""; 8].join(", ");
     let error = applied(&format!("country = \"43\"\nprefixes = [{prefixes}]")).unwrap_err();
     assert!(error.ends_with("; and 3 more"), "{error}");
 }
