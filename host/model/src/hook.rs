@@ -11,6 +11,7 @@ mod access;
 mod amendment;
 mod diversion;
 mod event;
+mod headers;
 mod shown;
 mod transfer;
 
@@ -18,6 +19,9 @@ pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled, Privacy};
 pub use diversion::{Diversion, Redirection};
 pub use event::{CallEvent, Command, End, Happening, Order, Release};
+pub use headers::{
+    FieldOwner, HeaderChange, HeaderEdit, Outgoing, long_form, owned_fields, owner_of,
+};
 pub use transfer::{Transfer, TransferKind};
 
 /// A named station in the life of a call where plugins decide.
@@ -33,6 +37,8 @@ pub enum Hook {
     DialPlan,
     /// Where does a new call go?
     Route,
+    /// Which header fields go to the other side?
+    HeaderPolicy,
     /// A target failed: what now?
     RouteOnFailure,
     /// Something has happened to a call.
@@ -41,12 +47,13 @@ pub enum Hook {
 
 impl Hook {
     /// Every hook, in the order they come up.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Admission,
         Self::Authenticate,
         Self::Register,
         Self::DialPlan,
         Self::Route,
+        Self::HeaderPolicy,
         Self::RouteOnFailure,
         Self::CallEvent,
     ];
@@ -59,6 +66,7 @@ impl Hook {
             Self::Register => "register",
             Self::DialPlan => "dial-plan",
             Self::Route => "route",
+            Self::HeaderPolicy => "header-policy",
             Self::RouteOnFailure => "route-on-failure",
             Self::CallEvent => "call-event",
         }
@@ -97,6 +105,7 @@ impl Question {
             Ask::Register { .. } => Hook::Register,
             Ask::DialPlan => Hook::DialPlan,
             Ask::Route => Hook::Route,
+            Ask::HeaderPolicy(_) => Hook::HeaderPolicy,
             Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
             Ask::CallEvent(_) => Hook::CallEvent,
         }
@@ -120,6 +129,9 @@ pub enum Ask {
     /// Hook `route`: a new call, no target tried yet. Unless it is an emergency the plugins of `dial-plan` are asked first, and
     /// those of `route` see what they rewrote.
     Route,
+    /// Hook `header-policy`: this INVITE is about to go out. Every plugin of the hook is asked, and their edits are made one after
+    /// another.
+    HeaderPolicy(Arc<Outgoing>),
     /// Hook `route-on-failure`: the last of `attempts` just failed.
     RouteOnFailure {
         /// Every target tried, in order.
@@ -297,6 +309,8 @@ pub enum Verdict {
     Refuse(u16),
     /// Of the hooks before a call: let the request on, or what else they can say.
     Access(Access),
+    /// Of `header-policy`: change this of the header fields, in this order.
+    Edit(Vec<HeaderEdit>),
     /// Of `call-event`: what its plugins want done, in the order they were asked.
     Orders(Vec<Order>),
 }

@@ -78,6 +78,8 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
         answer: AnswerLimits {
             targets_max: plugins.targets_max,
             commands_max: plugins.commands_max,
+            header_edits_max: plugins.header_edits_max,
+            header_value_bytes_max: plugins.header_value_bytes_max,
             ..AnswerLimits::default()
         },
         log: LogLimits { lines_per_second: plugins.log_lines_per_second, ..LogLimits::default() },

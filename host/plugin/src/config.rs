@@ -138,6 +138,12 @@ pub struct AnswerLimits {
     pub labels_max: usize,
     /// Commands in one answer of `call-event`; those beyond are left out. Default 16.
     pub commands_max: usize,
+    /// Edits of header fields in one answer of `header-policy`. Default 32.
+    pub header_edits_max: usize,
+    /// Bytes of the name of a header field that is edited. Default 64.
+    pub header_name_bytes_max: usize,
+    /// Bytes of the value that an edit gives a header field. Default 1024.
+    pub header_value_bytes_max: usize,
     /// How long one target may be told to ring. Default one hour.
     pub ring_max: Duration,
     /// Reasons; those beyond are dropped. Default 16.
@@ -156,6 +162,9 @@ impl Default for AnswerLimits {
             number_bytes_max: 128,
             labels_max: 32,
             commands_max: 16,
+            header_edits_max: 32,
+            header_name_bytes_max: 64,
+            header_value_bytes_max: 1024,
             ring_max: Duration::from_secs(3600),
             reasons_max: 16,
             code_bytes_max: 64,

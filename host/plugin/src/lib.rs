@@ -25,6 +25,7 @@ mod cpu;
 mod diagnostic;
 mod facts;
 mod generation;
+mod header_edit;
 mod host;
 mod manifest;
 mod metrics;

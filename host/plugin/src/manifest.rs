@@ -71,6 +71,7 @@ impl Manifest {
                 (Hook::Register, hooks.register),
                 (Hook::DialPlan, hooks.dial_plan),
                 (Hook::Route, hooks.route),
+                (Hook::HeaderPolicy, hooks.header_policy),
                 (Hook::RouteOnFailure, hooks.route_on_failure),
                 (Hook::CallEvent, hooks.call_event),
             ]
@@ -152,6 +153,7 @@ struct RawHooks {
     register: Option<RawHook>,
     dial_plan: Option<RawHook>,
     route: Option<RawHook>,
+    header_policy: Option<RawHook>,
     route_on_failure: Option<RawHook>,
     call_event: Option<RawHook>,
 }

@@ -79,6 +79,7 @@ pub(crate) const fn index(hook: Hook) -> usize {
         Hook::Route => 4,
         Hook::RouteOnFailure => 5,
         Hook::CallEvent => 6,
+        Hook::HeaderPolicy => 7,
     }
 }
 

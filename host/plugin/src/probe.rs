@@ -5,8 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use model::{
     Aor, ConnId, HeaderBlock, LocalTime, Moment, Transport,
     hook::{
-        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Happening, Hook, Party,
-        Question, QuestionId, RequestKind, Target,
+        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Happening, Hook, Outgoing,
+        Party, Question, QuestionId, RequestKind, Target,
     },
 };
 
@@ -28,6 +28,7 @@ pub(crate) fn question(hook: Hook) -> Question {
         Hook::Register => Ask::Register { contacts: vec![contact] },
         Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,
+        Hook::HeaderPolicy => Ask::HeaderPolicy(Arc::new(Outgoing::to(target("2000")))),
         Hook::RouteOnFailure => Ask::RouteOnFailure {
             attempts: vec![Attempt {
                 target: target("2000"),

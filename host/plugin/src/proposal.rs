@@ -3,8 +3,8 @@ use std::time::Duration;
 use model::{
     Aor,
     hook::{
-        Amendment, Command, Destination, Diversion, Failure, FailureKind, Hook, MediaMode, Plan,
-        Question, Reason, Target, Verdict,
+        Amendment, Command, Destination, Diversion, Failure, FailureKind, HeaderEdit, Hook,
+        MediaMode, Plan, Question, Reason, Target, Verdict,
     },
 };
 
@@ -13,6 +13,7 @@ use crate::{
     access::ProposedAccess,
     amendment::ProposedAmendment,
     command::{self, ProposedCommand},
+    header_edit::{self, ProposedEdit},
 };
 
 /// What a plugin answered, before the host looked at it. Both engines speak this, so both are held to the same rules.
@@ -31,6 +32,7 @@ pub(crate) enum Proposed {
     Refuse(i64),
     Access(ProposedAccess),
     Commands(Vec<ProposedCommand>),
+    Edits(Vec<ProposedEdit>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub(crate) enum Ruling {
     Pass,
     /// This is changed and the next plugin is asked.
     Amend(Amendment),
+    /// This is changed of the header fields and the next plugin is asked.
+    Edit(Vec<HeaderEdit>),
     /// This stands.
     Decide(Verdict),
     /// This is to be done, and the next plugin is asked; an error is a command that nobody can act on.
@@ -85,7 +89,13 @@ impl Proposal {
             (Proposed::Commands(commands), Hook::CallEvent) => {
                 Ruling::Command(command::check(commands, limits))
             }
-            (Proposed::Refuse(_), Hook::CallEvent) => return Err(no_verdict(hook, "refuse(…)")),
+            (Proposed::Refuse(_), Hook::CallEvent | Hook::HeaderPolicy) => {
+                return Err(no_verdict(hook, "refuse(…)"));
+            }
+            (Proposed::Edits(edits), Hook::HeaderPolicy) if edits.is_empty() => Ruling::Pass,
+            (Proposed::Edits(edits), Hook::HeaderPolicy) => {
+                Ruling::Edit(header_edit::check(edits, limits)?)
+            }
             (Proposed::Amend(amendment), Hook::DialPlan) => {
                 Ruling::Amend(amendment.check(&question.call, limits)?)
             }
@@ -102,7 +112,8 @@ impl Proposal {
                 other @ (Proposed::Amend(_)
                 | Proposed::Plan { .. }
                 | Proposed::Proceed
-                | Proposed::Commands(_)),
+                | Proposed::Commands(_)
+                | Proposed::Edits(_)),
                 _,
             ) => {
                 return Err(no_verdict(hook, other.name()));
@@ -123,6 +134,7 @@ impl Proposed {
             Self::Refuse(_) => "refuse(…)",
             Self::Access(access) => access.name(),
             Self::Commands(_) => "commands()",
+            Self::Edits(_) => "edit()",
         }
     }
 }
@@ -142,6 +154,7 @@ pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
         Hook::Register => "pass(), accept() or refuse(…)",
         Hook::DialPlan => "pass(), rewrite(…) or refuse(…)",
         Hook::Route => "pass(), plan(…) or refuse(…)",
+        Hook::HeaderPolicy => "pass() or edit()",
         Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
         Hook::CallEvent => "pass(), tag(…), timer(…), release(…) or commands()",
     };

@@ -322,6 +322,9 @@ fn shown(ruling: &Ruling) -> String {
             });
             shown.collect::<Vec<_>>().join(", ")
         }
+        Ruling::Decide(Verdict::Edit(edits)) | Ruling::Edit(edits) => {
+            edits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+        }
         Ruling::Decide(Verdict::Orders(_) | Verdict::BuiltIn | Verdict::Continue) => {
             "proceed".into()
         }

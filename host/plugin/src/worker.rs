@@ -110,6 +110,10 @@ impl Worker {
             | Ask::Admission
             | Ask::Authenticate
             | Ask::Register { .. } => false,
+            Ask::HeaderPolicy(_) => {
+                let (verdict, decision) = self.edit(table, question, moment);
+                return (verdict, None, decision);
+            }
             Ask::CallEvent(ref event) => {
                 let only = event.only.clone();
                 let (verdict, decision) = self.tell(table, question, moment, only.as_deref());
@@ -150,7 +154,7 @@ impl Worker {
             let Some(checked) = self.put(post, &question, moment, &mut decision) else { continue };
             let Checked { ruling, reasons } = checked;
             match ruling {
-                Ruling::Pass | Ruling::Command(_) => {}
+                Ruling::Pass | Ruling::Command(_) | Ruling::Edit(_) => {}
                 Ruling::Amend(amendment) => {
                     decision.decided_by = answered(&decision);
                     decision.reasons.extend(reasons);
@@ -222,6 +226,27 @@ impl Worker {
             orders.extend(commands.into_iter().map(|command| Order { by: by.clone(), command }));
         }
         let verdict = if orders.is_empty() { Verdict::BuiltIn } else { Verdict::Orders(orders) };
+        (verdict, decision)
+    }
+
+    /// Asks every plugin of `header-policy`, and puts their edits one behind another. Nobody is asked about an emergency.
+    fn edit(
+        &mut self,
+        table: &HookTable,
+        question: &Question,
+        moment: Moment,
+    ) -> (Verdict, Decision) {
+        let chain = table.chain(Hook::HeaderPolicy);
+        let mut decision = Decision::of(Hook::HeaderPolicy, chain.len());
+        let mut edits = Vec::new();
+        for post in chain.iter().filter(|_| !question.call.emergency) {
+            let answer = self.put(post, question, moment, &mut decision);
+            let Some(Checked { ruling: Ruling::Edit(more), reasons }) = answer else { continue };
+            decision.decided_by = answered(&decision);
+            decision.reasons.extend(reasons);
+            edits.extend(more);
+        }
+        let verdict = if edits.is_empty() { Verdict::BuiltIn } else { Verdict::Edit(edits) };
         (verdict, decision)
     }
 
@@ -297,7 +322,7 @@ impl Worker {
             Ok(Checked { ruling: Ruling::Decide(_) | Ruling::Command(_), .. }) => {
                 StepOutcome::Decided
             }
-            Ok(Checked { ruling: Ruling::Amend(_), .. }) => StepOutcome::Amended,
+            Ok(Checked { ruling: Ruling::Amend(_) | Ruling::Edit(_), .. }) => StepOutcome::Amended,
             Ok(Checked { ruling: Ruling::Pass, .. }) => StepOutcome::Passed,
             Err(failure) => StepOutcome::Failed(failure.clone()),
         };

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{ConnId, Directory, Flow, Instant, hook::Answer};
+use model::{ConnId, Directory, Flow, Instant, 
+    hook::{Answer, Hook},
+};
 use sip::{
     Endpoint, EndpointConfig, Event, ListenerConfig, Message, Method, Name, ServerTx, Uri, UriError,
 };
@@ -416,6 +418,8 @@ impl Switch {
         self.with_call(conn, |call, tables| {
             if call.state == State::Asking(answer.id) {
                 call.on_answer(tables, now, dir, answer);
+            } else if answer.decision.hook == Hook::HeaderPolicy {
+                call.on_header_policy(tables, now, dir, answer);
             }
         });
     }

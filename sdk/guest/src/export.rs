@@ -8,14 +8,15 @@ use crate::bindings::{
     admission::exports::jackfield::plugin::admission,
     authenticate::exports::jackfield::plugin::authenticate,
     call_event::exports::jackfield::plugin::call_event,
-    dial_plan::exports::jackfield::plugin::dial_plan, imports::jackfield::plugin::types,
+    dial_plan::exports::jackfield::plugin::dial_plan,
+    header_policy::exports::jackfield::plugin::header_policy, imports::jackfield::plugin::types,
     register::exports::jackfield::plugin::register, route::exports::jackfield::plugin::route,
     route_on_failure::exports::jackfield::plugin::route_on_failure,
 };
 use crate::{
     Acceptance, AcceptanceVerdict, Admission, AdmissionVerdict, Attempt, Config, Contact,
     Destination, Diversion, Event, Failure, Identification, IdentificationVerdict, Level, Media,
-    Plan, Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
+    Outgoing, Plan, Plugin, Privacy, Reason, Target, Verdict, log, rewrite::Outcome, text,
 };
 
 /// Names the plugin of a crate: a type that implements [`Plugin`](crate::Plugin), and behind a
@@ -195,6 +196,28 @@ impl<P: Registered> route::Guest for Exported<P> {
             Verdict::Refuse(status) => route::Verdict::Refuse(status),
         };
         (verdict, answer.reasons)
+    }
+}
+
+impl<P: Registered> header_policy::Guest for Exported<P> {
+    fn decide(
+        call: types::CallFacts,
+        outgoing: header_policy::Outgoing,
+    ) -> (header_policy::Verdict, Vec<Reason>) {
+        let header_policy::Outgoing { target, uri, attrs } = outgoing;
+        let outgoing = Outgoing { target: target.into(), uri, attrs };
+        let wanted = P::with(|plugin| plugin.header_policy(&call, &outgoing));
+        if wanted.edits.is_empty() {
+            return (header_policy::Verdict::Pass, wanted.reasons);
+        }
+        let edits = wanted.edits.into_iter().map(|edit| header_policy::Edit {
+            toward: edit.toward.name().to_owned(),
+            kind: edit.kind.to_owned(),
+            name: edit.name,
+            value: edit.value,
+            attrs: Vec::new(),
+        });
+        (header_policy::Verdict::Edit(edits.collect()), wanted.reasons)
     }
 }
 

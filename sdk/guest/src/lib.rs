@@ -36,6 +36,7 @@ mod answer;
 pub mod bindings;
 mod call;
 mod config;
+mod edits;
 mod event;
 #[doc(hidden)]
 pub mod export;
@@ -58,6 +59,7 @@ pub use bindings::imports::jackfield::plugin::types::{
 };
 pub use call::{Attempt, Failure};
 pub use config::{Config, config};
+pub use edits::{Edit, Edits, Outgoing};
 pub use event::{Command, Commands, End, Event};
 pub use host::{Level, log};
 pub use plugin::Plugin;

@@ -1,6 +1,6 @@
 use crate::{
-    Acceptance, Admission, Answer, Call, Commands, Config, Contact, Event, Failure, Identification,
-    Request, Rewrite,
+    Acceptance, Admission, Answer, Call, Commands, Config, Contact, Edits, Event, Failure,
+    Identification, Outgoing, Request, Rewrite,
 };
 
 /// What an author writes: one function a hook, each passing unless written. Those that are written are
@@ -48,6 +48,13 @@ pub trait Plugin: Default + 'static {
     fn route(&self, call: &Call) -> Answer {
         let _ = call;
         Answer::pass()
+    }
+
+    /// Hook `header-policy`: an INVITE is about to go out; which header fields go to the other side? Every
+    /// plugin of the hook is asked; an emergency call, or one that is forwarded by a proxy, is not asked about.
+    fn header_policy(&self, call: &Call, outgoing: &Outgoing) -> Edits {
+        let _ = (call, outgoing);
+        Edits::none()
     }
 
     /// Hook `route-on-failure`: a target failed, what now?

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use model::{
     Aor, ConnId, HeaderBlock, Moment, Transport,
     hook::{
-        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Hook, Party, RequestKind,
-        Target,
+        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Hook, Outgoing, Party,
+        RequestKind, Target,
     },
 };
 
@@ -80,7 +80,7 @@ impl Case {
             ));
         } else {
             let steps = entry.step.iter().zip(lines);
-            let steps = steps.map(|(step, line)| Step::of(*line, hook, step.get_ref()));
+            let steps = steps.map(|(step, line)| Step::of(*line, hook, step.get_ref(), entry));
             steps.collect::<Result<_, _>>().map_err(within)?
         };
         let call = facts(entry, hook, &setup).map_err(within)?;
@@ -96,15 +96,22 @@ impl Step {
             event: entry.event.clone(),
             attempts: entry.attempts.clone().unwrap_or_default(),
             remaining: entry.remaining.clone().unwrap_or_default(),
+            target: entry.target.clone(),
+            hidden: entry.hidden,
             expect,
             ..StepEntry::default()
         };
         let contacts = entry.contacts.as_deref().unwrap_or_default();
-        let ask = ask(hook, &step, contacts, SINGLE_AFTER)?;
+        let ask = ask(hook, &step, (contacts, entry), SINGLE_AFTER)?;
         Ok(Self { line, at: None, ask, hook, expect: step.expect })
     }
 
-    fn of(line: usize, default: Hook, entry: &StepEntry) -> Result<Self, String> {
+    fn of(
+        line: usize,
+        default: Hook,
+        entry: &StepEntry,
+        case: &Entry,
+    ) -> Result<Self, String> {
         let hook = entry.hook.as_deref().map_or(Ok(default), hook)?;
         if hook == Hook::CallEvent && entry.event.is_none() {
             return Err("a step of call-event wants an event = \"…\"".to_owned());
@@ -113,7 +120,7 @@ impl Step {
             time::duration(at)
                 .ok_or_else(|| format!("at = \"{at}\" is no time such as 5s or 250ms"))
         });
-        let ask = ask(hook, entry, &[], Duration::ZERO)?;
+        let ask = ask(hook, entry, (&[], case), Duration::ZERO)?;
         Ok(Self { line, at: at.transpose()?, ask, hook, expect: entry.expect.clone() })
     }
 }
@@ -126,7 +133,12 @@ fn hook(name: &str) -> Result<Hook, String> {
     })
 }
 
-fn ask(hook: Hook, step: &StepEntry, contacts: &[String], after: Duration) -> Result<Ask, String> {
+fn ask(
+    hook: Hook,
+    step: &StepEntry,
+    (contacts, case): (&[String], &Entry),
+    after: Duration,
+) -> Result<Ask, String> {
     Ok(match hook {
         Hook::Admission => Ask::Admission,
         Hook::Authenticate => Ask::Authenticate,
@@ -135,6 +147,13 @@ fn ask(hook: Hook, step: &StepEntry, contacts: &[String], after: Duration) -> Re
         }
         Hook::DialPlan => Ask::DialPlan,
         Hook::Route => Ask::Route,
+        Hook::HeaderPolicy => {
+            let to = step.target.as_ref().or(case.target.as_ref());
+            let to = to.map_or("aor:2000@home.test", String::as_str);
+            let out = Outgoing::to(target(to)?);
+            let hidden = step.hidden || case.hidden;
+            Ask::HeaderPolicy(Arc::new(Outgoing { from_trunk: case.trunk.clone(), hidden, ..out }))
+        }
         Hook::RouteOnFailure => Ask::RouteOnFailure {
             attempts: step.attempts.iter().map(attempt).collect::<Result<_, _>>()?,
             remaining: step.remaining.iter().map(|t| target(t)).collect::<Result<_, _>>()?,

@@ -7,7 +7,7 @@ use model::hook::{
 };
 use serde::Deserialize;
 
-/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access` and `commands`, or for `dial-plan`
+/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access`, `edits` and `commands`, or for `dial-plan`
 /// what is rewritten.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -38,6 +38,8 @@ pub(crate) struct Expectation {
     access: Option<String>,
     /// Of `call-event`: the commands, in order, as the journal shows them.
     commands: Option<Vec<String>>,
+    /// Of `header-policy`: the edits, in order, as the journal shows them: `callee remove X-*`, `caller set Server: SBC`.
+    edits: Option<Vec<String>>,
     /// The code of one of the reasons.
     reason: Option<String>,
     /// With this configuration the plugin must not load, and what the host says of it has this in it.
@@ -132,6 +134,9 @@ impl Expectation {
         if let Some(commands) = self.commands.as_ref().filter(|commands| !commands.is_empty()) {
             return format!("commands [{}]", commands.join(", "));
         }
+        if let Some(edits) = self.edits.as_ref().filter(|edits| !edits.is_empty()) {
+            return format!("edits [{}]", edits.join(", "));
+        }
         if let Some(access) = &self.access {
             return access.clone();
         }
@@ -172,6 +177,10 @@ fn verdict(verdict: &Verdict) -> String {
                 Err(why) => format!("wrong: {why}"),
             });
             format!("commands [{}]", shown.collect::<Vec<_>>().join(", "))
+        }
+        Verdict::Edit(edits) => {
+            let shown: Vec<String> = edits.iter().map(ToString::to_string).collect();
+            format!("edits [{}]", shown.join(", "))
         }
         Verdict::Refuse(status) => format!("refuse {status}"),
         Verdict::Plan(plan) => {

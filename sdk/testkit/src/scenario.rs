@@ -22,7 +22,7 @@ struct Scenario {
 pub(crate) struct Entry {
     /// What is shown when it fails.
     pub(crate) name: Option<String>,
-    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `route-on-failure` or `call-event`; `route` when absent. The
+    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `header-policy`, `route-on-failure` or `call-event`; `route` when absent. The
     /// plugin's own dial plan is asked on the way to `route`, as in a switch.
     pub(crate) hook: Option<String>,
     /// The civil time, as `2026-11-18T09:15:00`; a Wednesday noon when absent.
@@ -57,6 +57,10 @@ pub(crate) struct Entry {
     pub(crate) attempts: Option<Vec<Tried>>,
     /// What was not tried yet: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
     pub(crate) remaining: Option<Vec<String>>,
+    /// Where the INVITE goes that is about to go out, for `header-policy`: the same; `aor:2000@home.test` when absent.
+    pub(crate) target: Option<String>,
+    /// Whether the caller is not to be known there.
+    pub(crate) hidden: bool,
     /// The operator's settings, over those of `plugin.toml`.
     pub(crate) config: toml::Table,
     /// What the host withholds: `config`, `config KEY`, `header NAME`, `log`.
@@ -82,6 +86,10 @@ pub(crate) struct StepEntry {
     pub(crate) attempts: Vec<Tried>,
     /// As of a case.
     pub(crate) remaining: Vec<String>,
+    /// As of a case; that of the case when absent.
+    pub(crate) target: Option<String>,
+    /// As of a case.
+    pub(crate) hidden: bool,
     /// What must come out; that nothing is said when absent.
     pub(crate) expect: Expectation,
 }
@@ -185,6 +193,8 @@ impl Entry {
             event: or(self.event, &default.event),
             attempts: self.attempts.or_else(|| default.attempts.clone()),
             remaining: self.remaining.or_else(|| default.remaining.clone()),
+            target: or(self.target, &default.target),
+            hidden: self.hidden || default.hidden,
             config,
             faults: self.faults.or_else(|| default.faults.clone()),
             expect: self.expect.or_else(|| default.expect.clone()),

@@ -29,6 +29,14 @@ fn the_page_of_each_hook_has_its_code_and_its_cases() {
     }
 }
 
+#[test]
+fn the_page_of_header_policy_lists_every_field_that_is_not_for_plugins() {
+    let page = read("docs/plugins/header-policy.md");
+    for (name, _) in model::hook::owned_fields() {
+        assert!(page.contains(&format!("`{name}`")), "docs/plugins/header-policy.md lacks {name}");
+    }
+}
+
 /// The components of the same cases are built by the program's own tests, outside of this tree.
 #[test]
 fn the_script_of_each_hook_decides_as_its_cases_say() {

@@ -45,6 +45,12 @@ impl fmt::Display for Verdict {
             Self::Continue => f.write_str("proceed with the plan"),
             Self::Refuse(status) => write!(f, "refuse {status}"),
             Self::Access(access) => write!(f, "{access}"),
+            Self::Edit(edits) => {
+                for (n, edit) in edits.iter().enumerate() {
+                    write!(f, "{}{edit}", if n > 0 { ", " } else { "" })?;
+                }
+                Ok(())
+            }
             Self::Orders(orders) => {
                 for (n, order) in orders.iter().enumerate() {
                     if n > 0 {

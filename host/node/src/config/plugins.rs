@@ -24,6 +24,10 @@ pub struct PluginsConfig {
     pub targets_max: usize,
     /// Commands in one answer of a plugin of `call-event`; those beyond are left out.
     pub commands_max: usize,
+    /// Edits of header fields in one answer of a plugin of `header-policy`.
+    pub header_edits_max: usize,
+    /// Bytes of the value that one gives a header field.
+    pub header_value_bytes_max: usize,
     /// Versions of the plugins kept for the calls that were routed by them; beyond it the oldest is given up and its calls take
     /// the current one.
     pub generations_max: usize,
@@ -99,6 +103,8 @@ impl Default for PluginsConfig {
             memory_limit_mib: 16,
             targets_max: 64,
             commands_max: 16,
+            header_edits_max: 32,
+            header_value_bytes_max: 1024,
             generations_max: 64,
             instances_max: 1024,
             file_mib_max: 32,

@@ -12,6 +12,7 @@ use super::{
     command::EventValue,
     compile::{described, function},
     engine::{Over, begin, over},
+    headers::OutgoingValue,
     verdict::{TargetValue, VerdictValue},
 };
 use crate::{
@@ -55,6 +56,9 @@ impl Instance for Run {
                 let (attempts, remaining): (Array, Array) =
                     (attempts.collect(), remaining.collect());
                 self.call(hook, (call, attempts, remaining))
+            }
+            Ask::HeaderPolicy(outgoing) => {
+                self.call(hook, (call, OutgoingValue(Arc::clone(outgoing))))
             }
             Ask::CallEvent(event) => self.call(hook, (call, EventValue(Arc::clone(event)))),
         };

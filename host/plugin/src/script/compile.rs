@@ -20,6 +20,7 @@ pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) 
         Hook::Register => ("register", 2, "fn register(request, contacts)"),
         Hook::DialPlan => ("dial_plan", 1, "fn dial_plan(call)"),
         Hook::Route => ("route", 1, "fn route(call)"),
+        Hook::HeaderPolicy => ("header_policy", 2, "fn header_policy(call, outgoing)"),
         Hook::RouteOnFailure => {
             ("route_on_failure", 3, "fn route_on_failure(call, attempts, remaining)")
         }

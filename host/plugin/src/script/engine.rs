@@ -10,7 +10,7 @@ use rhai::{
     },
 };
 
-use super::{call, command, number, table, verdict};
+use super::{call, command, headers, number, table, verdict};
 use crate::{
     HostConfig, ScriptLimits, alloc, cpu,
     settings::{Level, Settings},
@@ -74,6 +74,7 @@ impl Packages {
         call::register(&mut engine);
         verdict::register(&mut engine);
         command::register(&mut engine);
+        headers::register(&mut engine);
         table::register(&mut engine);
         number::register(&mut engine);
         connect_log(&mut engine, settings);

@@ -5,6 +5,7 @@ mod call;
 mod command;
 mod compile;
 mod engine;
+mod headers;
 mod names;
 mod number;
 mod table;

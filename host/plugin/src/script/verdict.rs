@@ -1,10 +1,11 @@
-use model::hook::{Credentials, Destination, Diversion, Reason, Target};
+use model::hook::{Credentials, Destination, Diversion, End, Reason, Target};
 use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Position};
 
 use crate::{
     access::{ProposedAccess, ProposedRegistration},
     amendment::ProposedAmendment,
     command::ProposedCommand,
+    header_edit::ProposedEdit,
     metrics::nanos,
     proposal::{Proposal, Proposed, ProposedTarget},
 };
@@ -22,9 +23,9 @@ pub(crate) struct TargetValue {
     diverted: ImmutableString,
 }
 
-/// A verdict as a script holds it.
+/// A verdict as a script holds it, and whom the edits are about that come next.
 #[derive(Clone, Debug)]
-pub(crate) struct VerdictValue(Proposal);
+pub(crate) struct VerdictValue(Proposal, End);
 
 impl VerdictValue {
     pub(crate) fn into_proposal(self) -> Proposal {
@@ -32,7 +33,7 @@ impl VerdictValue {
     }
 
     pub(super) fn new(verdict: Proposed) -> Self {
-        Self(Proposal { verdict, reasons: Vec::new() })
+        Self(Proposal { verdict, reasons: Vec::new() }, End::Callee)
     }
 
     fn with_media(mut self, mode: &str) -> Result<Self, Box<EvalAltResult>> {
@@ -43,7 +44,8 @@ impl VerdictValue {
             | Proposed::Proceed
             | Proposed::Refuse(_)
             | Proposed::Access(_)
-            | Proposed::Commands(_) => {
+            | Proposed::Commands(_)
+            | Proposed::Edits(_) => {
                 return Err(error(format!("only a plan can {mode} media")));
             }
         }
@@ -58,7 +60,8 @@ impl VerdictValue {
             | Proposed::Proceed
             | Proposed::Refuse(_)
             | Proposed::Access(_)
-            | Proposed::Commands(_) => {
+            | Proposed::Commands(_)
+            | Proposed::Edits(_) => {
                 return Err(error("only a plan can proxy a call".to_owned()));
             }
         }
@@ -78,7 +81,8 @@ impl VerdictValue {
             | Proposed::Proceed
             | Proposed::Refuse(_)
             | Proposed::Access(_)
-            | Proposed::Commands(_) => {
+            | Proposed::Commands(_)
+            | Proposed::Edits(_) => {
                 return Err(error(format!("only a rewrite has {what}; begin with rewrite()")));
             }
         }
@@ -112,6 +116,26 @@ impl VerdictValue {
             }
         }
         Ok(self)
+    }
+
+    /// Adds an edit to those that answer `header-policy`.
+    pub(super) fn edit(mut self, edit: ProposedEdit) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Edits(edits) => edits.push(edit),
+            _ => return Err(error(format!("{}(…) goes with edits; begin with edit()", edit.kind))),
+        }
+        Ok(self)
+    }
+
+    /// The edits that come next are about what this end gets.
+    pub(super) const fn toward(mut self, end: End) -> Self {
+        self.1 = end;
+        self
+    }
+
+    /// Whom they are about.
+    pub(super) const fn end(&self) -> End {
+        self.1
     }
 
     fn because(mut self, code: &str, text: &str) -> Self {

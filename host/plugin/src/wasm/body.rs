@@ -15,7 +15,8 @@ use wasmtime::{
 use super::{
     Wasm,
     bindings::exports::jackfield::plugin::{
-        admission, authenticate, call_event, dial_plan, register, route, route_on_failure,
+        admission, authenticate, call_event, dial_plan, header_policy, register, route,
+        route_on_failure,
     },
     instance::{Guest, WasmInstance, ended},
     state::{Ended, Limiter, State},
@@ -78,6 +79,7 @@ pub(crate) struct Component {
     route: Option<route::GuestIndices>,
     route_on_failure: Option<route_on_failure::GuestIndices>,
     call_event: Option<call_event::GuestIndices>,
+    header_policy: Option<header_policy::GuestIndices>,
     settings: Arc<Settings>,
     memory_limit: usize,
     limits: WasmLimits,
@@ -120,6 +122,7 @@ impl Component {
             route: route::GuestIndices::new(&linked).ok(),
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
             call_event: call_event::GuestIndices::new(&linked).ok(),
+            header_policy: header_policy::GuestIndices::new(&linked).ok(),
             linked,
             settings,
             memory_limit: config.memory_limit,
@@ -154,7 +157,16 @@ impl Component {
                 }),* }
             };
         }
-        Ok(load!(admission, authenticate, register, dial_plan, route, route_on_failure, call_event))
+        Ok(load!(
+            admission,
+            authenticate,
+            register,
+            dial_plan,
+            route,
+            route_on_failure,
+            call_event,
+            header_policy
+        ))
     }
 
     fn store(&self) -> Store<State> {
@@ -187,6 +199,7 @@ impl Body for Component {
             Hook::Route => self.route.is_some(),
             Hook::RouteOnFailure => self.route_on_failure.is_some(),
             Hook::CallEvent => self.call_event.is_some(),
+            Hook::HeaderPolicy => self.header_policy.is_some(),
         }
     }
 

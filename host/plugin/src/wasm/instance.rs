@@ -14,14 +14,14 @@ use super::{
         exports::jackfield::plugin::{
             admission, authenticate, call_event,
             dial_plan::{self, Verdict as DialPlanVerdict},
-            register,
+            header_policy, register,
             route::{self, Verdict as RouteVerdict},
             route_on_failure::{self, Verdict as FailureVerdict},
         },
         jackfield::plugin::types as wit,
     },
     body::Counted,
-    event,
+    event, headers,
     state::{Ended, State},
 };
 use crate::{
@@ -41,6 +41,7 @@ pub(crate) struct Guest {
     pub(crate) route: Option<route::Guest>,
     pub(crate) route_on_failure: Option<route_on_failure::Guest>,
     pub(crate) call_event: Option<call_event::Guest>,
+    pub(crate) header_policy: Option<header_policy::Guest>,
 }
 
 /// A component at work.
@@ -109,6 +110,13 @@ impl Instance for WasmInstance {
                 let attempts: Vec<_> = attempts.iter().zip(&tried).map(attempt).collect();
                 let remaining: Vec<_> = remaining.iter().zip(&left).map(target).collect();
                 guest.call_decide(&mut *store, facts, &attempts, &remaining).map(from_failure)
+            }
+            Ask::HeaderPolicy(outgoing) => {
+                let guest = guest.header_policy.as_ref().ok_or_else(not_exported)?;
+                let (of_target, said) = (attrs(&outgoing.target), headers::attrs(outgoing));
+                let at = target((&outgoing.target, &of_target));
+                let outgoing = headers::outgoing(outgoing, at, &said);
+                guest.call_decide(&mut *store, facts, outgoing).map(headers::from_edits)
             }
             Ask::CallEvent(happened) => {
                 let guest = guest.call_event.as_ref().ok_or_else(not_exported)?;

@@ -7,6 +7,7 @@ mod body;
 mod compile;
 mod engine;
 mod event;
+mod headers;
 mod instance;
 mod state;
 

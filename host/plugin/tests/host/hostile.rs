@@ -4,13 +4,13 @@
 //! Those that are to fail a decision behave while the user part of the callee has four characters, since a plugin is tested before
 //! it serves.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use jackfield_plugin::{Kind, PluginHost, Source};
-use model::hook::{StepOutcome, Verdict};
+use model::hook::{Ask, End, HeaderChange, HeaderEdit, Outgoing, StepOutcome, Verdict};
 
 use crate::{
-    common::{failure, host, moment, patient, route, source},
+    common::{about, aor, failure, host, moment, patient, route, source},
     guest,
 };
 
@@ -23,6 +23,8 @@ struct Fixture {
     fails: String,
     says: String,
     source: Source,
+    /// It is asked at `header-policy`, and not at `route`.
+    edits: bool,
 }
 
 impl Fixture {
@@ -58,7 +60,8 @@ fn fixture(path: &Path) -> Fixture {
                 source(stem, Kind::Wasm, guest::route_with(&body, items))
             }
         };
-    Fixture { limit: said("limit"), fails: said("fails"), says: said("says"), name, source }
+    let edits = text.contains("\nfn header_policy(");
+    Fixture { edits, limit: said("limit"), fails: said("fails"), says: said("says"), name, source }
 }
 
 #[test]
@@ -75,7 +78,19 @@ fn each_is_held_by_its_limit_and_the_next_plugin_decides() {
 }
 
 fn hold(fixture: &Fixture) -> Result<(), String> {
-    let spare = source("spare", Kind::Rhai, "fn route(call) { refuse(404) }");
+    let spare = "fn route(call) { refuse(404) } fn header_policy(call, out) { edit().keep(\"X-A\") }";
+    let spare = source("spare", Kind::Rhai, spare);
+    let keep = HeaderEdit {
+        toward: End::Callee,
+        name: "X-A".to_owned(),
+        change: HeaderChange::Keep,
+    };
+    let decided =
+        if fixture.edits { Verdict::Edit(vec![keep]) } else { Verdict::Refuse(404) };
+    let asked = |callee| match fixture.edits {
+        true => about(callee, Ask::HeaderPolicy(Arc::new(Outgoing::to(aor("2000"))))),
+        false => route(callee),
+    };
     let sources = vec![fixture.source.clone(), spare];
     if fixture.fails == "load" {
         let host = PluginHost::new(patient()).unwrap();
@@ -85,7 +100,7 @@ fn hold(fixture: &Fixture) -> Result<(), String> {
     let host = host(patient(), sources);
     let mut worker = host.worker();
     for _ in 0..3 {
-        let answer = worker.answer(&route("300"), moment());
+        let answer = worker.answer(&asked("300"), moment());
         let StepOutcome::Failed(_) = &answer.decision.steps[0].outcome else {
             return Err(format!("{:?}", answer.decision.steps[0].outcome));
         };
@@ -93,10 +108,10 @@ fn hold(fixture: &Fixture) -> Result<(), String> {
         if kind.name() != fixture.fails || !fixture.is_said(said) {
             return Err(format!("{}: {said}", kind.name()));
         }
-        if answer.verdict != Verdict::Refuse(404) {
+        if answer.verdict != decided {
             return Err(format!("the next plugin did not decide: {:?}", answer.verdict));
         }
-        let answer = worker.answer(&route("2000"), moment());
+        let answer = worker.answer(&asked("2000"), moment());
         if answer.decision.steps[0].outcome != StepOutcome::Passed {
             return Err("it is not asked again".to_owned());
         }

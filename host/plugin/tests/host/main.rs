@@ -13,6 +13,7 @@ mod contract;
 mod dial_plan;
 mod five_steps;
 mod guest;
+mod header_policy;
 mod hostile;
 mod leak;
 mod parity;

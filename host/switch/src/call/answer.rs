@@ -5,10 +5,11 @@ use model::Instant;
 use sip::{ClientTx, Dialog, Message, Name, reliable::OPTION_100REL, response_to};
 
 use super::{
-    Branch, Call, Crossing, Leg, PendingAck, State,
+    Branch, Call, Crossing, Edits, Leg, PendingAck, State,
     early::Confirmed,
     headers::{ALLOW, OPTION_REPLACES},
     media::Body,
+    policy::write_response_fields,
 };
 use crate::{Fact, Reason, tables::Tables};
 
@@ -56,14 +57,12 @@ impl Call {
         let mut accept = response_to(&invite, 200, response.reason(), Some(&self.caller.tag));
         accept.header(Name::Contact, &self.caller.contact);
         accept.header(Name::Allow, ALLOW);
-        crossing.copy(response, |name, value| {
-            accept.other(name, value);
-        });
+        write_response_fields(response, crossing, &branch.edits, &mut accept);
         self.accept_session(tables, now, Side::A, &invite, &mut accept);
         accept.header(Name::Supported, OPTION_REPLACES);
         self.note_session(tables, now, Side::B, response);
         self.watch_over(tables, now);
-        tables.sign_response(&mut accept);
+        tables.sign_edited_response(&mut accept, &branch.edits);
         tables.endpoint.respond(now, server_tx, finish(accept, body));
         if invite.body().is_empty() && !agreed {
             // Delayed offer: the answer is in the caller's ACK, so the called side's ACK waits for it.
@@ -87,19 +86,20 @@ impl Call {
             trunk: branch.trunk,
         });
         self.state = State::Established { since: now };
-        self.forget_plan();
+        self.forget_plan(tables);
         tables.stats.calls_established += 1;
         tables.emit(Fact::Established { conn: self.conn, leg: branch.leg });
         Ok(())
     }
 
     /// What routing needed is not needed any more: an established call is small.
-    pub(super) fn forget_plan(&mut self) {
+    pub(super) fn forget_plan(&mut self, tables: &mut Tables) {
         self.plan = std::collections::VecDeque::new();
         self.groups = std::collections::VecDeque::new();
         self.attempts = Vec::new();
         self.last_redirect = Vec::new();
         self.trying = None;
+        self.leave_policy(tables);
     }
 
     /// A provisional response of the called side, as the caller shall see it.
@@ -108,7 +108,7 @@ impl Call {
         tables: &mut Tables,
         now: Instant,
         response: &Message,
-        crossing: Crossing,
+        (crossing, edits): (Crossing, &Edits),
         body: Body,
     ) {
         if let Some(origin) = &self.origin {
@@ -119,10 +119,8 @@ impl Call {
         let mut writer =
             response_to(invite, response.status(), response.reason(), Some(&self.caller.tag));
         writer.header(Name::Contact, &self.caller.contact);
-        crossing.copy(response, |name, value| {
-            writer.other(name, value);
-        });
-        tables.sign_response(&mut writer);
+        write_response_fields(response, crossing, edits, &mut writer);
+        tables.sign_edited_response(&mut writer, edits);
         tables.endpoint.respond(now, *tx, finish(writer, body));
     }
 

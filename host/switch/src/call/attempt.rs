@@ -86,6 +86,12 @@ pub(super) struct Tried {
     pub(super) trunks: TrunksLeft,
 }
 
+impl Tried {
+    pub(super) const fn target(&self) -> &Target {
+        &self.target
+    }
+}
+
 impl Call {
     /// Tries the next group of contacts, or the next targets, or ends the call with the last failure.
     pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
@@ -136,6 +142,7 @@ impl Call {
     ) {
         self.media.forget_callee(tables, self.conn);
         self.state = State::Trying { alerting: false };
+        self.renew_policy();
         self.groups.clear();
         let mut trying =
             Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now, heard: None };
@@ -343,6 +350,7 @@ impl Call {
     fn end_target(&mut self, tables: &mut Tables, now: Instant, of: usize) {
         self.cancel_branches(tables, now, Some(of));
         self.leave_trunks(of);
+        self.leave_policy_of(of);
         for group in &mut self.groups {
             group.retain(|hop| hop.of != of);
         }

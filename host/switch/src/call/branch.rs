@@ -7,7 +7,7 @@ use model::{Aor, Directory, Flow, Instant, LegId, TrunkId, hook::Destination};
 use sip::{ClientTx, Message, Method, Name, RequestDraft, Uri, Writer, reliable::OPTION_100REL};
 
 use super::{
-    Call, Reliability, State,
+    Call, Edits, Reliability, State,
     answer::Stray,
     attempt::{Failed, Hop},
     early::Held,
@@ -64,6 +64,8 @@ pub(crate) struct Branch {
     pub(super) min_se_s: u32,
     /// How often it has asked for more.
     pub(super) raised: u8,
+    /// What plugins change of its header fields.
+    pub(super) edits: Edits,
 }
 
 /// What is written into an INVITE of ours.
@@ -86,6 +88,8 @@ pub(super) struct Letter<'a> {
     pub(super) trunk: Option<TrunkId>,
     /// What says who we are, where it was asked.
     pub(super) answers: &'a [(Name, String)],
+    /// What plugins change of it.
+    pub(super) edits: &'a Edits,
 }
 
 /// How an INVITE names its parties.
@@ -113,7 +117,10 @@ impl Call {
     ) -> Result<(), u16> {
         match self.proxied {
             Some(_) => self.open_forwarded(tables, now, hop),
-            None => self.open_own(tables, now, hop),
+            None => match self.with_policy(tables, now, hop) {
+                Some(hop) => self.open_own(tables, now, hop),
+                None => Ok(()),
+            },
         }
     }
 
@@ -127,7 +134,7 @@ impl Call {
         let leg = LegId { conn: self.conn, number: self.next_leg };
         let (facts, contact) = self.seed_of(tables, &hop, &invite)?;
         let (uri, path) = (&*hop.uri, &*hop.path);
-        let reliability = self.caller.reliability;
+        let (reliability, edits) = (self.caller.reliability, self.edits_of(&hop));
         let letter = Letter {
             uri,
             path,
@@ -138,6 +145,7 @@ impl Call {
             of: hop.of,
             trunk: hop.trunk.as_ref().map(|on| on.id),
             answers: &[],
+            edits: &edits,
         };
         let draft = self.draft_invite(tables, letter)?;
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
@@ -160,7 +168,7 @@ impl Call {
         reliability: Reliability,
     ) {
         self.tell_of_leg(tables, leg, &facts.call_id, &hop);
-        let gives_way = hop.gives_way();
+        let (gives_way, edits) = (hop.gives_way(), self.edits_of(&hop));
         self.branches.push(Branch {
             leg,
             of: hop.of,
@@ -183,6 +191,7 @@ impl Call {
             reliability,
             min_se_s: 0,
             raised: 0,
+            edits,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
@@ -263,13 +272,11 @@ impl Call {
         }
         let crossing = self.crossing_to(tables, letter.trunk, letter.facts.flow);
         let history = self.say_diverted(tables, &invite, crossing, &letter, &mut draft);
-        crossing.copy(&invite, |name, value| {
-            if !(history && name.eq_ignore_ascii_case(Name::HistoryInfo.as_str())) {
-                draft.other(name, value);
-            }
+        self.write_invite_fields(&invite, crossing, letter.edits, &mut draft, |name| {
+            history && name.eq_ignore_ascii_case(Name::HistoryInfo.as_str())
         });
         self.say_who_calls(tables, &invite, crossing, letter.trunk, &mut draft);
-        tables.sign_request(&mut draft);
+        tables.sign_edited(&mut draft, letter.edits);
         let offer = offer.as_ref().map(|(kind, body)| (kind.as_str(), body.as_ref()));
         let mut draft = draft.draft(offer);
         if let Some(trunk) = letter.trunk.and_then(|trunk| tables.trunks.get(trunk)) {

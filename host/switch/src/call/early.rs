@@ -12,11 +12,12 @@ use sip::{
 };
 
 use super::{
-    Branch, Call, Crossing,
+    Branch, Call, Crossing, Edits,
     answer::finish,
     extensions::Reliability,
     headers::ALLOW,
     media::{Body, is_description},
+    policy::write_response_fields,
 };
 use crate::{Cause, Reason, tables::Tables};
 
@@ -73,6 +74,8 @@ pub(super) struct Provisional {
     pub(super) body: Body,
     /// What of it the caller may read.
     pub(super) crossing: Crossing,
+    /// What plugins change of it.
+    pub(super) edits: Edits,
     /// Whose it is.
     pub(super) from: Option<EarlyId>,
     /// What it is to be acknowledged with on the called side, when the caller has acknowledged it here.
@@ -188,8 +191,9 @@ impl Call {
             Reliability::Unknown => false,
         };
         let Some(at) = reliably.then(|| self.early_dialog(tables, &provisional)).flatten() else {
-            let Provisional { response, body, crossing, .. } = provisional;
-            return self.pass_response_to_caller(tables, now, &response, crossing, body);
+            let Provisional { response, body, crossing, edits, .. } = provisional;
+            let how = (crossing, &edits);
+            return self.pass_response_to_caller(tables, now, &response, how, body);
         };
         let most = tables.config.limits.provisionals_max;
         let Some(early) = self.early_at(at) else { return };
@@ -284,7 +288,7 @@ impl Call {
         at: usize,
         provisional: Provisional,
     ) {
-        let Provisional { response, body, crossing, asked, .. } = provisional;
+        let Provisional { response, body, crossing, edits, asked, .. } = provisional;
         let Some((tx, invite)) = self.caller.invite.as_ref() else { return };
         let tx = *tx;
         let Some(early) = self.caller.early.as_mut().and_then(|early| early.dialogs.get_mut(at))
@@ -298,10 +302,8 @@ impl Call {
         writer.header(Name::Allow, ALLOW);
         writer.header(Name::Require, OPTION_100REL);
         writer.header(Name::RSeq, early.rseq);
-        crossing.copy(&response, |name, value| {
-            writer.other(name, value);
-        });
-        tables.sign_response(&mut writer);
+        write_response_fields(&response, crossing, &edits, &mut writer);
+        tables.sign_edited_response(&mut writer, &edits);
         let described = is_description(&body);
         let bytes = finish(writer, body);
         let timers = tables.config.timers;

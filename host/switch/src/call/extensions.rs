@@ -110,11 +110,11 @@ impl Call {
         branch.facts.cseq += 1;
         // What answered the INVITE before has nothing to say to this one.
         branch.early.clear();
-        let Branch { leg, uri, path, facts, contact, reliability, min_se_s, .. } = &*branch;
+        let Branch { leg, uri, path, facts, contact, reliability, min_se_s, edits, .. } = &*branch;
         let (leg, reliability, min_se_s) = (*leg, *reliability, *min_se_s);
         let (of, trunk) = (branch.of, branch.trunk.as_ref().map(|on| on.id));
         let letter =
-            Letter { uri, path, facts, contact, reliability, min_se_s, of, trunk, answers };
+            Letter { uri, path, facts, contact, reliability, min_se_s, of, trunk, answers, edits };
         let sent = self.send_invite(tables, now, leg, letter);
         if let Ok(tx) = sent {
             branch.tx = tx;

@@ -108,7 +108,7 @@ impl Call {
             return;
         };
         let (tag, flow) = (branch.tag.clone(), branch.facts.flow);
-        let on = branch.trunk.clone();
+        let (on, edits) = (branch.trunk.clone(), branch.edits.clone());
         let (from, asked) = match branch.hear(response, most) {
             Heard::Again => return,
             Heard::Plain(id) => (id, None),
@@ -125,7 +125,8 @@ impl Call {
         let from = Some(from);
         let crossing = self.crossing_from(tables, on.as_ref(), flow, response);
         let response = response.clone();
-        self.tell_caller(tables, now, Provisional { response, body, crossing, from, asked });
+        let provisional = Provisional { response, body, crossing, edits, from, asked };
+        self.tell_caller(tables, now, provisional);
     }
 
     /// The body of a provisional response for the caller. Of several who send early media one is heard: the first, as long as its

@@ -7,7 +7,7 @@ use sip::{Message, Name};
 
 /// Whether a header field belongs to one leg: to its route, its dialog, its capabilities or its credentials. Everything else,
 /// known or not, passes unchanged.
-const fn is_of_one_leg(name: Name) -> bool {
+pub(super) const fn is_of_one_leg(name: Name) -> bool {
     matches!(
         name,
         Name::Via

@@ -3,13 +3,17 @@
 use std::net::IpAddr;
 
 use media::Side;
-use model::{Flow, TrunkId, hook};
+use model::{
+    Flow, TrunkId,
+    hook::{self, End, HeaderEdit, long_form},
+};
 use sip::{Message, Name};
 
 use super::{
     Call,
-    headers::{copy_headers, name_addr},
+    headers::{copy_headers, is_of_one_leg, name_addr},
     over_trunk::OnTrunk,
+    policy::fate,
 };
 use crate::tables::Tables;
 
@@ -184,13 +188,49 @@ impl Crossing {
         }
     }
 
+    /// Whether the one wants something hidden of which the other is not told.
+    pub(crate) const fn hides(self) -> bool {
+        !self.told && self.privacy.has(Privacy(!(Privacy::CRITICAL.0 | Privacy::DECIDED.0)))
+    }
+
     /// Hands every field of `message` that crosses to `write`, in order.
     pub(crate) fn copy(self, message: &Message, mut write: impl FnMut(&str, &[u8])) {
         copy_headers(message, |name, raw_name, value| {
-            if self.lets(name) && (name != Name::Other || self.lets_other(raw_name)) {
+            if self.lets_field(name, raw_name) {
                 write(raw_name, value);
             }
         });
+    }
+
+    fn lets_field(self, name: Name, raw_name: &str) -> bool {
+        self.lets(name) && (name != Name::Other || self.lets_other(raw_name))
+    }
+
+    /// The same where plugins have a say. What hides a party stands whatever they say.
+    pub(super) fn copy_edited(
+        self,
+        message: &Message,
+        (edits, toward): (&[HeaderEdit], End),
+        mut write: impl FnMut(&str, &[u8]),
+    ) {
+        if edits.is_empty() {
+            return self.copy(message, write);
+        }
+        for field in message.fields() {
+            let crosses = || !is_of_one_leg(field.name) && self.lets_field(field.name, field.raw_name);
+            let long = match field.name {
+                Name::Other => long_form(field.raw_name),
+                known => known.as_str(),
+            };
+            let passes = match fate(edits, toward, long) {
+                None => crosses(),
+                Some(true) => crosses() || !self.hides(),
+                Some(false) => false,
+            };
+            if passes {
+                write(field.raw_name, field.value);
+            }
+        }
     }
 }
 

@@ -145,6 +145,7 @@ impl Call {
             last_status: _,
             last_redirect: _,
             redirected_because: _,
+            policy: _,
         } = self;
         let State::Established { since } = *state else { return None };
         let timer = |(at, reason): &(Instant, _)| {

@@ -23,6 +23,7 @@ mod offer;
 mod over_trunk;
 #[allow(dead_code, reason = "session timers begin to use it")]
 mod own_offer;
+mod policy;
 mod prack;
 mod probe;
 mod proxied;
@@ -63,6 +64,7 @@ pub(crate) use self::{
     media::CallMedia,
     offer::{facts_of, is_emergency, refuse},
     own_offer::{Asked, OwnOffer},
+    policy::Edits,
     prack::Prack,
     proxied::Proxied,
     refer::Wish,
@@ -124,6 +126,8 @@ pub(crate) struct Call {
     pub(crate) own_offer: Option<Box<OwnOffer>>,
     /// A party's offer that we asked for and have not answered yet.
     pub(crate) asked: Option<Box<Asked>>,
+    /// What plugins say of its header fields, while it is set up.
+    policy: Option<Box<policy::Policy>>,
     /// Of a call that is sent on rather than taken over.
     pub(crate) proxied: Option<Box<Proxied>>,
     /// A 2xx whose ACK to the other side waits for this side's ACK, because the answer is in it.

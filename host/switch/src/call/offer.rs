@@ -90,6 +90,7 @@ impl Call {
             given_up: Vec::new(),
             own_offer: None,
             asked: None,
+            policy: None,
             proxied: None,
             pending_ack: None,
             talking: Default::default(),

@@ -232,14 +232,15 @@ impl Call {
         self.try_next(tables, now, dir);
     }
 
-    /// Whether the DNS is asked for a trunk.
+    /// Whether the DNS is asked for a trunk, or plugins for the header fields of an INVITE.
     pub(super) fn looks_for_trunk(&self) -> bool {
         (0..self.targets_tried()).any(|of| self.looks_for_trunk_of(of))
     }
 
-    /// Whether the DNS is asked for a trunk of this target.
+    /// Whether the DNS is asked for a trunk of this target, or plugins for its header fields.
     pub(super) fn looks_for_trunk_of(&self, of: usize) -> bool {
-        self.tried(of).is_some_and(|tried| tried.trunks.looked_for.is_some())
+        self.awaits_policy(of)
+            || self.tried(of).is_some_and(|tried| tried.trunks.looked_for.is_some())
     }
 
     fn take_untried(&mut self, of: usize) -> Option<(TrunkId, String)> {

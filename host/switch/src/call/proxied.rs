@@ -177,7 +177,7 @@ impl Call {
         }
         tables.proxied.insert((invite.call_id().into(), self.conn));
         self.state = State::Established { since: now };
-        self.forget_plan();
+        self.forget_plan(tables);
         self.start_timer(
             tables,
             now + Duration::from_secs(tables.config.limits.proxied_call_max_s.into()),

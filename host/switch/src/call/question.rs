@@ -91,7 +91,9 @@ impl Call {
         now: Instant,
         dir: &dyn Directory,
     ) {
-        let State::Asking(id) = self.state else { return };
+        let State::Asking(id) = self.state else {
+            return self.on_policy_timeout(tables, now, dir);
+        };
         tables.calls_by_question.remove(&id);
         tables.stats.questions_timed_out += 1;
         let hook = if self.attempts.is_empty() { Hook::Route } else { Hook::RouteOnFailure };
@@ -154,6 +156,7 @@ impl Call {
         if !may_begin {
             return;
         }
+        self.begin_policy(dir, plan.media);
         self.plan = plan.targets.into();
         self.groups.clear();
         let mode = match plan.media {

@@ -43,6 +43,7 @@ impl Call {
             tables.calls_by_question.remove(&question);
         }
         self.state = State::Ending;
+        self.leave_policy(tables);
         self.stop_all_timers(tables);
         self.respond_to_caller(tables, now, 487, "", &[]);
         self.cancel_branches(tables, now, None);

@@ -150,7 +150,7 @@ impl Call {
         self.caller.dialog = Some(dialog);
         self.caller.awaits_ack = Some(tx);
         self.state = State::Established { since: now };
-        self.forget_plan();
+        self.forget_plan(tables);
         tables.stats.calls_established += 1;
         tables.emit(Fact::Established { conn: self.conn, leg: self.leg_id(Side::B) });
     }

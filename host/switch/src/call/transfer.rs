@@ -377,7 +377,7 @@ impl Call {
         });
         self.note_session(tables, now, Side::B, response);
         self.state = State::Joining;
-        self.forget_plan();
+        self.forget_plan(tables);
         tables.errands.push_back(Errand::Take { into: self.conn });
         Ok(())
     }

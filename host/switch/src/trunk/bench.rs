@@ -98,7 +98,7 @@ pub(crate) struct Bench {
     pub(crate) now: Instant,
     pub(crate) facts: Vec<Fact>,
     pub(crate) asked: Option<QuestionId>,
-    /// Events that plugins were told and have not answered.
+    /// Events that plugins were told, and INVITEs they were asked about, that they have not answered.
     pub(crate) told: VecDeque<Question>,
     /// Look-ups that the switch waits for.
     pub(crate) lookups: Vec<(LocateId, String)>,
@@ -253,7 +253,7 @@ impl Bench {
                     }
                     sent.push(message);
                 }
-                Output::Ask(question) if question.hook() == Hook::CallEvent => {
+                Output::Ask(question) if matches!(question.hook(), Hook::CallEvent | Hook::HeaderPolicy) => {
                     self.told.push_back(question);
                 }
                 Output::Ask(question) => self.asked = Some(question.id),

@@ -4,7 +4,9 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc, time::Duration};
 
 use model::{
     Aor, ConnId, GenerationToken,
-    hook::{Ask, Destination, MediaMode, Plan, Question, Target, Verdict},
+    hook::{
+        Ask, Destination, End, HeaderChange, HeaderEdit, MediaMode, Plan, Question, Target, Verdict,
+    },
 };
 
 use super::script::{Callee, Lie, Script};
@@ -36,7 +38,10 @@ impl Generations {
         let conn = question.call.conn_id;
         let pinned = question.pin.as_ref().map(GenerationToken::table);
         let known = book.table_by_call.get(&conn).copied();
-        let goes_on = matches!(question.ask, Ask::RouteOnFailure { .. } | Ask::CallEvent(_));
+        let goes_on = matches!(
+            question.ask,
+            Ask::RouteOnFailure { .. } | Ask::CallEvent(_) | Ask::HeaderPolicy(_)
+        );
         if goes_on && pinned != known {
             book.broken
                 .push(format!("call {conn} was of generation {known:?} and asks {pinned:?}"));
@@ -75,6 +80,11 @@ pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decide
         let replies = match (&question.ask, lie) {
             (Ask::RouteOnFailure { .. }, _) => vec![Reply::now(Verdict::Continue)],
             (Ask::CallEvent(_), _) => vec![Reply::now(Verdict::BuiltIn)],
+            (Ask::HeaderPolicy(_), Lie::Late(after)) => vec![Reply::late(edits(), after)],
+            (Ask::HeaderPolicy(_), Lie::Twice) => {
+                vec![Reply::now(edits()), Reply::late(edits(), Duration::from_secs(1))]
+            }
+            (Ask::HeaderPolicy(_), _) => vec![Reply::now(edits())],
             (_, Lie::Refuse(status)) => vec![Reply::now(Verdict::Refuse(status))],
             (_, Lie::Late(after)) => vec![Reply::late(plan(lie, groups), after)],
             (_, Lie::Twice) => vec![
@@ -86,6 +96,15 @@ pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decide
         };
         replies.into_iter().map(|reply| Reply { pin: pin.clone(), ..reply }).collect()
     })
+}
+
+/// What is changed of every INVITE and of what comes back.
+fn edits() -> Verdict {
+    let edit = |toward, name: &str, change| HeaderEdit { toward, name: name.to_owned(), change };
+    Verdict::Edit(vec![
+        edit(End::Callee, "X-Storm", HeaderChange::Set("1".to_owned())),
+        edit(End::Caller, "Server", HeaderChange::Remove),
+    ])
 }
 
 /// What the script of a call says, told by the caller's number, or by that of whom a party is sent on to.
