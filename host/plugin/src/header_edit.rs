@@ -41,8 +41,9 @@ pub(crate) fn check(
 
 impl ProposedEdit {
     fn check(self, limits: &AnswerLimits) -> Result<HeaderEdit, String> {
-        let toward = End::named(&self.toward)
-            .ok_or_else(|| format!("goes toward `{}`, not callee or caller", shown(&self.toward)))?;
+        let toward = End::named(&self.toward).ok_or_else(|| {
+            format!("goes toward `{}`, not callee or caller", shown(&self.toward))
+        })?;
         let is_removal = self.kind == "remove";
         check_name(&self.name, is_removal, limits)?;
         let change = match self.kind.as_str() {

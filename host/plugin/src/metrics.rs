@@ -77,9 +77,9 @@ pub(crate) const fn index(hook: Hook) -> usize {
         Hook::Register => 2,
         Hook::DialPlan => 3,
         Hook::Route => 4,
-        Hook::RouteOnFailure => 5,
-        Hook::CallEvent => 6,
-        Hook::HeaderPolicy => 7,
+        Hook::HeaderPolicy => 5,
+        Hook::RouteOnFailure => 6,
+        Hook::CallEvent => 7,
     }
 }
 

@@ -242,7 +242,11 @@ impl Switch {
                 return self.turn_away(now, &arrival, status);
             }
             Verdict::Access(access) => Some(access),
-            Verdict::BuiltIn | Verdict::Plan(_) | Verdict::Continue | Verdict::Edit(_) | Verdict::Orders(_) => None,
+            Verdict::BuiltIn
+            | Verdict::Plan(_)
+            | Verdict::Continue
+            | Verdict::Edit(_)
+            | Verdict::Orders(_) => None,
         };
         match (station, access) {
             (Station::Admission, Some(Access::Drop)) => {

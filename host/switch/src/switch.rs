@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ::media::{RelayEvent, Side};
-use model::{ConnId, Directory, Flow, Instant, 
+use model::{
+    ConnId, Directory, Flow, Instant,
     hook::{Answer, Hook},
 };
 use sip::{

@@ -152,9 +152,12 @@ mod tests {
 
     #[test]
     fn edits_go_to_the_called_party_until_they_go_to_the_caller() {
-        let edits = Edits::none().remove("X-*").to_caller().set("Server", "x").to_callee().keep("Y");
-        let shown: Vec<_> = edits.edits.iter().map(|e| (e.toward.name(), e.kind, &*e.name)).collect();
-        let wanted = [("callee", "remove", "X-*"), ("caller", "set", "Server"), ("callee", "keep", "Y")];
+        let edits =
+            Edits::none().remove("X-*").to_caller().set("Server", "x").to_callee().keep("Y");
+        let shown: Vec<_> =
+            edits.edits.iter().map(|e| (e.toward.name(), e.kind, &*e.name)).collect();
+        let wanted =
+            [("callee", "remove", "X-*"), ("caller", "set", "Server"), ("callee", "keep", "Y")];
         assert_eq!(shown, wanted);
     }
 }

@@ -106,12 +106,7 @@ impl Step {
         Ok(Self { line, at: None, ask, hook, expect: step.expect })
     }
 
-    fn of(
-        line: usize,
-        default: Hook,
-        entry: &StepEntry,
-        case: &Entry,
-    ) -> Result<Self, String> {
+    fn of(line: usize, default: Hook, entry: &StepEntry, case: &Entry) -> Result<Self, String> {
         let hook = entry.hook.as_deref().map_or(Ok(default), hook)?;
         if hook == Hook::CallEvent && entry.event.is_none() {
             return Err("a step of call-event wants an event = \"…\"".to_owned());

@@ -46,7 +46,8 @@ fn a_carrier_and_a_caller_get_what_a_script_wants() {
     let ok = ok.unwrap_or_default();
     assert!(ok.contains("Server: Nobody") && !ok.contains("Jackfield"), "{ok}");
     let journal = switch.get("/api/journal?limit=10").to_string();
-    for told in ["header-policy", "outbound", "callee remove Subject", "caller set Server: Nobody"] {
+    for told in ["header-policy", "outbound", "callee remove Subject", "caller set Server: Nobody"]
+    {
         assert!(journal.contains(told), "{told} in {journal}");
     }
     switch.stop();

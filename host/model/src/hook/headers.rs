@@ -121,7 +121,8 @@ const BODY: &str = "it describes the body, which the switch writes";
 const ABLE: &str = "it says what the switch itself can do on this side";
 const SECRET: &str = "it proves who somebody is to one side alone";
 const IDENTITY: &str = "it says who calls, for which docs/identities.md has settings of its own";
-const DIVERTED: &str = "it says who sent the call on, for which docs/diversion.md has settings of its own";
+const DIVERTED: &str =
+    "it says who sent the call on, for which docs/diversion.md has settings of its own";
 const SESSION: &str = "each side has a session of its own";
 const CALLS: &str = "it moves calls, which is for the switch to do";
 

@@ -28,9 +28,15 @@ fn asked(codes: &[(&str, &str)]) -> Answer {
 #[test]
 fn edits_of_all_plugins_stand_in_their_order() {
     let answer = asked(&[
-        ("one", "fn header_policy(call, out) { edit().remove(\"X-*\").because(\"hide\", out.trunk) }"),
+        (
+            "one",
+            "fn header_policy(call, out) { edit().remove(\"X-*\").because(\"hide\", out.trunk) }",
+        ),
         ("idle", "fn header_policy(call, out) { pass() }"),
-        ("two", "fn header_policy(call, out) { edit().set(\"X-N\", 5).to_caller().keep(\"Server\") }"),
+        (
+            "two",
+            "fn header_policy(call, out) { edit().set(\"X-N\", 5).to_caller().keep(\"Server\") }",
+        ),
     ]);
     let wanted = "callee remove X-*, callee set X-N: 5, caller keep Server";
     assert_eq!(answer.verdict.to_string(), wanted);

@@ -78,15 +78,12 @@ fn each_is_held_by_its_limit_and_the_next_plugin_decides() {
 }
 
 fn hold(fixture: &Fixture) -> Result<(), String> {
-    let spare = "fn route(call) { refuse(404) } fn header_policy(call, out) { edit().keep(\"X-A\") }";
+    let spare =
+        "fn route(call) { refuse(404) } fn header_policy(call, out) { edit().keep(\"X-A\") }";
     let spare = source("spare", Kind::Rhai, spare);
-    let keep = HeaderEdit {
-        toward: End::Callee,
-        name: "X-A".to_owned(),
-        change: HeaderChange::Keep,
-    };
-    let decided =
-        if fixture.edits { Verdict::Edit(vec![keep]) } else { Verdict::Refuse(404) };
+    let keep =
+        HeaderEdit { toward: End::Callee, name: "X-A".to_owned(), change: HeaderChange::Keep };
+    let decided = if fixture.edits { Verdict::Edit(vec![keep]) } else { Verdict::Refuse(404) };
     let asked = |callee| match fixture.edits {
         true => about(callee, Ask::HeaderPolicy(Arc::new(Outgoing::to(aor("2000"))))),
         false => route(callee),

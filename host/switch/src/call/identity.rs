@@ -217,7 +217,8 @@ impl Crossing {
             return self.copy(message, write);
         }
         for field in message.fields() {
-            let crosses = || !is_of_one_leg(field.name) && self.lets_field(field.name, field.raw_name);
+            let crosses =
+                || !is_of_one_leg(field.name) && self.lets_field(field.name, field.raw_name);
             let long = match field.name {
                 Name::Other => long_form(field.raw_name),
                 known => known.as_str(),

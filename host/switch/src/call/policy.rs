@@ -5,8 +5,8 @@ use std::sync::Arc;
 use model::{
     Directory, Instant, TrunkId,
     hook::{
-        Answer, Ask, Decision, End, FieldOwner, HeaderChange, HeaderEdit, Hook, MediaMode, Outgoing,
-        Question, QuestionId, Reason as Why, Target, Verdict, owner_of,
+        Answer, Ask, Decision, End, FieldOwner, HeaderChange, HeaderEdit, Hook, MediaMode,
+        Outgoing, Question, QuestionId, Reason as Why, Target, Verdict, owner_of,
     },
 };
 use sip::{Message, Name, Writer};

@@ -253,7 +253,9 @@ impl Bench {
                     }
                     sent.push(message);
                 }
-                Output::Ask(question) if matches!(question.hook(), Hook::CallEvent | Hook::HeaderPolicy) => {
+                Output::Ask(question)
+                    if matches!(question.hook(), Hook::CallEvent | Hook::HeaderPolicy) =>
+                {
                     self.told.push_back(question);
                 }
                 Output::Ask(question) => self.asked = Some(question.id),

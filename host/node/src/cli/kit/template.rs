@@ -50,8 +50,10 @@ fn part(hook: Hook) -> Part {
         Hook::RouteOnFailure => part!("route-on-failure",
             uses: ["Answer", "Call", "Diversion", "Failure", "Plan", "uri"], config: "",
             about: "a target failed, what now?"),
-        Hook::HeaderPolicy => part!("header-policy", uses: ["Call", "Edits", "Outgoing"], config: "",
-            about: "which header fields go to the other side?"),
+        Hook::HeaderPolicy => {
+            part!("header-policy", uses: ["Call", "Edits", "Outgoing"], config: "",
+            about: "which header fields go to the other side?")
+        }
         Hook::CallEvent => part!("call-event", uses: ["Call", "Commands", "Event"], config: "",
             about: "something has happened to a call, what is to be done?"),
     }
