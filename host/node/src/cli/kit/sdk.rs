@@ -32,6 +32,7 @@ const SOURCES: [(&str, &str); 14] = sources![
     "guest/src/bindings.rs",
     "guest/src/call.rs",
     "guest/src/config.rs",
+    "guest/src/edits.rs",
     "guest/src/event.rs",
     "guest/src/export.rs",
     "guest/src/host.rs",
