@@ -1,16 +1,16 @@
 //! The hook `header-policy`, live: what a carrier and a caller get, with SIPp on both sides.
 #![allow(clippy::expect_used)]
 
-use jackfield_interop::{Sipp, Switch, sipp::Scenario, switch::save};
+use jackfield_interop::{Switch, ports, sipp::Scenario, switch::save};
 use tempfile::TempDir;
 
 /// A switch whose only trunk is this gateway, with this script.
-fn office(folder: &TempDir, gateway: &Sipp, script: &str) -> Switch {
+fn office(folder: &TempDir, gateway: u16, script: &str) -> Switch {
     let path = folder.path().join("border.rhai");
     save(&path, script);
     let trunk = format!(
         "trunk=[{{name=\"carrier\",uri=\"sip:127.0.0.1:{}\",identify=[\"192.0.2.1\"],probe_interval_s=0}}]",
-        gateway.port
+        gateway
     );
     Switch::start(&[&trunk, "media.mode=bypass"], &[&path])
 }
@@ -18,8 +18,10 @@ fn office(folder: &TempDir, gateway: &Sipp, script: &str) -> Switch {
 /// One call over the trunk: the INVITE that the carrier got, and all that the caller got.
 fn call(script: &str) -> (String, String, Switch) {
     let folder = tempfile::tempdir().expect("a folder");
-    let carrier = Scenario::new("callee", folder.path()).value("RING", 0).traced().listen();
-    let switch = office(&folder, &carrier, script);
+    let port = ports::free();
+    let switch = office(&folder, port, script);
+    let carrier =
+        Scenario::new("callee", folder.path()).value("RING", 0).traced().on(port).listen();
     let caller = Scenario::new("caller", folder.path()).value("TALK", 0).value("SUBJECT", "lunch");
     let caller = caller.traced().call(switch.sip_port, "2000").succeed_with_trace();
     let seen = carrier.succeed_with_trace();
