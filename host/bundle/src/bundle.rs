@@ -14,6 +14,8 @@ const CONTEXT: &[u8] = b"jackfield bundle 1\n";
 const SIGNATURE: &str = "jackfield signature 1\n";
 /// Bytes behind an archive.
 const TRAILER_MAX: usize = 512;
+/// Bytes of a `plugin.toml`, which is read before it is known whose it is.
+const MANIFEST_MAX: usize = 1 << 20;
 
 /// What a bundle may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +93,10 @@ impl Bundle {
         let manifest = files.get("plugin.toml").ok_or_else(|| {
             BundleError::new("it has no plugin.toml", "pack a folder that has one")
         })?;
+        if manifest.len() > MANIFEST_MAX {
+            let what = format!("its plugin.toml is larger than {MANIFEST_MAX} bytes");
+            return Err(BundleError::new(what, "make it smaller"));
+        }
         let manifest = std::str::from_utf8(manifest).ok();
         let head: Option<Head> = manifest.and_then(|text| toml::from_str(text).ok());
         let head = head.ok_or_else(|| {

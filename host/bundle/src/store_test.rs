@@ -125,6 +125,26 @@ fn a_bundle_that_was_changed_after_it_was_signed_stays_out() {
 }
 
 #[test]
+fn a_manifest_that_is_none_or_too_large_stays_out() {
+    let place = Place::new();
+    let unsigned = Admission { unsigned: true, ..Admission::default() };
+    let refused = |manifest: Vec<u8>| {
+        let files: Files = [("plugin.toml".to_owned(), manifest)].into();
+        place.refused(&pack(&files).unwrap(), &unsigned).what
+    };
+    assert_eq!(refused(vec![b'#'; (1 << 20) + 1]), "its plugin.toml is larger than 1048576 bytes");
+    let deep = format!("id = \"a\"\na = {}", "[".repeat(500_000));
+    for damaged in [deep.into_bytes(), b"id = ".to_vec(), vec![0xff, 0xfe]] {
+        assert_eq!(refused(damaged), "its plugin.toml is damaged");
+    }
+    for nameless in ["", "id = \"\"", "id = \"a b\"", "id = \"../a\""] {
+        assert_eq!(refused(nameless.as_bytes().to_vec()), "its plugin.toml names no id");
+    }
+    let empty = pack(&Files::new()).unwrap();
+    assert_eq!(place.refused(&empty, &unsigned).what, "it has no plugin.toml");
+}
+
+#[test]
 fn another_publisher_takes_no_plugin_over_nor_its_grants() {
     let (place, thief) = (Place::new(), Place::new());
     let granted = Admission { grants: ["route".to_owned()].into(), ..place.trusting() };

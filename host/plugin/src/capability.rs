@@ -19,7 +19,9 @@ pub fn capabilities() -> Vec<&'static str> {
 
 /// What the `[need]` of a manifest names.
 pub(crate) fn uses(grants: Grants) -> Vec<&'static str> {
-    let wanted = [("log", grants.log), ("config", grants.config)];
+    // Taken apart, so that what is added there is named here.
+    let Grants { log, config } = grants;
+    let wanted = [("log", log), ("config", config)];
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
 }
 

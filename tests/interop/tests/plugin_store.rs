@@ -180,6 +180,16 @@ fn an_operator_installs_grants_tries_rolls_back_and_removes_a_plugin_of_somebody
     let switch = site.switch(&[]);
     serves(&switch, "3");
 
+    // Of who is not trusted any more nothing comes in, and what is installed stays.
+    let listed = site.done("trust");
+    let key = listed.lines().nth(1).unwrap().split_whitespace().next().unwrap();
+    let text = site.done(&format!("untrust {key}"));
+    assert!(text.contains("desk stays installed"), "{text}");
+    let four = site.bundle("4", LOG);
+    assert!(site.refused(&format!("install {four}")).contains("which is not trusted"));
+    serves(&switch, "3");
+    assert!(site.done("trust acme.pub").contains(key));
+
     site.done("uninstall desk");
     wait::until("the plugin to go", || plugin(&switch).is_none().then_some(()));
     assert_eq!(bundles(&site), Vec::<PathBuf>::new());

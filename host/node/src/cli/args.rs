@@ -8,8 +8,8 @@ use plugin::Share;
 use super::{
     kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs},
     store::args::{
-        GrantArgs, InstallArgs, InstalledArgs, KeyArgs, PackArgs, SignArgs, UninstallArgs,
-        VersionArgs,
+        GrantArgs, InstallArgs, InstalledArgs, KeyArgs, PackArgs, SignArgs, TrustArgs,
+        UninstallArgs, UntrustArgs, VersionArgs,
     },
 };
 
@@ -134,6 +134,10 @@ pub(super) enum PluginCommand {
     Revoke(GrantArgs),
     /// List what installed plugins want and have.
     Grants(InstalledArgs),
+    /// Trust the holder of a public key: bundles it signed may be installed. Without a key, list whom you trust.
+    Trust(TrustArgs),
+    /// Trust the holder of a key no more.
+    Untrust(UntrustArgs),
     /// List the plugins in the order they are asked.
     List(ApiArgs),
     /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.

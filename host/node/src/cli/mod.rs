@@ -69,6 +69,8 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Grant(args) => store::grant(args),
         PluginCommand::Revoke(args) => store::revoke(args),
         PluginCommand::Grants(args) => store::grants(args),
+        PluginCommand::Trust(args) => store::trust(args),
+        PluginCommand::Untrust(args) => store::untrust(args),
         PluginCommand::List(api) => list::plugins(api),
         PluginCommand::Reload(args) => versions::reload(args),
         PluginCommand::Promote { id, api } => versions::promote(api, id),

@@ -95,6 +95,25 @@ pub(crate) struct InstallArgs {
     pub(super) store: StoreArgs,
 }
 
+/// The publisher that is trusted.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct TrustArgs {
+    /// Its public key; those that are trusted are listed when absent.
+    #[arg(value_name = "KEYFILE")]
+    pub(super) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
+/// The publisher that is trusted no more.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct UntrustArgs {
+    /// The digits of its key; as many as tell it apart will do.
+    pub(super) key: String,
+    #[command(flatten)]
+    pub(super) store: StoreArgs,
+}
+
 /// An installed plugin, and of its versions one.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct VersionArgs {
