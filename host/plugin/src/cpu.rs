@@ -11,6 +11,9 @@ use rustix::time::{ClockId, clock_gettime};
 /// the monotonic clock is not, so the former is read at most once in this time and the latter fills the gap.
 const ANCHOR_AGE_MAX: Duration = Duration::from_micros(500);
 
+/// What takes less by the clock has hardly been off the processor.
+const SHORT: Duration = Duration::from_micros(50);
+
 thread_local! {
     static RUN: Cell<Run> = const { Cell::new(Run::NONE) };
 }
@@ -43,6 +46,20 @@ pub(crate) fn begin(now: Instant, limit: Duration) {
     run.base = cpu + now.saturating_duration_since(at);
     run.limit = limit;
     RUN.set(run);
+}
+
+/// Has the next decision on this thread begin with the CPU time as it is, and not with a bound on it: it costs a system call.
+pub(crate) fn look_closely() {
+    RUN.set(Run { anchor: None, ..RUN.get() });
+}
+
+/// The CPU time of the decision that ended just now on this thread and took `wall` by the clock; exact to the microsecond where
+/// [`look_closely`] was called before it began. Of one that is short by the clock that time is given.
+pub(crate) fn spent(wall: Duration) -> Duration {
+    if wall < SHORT {
+        return wall;
+    }
+    wall.min(thread_time().saturating_sub(RUN.get().base))
 }
 
 /// Whether the decision that runs on this thread used up its CPU time.
@@ -79,6 +96,17 @@ mod tests {
         begin(Instant::now(), Duration::from_millis(2));
         std::thread::park_timeout(Duration::from_millis(20));
         assert!(!is_over());
+    }
+
+    #[test]
+    fn waiting_is_not_spent() {
+        let began = Instant::now();
+        begin(began, Duration::from_millis(2));
+        look_closely();
+        begin(began, Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(50));
+        assert!(spent(began.elapsed()) < Duration::from_millis(25));
+        assert_eq!(spent(Duration::from_micros(49)), Duration::from_micros(49));
     }
 
     #[test]

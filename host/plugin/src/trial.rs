@@ -46,7 +46,7 @@ pub(crate) struct Arm {
     asked: AtomicU64,
     refused: AtomicU64,
     failed: AtomicU64,
-    /// Times by the power of two of their nanoseconds.
+    /// CPU times by the power of two of their nanoseconds. Time by the clock says as much of what else the machine does.
     times: [AtomicU64; TIMES],
 }
 
@@ -61,12 +61,12 @@ pub struct ArmStats {
     pub refused: u64,
     /// How often it failed; a call in quarantine counts as none.
     pub failed: u64,
-    /// Within this time 99 of a hundred answers came: the upper end of a power of two, in nanoseconds.
+    /// With so much CPU time 99 of a hundred answers came: the upper end of a power of two, in nanoseconds.
     pub p99_ns: u64,
 }
 
 impl Arm {
-    fn count(&self, checked: Option<&Checked>, step: &Step) {
+    fn count(&self, checked: Option<&Checked>, step: &Step, spent_ns: u64) {
         let failure = match &step.outcome {
             StepOutcome::Failed(failure) => Some(failure.kind),
             StepOutcome::Passed | StepOutcome::Amended | StepOutcome::Decided => None,
@@ -75,7 +75,7 @@ impl Arm {
             return;
         }
         self.asked.fetch_add(1, Ordering::Relaxed);
-        let slot = usize::try_from(step.took_ns.checked_ilog2().unwrap_or(0)).unwrap_or(TIMES);
+        let slot = usize::try_from(spent_ns.checked_ilog2().unwrap_or(0)).unwrap_or(TIMES);
         self.times[slot.min(TIMES - 1)].fetch_add(1, Ordering::Relaxed);
         if failure.is_some() {
             self.failed.fetch_add(1, Ordering::Relaxed);
@@ -144,22 +144,22 @@ impl Trial {
         self.over.set(why).is_ok()
     }
 
-    /// Counts what one side answered. Gives why the trial must end, if it must.
+    /// Counts what one side answered, and the CPU time it took. Gives why the trial must end, if it must.
     pub(crate) fn count(
         &self,
         side: Side,
         hook: Hook,
-        (checked, step): (Option<&Checked>, &Step),
+        (checked, step, spent_ns): (Option<&Checked>, &Step, u64),
         policy: &TrialPolicy,
     ) -> Option<String> {
         let [candidate, serving] = &self.arms[index(hook)];
         match side {
             Side::Serving => {
-                serving.count(checked, step);
+                serving.count(checked, step, spent_ns);
                 None
             }
             Side::Candidate => {
-                candidate.count(checked, step);
+                candidate.count(checked, step, spent_ns);
                 let mut new = candidate.stats();
                 let explained = self.candidate.quarantine(hook).explained();
                 let explained = explained.saturating_sub(self.explained[index(hook)]);
@@ -257,7 +257,7 @@ mod tests {
             model::GenerationRef { plugin: "x".into(), serial: 1, digest: model::Digest([0; 32]) };
         let count = |took_ns| {
             let (generation, outcome) = (generation.clone(), StepOutcome::Passed);
-            arm.count(None, &Step { generation, outcome, took_ns });
+            arm.count(None, &Step { generation, outcome, took_ns: 0 }, took_ns);
         };
         (0..99).for_each(|_| count(1000));
         assert_eq!(arm.stats().p99_ns, 1024);

@@ -2,7 +2,7 @@ use std::{
     cell::Cell,
     marker::PhantomData,
     sync::{Arc, Weak, atomic::Ordering},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use model::{
@@ -263,10 +263,15 @@ impl Worker {
             true => (post.serving()?, Side::Serving),
             false => post.choose(question)?,
         };
+        let trial = post.trial.as_ref().filter(|_| !self.rehearses);
+        if trial.is_some() {
+            cpu::look_closely();
+        }
         let (checked, step) = self.step(&generation, question, moment);
-        if let Some(trial) = post.trial.as_ref().filter(|_| !self.rehearses) {
+        if let Some(trial) = trial {
             let policy = &self.host.config.trial;
-            let why = trial.count(side, question.hook(), (checked.as_ref(), &step), policy);
+            let spent = nanos(cpu::spent(Duration::from_nanos(step.took_ns)));
+            let why = trial.count(side, question.hook(), (checked.as_ref(), &step, spent), policy);
             let tripped = || generation.tripped().filter(|_| side == Side::Candidate);
             if let Some(why) = why.or_else(|| Some(format!("{} failed too often", tripped()?))) {
                 trial.end(why);

@@ -1,8 +1,12 @@
-//! A new version of a routing plugin meets live calls: a good one, one that fails, one that loops at one number, one that refuses everybody.
+//! A new version of a routing plugin meets live calls: a good one, one that fails, one that fails on one trunk, one that loops at one
+//! number, one that refuses everybody.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use jackfield_interop::{
     Switch,
@@ -26,16 +30,21 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with("trunk=[]", CALLS)
+    }
+
+    /// With a setting more, and a called party for so many calls.
+    fn with(setting: &str, calls: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let script = folder.path().join("desk.rhai");
         save(&script, version("v1", ""));
         let switch = Switch::start(
-            &["plugins.watch=false", "media.mode=\"bypass\"", "journal.entries_max=5000"],
+            &["plugins.watch=false", "media.mode=\"bypass\"", "journal.entries_max=5000", setting],
             &[&script],
         );
         let callee = Scenario::new("callee", switch.folder())
             .value("RING", 0)
-            .calls(CALLS, CALLS_PER_SECOND)
+            .calls(calls, CALLS_PER_SECOND)
             .listen();
         for user in [2000, 2666] {
             Scenario::new("register", switch.folder())
@@ -53,6 +62,20 @@ impl Bench {
         scenario.calls(calls, per_second).call(self.switch.sip_port, user)
     }
 
+    /// Calls that come from a trunk's address.
+    fn calls_from(&self, (address, caller): (&str, u32), calls: u32) -> Sipp {
+        let switch = format!("127.0.0.1:{}", self.switch.sip_port);
+        let scenario = Scenario::new("caller", self.switch.folder()).value("TALK", 0);
+        let scenario = scenario.value("FROM", caller).at(address).to(&switch);
+        scenario.calls(calls, CALLS_PER_SECOND / 10).call(self.switch.sip_port, "2000")
+    }
+
+    /// What the version on trial, and the one that serves, did at `route`.
+    fn compared(&self) -> (Value, Value) {
+        let hook = self.plugin()["trial"]["hooks"][0].clone();
+        (hook["candidate"].clone(), hook["serving"].clone())
+    }
+
     /// Loads a version for this share of the calls.
     #[track_caller]
     fn try_out(&self, code: &str, share: &str) {
@@ -66,6 +89,18 @@ impl Bench {
 
     fn plugin(&self) -> Value {
         self.switch.get("/api/plugins")[0].clone()
+    }
+
+    /// Of each caller the reasons of the versions that decided.
+    fn reasons_by_caller(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let journal = self.switch.get("/api/journal?limit=5000");
+        let mut reasons: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for entry in journal.as_array().unwrap().iter().filter(|entry| entry["hook"] == "route") {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let reason = text(&entry["reasons"][0]["code"]);
+            reasons.entry(text(&entry["caller"])).or_default().insert(reason);
+        }
+        reasons
     }
 
     /// What the journal has of each call: who decided it, and its reason.
@@ -159,4 +194,58 @@ fn a_version_that_refuses_everybody_goes_by_itself_and_only_the_calls_that_met_i
     assert!((20..60).contains(&touched), "{touched} calls met it");
     let answered = bench.switch.counter("jackfield_calls_established_total");
     assert_eq!(answered, u64::from(CALLS) - touched, "every other call was answered");
+}
+
+#[test]
+fn a_canary_of_five_percent_is_asked_about_as_many_calls_and_no_call_fails() {
+    let bench = Bench::new();
+    bench.try_out(&version("v2", ""), "5");
+    bench.calls("2000", CALLS, CALLS_PER_SECOND).succeed();
+    let (candidate, serving) = bench.compared();
+    let met = candidate["asked"].as_u64().unwrap();
+    // 50 are expected; the bounds are six times the standard deviation away, and more.
+    assert!((8..150).contains(&met), "{met} of {CALLS} calls met it");
+    assert_eq!(serving["asked"], u64::from(CALLS) - met);
+    let decided = bench.decided();
+    let by_new = decided.iter().filter(|(_, reason)| reason == "v2").count() as u64;
+    assert_eq!((by_new, decided.len()), (met, CALLS as usize));
+    assert_eq!((&candidate["failed"], &serving["failed"]), (&Value::from(0), &Value::from(0)));
+}
+
+#[test]
+fn a_version_that_fails_on_one_trunk_is_not_asked_about_that_trunk_alone_and_no_call_fails() {
+    /// The addresses of two trunks, and who calls from there.
+    const SOUR: (&str, u32) = ("127.0.0.2", 1002);
+    const SWEET: (&str, u32) = ("127.0.0.3", 1003);
+    const FROM_EACH: u32 = 60;
+    const OTHERS: u32 = 2000;
+    let trunk = |name: &str, (address, _): (&str, u32)| {
+        format!("{{name=\"{name}\",uri=\"sip:{address}\",probe_interval_s=0}}")
+    };
+    let trunks = format!("trunk=[{},{}]", trunk("sour", SOUR), trunk("sweet", SWEET));
+    let bench = Bench::with(&trunks, OTHERS + 2 * FROM_EACH + 2);
+    bench.try_out(&version("v2", "if call.trunk == \"sour\" { throw \"no\"; }"), "100");
+    let mut others = bench.calls("2000", OTHERS, CALLS_PER_SECOND);
+    let asked = |bench: &Bench| bench.compared().0["asked"].as_u64().unwrap();
+    for _ in 0..2 {
+        // Others are answered before it fails again, so that it is known whose fault it is.
+        let before = asked(&bench);
+        wait::until("others to be answered", || (asked(&bench) > before + 5).then_some(()));
+        bench.calls_from(SOUR, 1).succeed();
+    }
+    wait::until("the trunk to be left out", || {
+        let quarantined = bench.plugin()["quarantined"].clone();
+        (quarantined == serde_json::json!(["route for trunk sour"])).then_some(())
+    });
+    assert!(others.is_running());
+    let both = [SOUR, SWEET].map(|trunk| bench.calls_from(trunk, FROM_EACH));
+    both.into_iter().for_each(Sipp::succeed);
+    others.succeed();
+    let plugin = bench.plugin();
+    assert!(plugin["trial"].is_object() && plugin["rolled_back"].is_null(), "{plugin}");
+    assert_eq!(plugin["quarantined"], serde_json::json!(["route for trunk sour"]), "{plugin}");
+    assert_eq!(plugin["trial"]["hooks"][0]["candidate"]["failed"], 2, "{plugin}");
+    let reasons = bench.reasons_by_caller();
+    let of = |user: u32| reasons[&format!("sip:{user}@127.0.0.1")].iter().collect::<Vec<_>>();
+    assert_eq!((of(SOUR.1), of(SWEET.1), of(1000)), (vec!["v1"], vec!["v2"], vec!["v2"]));
 }

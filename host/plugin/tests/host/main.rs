@@ -16,6 +16,7 @@ mod guest;
 mod header_policy;
 mod hostile;
 mod leak;
+mod loaded;
 mod parity;
 mod pinning;
 mod quarantine;
