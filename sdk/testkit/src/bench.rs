@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use model::{
     HeaderBlock,
-    hook::{Hook, StepOutcome},
+    hook::{Decision, Hook, StepOutcome},
 };
 use plugin::Worker;
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub struct Measured {
     pub came: String,
     /// A decision of an instance that is there.
     pub decision: Figures,
+    /// The same, and what is decided handed to the journal.
+    pub journalled: Figures,
     /// Making an instance, and its first decision.
     pub fresh: Figures,
 }
@@ -68,12 +70,17 @@ pub struct Figures {
 
 impl Suite {
     /// Asks the first question of each case, or of each of one hook, `count` times. A suite without such cases asks a plain call to
-    /// `2000`, from `1000`.
+    /// `2000`, from `1000`. `journal` keeps the decisions, as a switch does; what that costs is in [`Measured::journalled`].
     ///
     /// # Errors
     ///
     /// When a case makes the plugin fail, when there is nothing to measure, or when the plugin does not load.
-    pub fn bench(&self, hook: Option<Hook>, count: usize) -> Result<Vec<Measured>, ScenarioError> {
+    pub fn bench(
+        &self,
+        hook: Option<Hook>,
+        count: usize,
+        journal: &mut dyn FnMut(Decision),
+    ) -> Result<Vec<Measured>, ScenarioError> {
         let is_it = |case: &&Case| {
             hook.is_none_or(|hook| case.steps.first().is_some_and(|s| s.hook == hook))
         };
@@ -89,10 +96,15 @@ impl Suite {
             return Err(ScenarioError::Plugin(what));
         }
         let measured = cases.into_iter().filter(|case| case.steps[0].expect.refused.is_none());
-        measured.map(|case| self.measure(case, count.max(1))).collect()
+        measured.map(|case| self.measure(case, count.max(1), journal)).collect()
     }
 
-    fn measure(&self, mut case: Case, count: usize) -> Result<Measured, ScenarioError> {
+    fn measure(
+        &self,
+        mut case: Case,
+        count: usize,
+        journal: &mut dyn FnMut(Decision),
+    ) -> Result<Measured, ScenarioError> {
         case.steps.truncate(1);
         case.call.headers = filled(&case.call.headers);
         let host = |instance_calls| {
@@ -100,10 +112,11 @@ impl Suite {
             host.map_err(|problem| ScenarioError::Plugin(problem.to_string()))
         };
         let (kept, once) = (host(None)?, host(Some((1, 1)))?);
-        let (decision, came) = times(&case, &mut kept.worker(), count)?;
-        let (fresh, _) = times(&case, &mut once.worker(), count.min(FRESH_MAX))?;
+        let (decision, came) = times(&case, &mut kept.worker(), count, None)?;
+        let (journalled, _) = times(&case, &mut kept.worker(), count, Some(journal))?;
+        let (fresh, _) = times(&case, &mut once.worker(), count.min(FRESH_MAX), None)?;
         let hook = case.steps[0].hook.name().to_owned();
-        Ok(Measured { name: case.name, hook, came, decision, fresh })
+        Ok(Measured { name: case.name, hook, came, decision, journalled, fresh })
     }
 }
 
@@ -131,6 +144,7 @@ fn times(
     case: &Case,
     worker: &mut Worker,
     count: usize,
+    mut journal: Option<&mut dyn FnMut(Decision)>,
 ) -> Result<(Figures, String), ScenarioError> {
     let mut nanos = Vec::with_capacity(count);
     let mut came = String::new();
@@ -140,7 +154,15 @@ fn times(
         let all: Vec<Came> = walk(case, |question, moment| {
             let started = Instant::now();
             let answer = worker.answer(question, moment);
-            took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let mut lasted = started.elapsed();
+            if let Some(journal) = &mut journal {
+                // The switch has no more use for it; here it is looked at yet.
+                let decision = answer.decision.clone();
+                let started = Instant::now();
+                journal(decision);
+                lasted += started.elapsed();
+            }
+            took = u64::try_from(lasted.as_nanos()).unwrap_or(u64::MAX);
             failed =
                 answer.decision.steps.iter().any(|s| matches!(s.outcome, StepOutcome::Failed(_)));
             answer

@@ -47,7 +47,10 @@ class Script:
         self.write(0)
 
     def write(self, version):
-        save(self.path, self.text + b"\n// version %d\n" % version)
+        self.write_raw(self.text + b"\n// version %d\n" % version)
+
+    def write_raw(self, code):
+        save(self.path, code)
 
 
 class Component:
@@ -69,7 +72,10 @@ class Component:
         self.options = ("--plugin", self.path)
 
     def write(self, version):
-        save(os.path.join(self.path, "plugin.wasm"), self.code + note(version))
+        self.write_raw(self.code + note(version))
+
+    def write_raw(self, code):
+        save(os.path.join(self.path, "plugin.wasm"), code)
 
 
 class Looper:

@@ -91,6 +91,31 @@ class Subject:
                 continue
         return parts
 
+    def mappings(self):
+        """How many mappings all processes have, and how many KiB of them are executable."""
+        count = executable = 0
+        for pid in self.pids():
+            try:
+                with open(f"/proc/{pid}/maps") as maps:
+                    for line in maps:
+                        span, rights = line.split(maxsplit=2)[:2]
+                        first, end = (int(address, 16) for address in span.split("-"))
+                        count += 1
+                        executable += (end - first) // 1024 if "x" in rights else 0
+            except OSError:
+                continue
+        return count, executable
+
+    def file_handles(self):
+        """How many files and sockets all processes have open."""
+        count = 0
+        for pid in self.pids():
+            try:
+                count += len(os.listdir(f"/proc/{pid}/fd"))
+            except OSError:
+                continue
+        return count
+
     def stop(self):
         for number, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 3)):
             for pid in self.pids():

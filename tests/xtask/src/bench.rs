@@ -5,13 +5,15 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{binary, error::Error, machine, plugins, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "calls",
     "register",
     "transports",
     "reload",
     "loop",
     "reload-memory",
+    "reloads",
+    "decisions",
     "memory",
     "overload",
     "soak",
