@@ -9,11 +9,11 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::JoinHandle,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use model::GenerationRef;
-use plugin::{Diagnostic, PluginHost, ReloadReport, Reloaded, RolledBack, Rollout};
+use model::{GenerationRef, hook::Hook};
+use plugin::{Diagnostic, Key, PluginHost, ReloadReport, Reloaded, RolledBack, Rollout};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
@@ -31,11 +31,40 @@ const QUEUE_MAX: usize = 256;
 const NICE: i32 = 10;
 
 enum Message {
-    Reload { plugin: Option<String>, rollout: Rollout, reply: oneshot::Sender<Vec<ReloadReport>> },
-    Promote { plugin: String, reply: oneshot::Sender<Result<GenerationRef, Diagnostic>> },
-    RollBack { plugin: String, reply: oneshot::Sender<Result<RolledBack, Diagnostic>> },
-    Rehearse { what: Rehearsal, reply: oneshot::Sender<Result<Rehearsed, String>> },
-    Configuration { cause: &'static str, reply: Option<oneshot::Sender<Reconfigured>> },
+    Reload {
+        plugin: Option<String>,
+        rollout: Rollout,
+        reply: oneshot::Sender<Vec<ReloadReport>>,
+    },
+    Promote {
+        plugin: String,
+        reply: oneshot::Sender<Result<GenerationRef, Diagnostic>>,
+    },
+    RollBack {
+        plugin: String,
+        reply: oneshot::Sender<Result<RolledBack, Diagnostic>>,
+    },
+    Quarantine {
+        plugin: String,
+        hook: Option<Hook>,
+        key: Option<Key>,
+        rest: Duration,
+        reply: oneshot::Sender<Result<Vec<Hook>, Diagnostic>>,
+    },
+    Release {
+        plugin: String,
+        hook: Option<Hook>,
+        key: Option<Key>,
+        reply: oneshot::Sender<Result<usize, Diagnostic>>,
+    },
+    Rehearse {
+        what: Rehearsal,
+        reply: oneshot::Sender<Result<Rehearsed, String>>,
+    },
+    Configuration {
+        cause: &'static str,
+        reply: Option<oneshot::Sender<Reconfigured>>,
+    },
     Hint(Hint),
     Stop,
 }
@@ -69,6 +98,31 @@ impl ReloadHandle {
         let (reply, back) = oneshot::channel();
         self.0.try_send(Message::RollBack { plugin, reply }).ok()?;
         back.await.ok()
+    }
+
+    /// Leaves a plugin alone for a while; see [`PluginHost::quarantine`]. `None` when the thread is gone or has too much to do.
+    pub async fn quarantine(
+        &self,
+        plugin: String,
+        hook: Option<Hook>,
+        key: Option<Key>,
+        rest: Duration,
+    ) -> Option<Result<Vec<Hook>, Diagnostic>> {
+        let (reply, kept) = oneshot::channel();
+        self.0.try_send(Message::Quarantine { plugin, hook, key, rest, reply }).ok()?;
+        kept.await.ok()
+    }
+
+    /// Has a plugin asked again; see [`PluginHost::release`]. `None` when the thread is gone or has too much to do.
+    pub async fn release(
+        &self,
+        plugin: String,
+        hook: Option<Hook>,
+        key: Option<Key>,
+    ) -> Option<Result<usize, Diagnostic>> {
+        let (reply, ended) = oneshot::channel();
+        self.0.try_send(Message::Release { plugin, hook, key, reply }).ok()?;
+        ended.await.ok()
     }
 
     /// Asks the plugins about a call that nobody makes; see [`rehearse`]. `None` when the thread is gone or has too much to do.
@@ -201,6 +255,12 @@ impl Loader {
                     back.iter().for_each(|back| self.reconfigurer.stored().note_rolled_back(back));
                     let _ = reply.send(back);
                     self.sweep_workers();
+                }
+                Ok(Message::Quarantine { plugin, hook, key, rest, reply }) => {
+                    let _ = reply.send(self.host.quarantine(&plugin, hook, key.as_ref(), rest));
+                }
+                Ok(Message::Release { plugin, hook, key, reply }) => {
+                    let _ = reply.send(self.host.release(&plugin, hook, key.as_ref()));
                 }
                 Ok(Message::Rehearse { what, reply }) => {
                     let (config, domain) =

@@ -8,7 +8,7 @@ use std::{
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
-    fmt,
+    fmt::{self, format::FmtSpan},
     layer::SubscriberExt,
     reload::{self, Handle},
     util::SubscriberInitExt,
@@ -23,7 +23,9 @@ static FILTER: OnceLock<Handle<Targets, Registry>> = OnceLock::new();
 pub fn start(config: &LogConfig) {
     let Ok(filter) = config.filter.parse::<Targets>() else { return };
     let (filter, handle) = reload::Layer::new(filter);
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    // A span is a question to a plugin, at level DEBUG: one line when it is over.
+    let layer = fmt::layer().with_span_events(FmtSpan::CLOSE);
+    let layer = layer.with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     let layer = match config.format {
         LogFormat::Text => layer.boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),

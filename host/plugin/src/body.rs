@@ -12,6 +12,11 @@ pub(crate) trait Body: Send + Sync {
     /// Whether the code answers this hook.
     fn answers(&self, hook: Hook) -> bool;
 
+    /// How many instances of it live, and the bytes of their memories. A script has none.
+    fn held(&self) -> (usize, usize) {
+        (0, 0)
+    }
+
     /// Makes an instance for the worker whose guest calls are watched through `slot`. Guest code may run, so the caller has
     /// begun a measured run on this thread.
     fn instance(&self, slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure>;

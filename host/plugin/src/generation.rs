@@ -10,8 +10,9 @@ use model::{GenerationRef, hook::Hook};
 use crate::{
     Kind,
     body::Body,
-    metrics::{Metrics, index},
+    metrics::{Metrics, Tally, index},
     quarantine::Quarantine,
+    settings::Settings,
 };
 
 /// What of a plugin serves, at any time.
@@ -34,6 +35,9 @@ pub(crate) struct Generation {
     pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.
     pub(crate) metrics: Arc<Metrics>,
+    /// Its own.
+    pub(crate) tally: Tally,
+    pub(crate) settings: Arc<Settings>,
     /// Set when it was rolled back: what of its plugin serves at any time since.
     pub(crate) instead: OnceLock<Serving>,
     /// Held by every table it is in.

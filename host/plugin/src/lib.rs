@@ -17,6 +17,7 @@ mod access;
 pub mod alloc;
 mod amendment;
 mod body;
+mod by_hand;
 mod capability;
 mod command;
 mod config;
@@ -41,6 +42,7 @@ mod settings;
 mod source;
 mod tables;
 mod ticker;
+mod times;
 mod trial;
 mod update;
 mod wasm;
@@ -59,10 +61,12 @@ pub use manifest::Share;
 pub use outline::{Layout, Outline};
 pub use quarantine::Key;
 pub use report::{
-    HookStats, HostError, HostStats, PluginStatus, ReloadError, ReloadReport, Reloaded, Report,
+    GenerationStats, HookStats, HookTally, HostError, HostStats, PluginStatus, ReloadError,
+    ReloadReport, Reloaded, Report, Standing,
 };
 pub use rollout::{RolledBack, Rollout, TrialStatus};
 pub use source::{Kind, Source};
+pub use times::Spread;
 pub use trial::ArmStats;
 pub use wasm::componentize;
 pub use worker::Worker;

@@ -5,7 +5,7 @@ use std::{
 
 use model::hook::{FailureKind, Hook, StepOutcome};
 
-use crate::HookStats;
+use crate::{HookStats, HookTally, times::Times};
 
 /// Every kind of failure, in the order they are counted and shown.
 const KINDS: [FailureKind; 6] = [
@@ -65,6 +65,62 @@ impl Metrics {
             failures: KINDS.into_iter().zip(counters.failures.iter().map(read)).collect(),
             nanos_total: read(&counters.nanos_total),
             nanos_max: read(&counters.nanos_max),
+        }
+    }
+}
+
+/// What one generation did at its hooks.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    hooks: [Done; Hook::ALL.len()],
+}
+
+#[derive(Debug, Default)]
+struct Done {
+    decided: AtomicU64,
+    refused: AtomicU64,
+    passed: AtomicU64,
+    failures: [AtomicU64; KINDS.len()],
+    nanos_total: AtomicU64,
+    times: Times,
+}
+
+impl Tally {
+    /// Counts what came of a question, and whether it was refused. One that was not put, because of quarantine, took no time.
+    pub(crate) fn count(&self, hook: Hook, outcome: &StepOutcome, is_refusal: bool, nanos: u64) {
+        let done = &self.hooks[index(hook)];
+        match outcome {
+            StepOutcome::Decided | StepOutcome::Amended => &done.decided,
+            StepOutcome::Passed => &done.passed,
+            StepOutcome::Failed(failure) => &done.failures[kind_index(failure.kind)],
+        }
+        .fetch_add(1, Ordering::Relaxed);
+        if is_refusal {
+            done.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_put =
+            !matches!(outcome, StepOutcome::Failed(f) if f.kind == FailureKind::Quarantined);
+        if is_put {
+            done.nanos_total.fetch_add(nanos, Ordering::Relaxed);
+            done.times.count(nanos);
+        }
+    }
+
+    pub(crate) fn of(&self, hook: Hook) -> HookTally {
+        let done = &self.hooks[index(hook)];
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let times = done.times.counted();
+        HookTally {
+            hook,
+            asked: times.total(),
+            decided: read(&done.decided),
+            refused: read(&done.refused),
+            passed: read(&done.passed),
+            failures: KINDS.into_iter().zip(done.failures.iter().map(read)).collect(),
+            took: Duration::from_nanos(read(&done.nanos_total)),
+            times,
+            rests: None,
+            keys: Vec::new(),
         }
     }
 }

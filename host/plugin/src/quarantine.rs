@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
+    str::FromStr,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -47,6 +48,26 @@ impl Key {
         // Where there is one tenant it is everybody.
         keys.extend((call.tenant != TENANT).then(|| Self::Tenant(call.tenant.clone())));
         keys
+    }
+}
+
+/// `dn=2000`, `trunk=carrier` or `tenant=acme`.
+impl FromStr for Key {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        /// No name of a number, a trunk or a tenant is longer.
+        const BYTES_MAX: usize = 256;
+        let parts = text.split_once('=').filter(|(_, name)| !name.is_empty());
+        match parts {
+            Some((_, name)) if name.len() > BYTES_MAX => {
+                Err(format!("a name has at most {BYTES_MAX} bytes"))
+            }
+            Some(("dn", name)) => Ok(Self::Dn(name.to_owned())),
+            Some(("trunk", name)) => Ok(Self::Trunk(name.to_owned())),
+            Some(("tenant", name)) => Ok(Self::Tenant(name.to_owned())),
+            Some(_) | None => Err("write dn=NUMBER, trunk=NAME or tenant=NAME".to_owned()),
+        }
     }
 }
 
@@ -217,6 +238,41 @@ impl Quarantine {
         if is_over {
             self.is_watched.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Leaves the hook alone until then, or the calls with a key: an operator wants it. Gives whether there was room for the key.
+    pub(crate) fn keep(&self, until: u64, key: Option<Key>, keys_max: usize) -> bool {
+        let Some(key) = key else {
+            self.until.store(until, Ordering::Relaxed);
+            return true;
+        };
+        let mut state = self.lock();
+        if state.kept.len() >= keys_max && !state.kept.contains_key(&key) {
+            return false;
+        }
+        self.is_watched.store(true, Ordering::Relaxed);
+        state.suspects.remove(&key);
+        state.kept.insert(key, until);
+        true
+    }
+
+    /// Has the calls with a key asked about again; without one the hook, and all keys. Gives how many were not.
+    pub(crate) fn release(&self, now: u64, key: Option<&Key>) -> usize {
+        let mut state = self.lock();
+        let before = state.kept.values().filter(|until| **until > now).count();
+        let of_hook = match key {
+            Some(key) => {
+                state.kept.remove(key);
+                false
+            }
+            None => {
+                state.kept.clear();
+                state.failures.clear();
+                self.until.swap(0, Ordering::Relaxed) > now
+            }
+        };
+        let after = state.kept.values().filter(|until| **until > now).count();
+        before - after + usize::from(of_hook)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use bundle::BundleDigest;
 use model::{GenerationRef, hook::FailureKind, hook::Hook};
 
-use crate::{Diagnostic, Key, Kind, RolledBack, TrialStatus};
+use crate::{Diagnostic, Key, Kind, RolledBack, Spread, TrialStatus};
 
 /// The host itself could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -135,8 +135,77 @@ pub struct HookStats {
     pub nanos_max: u64,
 }
 
-/// What the host holds and did.
+/// Where a generation is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// New calls are decided by it.
+    Serving,
+    /// So many of a thousand new calls are.
+    OnTrial(u16),
+    /// Calls that it began are.
+    Draining,
+    /// None are: it is what a rollback brings back.
+    Kept,
+}
+
+impl Standing {
+    /// As lists and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Serving => "serving",
+            Self::OnTrial(_) => "on-trial",
+            Self::Draining => "draining",
+            Self::Kept => "kept",
+        }
+    }
+}
+
+/// One generation of a plugin: what it did and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenerationStats {
+    /// Which one.
+    pub generation: GenerationRef,
+    /// What its body is.
+    pub kind: Kind,
+    /// Where it is in its life.
+    pub standing: Standing,
+    /// WebAssembly instances alive; none of a script.
+    pub instances: usize,
+    /// Bytes of their memories.
+    pub memory: usize,
+    /// Lines that were too many for the log.
+    pub lines_dropped: u64,
+    /// By hook.
+    pub hooks: Vec<HookTally>,
+}
+
+/// What one generation did at one hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HookTally {
+    /// The hook.
+    pub hook: Hook,
+    /// How often it was asked; a question that was not put because of quarantine counts as none.
+    pub asked: u64,
+    /// How often its verdict stood, or it rewrote something.
+    pub decided: u64,
+    /// How often its verdict was to refuse.
+    pub refused: u64,
+    /// How often it left the decision to the next.
+    pub passed: u64,
+    /// How often it failed, by kind; every kind is listed.
+    pub failures: Vec<(FailureKind, u64)>,
+    /// Wall time of all questions together.
+    pub took: Duration,
+    /// Wall times of the questions.
+    pub times: Spread,
+    /// How long the hook is in quarantine yet.
+    pub rests: Option<Duration>,
+    /// The numbers, trunks and tenants whose calls it is not asked about, and for how long yet.
+    pub keys: Vec<(Key, Duration)>,
+}
+
+/// What the host holds and did.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct HostStats {
     /// Hook tables: the current one and those that calls are pinned to.
     pub tables: usize,

@@ -364,7 +364,7 @@ impl Installed {
         }
     }
 
-    fn find(&mut self, id: &str) -> Result<&mut Plugin, Diagnostic> {
+    pub(crate) fn find(&mut self, id: &str) -> Result<&mut Plugin, Diagnostic> {
         let at = self.plugins.iter().position(|plugin| *plugin.generation.reference.plugin == *id);
         match at {
             Some(at) => Ok(&mut self.plugins[at]),

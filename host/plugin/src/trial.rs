@@ -102,7 +102,8 @@ impl Arm {
     }
 }
 
-fn is_refusal(ruling: &Ruling) -> bool {
+/// Whether the call, or the request, is refused.
+pub(crate) fn is_refusal(ruling: &Ruling) -> bool {
     matches!(ruling, Ruling::Decide(Verdict::Refuse(_) | Verdict::Access(Access::Drop)))
 }
 

@@ -89,7 +89,8 @@ impl PluginHost {
             .map_err(|d| d.of(&bundle.id))?;
         let settings =
             Settings::new(Arc::clone(&id), bundle.manifest.grants, config, self.config.log);
-        let body = self.body(&bundle, Arc::new(settings)).map_err(|d| d.of(&bundle.id))?;
+        let settings = Arc::new(settings);
+        let body = self.body(&bundle, Arc::clone(&settings)).map_err(|d| d.of(&bundle.id))?;
         let hooks = hooks(&bundle, &*body).map_err(|d| d.of(&bundle.id))?;
         let asked = hooks.iter().map(|(hook, _)| *hook);
         capability::check(&bundle, source, asked, allowed.as_ref())
@@ -111,6 +112,8 @@ impl PluginHost {
             stored: bundle.stored,
             quarantines: Default::default(),
             metrics,
+            tally: Default::default(),
+            settings,
             instead: Default::default(),
             tenure: Default::default(),
             tripped: Default::default(),

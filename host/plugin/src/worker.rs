@@ -13,6 +13,8 @@ use model::{
     },
 };
 
+use tracing::field;
+
 use crate::{
     PluginHost,
     amendment::told,
@@ -26,7 +28,7 @@ use crate::{
     settings::About,
     tables::{HookTable, Post},
     ticker::Slot,
-    trial::Side,
+    trial::{Side, is_refusal},
 };
 
 /// Answers questions on one thread, with instances of its own.
@@ -294,6 +296,12 @@ impl Worker {
         moment: Moment,
     ) -> (Option<Checked>, Step) {
         let hook = question.hook();
+        // Where nobody wants it, it costs a look at a number.
+        let span = tracing::debug_span!(
+            "hook", plugin = %generation.reference, %hook, conn_id = %question.call.conn_id,
+            call_id = question.call.call_id, outcome = field::Empty, took_us = field::Empty
+        );
+        let _inside = span.enter();
         let started = Instant::now();
         let now = self.host.nanos_at(started);
         let quarantine = generation.quarantine(hook);
@@ -332,8 +340,12 @@ impl Worker {
             Err(failure) => StepOutcome::Failed(failure.clone()),
         };
         if !self.rehearses {
+            let is_refusal = result.as_ref().is_ok_and(|checked| is_refusal(&checked.ruling));
             generation.metrics.count(hook, &outcome, took_ns);
+            generation.tally.count(hook, &outcome, is_refusal, took_ns);
         }
+        span.record("outcome", named(&outcome));
+        span.record("took_us", took_ns / 1000);
         let step = Step { generation: generation.reference.clone(), outcome, took_ns };
         (result.ok(), step)
     }
@@ -391,6 +403,16 @@ impl Worker {
             }
             None => {}
         }
+    }
+}
+
+/// What a span calls it.
+const fn named(outcome: &StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Passed => "passed",
+        StepOutcome::Amended => "amended",
+        StepOutcome::Decided => "decided",
+        StepOutcome::Failed(failure) => failure.kind.name(),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What may be written on the command line.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use plugin::Share;
+use model::hook::Hook;
+use plugin::{Key, Share};
 
 use super::{
-    kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs},
+    kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs, hook},
     store::args::{
         GrantArgs, InstallArgs, InstalledArgs, KeyArgs, PackArgs, SignArgs, TrustArgs,
         UninstallArgs, UntrustArgs, VersionArgs,
@@ -142,6 +143,10 @@ pub(super) enum PluginCommand {
     List(ApiArgs),
     /// Load one plugin again, or all: exit status 1 when one is refused. What served before serves on.
     Reload(ReloadArgs),
+    /// Show what each version of each plugin does, again and again until interrupted.
+    Top(TopArgs),
+    /// Leave a plugin alone for a while: a hook of it or all, about the calls of one number, trunk or tenant, or about all.
+    Quarantine(QuarantineArgs),
     /// Have the version that is on trial serve all new calls.
     Promote {
         /// The plugin's id.
@@ -171,6 +176,55 @@ pub(super) struct ReloadArgs {
     pub(super) at_once: bool,
     #[command(flatten)]
     pub(super) api: ApiArgs,
+}
+
+/// How plugins are watched.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct TopArgs {
+    /// Show it once, as it was in one interval.
+    #[arg(long)]
+    pub(super) once: bool,
+    /// From one look to the next.
+    #[arg(long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    pub(super) every: Duration,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is left alone, or no more.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct QuarantineArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// Only at this hook.
+    #[arg(long, value_name = "HOOK", value_parser = hook)]
+    pub(super) hook: Option<Hook>,
+    /// Only about the calls of a directory number, a trunk or a tenant.
+    #[arg(long, value_name = "dn=…|trunk=…|tenant=…")]
+    pub(super) key: Option<Key>,
+    /// For how long, such as 90s, 10m, 8h or 30d.
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub(super) rest: Duration,
+    /// Ask it again instead, whoever had it left alone.
+    #[arg(long, conflicts_with = "rest")]
+    pub(super) release: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number and s, m, h or d, such as 90s or 10m".to_owned();
+    let unit = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let number: u64 = text[..unit].parse().map_err(|_| wrong())?;
+    let seconds = match &text[unit..] {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 24 * 3600,
+        _ => return Err(wrong()),
+    };
+    let seconds = number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// What is explained.
@@ -238,4 +292,36 @@ pub(super) struct ApiArgs {
     /// Print what the API gives.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn times_have_a_unit() {
+        let seconds = |text| duration(text).map(|time| time.as_secs()).ok();
+        assert_eq!(
+            ["90s", "10m", "8h", "30d"].map(seconds),
+            [90, 600, 28_800, 2_592_000].map(Some)
+        );
+        assert_eq!(["", "10", "m", "0s", "5w", "-1s"].map(seconds), [None; 6]);
+    }
+
+    #[test]
+    fn who_is_left_alone_is_read() {
+        let read = |line: &str| Args::try_parse_from(line.split(' '));
+        let line = "jackfield plugin quarantine desk --hook route --key trunk=sour --for 8h";
+        let Command::Plugin { command: PluginCommand::Quarantine(args) } =
+            read(line).unwrap().command
+        else {
+            unreachable!("that command")
+        };
+        assert_eq!((args.hook, args.key), (Some(Hook::Route), Some(Key::Trunk("sour".into()))));
+        assert_eq!((args.rest.as_secs(), args.release), (28_800, false));
+        assert!(read("jackfield plugin quarantine desk --release").is_ok());
+        assert!(read("jackfield plugin quarantine desk --release --for 1m").is_err());
+        assert!(read("jackfield plugin quarantine desk --key user=2000").is_err());
+    }
 }

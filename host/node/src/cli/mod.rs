@@ -10,6 +10,7 @@ mod mwi;
 mod run;
 mod store;
 mod table;
+mod top;
 mod trace;
 mod versions;
 
@@ -73,6 +74,8 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Untrust(args) => store::untrust(args),
         PluginCommand::List(api) => list::plugins(api),
         PluginCommand::Reload(args) => versions::reload(args),
+        PluginCommand::Top(args) => top::top(args),
+        PluginCommand::Quarantine(args) => versions::quarantine(args),
         PluginCommand::Promote { id, api } => versions::promote(api, id),
         PluginCommand::Rollback { id, api } => versions::roll_back(api, id),
     }

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::{
-    args::{ApiArgs, ReloadArgs},
+    args::{ApiArgs, QuarantineArgs, ReloadArgs},
     client::Client,
     list::{escaped, print_json},
     print,
@@ -57,6 +57,39 @@ pub(super) fn roll_back(args: &ApiArgs, id: &str) -> anyhow::Result<()> {
         return print_json(&back);
     }
     print(&format!("{} is out of service; {} serves\n", back.generation, back.serving));
+    Ok(())
+}
+
+pub(super) fn quarantine(args: &QuarantineArgs) -> anyhow::Result<()> {
+    let id = format!("id={}", escaped(&args.id));
+    let hook = args.hook.iter().map(|hook| format!("hook={}", hook.name()));
+    let key = args
+        .key
+        .iter()
+        .map(|key| format!("key={}", escaped(&key.to_string().replacen(' ', "=", 1))));
+    let query: Vec<String> = std::iter::once(id).chain(hook).chain(key).collect();
+    let query = query.join("&");
+    let about = args.key.as_ref().map(|key| format!(" for {key}")).unwrap_or_default();
+    let client = Client::new(&args.api)?;
+    if args.release {
+        let released: view::Released =
+            client.post(&format!("/api/plugins/release?{query}"), &[200])?;
+        if args.api.json {
+            return print_json(&released);
+        }
+        print(&match released.ended {
+            0 => format!("{}{about} was not in quarantine\n", args.id),
+            _ => format!("{}{about} is asked again\n", args.id),
+        });
+        return Ok(());
+    }
+    let path = format!("/api/plugins/quarantine?{query}&for_s={}", args.rest.as_secs());
+    let kept: view::Quarantined = client.post(&path, &[200])?;
+    if args.api.json {
+        return print_json(&kept);
+    }
+    let hooks = kept.hooks.join(", ");
+    print(&format!("{}: not asked for {} s: {hooks}{about}\n", args.id, kept.for_s));
     Ok(())
 }
 

@@ -22,7 +22,7 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, explain, messages, metrics, versions, view};
+use super::{auth, convert, explain, generations, messages, metrics, versions, view};
 use crate::{
     clock::Clock,
     directory::NodeDirectory,
@@ -91,6 +91,9 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/messages/{aor}", post(messages::set))
         .route("/api/trunks", get(trunks))
         .route("/api/plugins", get(plugins))
+        .route("/api/plugins/generations", get(generations::list))
+        .route("/api/plugins/quarantine", post(generations::quarantine))
+        .route("/api/plugins/release", post(generations::release))
         .route("/api/plugins/reload", post(versions::reload))
         .route("/api/plugins/promote", post(versions::promote))
         .route("/api/plugins/rollback", post(versions::roll_back))
@@ -151,7 +154,8 @@ async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
 async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
     let text = metrics::text(&metrics::Sources {
         workers: &api.figures().await?,
-        plugins: &api.plugins.stats(),
+        plugins: &api.host_stats().await,
+        generations: &api.generations().await,
         registered: api.directory.registered(),
         trunks: &api.directory.trunks().views(),
         decisions: api.journal.decisions(),
@@ -291,6 +295,18 @@ impl Api {
     async fn plugin_list(&self) -> Vec<plugin::PluginStatus> {
         let host = self.plugins.clone();
         tokio::task::spawn_blocking(move || host.list()).await.unwrap_or_default()
+    }
+
+    /// What the plugin host counts; asked like [`Self::plugin_list`].
+    async fn host_stats(&self) -> plugin::HostStats {
+        let host = self.plugins.clone();
+        tokio::task::spawn_blocking(move || host.stats()).await.unwrap_or_default()
+    }
+
+    /// The versions of plugins; asked like [`Self::plugin_list`].
+    pub(super) async fn generations(&self) -> Vec<plugin::GenerationStats> {
+        let host = self.plugins.clone();
+        tokio::task::spawn_blocking(move || host.generations()).await.unwrap_or_default()
     }
 
     /// Asks a worker and waits for its answer.

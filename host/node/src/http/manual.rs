@@ -30,6 +30,12 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `POST /api/plugins/promote?id=ID` | a [promotion](#promotion): what is on trial serves all new calls; 409 when nothing is |\n\
     | `POST /api/plugins/rollback?id=ID` | what was [taken out of service](#rolledback): the version on trial, or the one that serves; 409 \
     when there is none to go back to |\n\
+    | `GET /api/plugins/generations` | an array of [versions](#generation) of plugins: what each did and holds, those of the first plugin \
+    first, what serves before what is on trial, draining or kept |\n\
+    | `POST /api/plugins/quarantine?id=ID&hook=HOOK&key=KEY&for_s=N` | what is [left alone](#quarantined): a hook of the plugin, or all, about \
+    the calls of `dn=NUMBER`, `trunk=NAME` or `tenant=NAME`, or about all; for ten minutes when it does not say, at most a year; 409 when there is no such plugin \
+    or hook |\n\
+    | `POST /api/plugins/release?id=ID&hook=HOOK&key=KEY` | how many quarantines [are over](#released), whoever began them |\n\
     | `POST /api/reload` | a [reconfiguration](#reconfiguration): the configuration was read again; status 422 when it is refused |\n\
     | `GET /api/explain?to=NUMBER&from=URI&trunk=NAME&header=NAME: VALUE` | what the plugins [would do](#explanation) with a call that nobody makes; \
     400 for an address that cannot be read or a trunk that is not there |\n\
@@ -39,7 +45,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 27] = [
+const STRUCTURES: [&str; 31] = [
     "Status",
     "Listener",
     "Call",
@@ -54,6 +60,10 @@ const STRUCTURES: [&str; 27] = [
     "Trial",
     "Comparison",
     "Arm",
+    "Generation",
+    "Tally",
+    "Quarantined",
+    "Released",
     "RolledBack",
     "Promotion",
     "Diagnostic",

@@ -2,16 +2,18 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use plugin::{HookStats, HostStats};
+use plugin::{GenerationStats, HookStats, HostStats};
 
 use switch::{Reach, Registration};
 
+use super::generations;
 use crate::{directory::TrunkView, records::RecordFigures, store::StoreFigures, worker::Figures};
 
 /// What the metrics are made from.
 pub(super) struct Sources<'a> {
     pub(super) workers: &'a [Figures],
     pub(super) plugins: &'a HostStats,
+    pub(super) generations: &'a [GenerationStats],
     pub(super) registered: usize,
     pub(super) trunks: &'a [TrunkView],
     pub(super) decisions: u64,
@@ -321,6 +323,7 @@ pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
     all.push(REFUSED);
     all.extend(OF_HOOK.iter().map(|(name, help, _)| (*name, COUNTER, *help)));
     all.push(FAILED);
+    all.extend(generations::declared());
     all.extend(OF_TRUNK.iter().map(|(name, help, _)| (*name, GAUGE, *help)));
     all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
@@ -351,6 +354,7 @@ pub(super) fn text(from: &Sources<'_>) -> String {
         }
     }
     failures(&mut text, &from.plugins.hooks);
+    generations::metrics(&mut text, from.generations);
     for (name, help, value) in OF_TRUNK {
         head(&mut text, name, GAUGE, help);
         for trunk in from.trunks {
@@ -380,15 +384,20 @@ fn failures(text: &mut String, hooks: &[HookStats]) {
 }
 
 fn labels_of(stats: &HookStats) -> String {
-    format!("plugin=\"{}\",hook=\"{}\"", escaped(&stats.plugin), stats.hook.name())
+    format!("{},hook=\"{}\"", labelled("plugin", &stats.plugin), stats.hook.name())
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+/// A label with its value.
+pub(super) fn labelled(name: &str, value: &str) -> String {
+    format!("{name}=\"{}\"", escaped(value))
+}
+
+pub(super) fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn line(text: &mut String, name: &str, labels: &str, value: f64) {
+pub(super) fn line(text: &mut String, name: &str, labels: &str, value: f64) {
     let _ = if labels.is_empty() {
         writeln!(text, "{name} {value}")
     } else {
@@ -405,30 +414,13 @@ fn escaped(value: &str) -> String {
 mod tests {
     use super::*;
 
-    fn no_plugins() -> HostStats {
-        HostStats {
-            tables: 1,
-            generations: 0,
-            instances: 0,
-            instances_made: 0,
-            compiled: 0,
-            compiled_hits: 0,
-            compiled_loaded: 0,
-            compiled_written: 0,
-            activated: 0,
-            refused: 0,
-            unchanged: 0,
-            unpinned: 0,
-            hooks: Vec::new(),
-        }
-    }
-
     #[test]
     fn every_metric_is_declared_once_and_written_for_each_worker() {
         let workers = [Figures { datagrams_in: 3, ..Figures::default() }, Figures::default()];
         let text = text(&Sources {
             workers: &workers,
-            plugins: &no_plugins(),
+            plugins: &HostStats::default(),
+            generations: &[],
             registered: 2,
             trunks: &[],
             decisions: 4,

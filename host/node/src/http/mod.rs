@@ -6,6 +6,7 @@ mod api;
 mod auth;
 mod convert;
 mod explain;
+mod generations;
 mod messages;
 mod metrics;
 mod versions;

@@ -50,7 +50,7 @@ pub(super) struct VersionQuery {
     id: String,
 }
 
-fn busy() -> Refusal {
+pub(super) fn busy() -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many reloads are waiting".to_owned())
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn roll_back(
     Ok(Json(rolled_back(&back.map_err(conflict)?)))
 }
 
-fn conflict(why: Diagnostic) -> Refusal {
+pub(super) fn conflict(why: Diagnostic) -> Refusal {
     Refusal::new(StatusCode::CONFLICT, why.to_string())
 }
 

@@ -197,7 +197,7 @@ pub struct Plugin {
     pub serial: u64,
     /// Its hooks.
     pub hooks: Vec<HookFigures>,
-    /// Those of its hooks that are not asked for a while, because they failed too often: `route`, or `route for trunk NAME` (`dn`,
+    /// Those of its hooks that are not asked for a while, because they failed too often or an operator says so: `route`, or `route for trunk NAME` (`dn`,
     /// `tenant`) where it failed at those calls alone.
     pub quarantined: Vec<String>,
     /// The version that is tried for some calls.
@@ -243,8 +243,72 @@ pub struct Arm {
     pub refused: u64,
     /// How often it failed.
     pub failed: u64,
-    /// 99 of a hundred answers came within this time, in microseconds, rounded up to a power of two.
+    /// 99 of a hundred answers took at most so much CPU time, in microseconds, rounded up to a power of two.
     pub p99_us: f64,
+}
+
+/// An element of `GET /api/plugins/generations`: a version of a plugin.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Generation {
+    /// The plugin's id.
+    pub plugin: String,
+    /// How it is written.
+    pub kind: String,
+    /// The generation.
+    pub generation: String,
+    /// `serving`, `on-trial`, `draining` (calls that it began are asked about it) or `kept` (a rollback brings it back).
+    pub state: String,
+    /// Of a thousand new calls it is asked about so many.
+    pub per_mille: u16,
+    /// WebAssembly instances alive.
+    pub instances: usize,
+    /// Bytes of their memories.
+    pub memory_bytes: usize,
+    /// Lines that were too many for the log.
+    pub lines_dropped: u64,
+    /// What it did at each of its hooks.
+    pub hooks: Vec<Tally>,
+}
+
+/// What a version of a plugin did at a hook.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// The hook.
+    pub hook: String,
+    /// How often it was asked; what was not put to it because of quarantine is left out.
+    pub asked: u64,
+    /// How often its verdict stood.
+    pub decided: u64,
+    /// How often its verdict was to refuse.
+    pub refused: u64,
+    /// How often it left the decision to the next.
+    pub passed: u64,
+    /// How often it failed.
+    pub failed: u64,
+    /// Half of the answers came within this time, in microseconds, at most a quarter too long; absent when there is none.
+    pub p50_us: Option<f64>,
+    /// 99 of a hundred did.
+    pub p99_us: Option<f64>,
+    /// All of them: pairs of nanoseconds that were not reached and how many answers, the quickest first.
+    pub times_ns: Vec<(u64, u64)>,
+    /// What it is not asked about now, and for how many seconds yet: `all calls`, or `trunk NAME` (`dn`, `tenant`).
+    pub quarantined: Vec<(String, u64)>,
+}
+
+/// The answer to `POST /api/plugins/quarantine`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quarantined {
+    /// The hooks that the plugin is not asked at.
+    pub hooks: Vec<String>,
+    /// For how long, in seconds.
+    pub for_s: u64,
+}
+
+/// The answer to `POST /api/plugins/release`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Released {
+    /// How many quarantines there were and are no more, over all its versions and hooks.
+    pub ended: usize,
 }
 
 /// A version of a plugin that was taken out of service: the answer to `POST /api/plugins/rollback`, too.

@@ -59,13 +59,22 @@ impl Census {
 /// Nanoseconds between two lines of the log that say that there is no room for another instance.
 const SHORTAGE_SAID_EVERY: u64 = 10_000_000_000;
 
+/// What the instances of one component hold.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    instances: AtomicUsize,
+    /// Bytes of their memories.
+    pub(crate) memory: AtomicUsize,
+}
+
 /// One that is counted while it lives.
 #[derive(Debug)]
-pub(crate) struct Counted(Arc<Census>);
+pub(crate) struct Counted(Arc<Census>, Arc<Held>);
 
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.alive.fetch_sub(1, Ordering::Relaxed);
+        self.1.instances.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -85,6 +94,7 @@ pub(crate) struct Component {
     limits: WasmLimits,
     instances_max: usize,
     census: Arc<Census>,
+    held: Arc<Held>,
 }
 
 impl Component {
@@ -129,11 +139,13 @@ impl Component {
             limits: config.wasm,
             instances_max: config.instances_max,
             census,
+            held: Arc::default(),
         })
     }
 
     fn counted(&self) -> Result<Counted, Failure> {
-        let counted = Counted(Arc::clone(&self.census));
+        self.held.instances.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&self.census), Arc::clone(&self.held));
         if self.census.alive.fetch_add(1, Ordering::Relaxed) >= self.instances_max {
             let detail = format!("{} instances live already (instances_max)", self.instances_max);
             return Err(failure(FailureKind::NoInstance, detail));
@@ -173,6 +185,7 @@ impl Component {
         let limiter = Limiter {
             memory_max: self.memory_limit,
             memory: 0,
+            held: Arc::clone(&self.held),
             elements_max: self.limits.table_elements_max,
             elements: 0,
             parts_max: self.limits.parts_max,
@@ -201,6 +214,11 @@ impl Body for Component {
             Hook::CallEvent => self.call_event.is_some(),
             Hook::HeaderPolicy => self.header_policy.is_some(),
         }
+    }
+
+    fn held(&self) -> (usize, usize) {
+        let Held { instances, memory } = &*self.held;
+        (instances.load(Ordering::Relaxed), memory.load(Ordering::Relaxed))
     }
 
     fn instance(&self, slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure> {

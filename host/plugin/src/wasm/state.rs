@@ -1,11 +1,17 @@
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use model::hook::CallFacts;
 use wasmtime::ResourceLimiter;
 
-use super::bindings::jackfield::plugin::{
-    logging, snapshot,
-    types::{self, Level as GuestLevel},
+use super::{
+    bindings::jackfield::plugin::{
+        logging, snapshot,
+        types::{self, Level as GuestLevel},
+    },
+    body::Held,
 };
 use crate::{
     facts::fact,
@@ -65,13 +71,21 @@ impl logging::Host for State {
 }
 
 /// Counts what an instance holds and ends it when it asks for more than it may have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Limiter {
     pub(crate) memory_max: usize,
     pub(crate) memory: usize,
+    /// What all instances of the component hold.
+    pub(crate) held: Arc<Held>,
     pub(crate) elements_max: usize,
     pub(crate) elements: usize,
     pub(crate) parts_max: usize,
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.held.memory.fetch_sub(self.memory, Ordering::Relaxed);
+    }
 }
 
 /// Why the host ended a guest.
@@ -114,6 +128,7 @@ impl ResourceLimiter for Limiter {
         if wanted > self.memory_max {
             return Err(Ended::Memory { wanted }.into());
         }
+        self.held.memory.fetch_add(wanted.saturating_sub(self.memory), Ordering::Relaxed);
         self.memory = wanted;
         Ok(true)
     }

@@ -6,6 +6,7 @@ use std::alloc::System;
 
 use jackfield_plugin::alloc::Counting;
 
+mod by_hand;
 mod call_event;
 mod common;
 mod containment;

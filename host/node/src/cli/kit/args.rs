@@ -69,7 +69,8 @@ pub(crate) struct BenchArgs {
     pub(super) json: bool,
 }
 
-fn hook(name: &str) -> Result<Hook, String> {
+/// A hook by its name in manifests, or in code.
+pub(in crate::cli) fn hook(name: &str) -> Result<Hook, String> {
     // Whoever thinks of the function writes the hook as it is called there.
     let found = Hook::ALL.into_iter().find(|hook| hook.name() == name.replace('_', "-"));
     found.ok_or_else(|| format!("the hooks are {}", Hook::ALL.map(Hook::name).join(", ")))

@@ -40,7 +40,9 @@ pub(in crate::cli) fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         &["HOOK", "CASE", "P50", "P99", "MAX", "JOURNAL P50", "P99", "FRESH P50", "P99"],
         &measured.iter().map(row).collect::<Vec<_>>(),
     ));
-    print("Nanoseconds for one decision; JOURNAL: with keeping it; FRESH: with making the instance that decides.\n");
+    print(
+        "Nanoseconds for one decision; JOURNAL: with keeping it; FRESH: with making the instance that decides.\n",
+    );
     if cfg!(debug_assertions) {
         print(
             "This program was built without optimisation: a release build is several times faster.\n",
