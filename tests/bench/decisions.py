@@ -126,7 +126,7 @@ fn f{n}(text: &str, mut sum: u64) -> u64 {{
     sum
 }}""")
     calls = "\n".join(f"        {n} => f{n}(text, sum)," for n in range(LARGE_FUNCTIONS))
-    return f"""use guest::{{Answer, Call, Plugin, register_plugin}};
+    return f"""use jackfield_guest::{{Answer, Call, Plugin, register_plugin}};
 {''.join(functions)}
 
 fn work(which: u64, text: &str, sum: u64) -> u64 {{

@@ -36,11 +36,13 @@ impl HeaderBlock {
     /// The values of every field called `name` (long form, any case), in order, untrimmed bytes that are not UTF-8 left out.
     pub fn get<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> + 'a {
         let compact = compact_form(name);
-        self.iter()
-            .filter(move |(n, _)| {
-                n.eq_ignore_ascii_case(name) || compact.is_some_and(|c| n.eq_ignore_ascii_case(c))
-            })
-            .map(|(_, value)| value)
+        // A plugin asks for a few of many: only what is found is looked at as text.
+        let is_it = move |field: &[u8]| {
+            field.eq_ignore_ascii_case(name.as_bytes())
+                || compact.is_some_and(|c| field.eq_ignore_ascii_case(c.as_bytes()))
+        };
+        let found = self.fields.iter().filter(move |(n, _)| self.slice(n).is_some_and(is_it));
+        found.filter_map(|(_, value)| self.text(value))
     }
 
     /// Every field in order, as name and value; fields that are not UTF-8 are left out.
@@ -59,8 +61,11 @@ impl HeaderBlock {
     }
 
     fn text(&self, range: &Range<u32>) -> Option<&str> {
-        let bytes = self.bytes.get(range.start as usize..range.end as usize)?;
-        std::str::from_utf8(bytes).ok()
+        std::str::from_utf8(self.slice(range)?).ok()
+    }
+
+    fn slice(&self, range: &Range<u32>) -> Option<&[u8]> {
+        self.bytes.get(range.start as usize..range.end as usize)
     }
 }
 
@@ -99,6 +104,14 @@ mod tests {
     fn a_long_name_finds_its_compact_form() {
         let block = HeaderBlock::from_pairs([("v", "one"), ("Via", "two"), ("Subject", "x")]);
         assert_eq!(block.get("VIA").collect::<Vec<_>>(), ["one", "two"]);
+    }
+
+    #[test]
+    fn a_value_that_is_no_text_is_left_out() {
+        let bytes = Bytes::from_static(b"Subject\xff\xfeSubjectlunch");
+        let block = HeaderBlock::new(bytes, vec![(0..7, 7..9), (9..16, 16..21), (7..9, 0..7)]);
+        assert_eq!(block.get("subject").collect::<Vec<_>>(), ["lunch"]);
+        assert_eq!(block.iter().collect::<Vec<_>>(), [("Subject", "lunch")]);
     }
 
     #[test]

@@ -290,10 +290,10 @@ impl Loader {
                 for back in &settled {
                     self.reconfigurer.stored().note_rolled_back(back);
                 }
-                if !settled.is_empty() {
+                // A worker without calls would keep the instances of what its last call was pinned to.
+                if self.host.sweep() || !settled.is_empty() {
                     self.sweep_workers();
                 }
-                self.host.sweep();
             }
         }
     }

@@ -334,9 +334,10 @@ impl PluginHost {
     }
 
     /// Frees the tables that no call is pinned to, and with them the code of generations that are in no other. Called about once
-    /// a second; a reload does it too.
-    pub fn sweep(&self) {
-        self.sweep_locked(&mut self.lock());
+    /// a second; a reload does it too. Gives whether there were any: then workers that are idle should look through their instances
+    /// ([`Worker::sweep`]).
+    pub fn sweep(&self) -> bool {
+        self.sweep_locked(&mut self.lock())
     }
 
     /// A worker for one thread.
@@ -402,7 +403,7 @@ impl PluginHost {
         self.unpin_surplus(installed);
     }
 
-    fn sweep_locked(&self, installed: &mut Installed) {
+    fn sweep_locked(&self, installed: &mut Installed) -> bool {
         // A worker that still reads a replaced set may pin a call to the table that was current in it. Of all other tables the
         // number of pins can only fall.
         installed.replaced.retain(|tables| tables.strong_count() > 0);
@@ -412,11 +413,13 @@ impl PluginHost {
         let is_needed =
             |table: &&Arc<HookTable>| read.contains(&table.token.table()) || table.is_pinned();
         let former: Vec<_> = tables.former.iter().filter(is_needed).cloned().collect();
-        if former.len() < tables.former.len() {
+        let is_less = former.len() < tables.former.len();
+        if is_less {
             let current = Arc::clone(&tables.current);
             drop(tables);
             self.replace(installed, Tables { current, former });
         }
+        is_less
     }
 
     /// Drops the oldest tables beyond `generations_max`, pinned or not.

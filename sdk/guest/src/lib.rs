@@ -41,6 +41,8 @@ mod event;
 #[doc(hidden)]
 pub mod export;
 mod host;
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+mod memory;
 mod plugin;
 mod rewrite;
 #[cfg(not(target_arch = "wasm32"))]
@@ -65,6 +67,11 @@ pub use host::{Level, log};
 pub use plugin::Plugin;
 pub use rewrite::{Amend, Outcome, Privacy, Rewrite};
 pub use value::Value;
+
+/// A plugin that wants another takes this crate without its feature `allocator`.
+#[cfg(all(target_arch = "wasm32", feature = "allocator"))]
+#[global_allocator]
+static MEMORY: memory::Memory = memory::Memory::new();
 
 /// Joins parts into a text, without the code that `format!` brings into a plugin: 5 KB of it.
 pub fn text(parts: &[&str]) -> String {

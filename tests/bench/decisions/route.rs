@@ -1,6 +1,6 @@
 //! What `cargo xtask bench decisions` measures: a route by the number, with three header fields read.
 
-use guest::{Answer, Call, Plan, Plugin, aor, register_plugin, uri};
+use jackfield_guest::{Answer, Call, Plan, Plugin, aor, register_plugin, uri};
 
 #[derive(Debug, Default)]
 struct Desk;

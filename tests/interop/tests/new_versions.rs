@@ -246,6 +246,6 @@ fn a_version_that_fails_on_one_trunk_is_not_asked_about_that_trunk_alone_and_no_
     assert_eq!(plugin["quarantined"], serde_json::json!(["route for trunk sour"]), "{plugin}");
     assert_eq!(plugin["trial"]["hooks"][0]["candidate"]["failed"], 2, "{plugin}");
     let reasons = bench.reasons_by_caller();
-    let of = |user: u32| reasons[&format!("sip:{user}@127.0.0.1")].iter().collect::<Vec<_>>();
-    assert_eq!((of(SOUR.1), of(SWEET.1), of(1000)), (vec!["v1"], vec!["v2"], vec!["v2"]));
+    let of = |user: u32| Vec::from_iter(reasons[&format!("sip:{user}@127.0.0.1")].iter().cloned());
+    assert_eq!([of(SOUR.1), of(SWEET.1), of(1000)], [["v1"], ["v2"], ["v2"]]);
 }

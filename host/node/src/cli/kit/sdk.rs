@@ -37,6 +37,7 @@ const SOURCES: [(&str, &str); 15] = sources![
     "guest/src/export.rs",
     "guest/src/host.rs",
     "guest/src/lib.rs",
+    "guest/src/memory.rs",
     "guest/src/plugin.rs",
     "guest/src/rewrite.rs",
     "guest/src/testing.rs",
