@@ -86,7 +86,7 @@ struct Done {
 }
 
 impl Tally {
-    /// Counts what came of a question, and whether it was refused. One that was not put, because of quarantine, took no time.
+    /// Counts what came of a question, and whether it was refused. One that was not put, because of quarantine or want of room, took no time.
     pub(crate) fn count(&self, hook: Hook, outcome: &StepOutcome, is_refusal: bool, nanos: u64) {
         let done = &self.hooks[index(hook)];
         match outcome {
@@ -98,8 +98,7 @@ impl Tally {
         if is_refusal {
             done.refused.fetch_add(1, Ordering::Relaxed);
         }
-        let is_put =
-            !matches!(outcome, StepOutcome::Failed(f) if f.kind == FailureKind::Quarantined);
+        let is_put = !matches!(outcome, StepOutcome::Failed(f) if !f.kind.is_its_own());
         if is_put {
             done.nanos_total.fetch_add(nanos, Ordering::Relaxed);
             done.times.count(nanos);

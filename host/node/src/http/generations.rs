@@ -7,7 +7,7 @@ use axum::{
     extract::{Query, State},
     http::StatusCode,
 };
-use model::hook::{FailureKind, Hook};
+use model::hook::Hook;
 use plugin::{GenerationStats, HookTally, Key, Standing};
 use serde::Deserialize;
 
@@ -158,7 +158,7 @@ fn shown(one: &GenerationStats) -> view::Generation {
 }
 
 fn tally(tally: &HookTally) -> view::Tally {
-    let failed = tally.failures.iter().filter(|(kind, _)| *kind != FailureKind::Quarantined);
+    let failed = tally.failures.iter().filter(|(kind, _)| kind.is_its_own());
     let us = |of| tally.times.quantile(of).map(|time| time.as_secs_f64() * 1e6);
     let whole = tally.rests.map(|left| ("all calls".to_owned(), left.as_secs()));
     let keys = tally.keys.iter().map(|(key, left)| (key.to_string(), left.as_secs()));

@@ -128,7 +128,9 @@ fn manifest() -> anyhow::Result<String> {
     let workspace: toml::Table = include_str!("../../../../../Cargo.toml").parse()?;
     let workspace = workspace.get("workspace").ok_or_else(|| anyhow!("no workspace"))?;
     let mut written = toml::Table::new();
-    for (section, shared) in [("package", "package"), ("dependencies", "dependencies")] {
+    for (section, shared) in
+        [("package", "package"), ("features", "features"), ("dependencies", "dependencies")]
+    {
         let Some(toml::Value::Table(values)) = ours.get(section) else { continue };
         let mut out = toml::Table::new();
         for (key, value) in values {
