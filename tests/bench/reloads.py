@@ -31,6 +31,8 @@ KINDS = {"wasm": Component, "rhai": Script}
 JOURNAL_ENTRIES = 500
 # What is held is looked at after so many reloads.
 LOOK_EVERY = 20
+# Transactions of the first calls are kept for 32 s (RFC 3261 section 17, 64*T1).
+WARM_SECONDS = 40
 # Reloads between two that are asked for by several clients at once.
 TOGETHER_EVERY = 40
 BROKEN = {"wasm": b"\0asm\x0d\0\x01\0broken", "rhai": b"fn route(call) { plan( }\n"}
@@ -145,10 +147,14 @@ def reloads(kind, options):
             sipp.register(JACKFIELD_PORT, "2000", CALLEE_PORT, work)
             load = Load(work, options.rate)
             versions = Versions(kind, plugin, options)
-            for number in range(options.warm + options.reloads):
+            started, number, warmed = time.monotonic(), 0, 0
+            while number < warmed + options.reloads:
                 began = time.monotonic()
                 versions.next(number)
-                if number >= options.warm and number % LOOK_EVERY == 0:
+                number += 1
+                if number <= options.warm or began < started + WARM_SECONDS:
+                    warmed = number
+                elif number % LOOK_EVERY == 0:
                     run.look(subject)
                 time.sleep(max(0.0, options.pace - (time.monotonic() - began)))
             subject.check_alive()
