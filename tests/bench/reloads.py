@@ -124,7 +124,7 @@ class Load:
             result = caller.finish()
             self.calls += result["calls_ok"]
             self.failed += result["calls_failed"]
-            if result["errors"]:
+            if result["calls_failed"]:
                 print("\n".join(result["errors"]), file=sys.stderr)
 
     def end(self):
