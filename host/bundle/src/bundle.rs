@@ -15,7 +15,9 @@ const SIGNATURE: &str = "jackfield signature 1\n";
 /// Bytes behind an archive.
 const TRAILER_MAX: usize = 512;
 /// Bytes of a `plugin.toml`, which is read before it is known whose it is.
-const MANIFEST_MAX: usize = 1 << 20;
+const MANIFEST_MAX: usize = 64 << 10;
+/// Characters of a version.
+const VERSION_MAX: usize = 64;
 
 /// What a bundle may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +97,7 @@ impl Bundle {
         })?;
         if manifest.len() > MANIFEST_MAX {
             let what = format!("its plugin.toml is larger than {MANIFEST_MAX} bytes");
-            return Err(BundleError::new(what, "make it smaller"));
+            return Err(BundleError::new(what, "put what is large into files of their own"));
         }
         let manifest = std::str::from_utf8(manifest).ok();
         let head: Option<Head> = manifest.and_then(|text| toml::from_str(text).ok());
@@ -107,6 +109,13 @@ impl Bundle {
         let id = id.ok_or_else(|| {
             BundleError::new("its plugin.toml names no id", "write id = \"…\", and pack it again")
         })?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '+');
+        if head.version.len() > VERSION_MAX || !head.version.chars().all(plain) {
+            let help = format!(
+                "write up to {VERSION_MAX} letters, digits, `.`, `-`, `_` and `+`, such as 1.2.0"
+            );
+            return Err(BundleError::new("the version in its plugin.toml is none", help));
+        }
         Ok(Self { files, digest, id, version: head.version, signed })
     }
 

@@ -39,6 +39,7 @@ impl PublicKey {
     /// When it cannot be read or holds no public key.
     pub fn read(path: &Path) -> Result<(Self, String), BundleError> {
         let (digits, name) = read(path, PUBLIC, "the public half of a key, FILE.pub")?;
+        check_name(&name)?;
         let key = digits.parse().map_err(|what: String| {
             BundleError::new(format!("{}: {what}", path.display()), "copy the file again")
         })?;
@@ -101,14 +102,7 @@ impl SecretKey {
     ///
     /// When a file is there already or cannot be written, or the name is none.
     pub fn create(path: &Path, name: &str) -> Result<PublicKey, BundleError> {
-        let is_plain = |c: char| !c.is_control();
-        if name.is_empty() || name.chars().count() > NAME_MAX || !name.chars().all(is_plain) {
-            let what = format!("`{}` is no name for a key", name.escape_debug());
-            return Err(BundleError::new(
-                what,
-                "take 1 to 64 characters, such as a company's name",
-            ));
-        }
+        check_name(name)?;
         let mut seed = [0; 32];
         SystemRandom::new().fill(&mut seed).map_err(|_| {
             BundleError::new("the system gives no random numbers", "look at /dev/urandom")
@@ -158,6 +152,16 @@ impl SecretKey {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed);
         pair.map(Self).map_err(|error| BundleError::new(error.to_string(), "make another key"))
     }
+}
+
+/// What is shown beside a key must not look like something else.
+fn check_name(name: &str) -> Result<(), BundleError> {
+    let is_plain = |c: char| c == ' ' || c.is_alphanumeric() || c.is_ascii_punctuation();
+    if (1..=NAME_MAX).contains(&name.chars().count()) && name.chars().all(is_plain) {
+        return Ok(());
+    }
+    let what = format!("`{}` is no name for a key", name.escape_debug());
+    Err(BundleError::new(what, "take 1 to 64 characters, such as a company's name"))
 }
 
 /// The digits and the name in a key's file.

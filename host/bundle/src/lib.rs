@@ -21,6 +21,6 @@ pub use bundle::{Bundle, BundleLimits, Signed};
 pub use digest::BundleDigest;
 pub use error::BundleError;
 pub use folder::make_private;
-pub use index::{Index, Installed, Trusted, Version};
+pub use index::{Granted, Index, Installed, Trusted, Version};
 pub use key::{PublicKey, SecretKey};
 pub use store::{Admission, Store, StoreLimits};

@@ -5,10 +5,12 @@
 
 use std::{
     collections::BTreeSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, Write as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -22,6 +24,10 @@ const ENDING: &str = "bundle";
 const UNFINISHED: &str = "unfinished";
 /// Bytes of an index.
 const INDEX_MAX: u64 = 4 << 20;
+/// How long one program waits for another that changes the store.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(1);
+const LOCK_POLL: Duration = Duration::from_millis(10);
+const NOFOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
 
 /// What a store may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +67,23 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store in this folder, made when it is not there.
+    /// A store in this folder, made when it is not there. What the superuser makes belongs to who has the folder it is made in.
     ///
     /// # Errors
     ///
     /// When it cannot be made, or somebody else can write to it.
     pub fn open(folder: &Path, limits: StoreLimits) -> Result<Self, BundleError> {
+        make_private(folder).map_err(BundleError::os(folder))?;
+        Self::existing(folder, limits)
+    }
+
+    /// The store in a folder that is there.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, or somebody else can write to it.
+    pub fn existing(folder: &Path, limits: StoreLimits) -> Result<Self, BundleError> {
         let os = || BundleError::os(folder);
-        make_private(folder).map_err(os())?;
         let about = fs::metadata(folder).map_err(os())?;
         let user = rustix::process::geteuid().as_raw();
         if about.uid() != user && user != 0 {
@@ -107,7 +122,7 @@ impl Store {
     pub fn index(&self) -> Result<Index, BundleError> {
         let path = self.index_file();
         match fs::metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Index::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.new_index(),
             Ok(about) if about.len() > INDEX_MAX => {
                 let what = format!("{} is larger than {INDEX_MAX} bytes", path.display());
                 return Err(BundleError::new(what, "nothing that was installed makes it so large"));
@@ -119,6 +134,21 @@ impl Store {
             let what = format!("{}: {}", path.display(), error.message().trim());
             BundleError::new(what, "correct it, or put back a copy")
         })
+    }
+
+    /// The index of a store that has none, because nothing was ever installed.
+    fn new_index(&self) -> Result<Index, BundleError> {
+        let os = || BundleError::os(&self.folder);
+        for entry in fs::read_dir(&self.folder).map_err(os())? {
+            let path = entry.map_err(os())?.path();
+            if path.extension().is_some_and(|ending| ending == ENDING) {
+                let what =
+                    format!("{} is missing, and bundles are there", self.index_file().display());
+                let help = "put back a copy, or remove the bundles and install them again";
+                return Err(BundleError::new(what, help));
+            }
+        }
+        Ok(Index::default())
     }
 
     /// Changes the index; nothing is written when `change` fails or changes nothing.
@@ -144,6 +174,10 @@ impl Store {
         if index != before {
             let text = toml::to_string(&index)
                 .map_err(|error| BundleError::new(error.to_string(), "report this as a bug"))?;
+            if text.len() as u64 > INDEX_MAX {
+                let what = format!("the index would be larger than {INDEX_MAX} bytes");
+                return Err(BundleError::new(what, "remove plugins or versions first"));
+            }
             self.put(&self.index_file(), text.as_bytes())?;
         }
         Ok(outcome)
@@ -174,6 +208,10 @@ impl Store {
         let _lock = self.lock()?;
         let mut index = self.index()?;
         let publisher = may_come(&mut index, &bundle, admission)?;
+        if !self.index_file().try_exists().map_err(BundleError::os(&self.folder))? {
+            // From now on a missing index is one that was lost.
+            self.put(&self.index_file(), b"")?;
+        }
         let file = self.bundle_file(bundle.digest);
         self.put(&file, bytes)?;
         self.change_locked(|index| {
@@ -187,15 +225,19 @@ impl Store {
                     "remove one with `jackfield plugin uninstall ID`",
                 ));
             }
-            if !plugin.versions.is_empty() && plugin.publisher != publisher {
-                *plugin = Installed { versions: Vec::new(), ..Installed::default() };
-            }
-            plugin.publisher = publisher;
-            plugin.grants.extend(admission.grants.iter().cloned());
-            plugin.versions.retain(|version| version.digest != bundle.digest);
             let (digest, version) = (bundle.digest, bundle.version.clone());
-            plugin.versions.push(Version { digest, version, wants, rolled_back: None });
-            plugin.choose(digest);
+            if let Some(why) = plugin.version(digest).and_then(|it| it.rolled_back.as_ref()) {
+                let what = format!("this version is installed, and was rolled back: {why}");
+                let help = format!(
+                    "to have it serve all the same: `jackfield plugin use {}@{digest}`",
+                    bundle.id
+                );
+                return Err(BundleError::new(what, help));
+            }
+            plugin.grants_of(publisher).extend(admission.grants.iter().cloned());
+            plugin.versions.retain(|version| version.digest != digest);
+            plugin.versions.push(Version { digest, publisher, version, wants, rolled_back: None });
+            plugin.choose(digest)?;
             forget_oldest(plugin, self.limits.versions_max);
             Ok(())
         })?;
@@ -216,15 +258,12 @@ impl Store {
                 None => {
                     index.plugin.remove(id);
                 }
-                Some(digest) if plugin.wanted == Some(digest) => {
+                Some(digest) if [plugin.wanted, plugin.served].contains(&Some(digest)) => {
                     let help =
                         format!("choose another one first: `jackfield plugin use {id}@DIGEST`");
                     return Err(BundleError::new(format!("{digest} of {id} serves"), help));
                 }
-                Some(digest) => {
-                    plugin.versions.retain(|version| version.digest != digest);
-                    plugin.served = plugin.served.filter(|served| *served != digest);
-                }
+                Some(digest) => plugin.versions.retain(|version| version.digest != digest),
             }
             Ok(())
         })?;
@@ -256,30 +295,48 @@ impl Store {
 
     fn lock(&self) -> Result<File, BundleError> {
         let path = self.folder.join(LOCK);
+        let os = || BundleError::os(&path);
         let mut open = OpenOptions::new();
-        let file = open.write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(BundleError::os(&path))?;
-        self.give(&file).map_err(BundleError::os(&path))?;
-        file.lock().map_err(BundleError::os(&path))?;
-        Ok(file)
+        open.write(true).create(true).truncate(false).mode(0o600).custom_flags(NOFOLLOW);
+        let file = open.open(&path).map_err(os())?;
+        self.give(&file).map_err(os())?;
+        let until = Instant::now() + LOCK_WAIT_MAX;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) if Instant::now() < until => thread::sleep(LOCK_POLL),
+                Err(TryLockError::WouldBlock) => {
+                    let what = format!("another program has held {} for too long", path.display());
+                    return Err(BundleError::new(what, "end it, and try again"));
+                }
+                Err(TryLockError::Error(error)) => return Err(os()(error)),
+            }
+        }
     }
 
-    /// What the superuser writes belongs to the user whose store it is, or the switch could not read it.
+    /// What the superuser writes belongs to the user whose store it is, or the switch could not read it. Such a file was opened without
+    /// following a link, or that user could have any file given to him.
     fn give(&self, file: &File) -> io::Result<()> {
         if !rustix::process::geteuid().is_root() {
             return Ok(());
         }
+        if file.metadata()?.nlink() != 1 {
+            return Err(io::Error::other("it has another name elsewhere"));
+        }
         let owner = fs::metadata(&self.folder)?;
-        std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
+        fchown(file, Some(owner.uid()), Some(owner.gid()))
     }
 
     /// Writes a file whole, or not at all, whatever happens meanwhile.
     fn put(&self, path: &Path, content: &[u8]) -> Result<(), BundleError> {
         let unfinished = path.with_added_extension(UNFINISHED);
         let written = || {
+            match fs::remove_file(&unfinished) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             let mut open = OpenOptions::new();
-            let open = open.write(true).create(true).truncate(true).mode(0o600);
-            let mut file = open.open(&unfinished)?;
+            let mut file = open.write(true).create_new(true).mode(0o600).open(&unfinished)?;
             self.give(&file)?;
             file.write_all(content)?;
             file.sync_all()?;
@@ -341,12 +398,16 @@ fn may_come(
     bundle: &Bundle,
     admission: &Admission,
 ) -> Result<Option<PublicKey>, BundleError> {
-    if let Some(trust) = &admission.trust
-        && index.publisher(trust.key).is_none()
-    {
-        index.trusted.push(trust.clone());
-    }
     let publisher = bundle.signed.map(|signed| signed.by);
+    if let Some(trust) = &admission.trust {
+        if publisher != Some(trust.key) {
+            let what = format!("{} is not signed by {}", bundle.id, trust.name);
+            return Err(BundleError::new(what, "give the key of who has signed it"));
+        }
+        if index.publisher(trust.key).is_none() {
+            index.trusted.push(trust.clone());
+        }
+    }
     match publisher {
         None if !admission.unsigned => {
             let help = "ask its publisher for a signed one, or say --unsigned if you know where it comes from";
@@ -359,18 +420,18 @@ fn may_come(
         }
         Some(_) | None => {}
     }
-    let before = index.plugin.get(&bundle.id).filter(|plugin| !plugin.versions.is_empty());
+    let before = index.plugin.get(&bundle.id);
     if let Some(before) = before
-        && before.publisher != publisher
+        && before.publisher() != publisher
         && !admission.other_publisher
     {
         let name = |key: Option<PublicKey>| match key {
             Some(key) => format!("the key {}", key.short()),
             None => "nobody".to_owned(),
         };
-        let (was, is) = (name(before.publisher), name(publisher));
+        let (was, is) = (name(before.publisher()), name(publisher));
         let what = format!("{} was signed by {was}, and this bundle by {is}", bundle.id);
-        let help = "if the plugin has changed hands, say --other-publisher; what it was granted is then to be granted again";
+        let help = "if the plugin has changed hands, say --other-publisher; what it may have is then to be granted anew";
         return Err(BundleError::new(what, help));
     }
     Ok(publisher)

@@ -52,6 +52,10 @@ impl Place {
         self.store().install(bytes, BTreeSet::new(), admission).expect_err("refused")
     }
 
+    fn change(&self, with: &dyn Fn(&mut Installed)) {
+        self.store().change(|index| index.found("acme.lnp").map(with)).unwrap();
+    }
+
     fn names(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("plugins")).unwrap();
         let mut names: Vec<String> =
@@ -66,7 +70,7 @@ fn a_signed_bundle_of_a_trusted_publisher_is_kept_by_its_digest() {
     let place = Place::new();
     let digest = place.install("1.0.0");
     let plugin = place.plugin();
-    assert_eq!((plugin.wanted, plugin.publisher), (Some(digest), Some(place.trust.key)));
+    assert_eq!((plugin.wanted, plugin.publisher()), (Some(digest), Some(place.trust.key)));
     let file = place.store().bundle_file(digest);
     let loaded = Store::load(&file, digest, &BundleLimits::default()).unwrap();
     assert_eq!((loaded.id.as_str(), loaded.version.as_str()), ("acme.lnp", "1.0.0"));
@@ -132,8 +136,8 @@ fn a_manifest_that_is_none_or_too_large_stays_out() {
         let files: Files = [("plugin.toml".to_owned(), manifest)].into();
         place.refused(&pack(&files).unwrap(), &unsigned).what
     };
-    assert_eq!(refused(vec![b'#'; (1 << 20) + 1]), "its plugin.toml is larger than 1048576 bytes");
-    let deep = format!("id = \"a\"\na = {}", "[".repeat(500_000));
+    assert_eq!(refused(vec![b'#'; (64 << 10) + 1]), "its plugin.toml is larger than 65536 bytes");
+    let deep = format!("id = \"a\"\na = {}", "[".repeat(60_000));
     for damaged in [deep.into_bytes(), b"id = ".to_vec(), vec![0xff, 0xfe]] {
         assert_eq!(refused(damaged), "its plugin.toml is damaged");
     }
@@ -154,14 +158,121 @@ fn another_publisher_takes_no_plugin_over_nor_its_grants() {
     assert!(error.help.contains("--other-publisher"), "{error}");
     let unsigned = Admission { unsigned: true, ..Admission::default() };
     place.refused(&packed("acme.lnp", "2"), &unsigned);
-    assert_eq!(place.plugin().grants, granted.grants);
+    let ours = place.plugin().wanted.unwrap();
+    assert_eq!(place.plugin().granted(ours), granted.grants);
     let sold = Admission { other_publisher: true, ..thief.trusting() };
-    place.store().install(&theirs, BTreeSet::new(), &sold).unwrap();
-    assert_eq!(place.plugin().grants, BTreeSet::new());
+    let theirs = place.store().install(&theirs, BTreeSet::new(), &sold).unwrap().digest;
+    assert_eq!(place.plugin().granted(theirs), BTreeSet::new());
+    assert_eq!(place.plugin().publisher(), Some(thief.trust.key));
+    // Until it serves, and if it fails, the one of before is what to begin with, with what that was granted.
+    assert_eq!(place.plugin().at_boot(), [ours, theirs]);
+    assert_eq!(place.plugin().granted(ours), granted.grants);
+    place.change(&|plugin| plugin.roll_back(theirs, "it failed", ours));
     assert_eq!(
-        (place.plugin().versions.len(), place.plugin().publisher),
-        (1, Some(thief.trust.key))
+        (place.plugin().at_boot(), place.plugin().publisher()),
+        (vec![ours], Some(place.trust.key))
     );
+    assert!(place.store().bundle_file(ours).exists());
+}
+
+#[test]
+fn whose_key_is_given_must_have_signed_it() {
+    let (place, other) = (Place::new(), Place::new());
+    place.install("1");
+    let error = place.refused(&place.signed("acme.other", "1"), &other.trusting());
+    assert!(error.what.contains("is not signed by"), "{error}");
+    let unsigned = Admission { unsigned: true, ..other.trusting() };
+    place.refused(&packed("acme.other", "1"), &unsigned);
+    assert_eq!(place.store().index().unwrap().trusted.len(), 1);
+}
+
+#[test]
+fn what_was_rolled_back_does_not_come_back_by_being_installed_again() {
+    let place = Place::new();
+    let [one, two] = ["1", "2"].map(|version| place.install(version));
+    place.change(&|plugin| plugin.roll_back(two, "it looped", one));
+    let error = place.refused(&place.signed("acme.lnp", "2"), &place.trusting());
+    assert!(error.what.contains("it looped") && error.help.contains("plugin use"), "{error}");
+    assert_eq!(place.plugin().at_boot(), [one]);
+}
+
+#[test]
+fn a_version_that_is_not_there_is_neither_chosen_nor_gone_back_to() {
+    let place = Place::new();
+    let [one, two] = ["1", "2"].map(|version| place.install(version));
+    place.change(&|plugin| assert!(plugin.serves(two)));
+    place.store().remove("acme.lnp", Some(one)).unwrap();
+    place.change(&|plugin| assert!(plugin.choose(one).is_err()));
+    place.change(&|plugin| plugin.roll_back(two, "it looped", one));
+    assert_eq!(place.plugin().at_boot(), [two], "one that failed is better than none");
+    assert!(place.store().remove("acme.lnp", Some(two)).is_err());
+}
+
+#[test]
+fn what_an_operator_chose_meanwhile_is_still_to_serve() {
+    let place = Place::new();
+    let [one, two, three] = ["1", "2", "3"].map(|version| place.install(version));
+    // The second was on trial while the third waits.
+    place.change(&|plugin| plugin.roll_back(two, "it looped", one));
+    assert_eq!((place.plugin().wanted, place.plugin().served), (Some(three), Some(one)));
+    place.change(&|plugin| plugin.choose(two).unwrap());
+    place.change(&|plugin| plugin.choose(three).unwrap());
+    place.change(&|plugin| assert!(plugin.serves(two), "it was promoted"));
+    assert_eq!((place.plugin().wanted, place.plugin().served), (Some(three), Some(two)));
+    place.change(&|plugin| plugin.roll_back(three, "a setting of it was bad", three));
+    assert_eq!(place.plugin().version(three).unwrap().rolled_back, None);
+}
+
+#[test]
+fn a_store_that_lost_its_index_is_not_empty() {
+    let place = Place::new();
+    place.install("1");
+    fs::remove_file(place.store().index_file()).unwrap();
+    let error = place.store().index().unwrap_err();
+    assert!(error.what.contains("is missing, and bundles are there"), "{error}");
+}
+
+#[test]
+fn links_are_not_followed() {
+    let place = Place::new();
+    place.install("1");
+    let store = place.store();
+    let precious = place.folder.path().join("precious");
+    fs::write(&precious, "kept").unwrap();
+    let link = |name: &str| {
+        let link = place.folder.path().join("plugins").join(name);
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(&precious, &link).unwrap();
+    };
+    link("index.toml.unfinished");
+    place.install("2");
+    link(LOCK);
+    assert!(store.change(|_| Ok(())).is_err());
+    assert_eq!(fs::read_to_string(&precious).unwrap(), "kept");
+}
+
+#[test]
+fn a_lock_is_not_waited_for_without_end() {
+    let place = Place::new();
+    place.install("1");
+    let held = File::open(place.folder.path().join("plugins").join(LOCK)).unwrap();
+    held.lock().unwrap();
+    let error = place.store().change(|_| Ok(())).unwrap_err();
+    assert!(error.what.contains("for too long"), "{error}");
+    drop(held);
+    place.store().change(|_| Ok(())).unwrap();
+}
+
+#[test]
+fn versions_and_manifests_of_any_length_or_with_control_characters_are_refused() {
+    let place = Place::new();
+    for version in ["1".repeat(65), "1\\u001b[2J".to_owned(), "1 0".to_owned()] {
+        let error = place.refused(&place.signed("a", &version), &place.trusting());
+        assert!(error.what.contains("the version in its plugin.toml is none"), "{error}");
+    }
+    let long = format!("1\"\nkind = \"{}", "x".repeat(64 << 10));
+    let error = place.refused(&place.signed("a", &long), &place.trusting());
+    assert!(error.what.contains("is larger than"), "{error}");
 }
 
 #[test]
@@ -188,20 +299,18 @@ fn versions_are_chosen_rolled_back_and_remembered() {
     let [one, two] = ["1", "2"].map(|version| place.install(version));
     assert_eq!((place.plugin().wanted, place.plugin().served), (Some(two), Some(one)));
     assert_eq!(place.plugin().at_boot(), [one, two], "the second may have been on trial");
-    let change = |with: &dyn Fn(&mut Installed)| {
-        let changed = place.store().change(|index| index.found("acme.lnp").map(with));
-        changed.unwrap();
-    };
-    change(&|plugin| assert!(plugin.serves(two)));
+    place.change(&|plugin| assert!(plugin.serves(two)));
     assert_eq!(place.plugin().at_boot(), [two, one]);
-    change(&|plugin| plugin.roll_back(two, "it looped", one));
+    place.change(&|plugin| plugin.roll_back(two, "it looped", one));
     assert_eq!(place.plugin().at_boot(), [one], "what was rolled back does not come back");
     assert_eq!(place.plugin().version(two).unwrap().rolled_back.as_deref(), Some("it looped"));
-    change(&|plugin| plugin.choose(two));
+    place.change(&|plugin| plugin.choose(two).unwrap());
     assert_eq!(place.plugin().version(two).unwrap().rolled_back, None);
     assert_eq!(place.plugin().at_boot(), [one, two]);
     let store = place.store();
     assert!(store.remove("acme.lnp", Some(two)).unwrap_err().what.ends_with("serves"));
+    assert!(store.remove("acme.lnp", Some(one)).unwrap_err().what.ends_with("serves"));
+    place.change(&|plugin| assert!(plugin.serves(two)));
     store.remove("acme.lnp", Some(one)).unwrap();
     assert!(!store.bundle_file(one).exists());
     store.remove("acme.lnp", None).unwrap();

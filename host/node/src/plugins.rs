@@ -43,15 +43,19 @@ impl LoadError {
     }
 }
 
-/// Makes the plugin host and loads what the configuration names, then the stock plugins.
+/// Makes the plugin host and loads what the configuration names, then the stock plugins. Folders are made where it `may_make` them.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with the plugins; none is loaded then.
-pub(crate) fn load(config: &Config) -> Result<(Arc<PluginHost>, Stored), LoadError> {
+pub(crate) fn load(
+    config: &Config,
+    may_make: bool,
+) -> Result<(Arc<PluginHost>, Stored), LoadError> {
     let host = PluginHost::new(host_config(config))?;
-    let mut stored = Stored::open(config)?;
-    stored.begin(&host, config)?;
+    let mut stored = Stored::open(config, may_make)?;
+    let others = sources(config, &stored).iter().filter_map(|source| host.id_of(source)).collect();
+    stored.begin(&host, config, &others)?;
     host.install(sources(config, &stored))?;
     Ok((host, stored))
 }

@@ -240,6 +240,7 @@ impl Loader {
                 // Who asked may have gone.
                 Ok(Message::Reload { plugin, rollout, reply }) => {
                     if plugin.is_none() {
+                        self.reconfigurer.stored().try_again();
                         self.follow_store("operator");
                     }
                     let _ = reply.send(self.reload(plugin.as_deref(), rollout, "operator"));
@@ -290,6 +291,7 @@ impl Loader {
                 for back in &settled {
                     self.reconfigurer.stored().note_rolled_back(back);
                 }
+                self.reconfigurer.stored().tell_untold();
                 // A worker without calls would keep the instances of what its last call was pinned to.
                 if self.host.sweep() || !settled.is_empty() {
                     self.sweep_workers();
@@ -307,6 +309,9 @@ impl Loader {
             self.source = hint_source(&self.watch, self.hints.clone());
         }
         if !report.changes.is_empty() {
+            // A setting may be what an installed version waits for.
+            self.reconfigurer.stored().try_again();
+            self.follow_store("configuration");
             self.sweep_workers();
         }
         report
@@ -337,6 +342,9 @@ impl Loader {
         reports.iter().for_each(|report| tell(report, cause));
         if reports.iter().any(ReloadReport::is_change) {
             self.reconfigurer.stored().note_serving(&self.host);
+            if self.reconfigurer.stored().is_unsettled() {
+                self.follow_store("reload");
+            }
             self.sweep_workers();
         }
         reports

@@ -1,6 +1,6 @@
 //! What of the store of bundles is loaded, and what the store is told of how it fared.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bundle::{BundleDigest, BundleError, BundleLimits, Index, Installed, Store, StoreLimits};
 use plugin::{Diagnostic, PluginHost, ReloadError, ReloadReport, RolledBack, Rollout, Source};
@@ -32,16 +32,30 @@ pub(crate) struct Stored {
     loaded: BTreeMap<String, Source>,
     /// By id what was tried last, whether it was loaded or refused: it is not tried again until the store says something else.
     tried: BTreeMap<String, Source>,
+    /// What was rolled back and the store could not be told yet, the oldest first.
+    untold: VecDeque<(String, Untold)>,
+    /// Plugins have come or gone in the store and could not be taken so far.
+    is_unsettled: bool,
 }
 
+/// A version that was rolled back.
+struct Untold {
+    bad: BundleDigest,
+    instead: BundleDigest,
+    why: String,
+}
+
+/// Rolled back versions that the store can be told of later.
+const UNTOLD_MAX: usize = 64;
+
 impl Stored {
-    /// Opens the store of a configuration, if it has one.
+    /// Opens the store of a configuration, if it has one, and makes it where it `may_make` it.
     ///
     /// # Errors
     ///
     /// When it cannot be made, or others can write to it.
-    pub(crate) fn open(config: &Config) -> Result<Self, BundleError> {
-        let folder = config.store_folder();
+    pub(crate) fn open(config: &Config, may_make: bool) -> Result<Self, BundleError> {
+        let folder = config.store_folder().filter(|folder| may_make || folder.exists());
         let store = folder.map(|folder| Store::open(&folder, limits(config))).transpose()?;
         Ok(Self { store, ..Self::default() })
     }
@@ -57,12 +71,18 @@ impl Stored {
     }
 
     /// Chooses what to begin with: of each plugin what served last, and an older version where that does not load and the configuration
-    /// allows it. A plugin that was never granted what it wants waits.
+    /// allows it. A plugin that is not granted what it wants waits. `others` are the ids of the plugins
+    /// that the switch has from elsewhere: what is installed under one of them is left out.
     ///
     /// # Errors
     ///
     /// What is wrong with the store, or with every version of a plugin.
-    pub(crate) fn begin(&mut self, host: &PluginHost, config: &Config) -> Result<(), ReloadError> {
+    pub(crate) fn begin(
+        &mut self,
+        host: &PluginHost,
+        config: &Config,
+        others: &BTreeSet<String>,
+    ) -> Result<(), ReloadError> {
         let Some(store) = &self.store else { return Ok(()) };
         let index = store.index().map_err(|error| ReloadError {
             diagnostics: vec![diagnostic(
@@ -73,16 +93,26 @@ impl Stored {
         })?;
         let mut diagnostics = Vec::new();
         for (id, plugin) in &index.plugin {
+            if others.contains(id) {
+                error!(
+                    plugin = id,
+                    "installed, and left out: the switch has another plugin of this id"
+                );
+                continue;
+            }
             let mut refused = Vec::new();
             match self.first(host, config, (id, plugin), &mut refused) {
+                Some(_) if others.len() + self.loaded.len() >= host.plugins_max() => {
+                    error!(
+                        plugin = id,
+                        "installed, and left out: there are as many plugins as can be loaded"
+                    );
+                }
                 Some(source) => {
                     self.tried.insert(id.clone(), source.clone());
                     self.loaded.insert(id.clone(), source);
                 }
-                None if refused.is_empty() => warn!(
-                    plugin = id,
-                    "waits for what it wants to be granted; `jackfield plugin grants` shows it"
-                ),
+                None if refused.is_empty() => {}
                 None => diagnostics.append(&mut refused),
             }
         }
@@ -98,8 +128,11 @@ impl Stored {
         refused: &mut Vec<Diagnostic>,
     ) -> Option<Source> {
         for digest in plugin.at_boot() {
-            if !may(config, id, plugin, digest) {
-                continue;
+            if !may(plugin, digest) {
+                // An older one that wants less is not what the operator chose.
+                let version = digest.0.short();
+                warn!(plugin = id, %version, "does not serve: what it wants is not granted; `jackfield plugin grants` shows it");
+                return None;
             }
             let source = self.source(id, plugin, digest)?;
             match host.would_load(&source) {
@@ -121,20 +154,35 @@ impl Stored {
             id: id.to_owned(),
             file: self.store.as_ref()?.bundle_file(digest),
             digest,
-            grants: plugin.grants.clone(),
+            grants: plugin.granted(digest),
         })
+    }
+
+    /// Has what was refused tried again, since something else than the store has changed that it may depend on.
+    pub(crate) fn try_again(&mut self) {
+        let loaded = &self.loaded;
+        self.tried.retain(|id, source| loaded.get(id) == Some(source));
+    }
+
+    /// Whether plugins have come or gone in the store and could not be taken so far.
+    pub(crate) const fn is_unsettled(&self) -> bool {
+        self.is_unsettled
     }
 
     /// Loads what the store says now. `install` replaces what the host has by all that is to be loaded, where plugins came or went.
     pub(crate) fn follow(
         &mut self,
         host: &PluginHost,
+        config: &Config,
         install: impl FnOnce(&Self) -> Result<(), ReloadError>,
     ) -> Vec<ReloadReport> {
         let Some(index) = self.read() else { return Vec::new() };
         let before = self.loaded.clone();
         let mut reports = Vec::new();
         for (id, plugin) in &index.plugin {
+            if self.loaded.get(id).is_some_and(|source| !still_may(plugin, source)) {
+                self.take_back(host, config, (id, plugin));
+            }
             let wanted = plugin.wanted.and_then(|digest| self.source(id, plugin, digest));
             let Some(source) = wanted.filter(|source| self.tried.get(id) != Some(source)) else {
                 continue;
@@ -157,18 +205,39 @@ impl Stored {
         }
         self.loaded.retain(|id, _| index.plugin.contains_key(id));
         self.tried.retain(|id, _| index.plugin.contains_key(id));
+        let mut is_unsettled = false;
         if !self.loaded.keys().eq(before.keys()) {
             match install(self) {
                 Ok(()) => tell(&before, &self.loaded),
                 Err(refused) => {
+                    is_unsettled = true;
                     error!(%refused, "the store's plugins are not taken; what served serves on");
                     self.tried.retain(|id, _| before.contains_key(id));
-                    self.loaded = before;
+                    self.loaded.retain(|id, _| before.contains_key(id));
+                    for (id, source) in before {
+                        self.loaded.entry(id).or_insert(source);
+                    }
                 }
             }
         }
+        self.is_unsettled = is_unsettled;
         self.note_serving(host);
         reports
+    }
+
+    /// Takes what serves, or is on trial, out of service, since it may not have any more what it wants. Of a trial what served serves on.
+    fn take_back(&mut self, host: &PluginHost, config: &Config, (id, plugin): (&str, &Installed)) {
+        match self.first(host, config, (id, plugin), &mut Vec::new()) {
+            Some(source) => {
+                let report = host.renew(id, source.clone(), Rollout::AtOnce);
+                if report.outcome.is_ok() {
+                    self.loaded.insert(id.to_owned(), source);
+                    return;
+                }
+            }
+            None => warn!(plugin = id, "taken out of service"),
+        }
+        self.loaded.remove(id);
     }
 
     fn read(&self) -> Option<Index> {
@@ -182,9 +251,14 @@ impl Stored {
         let Some(index) = self.read() else { return };
         for status in host.list() {
             let waits = index.plugin.get(&status.id).and_then(|plugin| plugin.served);
-            if let (Some(digest), Some(_)) = (status.stored, waits) {
-                self.change(&status.id, |plugin| {
+            if let (Some(digest), Some(served)) = (status.stored, waits)
+                && digest != served
+            {
+                let told = self.change(&status.id, |plugin| {
                     plugin.serves(digest);
+                });
+                told.unwrap_or_else(|error| {
+                    error!(plugin = status.id, %error, "the store of plugins does not know what serves");
                 });
             }
         }
@@ -193,26 +267,54 @@ impl Stored {
     /// Has the store know what was taken out of service, so that it does not come back with a restart.
     pub(crate) fn note_rolled_back(&mut self, back: &RolledBack) {
         if let (Some(bad), Some(instead)) = (back.stored, back.stored_instead) {
-            let id = &back.generation.plugin;
-            self.change(id, |plugin| plugin.roll_back(bad, &back.why, instead));
+            if self.untold.len() >= UNTOLD_MAX {
+                self.untold.pop_front();
+            }
+            let untold = Untold { bad, instead, why: back.why.clone() };
+            self.untold.push_back((back.generation.plugin.to_string(), untold));
+            self.tell_untold();
         }
     }
 
-    fn change(&self, id: &str, change: impl FnOnce(&mut Installed)) {
-        let Some(store) = &self.store else { return };
-        if let Err(error) = store.change(|index| index.found(id).map(change)) {
-            error!(plugin = id, %error, "the store of plugins does not remember this");
+    /// Has the store know what it could not be told before.
+    pub(crate) fn tell_untold(&mut self) {
+        while let Some((id, back)) = self.untold.front() {
+            let (id, Untold { bad, instead, why }) = (id.clone(), back);
+            let told = self.change(&id, |plugin| plugin.roll_back(*bad, why, *instead));
+            if let Err(error) = told
+                && self.is_installed(&id)
+            {
+                error!(plugin = id, %error, "the store of plugins does not know what was rolled back; it is told again");
+                return;
+            }
+            self.untold.pop_front();
         }
+    }
+
+    /// False only when the store can be read and has no such plugin.
+    fn is_installed(&self, id: &str) -> bool {
+        self.read().is_none_or(|index| index.plugin.contains_key(id))
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Installed)) -> Result<(), BundleError> {
+        let Some(store) = &self.store else { return Ok(()) };
+        store.change(|index| index.found(id).map(change))
     }
 }
 
 /// Whether a version may have all that it wants.
-fn may(config: &Config, id: &str, plugin: &Installed, digest: BundleDigest) -> bool {
-    let configured = config.plugins.grants.get(id);
-    let granted: BTreeSet<&String> =
-        plugin.grants.iter().chain(configured.into_iter().flatten()).collect();
-    let version = plugin.version(digest);
-    version.is_some_and(|version| version.wants.iter().all(|want| granted.contains(want)))
+fn may(plugin: &Installed, digest: BundleDigest) -> bool {
+    let granted = plugin.granted(digest);
+    plugin.version(digest).is_some_and(|version| version.wants.is_subset(&granted))
+}
+
+/// Whether what is loaded may have what it wants, by what the store says now.
+fn still_may(plugin: &Installed, source: &Source) -> bool {
+    match source {
+        // A version that was removed from the store serves on as it did.
+        Source::Stored { digest, .. } => plugin.version(*digest).is_none() || may(plugin, *digest),
+        Source::Path(_) | Source::Embedded { .. } => true,
+    }
 }
 
 fn tell(before: &BTreeMap<String, Source>, after: &BTreeMap<String, Source>) {

@@ -340,6 +340,11 @@ impl PluginHost {
         self.sweep_locked(&mut self.lock())
     }
 
+    /// How many plugins it loads at most.
+    pub fn plugins_max(&self) -> usize {
+        self.config.plugins_max
+    }
+
     /// A worker for one thread.
     pub fn worker(self: &Arc<Self>) -> Worker {
         let number = self.workers.fetch_add(1, Ordering::Relaxed) + 1;

@@ -40,6 +40,11 @@ pub struct Layout {
 }
 
 impl PluginHost {
+    /// The id of the plugin that a source holds, if it can be read.
+    pub fn id_of(&self, source: &Source) -> Option<String> {
+        source.read(&self.config.files).ok().map(|bundle| bundle.id)
+    }
+
     /// What a source says of itself.
     ///
     /// # Errors

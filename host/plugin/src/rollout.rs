@@ -354,12 +354,9 @@ impl PluginHost {
 impl Installed {
     /// What a plugin may have; `None` is all that it needs.
     pub(crate) fn allowed(&self, source: &Source, id: &str) -> Option<BTreeSet<String>> {
-        let configured = self.grants.get(id);
         match source {
-            Source::Stored { grants, .. } => {
-                Some(grants.iter().chain(configured.into_iter().flatten()).cloned().collect())
-            }
-            Source::Path(_) => configured.cloned(),
+            Source::Stored { grants, .. } => Some(grants.clone()),
+            Source::Path(_) => self.grants.get(id).cloned(),
             Source::Embedded { .. } => None,
         }
     }

@@ -80,21 +80,23 @@ impl PluginHost {
         let withheld = &self.config.withheld;
         config.retain(|key, _| !withheld.iter().any(|hidden| hidden == key || hidden == "*"));
         let digest = self.digest(&bundle, &config);
+        let allowed = installed.allowed(source, &bundle.id);
+        let may = |hooks: &mut dyn Iterator<Item = Hook>| {
+            capability::check(&bundle, source, hooks, allowed.as_ref())
+                .map_err(|d| d.of(&bundle.id))
+        };
+        may(&mut bundle.manifest.hooks.iter().flatten().map(|(hook, _)| *hook))?;
         if let Some(same) = self.find(&id, digest, current) {
+            // What it was granted may have changed since.
+            may(&mut same.generation().hooks.iter().map(|(hook, _)| *hook))?;
             return Ok(same);
         }
-        let allowed = installed.allowed(source, &bundle.id);
-        let asked = bundle.manifest.hooks.iter().flatten().map(|(hook, _)| *hook);
-        capability::check(&bundle, source, asked, allowed.as_ref())
-            .map_err(|d| d.of(&bundle.id))?;
         let settings =
             Settings::new(Arc::clone(&id), bundle.manifest.grants, config, self.config.log);
         let settings = Arc::new(settings);
         let body = self.body(&bundle, Arc::clone(&settings)).map_err(|d| d.of(&bundle.id))?;
         let hooks = hooks(&bundle, &*body).map_err(|d| d.of(&bundle.id))?;
-        let asked = hooks.iter().map(|(hook, _)| *hook);
-        capability::check(&bundle, source, asked, allowed.as_ref())
-            .map_err(|d| d.of(&bundle.id))?;
+        may(&mut hooks.iter().map(|(hook, _)| *hook))?;
         self.test(&bundle, &*body, &hooks).map_err(|d| d.of(&bundle.id))?;
         let record = installed.records.entry(bundle.id).or_default();
         record.serial += 1;

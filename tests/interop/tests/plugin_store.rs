@@ -239,6 +239,41 @@ fn a_bundle_that_was_changed_in_the_store_does_not_serve() {
 }
 
 #[test]
+fn what_is_taken_back_is_out_of_service_also_after_a_restart_and_serves_when_granted_again() {
+    let site = Site::new();
+    said(&site.command("key acme").output().unwrap(), true);
+    let one = site.bundle("1", "");
+    site.done(&format!("install {one} --trust acme.pub --grant route,log,config"));
+    let two = site.bundle("2", "");
+    site.done(&format!("install {two}"));
+    let switch = site.switch(&[]);
+    serves(&switch, "2");
+    site.done("revoke desk route");
+    wait::until("the plugin to be out of service", || plugin(&switch).is_none().then_some(()));
+    switch.stop();
+    let switch = site.switch(&[]);
+    assert_eq!(plugin(&switch), None);
+    site.done("grant desk route");
+    serves(&switch, "2");
+}
+
+#[test]
+fn a_plugin_of_a_name_that_is_taken_does_not_come_in_nor_keeps_the_switch_from_starting() {
+    let site = Site::new();
+    said(&site.command("key acme").output().unwrap(), true);
+    let one = site.bundle("1", "");
+    site.done(&format!("install {one} --trust acme.pub --grant route,log,config"));
+    let load = format!("plugins.load=[\"{}\"]", site.path("desk").display());
+    let switch = site.switch(&[load.as_str()]);
+    serves(&switch, "1");
+    let of_path = plugin(&switch).unwrap()["source"].as_str().unwrap().to_owned();
+    assert!(of_path.ends_with("desk"), "{of_path}");
+    assert!(switch.log().contains("the switch has another plugin of this id"), "{}", switch.log());
+    let output = site.store(&format!("install {one} --set {}", load.replace(' ', "")));
+    assert!(said(&output, false).contains("the switch has a plugin `desk` already"));
+}
+
+#[test]
 fn a_bundle_that_is_hostile_damaged_or_foreign_does_not_come_in() {
     let site = Site::new();
     said(&site.command("key acme").output().unwrap(), true);

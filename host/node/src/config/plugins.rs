@@ -88,8 +88,8 @@ pub struct PluginsConfig {
     pub rollback_window_s: u64,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
-    /// What plugins may have: `"acme.lnp" = ["route", "log"]`. The names are those of hooks, `log` and `config`. A plugin of `load` that is
-    /// not named may have what its manifest needs; for an installed one this is added to what `jackfield plugin grant` gave it.
+    /// What plugins of `load` may have: `"desk" = ["route", "log"]`. The names are those of hooks, `log` and `config`. One that is not named
+    /// may have what its manifest needs; an installed one has what `jackfield plugin grant` gave it, whatever stands here.
     pub grants: BTreeMap<String, BTreeSet<String>>,
 }
 

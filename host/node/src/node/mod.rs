@@ -74,7 +74,7 @@ impl Node {
     ///
     /// What could not be started; everything else is stopped again.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let (host, stored) = plugins::load(config).map_err(StartError::Plugins)?;
+        let (host, stored) = plugins::load(config, true).map_err(StartError::Plugins)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use bundle::{BundleDigest, Store};
 use clap::Args;
 
@@ -62,6 +62,26 @@ impl StoreArgs {
     ///
     /// When it is not good, names no store, or the store cannot be used.
     pub(super) fn open(&self) -> anyhow::Result<(Config, Store)> {
+        let (config, folder) = self.folder()?;
+        let store = Store::open(&folder, stored::limits(&config))?;
+        Ok((config, store))
+    }
+
+    /// As [`Self::open`], of a store that is there already.
+    ///
+    /// # Errors
+    ///
+    /// When it is not there, too.
+    pub(super) fn existing(&self) -> anyhow::Result<(Config, Store)> {
+        let (config, folder) = self.folder()?;
+        if !folder.exists() {
+            bail!("nothing is installed: there is no {}", folder.display());
+        }
+        let store = Store::existing(&folder, stored::limits(&config))?;
+        Ok((config, store))
+    }
+
+    fn folder(&self) -> anyhow::Result<(Config, PathBuf)> {
         let overrides = Overrides { set: self.set.clone(), plugins: Vec::new() };
         let config = load(self.config.as_deref(), &overrides)?;
         let folder = config.store_folder().ok_or_else(|| {
@@ -69,8 +89,7 @@ impl StoreArgs {
                 "the configuration names no store; set node.data_path in it and give it with --config, or say --set node.data_path=FOLDER"
             )
         })?;
-        let store = Store::open(&folder, stored::limits(&config))?;
-        Ok((config, store))
+        Ok((config, folder))
     }
 }
 
@@ -88,7 +107,7 @@ pub(crate) struct InstallArgs {
     /// Take it although nobody has signed it.
     #[arg(long)]
     pub(super) unsigned: bool,
-    /// Take it although another publisher signed the versions before; these go, and what was granted is forgotten.
+    /// Take it although another publisher signed the versions before; what those were granted it is not.
     #[arg(long)]
     pub(super) other_publisher: bool,
     #[command(flatten)]

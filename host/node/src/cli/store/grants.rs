@@ -29,18 +29,19 @@ fn change(
     args: &GrantArgs,
     change: impl Fn(&mut std::collections::BTreeSet<String>, String),
 ) -> anyhow::Result<()> {
-    let (config, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     store.change(|index| {
         let plugin = index.found(&args.id)?;
+        let publisher = plugin.publisher();
         for name in &args.capabilities {
-            change(&mut plugin.grants, name.clone());
+            change(plugin.grants_of(publisher), name.clone());
         }
         Ok(())
     })?;
     let mut index = store.index()?;
     if let Some(digest) = index.found(&args.id)?.wanted {
         print(&format!("{}\n", args.id));
-        print(&show::told(&config, &index, &args.id, digest));
+        print(&show::told(&index, &args.id, digest));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bundle::{Admission, Bundle, PublicKey, Store, Trusted};
 use plugin::{HostConfig, PluginHost, Source};
 
@@ -10,7 +10,7 @@ use super::{
     args::{InstallArgs, UninstallArgs, VersionArgs, version_of},
     show,
 };
-use crate::{cli::print, config::Config, plugins, plugins::LoadError};
+use crate::{cli::print, config::Config, plugins, plugins::LoadError, stored::Stored};
 
 /// Puts a bundle into the store and has it serve.
 ///
@@ -37,7 +37,7 @@ pub(in crate::cli) fn install(args: &InstallArgs) -> anyhow::Result<()> {
     let digest = bundle.digest;
     print(&format!("{} {} is installed, digest {digest}\n", bundle.id, bundle.version));
     let index = store.index()?;
-    print(&show::told(&config, &index, &bundle.id, digest));
+    print(&show::told(&index, &bundle.id, digest));
     Ok(())
 }
 
@@ -51,8 +51,15 @@ fn wants(config: &Config, args: &InstallArgs, bundle: &Bundle) -> anyhow::Result
         grants: all,
     };
     // The folder of compiled plugins is the running switch's.
-    let config = HostConfig { compiled_files: None, ..plugins::host_config(config) };
-    let host = PluginHost::new(config)?;
+    let host = HostConfig { compiled_files: None, ..plugins::host_config(config) };
+    let host = PluginHost::new(host)?;
+    let others = plugins::sources(config, &Stored::default());
+    if others.iter().any(|other| host.id_of(other).as_ref() == Some(&bundle.id)) {
+        let id = &bundle.id;
+        bail!(
+            "the switch has a plugin `{id}` already, of plugins.load or its own; take that away first, or have this one called something else"
+        );
+    }
     host.install(vec![source.clone()]).map_err(LoadError::Plugins)?;
     let uses = host.outline(&source)?.needs;
     let statuses = host.list();
@@ -66,11 +73,11 @@ fn wants(config: &Config, args: &InstallArgs, bundle: &Bundle) -> anyhow::Result
 ///
 /// When it is not installed.
 pub(in crate::cli) fn choose(args: &VersionArgs) -> anyhow::Result<()> {
-    let (config, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     let (id, digest) = version_of(&store, &args.what)?;
-    store.change(|index| index.found(&id).map(|plugin| plugin.choose(digest)))?;
+    store.change(|index| index.found(&id)?.choose(digest))?;
     print(&format!("{id}@{} is to serve\n", digest.0.short()));
-    print(&show::told(&config, &store.index()?, &id, digest));
+    print(&show::told(&store.index()?, &id, digest));
     Ok(())
 }
 
@@ -80,7 +87,7 @@ pub(in crate::cli) fn choose(args: &VersionArgs) -> anyhow::Result<()> {
 ///
 /// When it is not installed, or is the version that is to serve.
 pub(in crate::cli) fn uninstall(args: &UninstallArgs) -> anyhow::Result<()> {
-    let (_, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     remove(&store, &args.what)?;
     print(&format!("{} is removed\n", args.what));
     Ok(())

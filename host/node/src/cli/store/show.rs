@@ -1,14 +1,11 @@
 //! `jackfield plugin installed` and `grants`, and what is told of a plugin of the store.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::fmt::Write as _;
 
 use bundle::{BundleDigest, Index, Installed, Version};
 
 use super::args::InstalledArgs;
-use crate::{
-    cli::{print, table::table},
-    config::Config,
-};
+use crate::cli::{print, table::table};
 
 /// Lists the installed versions.
 ///
@@ -16,15 +13,14 @@ use crate::{
 ///
 /// When the store cannot be read, or has no such plugin.
 pub(in crate::cli) fn installed(args: &InstalledArgs) -> anyhow::Result<()> {
-    let (config, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     let index = chosen(store.index()?, args)?;
     let mut rows = Vec::new();
     for (id, plugin) in &index.plugin {
-        let publisher = publisher(&index, plugin);
         rows.extend(plugin.versions.iter().rev().map(|version| {
             let digest = version.digest.0.short();
-            let state = state(&config, id, plugin, version);
-            vec![format!("{id}@{digest}"), version.version.clone(), publisher.clone(), state]
+            let (publisher, state) = (publisher(&index, version), state(plugin, version));
+            vec![format!("{id}@{digest}"), version.version.clone(), publisher, state]
         }));
     }
     print(&table(&["PLUGIN", "VERSION", "PUBLISHER", ""], &rows));
@@ -37,12 +33,12 @@ pub(in crate::cli) fn installed(args: &InstalledArgs) -> anyhow::Result<()> {
 ///
 /// When the store cannot be read, or has no such plugin.
 pub(in crate::cli) fn grants(args: &InstalledArgs) -> anyhow::Result<()> {
-    let (config, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     let index = chosen(store.index()?, args)?;
     for (id, plugin) in &index.plugin {
         if let Some(digest) = plugin.wanted {
             print(&format!("{id}\n"));
-            print(&told(&config, &index, id, digest));
+            print(&told(&index, id, digest));
         }
     }
     Ok(())
@@ -56,27 +52,21 @@ fn chosen(mut index: Index, args: &InstalledArgs) -> anyhow::Result<Index> {
     Ok(index)
 }
 
-fn publisher(index: &Index, plugin: &Installed) -> String {
-    let Some(key) = plugin.publisher else { return "unsigned".to_owned() };
+fn publisher(index: &Index, version: &Version) -> String {
+    let Some(key) = version.publisher else { return "unsigned".to_owned() };
     let name = index.publisher(key).map_or("unknown", |trusted| trusted.name.as_str());
     format!("{name} ({})", key.short())
 }
 
-/// What a plugin may have, by the store and by the configuration.
-fn granted(config: &Config, id: &str, plugin: &Installed) -> BTreeSet<String> {
-    let configured = config.plugins.grants.get(id);
-    plugin.grants.iter().chain(configured.into_iter().flatten()).cloned().collect()
+fn missing(plugin: &Installed, version: &Version) -> Vec<String> {
+    version.wants.difference(&plugin.granted(version.digest)).cloned().collect()
 }
 
-fn missing(config: &Config, id: &str, plugin: &Installed, version: &Version) -> Vec<String> {
-    version.wants.difference(&granted(config, id, plugin)).cloned().collect()
-}
-
-fn state(config: &Config, id: &str, plugin: &Installed, version: &Version) -> String {
+fn state(plugin: &Installed, version: &Version) -> String {
     let mut state = Vec::new();
     let digest = Some(version.digest);
     if plugin.wanted == digest {
-        let missing = missing(config, id, plugin, version);
+        let missing = missing(plugin, version);
         let waits = format!("waits for {}", missing.join(", "));
         state.push(if missing.is_empty() { "to serve".to_owned() } else { waits });
     }
@@ -90,7 +80,7 @@ fn state(config: &Config, id: &str, plugin: &Installed, version: &Version) -> St
 }
 
 /// Whose a plugin is, what a version of it wants, and what it may have.
-pub(super) fn told(config: &Config, index: &Index, id: &str, digest: BundleDigest) -> String {
+pub(super) fn told(index: &Index, id: &str, digest: BundleDigest) -> String {
     let Some((plugin, version)) =
         index.plugin.get(id).and_then(|plugin| Some((plugin, plugin.version(digest)?)))
     else {
@@ -101,14 +91,14 @@ pub(super) fn told(config: &Config, index: &Index, id: &str, digest: BundleDiges
     };
     let mut text = String::new();
     for (name, value) in [
-        ("publisher", publisher(index, plugin)),
+        ("publisher", publisher(index, version)),
         ("wants", list(version.wants.iter().cloned().collect())),
-        ("granted", list(granted(config, id, plugin).into_iter().collect())),
+        ("granted", list(plugin.granted(digest).into_iter().collect())),
     ] {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {name:<10}{value}");
     }
-    let missing = missing(config, id, plugin, version);
+    let missing = missing(plugin, version);
     if !missing.is_empty() {
         let _ = writeln!(text, "  {:<10}{}", "waits for", missing.join(", "));
         let _ = writeln!(text, "            jackfield plugin grant {id} {}", missing.join(" "));

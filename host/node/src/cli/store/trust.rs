@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anyhow::bail;
-use bundle::{Index, PublicKey, Trusted};
+use bundle::{Index, Installed, PublicKey, Trusted};
 
 use super::args::{TrustArgs, UntrustArgs};
 use crate::cli::{print, table::table};
@@ -40,7 +40,7 @@ pub(in crate::cli) fn trust(args: &TrustArgs) -> anyhow::Result<()> {
 ///
 /// When it is not one key that begins so.
 pub(in crate::cli) fn untrust(args: &UntrustArgs) -> anyhow::Result<()> {
-    let (_, store) = args.store.open()?;
+    let (_, store) = args.store.existing()?;
     let index = store.index()?;
     let is_meant = |trusted: &&Trusted| trusted.key.to_string().starts_with(&args.key);
     let meant: Vec<&Trusted> = index.trusted.iter().filter(is_meant).collect();
@@ -68,6 +68,7 @@ pub(in crate::cli) fn untrust(args: &UntrustArgs) -> anyhow::Result<()> {
 
 /// What is installed of a publisher.
 fn plugins(index: &Index, key: PublicKey) -> Vec<String> {
-    let of_it = index.plugin.iter().filter(|(_, plugin)| plugin.publisher == Some(key));
+    let is_of_it = |plugin: &Installed| plugin.versions.iter().any(|it| it.publisher == Some(key));
+    let of_it = index.plugin.iter().filter(|(_, plugin)| is_of_it(plugin));
     of_it.map(|(id, _)| id.clone()).collect()
 }
