@@ -72,8 +72,8 @@ impl Worker {
 
     /// Puts the question to the plugins of its hook, in order, until one decides.
     ///
-    /// It never panics and never waits. At worst it uses `cpu_limit` of CPU time for each plugin of the hook (half as much again
-    /// for WebAssembly, which is looked at in steps). Where no plugin decides the verdict is [`Verdict::BuiltIn`].
+    /// It never panics and never waits. At worst it uses `cpu_limit` of CPU time and an eighth for each plugin of the hook (twice
+    /// `cpu_limit` for WebAssembly, which is looked at in steps). Where no plugin decides the verdict is [`Verdict::BuiltIn`].
     pub fn answer(&mut self, question: &Question, moment: Moment) -> Answer {
         let _about = About::call(&question.call);
         self.sweep();

@@ -39,8 +39,10 @@ impl Wasm {
             .memory_may_move(false)
             .cranelift_opt_level(OptLevel::Speed);
         let engine = Engine::new(&tunables).map_err(engine_error)?;
-        // A guest in its first period is never looked at twice, so it is ended after one to two periods of CPU time.
-        let period = config.cpu_limit.clamp(Duration::from_millis(1), Duration::from_millis(10));
+        // A guest in its first period is never looked at twice, and one that is over is looked at once more: it is ended after one to two
+        // limits of CPU time.
+        let period =
+            (config.cpu_limit / 2).clamp(Duration::from_millis(1), Duration::from_millis(10));
         let ticker = Ticker::start(&engine, period).map_err(HostError::Ticker)?;
         let archive = config.compiled_files.as_ref().and_then(|files| {
             Archive::open(&engine, files)
