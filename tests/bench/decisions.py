@@ -5,7 +5,7 @@ The plugin reads three of twenty header fields, the number and the hour, once in
 (tests/bench/decisions). `jackfield plugin bench` asks it, with the journal off and on, in --rounds runs by turns.
 
 Then files are saved under an idle switch that watches them, and calls are placed one after another until one is decided by the new
-version: the time from the rename to the answer to that INVITE, for a script, a component of about 200 KB that was never seen, and one
+version: the time from the beginning of the save to the answer to that INVITE, for a script, a component of about 200 KB that was never seen, and one
 that was compiled before. The machine should be idle for that.
 """
 
@@ -182,9 +182,9 @@ class Phone:
         self.number = 0
 
     def first_on(self, status, act):
-        """Acts, and gives the seconds until the first call was refused with this status."""
-        act()
+        """Acts, and gives the seconds from then until the first call was refused with this status."""
         began = time.monotonic()
+        act()
         while time.monotonic() < began + GIVE_UP_S:
             if self.call() == status:
                 return time.monotonic() - began
