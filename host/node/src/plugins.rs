@@ -9,12 +9,13 @@ use model::{
 };
 use plugin::{
     AnswerLimits, CompiledFiles, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits,
-    PluginHost, QuarantinePolicy, ReloadError, Source, TrialPolicy,
+    PluginHost, QuarantinePolicy, ReloadError, ReproPolicy, ShadowPolicy, Source, TrialPolicy,
 };
+use record::{Gate, LedgerLimits};
 use thiserror::Error;
 
 use crate::{
-    config::Config,
+    config::{Config, PluginsConfig},
     stored::{Stored, bundle_limits},
     worker::Decide,
 };
@@ -104,9 +105,37 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
             slow: Duration::from_micros(plugins.trial_slow_us),
             rollback_window: Duration::from_secs(plugins.rollback_window_s),
         },
+        shadow: shadow_policy(plugins),
+        repro: ReproPolicy {
+            folder: plugins.repro_dir.as_ref().map(|folder| config.folder.join(folder)),
+            files_max: plugins.repro_files_max,
+            bytes_max: plugins.repro_mib_max << 20,
+            per_hook: plugins.repro_per_hook,
+            ..ReproPolicy::default()
+        },
         overrides: plugins.config.clone(),
         grants: plugins.grants.clone(),
         ..HostConfig::default()
+    }
+}
+
+fn shadow_policy(plugins: &PluginsConfig) -> ShadowPolicy {
+    let default = ShadowPolicy::DEFAULT;
+    ShadowPolicy {
+        shadows_max: plugins.shadows_max,
+        queue_max: plugins.shadow_queue_max,
+        gate: Gate {
+            calls: plugins.shadow_calls,
+            time: Duration::from_secs(plugins.shadow_time_s),
+            p99_times: f64::from(plugins.shadow_p99_percent) / 100.0,
+            p99_floor: Duration::from_micros(plugins.shadow_p99_us),
+        },
+        ledger: LedgerLimits {
+            groups_max: plugins.shadow_groups_max,
+            examples_max: plugins.shadow_examples_max,
+            prefix_chars: plugins.shadow_prefix_chars,
+            ..default.ledger
+        },
     }
 }
 

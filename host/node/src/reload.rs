@@ -12,8 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::{GenerationRef, hook::Hook};
-use plugin::{Diagnostic, Key, PluginHost, ReloadReport, Reloaded, RolledBack, Rollout};
+use model::hook::Hook;
+use plugin::{
+    Diagnostic, Diff, Key, Patience, PluginHost, Promoted, ReloadReport, Reloaded, RolledBack,
+    Rollout, Source, Word,
+};
 use tokio::sync::oneshot;
 use tracing::{debug, info};
 
@@ -38,7 +41,14 @@ enum Message {
     },
     Promote {
         plugin: String,
-        reply: oneshot::Sender<Result<GenerationRef, Diagnostic>>,
+        anyway: Option<Word>,
+        reply: oneshot::Sender<Result<Promoted, Diagnostic>>,
+    },
+    Shadow {
+        plugin: String,
+        from: Option<Source>,
+        patience: Option<Patience>,
+        reply: oneshot::Sender<Result<Diff, Diagnostic>>,
     },
     RollBack {
         plugin: String,
@@ -86,11 +96,28 @@ impl ReloadHandle {
         reports.await.ok()
     }
 
-    /// Has what is on trial serve all new calls; see [`PluginHost::promote`]. `None` when the thread is gone or has too much to do.
-    pub async fn promote(&self, plugin: String) -> Option<Result<GenerationRef, Diagnostic>> {
+    /// Has what is compared or on trial come into service; see [`PluginHost::promote_by`]. `None` when the thread is gone or has too much
+    /// to do.
+    pub async fn promote(
+        &self,
+        plugin: String,
+        anyway: Option<Word>,
+    ) -> Option<Result<Promoted, Diagnostic>> {
         let (reply, promoted) = oneshot::channel();
-        self.0.try_send(Message::Promote { plugin, reply }).ok()?;
+        self.0.try_send(Message::Promote { plugin, anyway, reply }).ok()?;
         promoted.await.ok()
+    }
+
+    /// Has a candidate compared; see [`PluginHost::shadow`]. `None` when the thread is gone or has too much to do.
+    pub async fn shadow(
+        &self,
+        plugin: String,
+        from: Option<Source>,
+        patience: Option<Patience>,
+    ) -> Option<Result<Diff, Diagnostic>> {
+        let (reply, begun) = oneshot::channel();
+        self.0.try_send(Message::Shadow { plugin, from, patience, reply }).ok()?;
+        begun.await.ok()
     }
 
     /// Takes a version out of service; see [`PluginHost::roll_back`]. `None` when the thread is gone or has too much to do.
@@ -169,7 +196,7 @@ impl Reloader {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
         let hints = sender.clone();
         // Looked at here, before the thread runs: what changes from now on is seen.
-        let watch = Watch::new(watched(&mut reconfigurer), Instant::now());
+        let watch = Watch::new(watched(&mut reconfigurer, &host), Instant::now());
         let thread = std::thread::Builder::new().name("reload".to_owned()).spawn(move || {
             // Without the right to it the thread runs at the common priority.
             let _ = rustix::process::setpriority_process(None, NICE);
@@ -220,11 +247,17 @@ struct Loader {
     source: Option<HintSource>,
 }
 
-/// The files and folders to follow.
-fn watched(reconfigurer: &mut Reconfigurer) -> Vec<PathBuf> {
+/// The files and folders to follow: those that the configuration names, and where plugins have been taken from since.
+fn watched(reconfigurer: &mut Reconfigurer, host: &PluginHost) -> Vec<PathBuf> {
     let store = reconfigurer.stored().index_file();
     let config = reconfigurer.current();
-    let plugins = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
+    let mut plugins = if config.plugins.watch { config.plugin_paths() } else { Vec::new() };
+    if config.plugins.watch {
+        let sources = host.list().into_iter().map(|plugin| PathBuf::from(plugin.source));
+        let elsewhere: Vec<PathBuf> =
+            sources.filter(|path| path.is_absolute() && !plugins.contains(path)).collect();
+        plugins.extend(elsewhere);
+    }
     let file = config.origin.file.clone().filter(|_| config.node.watch_config);
     plugins.into_iter().chain(file).chain(store).collect()
 }
@@ -245,11 +278,13 @@ impl Loader {
                     }
                     let _ = reply.send(self.reload(plugin.as_deref(), rollout, "operator"));
                 }
-                Ok(Message::Promote { plugin, reply }) => {
-                    let promoted = self.host.promote(&plugin);
-                    self.reconfigurer.stored().note_serving(&self.host);
-                    let _ = reply.send(promoted);
-                    self.sweep_workers();
+                Ok(Message::Promote { plugin, anyway, reply }) => {
+                    // Who asked may have gone.
+                    let _ = reply.send(self.promote(&plugin, anyway));
+                }
+                Ok(Message::Shadow { plugin, from, patience, reply }) => {
+                    let begun = self.host.shadow(&plugin, from, patience);
+                    let _ = reply.send(begun.and_then(|_| self.host.diff(&plugin)));
                 }
                 Ok(Message::RollBack { plugin, reply }) => {
                     let back = self.host.roll_back(&plugin, "an operator said so");
@@ -301,9 +336,9 @@ impl Loader {
     }
 
     fn reconfigure(&mut self, cause: &'static str) -> Reconfigured {
-        let before = watched(&mut self.reconfigurer);
+        let before = watched(&mut self.reconfigurer, &self.host);
         let report = self.reconfigurer.reload(cause);
-        let after = watched(&mut self.reconfigurer);
+        let after = watched(&mut self.reconfigurer, &self.host);
         if before != after {
             self.watch = Watch::new(after, Instant::now());
             self.source = hint_source(&self.watch, self.hints.clone());
@@ -315,6 +350,23 @@ impl Loader {
             self.sweep_workers();
         }
         report
+    }
+
+    fn promote(&mut self, plugin: &str, anyway: Option<Word>) -> Result<Promoted, Diagnostic> {
+        let promoted = self.host.promote_by(plugin, anyway);
+        self.reconfigurer.stored().note_serving(&self.host);
+        self.sweep_workers();
+        if promoted.as_ref().is_ok_and(|promoted| promoted.moved_to.is_some()) {
+            self.look_elsewhere();
+        }
+        promoted
+    }
+
+    /// A plugin is read from somewhere else from now on.
+    fn look_elsewhere(&mut self) {
+        let paths = watched(&mut self.reconfigurer, &self.host);
+        self.watch = Watch::new(paths, Instant::now());
+        self.source = hint_source(&self.watch, self.hints.clone());
     }
 
     fn reload_path(&mut self, path: &Path) {
@@ -372,6 +424,7 @@ fn tell(report: &ReloadReport, cause: &'static str) {
     let outcome = match report.outcome {
         Ok(Reloaded::Activated(_)) => "loaded",
         Ok(Reloaded::OnTrial(..)) => "on trial",
+        Ok(Reloaded::Shadowed(_)) => "compared",
         Ok(Reloaded::Unchanged) => "unchanged",
         Ok(Reloaded::Withdrawn) => "withdrawn",
         Err(_) => "refused",

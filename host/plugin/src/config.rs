@@ -6,6 +6,8 @@ use std::{
 
 use bundle::BundleLimits;
 
+use record::{Gate, LedgerLimits};
+
 /// What the plugin host allows. Every field is a limit or a policy with a name; the defaults are for a node of some thousand
 /// calls a second.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +48,10 @@ pub struct HostConfig {
     pub quarantine: QuarantinePolicy,
     /// When a new version is taken out of service again.
     pub trial: TrialPolicy,
+    /// How candidates are compared with what serves, and when they may.
+    pub shadow: ShadowPolicy,
+    /// Where failed decisions are kept.
+    pub repro: ReproPolicy,
     /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
     pub overrides: BTreeMap<String, toml::Table>,
     /// What plugins may have, by id (see [`capabilities`](crate::capabilities)). One that comes from a path and is not named here may
@@ -73,6 +79,8 @@ impl Default for HostConfig {
             log: LogLimits::default(),
             quarantine: QuarantinePolicy::default(),
             trial: TrialPolicy::DEFAULT,
+            shadow: ShadowPolicy::DEFAULT,
+            repro: ReproPolicy::default(),
             overrides: BTreeMap::new(),
             grants: BTreeMap::new(),
             withheld: Vec::new(),
@@ -321,5 +329,61 @@ impl TrialPolicy {
 impl Default for TrialPolicy {
     fn default() -> Self {
         Self::DEFAULT
+    }
+}
+
+/// How candidates are compared with what serves, and when they may serve themselves.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShadowPolicy {
+    /// How many may be compared at a time, each on a thread of its own. Default 4.
+    pub shadows_max: usize,
+    /// Questions that may wait for one of these threads; those beyond are not compared. Default 4096.
+    pub queue_max: usize,
+    /// When one has been compared enough: 2000 questions or 10 minutes, and a p99 of 1.2 times at most, from 100 us on.
+    pub gate: Gate,
+    /// What is kept of differences: 256 groups by the first 3 characters of the number, with 5 calls each; what takes four times as
+    /// long, and more than 500 us, is slower.
+    pub ledger: LedgerLimits,
+}
+
+impl ShadowPolicy {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        shadows_max: 4,
+        queue_max: 4096,
+        gate: Gate {
+            calls: 2000,
+            time: Duration::from_secs(600),
+            p99_times: 1.2,
+            p99_floor: Duration::from_micros(100),
+        },
+        ledger: LedgerLimits {
+            groups_max: 256,
+            examples_max: 5,
+            prefix_chars: 3,
+            slower_times: 4.0,
+            slow: Duration::from_micros(500),
+        },
+    };
+}
+
+/// Where failed decisions are kept, to be asked again elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReproPolicy {
+    /// The folder; `None` keeps none. Default `None`.
+    pub folder: Option<PathBuf>,
+    /// Files of all plugins; the oldest make room. Default 100.
+    pub files_max: usize,
+    /// Bytes of all files together. Default 16 MiB.
+    pub bytes_max: u64,
+    /// So many of each version and hook: the first. Default 3.
+    pub per_hook: u32,
+    /// Failures that may wait to be written; those beyond are dropped. Default 16.
+    pub queue_max: usize,
+}
+
+impl Default for ReproPolicy {
+    fn default() -> Self {
+        Self { folder: None, files_max: 100, bytes_max: 16 << 20, per_hook: 3, queue_max: 16 }
     }
 }

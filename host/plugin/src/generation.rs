@@ -1,18 +1,22 @@
 use std::sync::{
     Arc, OnceLock,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
 use arc_swap::ArcSwapOption;
 use bundle::BundleDigest;
 use model::{GenerationRef, hook::Hook};
 
+use record::Rule;
+
 use crate::{
     Kind,
     body::Body,
+    keep::Origin,
     metrics::{Metrics, Tally, index},
     quarantine::Quarantine,
     settings::Settings,
+    shadow::Patience,
 };
 
 /// What of a plugin serves, at any time.
@@ -31,6 +35,13 @@ pub(crate) struct Generation {
     pub(crate) canary: Option<u16>,
     /// What it is in the store, if it comes from there.
     pub(crate) stored: Option<BundleDigest>,
+    /// How its manifest wants it to be compared before that.
+    pub(crate) shadow: Option<Patience>,
+    /// The differences from the version before it that its author expects.
+    pub(crate) expect: Vec<Rule>,
+    pub(crate) origin: Arc<Origin>,
+    /// Failures that were kept, by hook.
+    pub(crate) kept: [AtomicU32; Hook::ALL.len()],
     pub(crate) body: Box<dyn Body>,
     pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.
@@ -53,6 +64,13 @@ impl Generation {
 
     pub(crate) fn quarantine(&self, hook: Hook) -> &Quarantine {
         &self.quarantines[index(hook)]
+    }
+
+    /// Counts a failure that may be kept; its number from 1, `None` when enough of this hook are.
+    pub(crate) fn count_failure(&self, hook: Hook, most: u32) -> Option<u32> {
+        let more = |kept: u32| Some(kept + 1).filter(|kept| *kept <= most);
+        let counter = &self.kept[index(hook)];
+        counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok().map(|had| had + 1)
     }
 
     /// What serves instead of it, since it was rolled back.

@@ -16,7 +16,9 @@ use crate::{
     ReloadReport, Reloaded, Report, Rollout, Source, Worker,
     contain::panic_text,
     generation::Generation,
+    keep::Keeper,
     metrics::{Metrics, nanos},
+    observe::Watch,
     rollout::Versions,
     script::Packages,
     tables::{Entry, HookTable, Tables},
@@ -37,6 +39,10 @@ pub struct PluginHost {
     /// Counts the times that tables were freed, so that workers know when to look through their instances.
     pub(crate) sweeps: AtomicU64,
     installed: Mutex<Installed>,
+    pub(crate) watch: Watch,
+    pub(crate) keeper: Keeper,
+    /// For threads that end when it does.
+    pub(crate) me: Weak<Self>,
     workers: AtomicU64,
     began: Instant,
 }
@@ -82,6 +88,7 @@ impl PluginHost {
     /// When the WebAssembly engine or its thread cannot be set up.
     pub fn new(config: HostConfig) -> Result<Arc<Self>, HostError> {
         let wasm = Wasm::new(&config)?;
+        let keeper = Keeper::new(&config).map_err(HostError::Thread)?;
         let first = Arc::new(HookTable::new(1, &[]));
         let installed = Installed {
             plugins: Vec::new(),
@@ -96,7 +103,10 @@ impl PluginHost {
             unchanged: 0,
             unpinned: 0,
         };
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|me| Self {
+            me: me.clone(),
+            watch: Watch::default(),
+            keeper,
             config,
             wasm,
             packages: Packages::new(),
@@ -173,6 +183,7 @@ impl PluginHost {
                 Some(old) => old.succeeded_by(plugin),
                 None => plugin,
             });
+            self.begin_waiting(&mut installed);
         }
         let Installed { plugins, records, .. } = &mut *installed;
         records.retain(|id, _| {
@@ -255,6 +266,14 @@ impl PluginHost {
         let id = &current.reference.plugin;
         let mut still_serving = current.reference.clone();
         let outcome = match built {
+            Ok(Built::New(generation))
+                if rollout.is_compared(&generation, &installed.plugins[at]) =>
+            {
+                let reference = generation.reference.clone();
+                let patience = generation.shadow.unwrap_or_default();
+                self.begin_shadow(installed, at, (generation, source.clone()), patience)
+                    .map(|()| Reloaded::Shadowed(reference))
+            }
             Ok(Built::New(generation)) => {
                 let reference = generation.reference.clone();
                 let per_mille = rollout.per_mille(&generation, &installed.plugins[at].versions);
@@ -298,7 +317,7 @@ impl PluginHost {
     }
 
     /// Builds a generation. What a file makes the engines do, a panic included, must not end the thread that loads the others.
-    fn build_contained(
+    pub(crate) fn build_contained(
         &self,
         installed: &mut Installed,
         source: &Source,
@@ -382,6 +401,7 @@ impl PluginHost {
             unchanged: installed.unchanged,
             unpinned: installed.unpinned,
             hooks: installed.plugins.iter().flat_map(|p| hook_stats(&p.generation)).collect(),
+            repros_dropped: self.keeper.dropped(),
         }
     }
 
@@ -406,6 +426,7 @@ impl PluginHost {
         drop(before);
         self.sweep_locked(installed);
         self.unpin_surplus(installed);
+        self.align_shadows(installed);
     }
 
     fn sweep_locked(&self, installed: &mut Installed) -> bool {
@@ -502,6 +523,7 @@ fn status(plugin: &Plugin, now: u64) -> PluginStatus {
         quarantined_keys: keys.collect(),
         trial: plugin.versions.status(),
         stored: generation.stored,
+        shadow: plugin.versions.shadow.as_ref().map(|shadow| shadow.book.status()),
         previous: plugin.versions.previous.as_ref().map(|g| g.reference.clone()),
         rolled_back: plugin.versions.last.clone(),
         last: plugin.last.clone(),

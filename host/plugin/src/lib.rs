@@ -28,10 +28,14 @@ mod facts;
 mod generation;
 mod header_edit;
 mod host;
+mod keep;
 mod manifest;
 mod metrics;
+mod observe;
 mod outline;
+mod pool;
 mod probe;
+mod promotion;
 mod proposal;
 mod quarantine;
 mod report;
@@ -39,6 +43,7 @@ mod rollout;
 mod schema;
 mod script;
 mod settings;
+mod shadow;
 mod source;
 mod tables;
 mod ticker;
@@ -52,19 +57,22 @@ pub use amendment::party_of_uri;
 pub use bundle::{BundleDigest, BundleLimits};
 pub use capability::capabilities;
 pub use config::{
-    AnswerLimits, CompiledFiles, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ScriptLimits,
-    TrialPolicy, WasmLimits,
+    AnswerLimits, CompiledFiles, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ReproPolicy,
+    ScriptLimits, ShadowPolicy, TrialPolicy, WasmLimits,
 };
 pub use diagnostic::Diagnostic;
 pub use host::PluginHost;
 pub use manifest::Share;
+pub use observe::{Observed, Recording, RecordingGuard, Sink};
 pub use outline::{Layout, Outline};
+pub use promotion::{Promoted, Word};
 pub use quarantine::Key;
 pub use report::{
     GenerationStats, HookStats, HookTally, HostError, HostStats, PluginStatus, ReloadError,
     ReloadReport, Reloaded, Report, Standing,
 };
 pub use rollout::{RolledBack, Rollout, TrialStatus};
+pub use shadow::{Diff, Patience, ShadowStatus};
 pub use source::{Kind, Source};
 pub use times::Spread;
 pub use trial::ArmStats;

@@ -1,9 +1,10 @@
 use std::{fmt, path::PathBuf, str::FromStr};
 
 use model::hook::Hook;
+use record::Rule;
 use serde::Deserialize;
 
-use crate::{Diagnostic, Kind};
+use crate::{Diagnostic, Kind, shadow::Patience};
 
 /// The priority of a hook whose manifest gives none.
 pub(crate) const PRIORITY_DEFAULT: i32 = 100;
@@ -20,6 +21,10 @@ pub(crate) struct Manifest {
     pub(crate) grants: Grants,
     /// For how many of a thousand calls a new version is tried before it serves all.
     pub(crate) canary: Option<u16>,
+    /// How much a new version is compared with the one that serves before that.
+    pub(crate) shadow: Option<Patience>,
+    /// The differences that its author expects.
+    pub(crate) expect: Vec<Rule>,
     pub(crate) config: toml::Table,
     /// The file beside it that says what the configuration must be.
     pub(crate) schema: Option<String>,
@@ -64,6 +69,16 @@ impl Manifest {
                 None => diagnostic,
             }
         })?;
+        if let Some((number, problem)) = raw
+            .reload
+            .expect
+            .iter()
+            .enumerate()
+            .find_map(|(n, rule)| Some((n + 1, rule.problem()?)))
+        {
+            let reason = format!("[[reload.expect]] number {number}: {problem}");
+            return Err(Diagnostic::new(file, reason, "correct the rule"));
+        }
         let hooks = raw.hooks.map(|hooks| {
             [
                 (Hook::Admission, hooks.admission),
@@ -93,6 +108,8 @@ impl Manifest {
                 .need
                 .map_or_else(Grants::default, |need| Grants { log: need.log, config: need.config }),
             canary: raw.reload.canary.map(|share| share.0),
+            shadow: raw.reload.shadow,
+            expect: raw.reload.expect,
             config: raw.config,
             schema,
             vectors: raw.vectors,
@@ -184,6 +201,8 @@ struct RawNeed {
 #[serde(default, deny_unknown_fields)]
 struct RawReload {
     canary: Option<Share>,
+    shadow: Option<Patience>,
+    expect: Vec<Rule>,
 }
 
 /// A share of calls: `5%`, `0.5%`.

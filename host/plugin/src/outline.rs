@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::Digest;
+use record::Rule;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -26,6 +27,10 @@ pub struct Outline {
     pub schema: Option<String>,
     /// How many questions with answers its manifest has.
     pub vectors: usize,
+    /// The differences from the version before it that its manifest expects.
+    pub expect: Vec<Rule>,
+    /// SHA-256 of the code.
+    pub code_sha256: Digest,
 }
 
 /// What the `plugin.toml` of a folder says, whether there is code or not.
@@ -52,14 +57,13 @@ impl PluginHost {
     /// What of it cannot be read, or that a component does not compile.
     pub fn outline(&self, source: &Source) -> Result<Outline, Diagnostic> {
         let bundle = source.read(&self.config.files)?;
+        let code_sha256 = Digest(Sha256::digest(&bundle.code).into());
         let imports = match bundle.kind {
             Kind::Rhai => Vec::new(),
-            Kind::Wasm => {
-                let digest = Digest(Sha256::digest(&bundle.code).into());
-                self.wasm.imports(digest, &bundle.code).map_err(|reason| {
-                    Diagnostic::new(&bundle.code_file, reason, "build it again")
-                })?
-            }
+            Kind::Wasm => self
+                .wasm
+                .imports(code_sha256, &bundle.code)
+                .map_err(|reason| Diagnostic::new(&bundle.code_file, reason, "build it again"))?,
         };
         Ok(Outline {
             code: bundle.code_file,
@@ -69,6 +73,8 @@ impl PluginHost {
             schema: bundle.manifest.schema,
             config: bundle.manifest.config,
             vectors: bundle.manifest.vectors.len(),
+            expect: bundle.manifest.expect,
+            code_sha256,
         })
     }
 }

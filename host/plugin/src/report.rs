@@ -3,7 +3,7 @@ use std::{fmt, time::Duration};
 use bundle::BundleDigest;
 use model::{GenerationRef, hook::FailureKind, hook::Hook};
 
-use crate::{Diagnostic, Key, Kind, RolledBack, Spread, TrialStatus};
+use crate::{Diagnostic, Key, Kind, RolledBack, ShadowStatus, Spread, TrialStatus};
 
 /// The host itself could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,11 @@ pub enum HostError {
     /// The thread that interrupts guests could not be started.
     #[error("the thread that interrupts plugins did not start: {0}; check the limit of threads")]
     Ticker(std::io::Error),
+    /// The thread that keeps failed decisions could not be started.
+    #[error(
+        "the thread that keeps failed decisions did not start: {0}; check the limit of threads"
+    )]
+    Thread(std::io::Error),
 }
 
 /// What an installation loaded.
@@ -75,6 +80,8 @@ pub enum Reloaded {
     Activated(GenerationRef),
     /// This generation serves so many of a thousand new calls, until it is promoted or rolled back.
     OnTrial(GenerationRef, u16),
+    /// This generation is asked what the serving one is asked, and decides nothing.
+    Shadowed(GenerationRef),
     /// Code, configuration, grants and limits are those that serve already.
     Unchanged,
     /// They are again, and what was on trial is not any more.
@@ -82,7 +89,7 @@ pub enum Reloaded {
 }
 
 /// One installed plugin.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct PluginStatus {
     /// Its id.
     pub id: String,
@@ -104,6 +111,8 @@ pub struct PluginStatus {
     pub trial: Option<TrialStatus>,
     /// What of the store serves, if it comes from there.
     pub stored: Option<BundleDigest>,
+    /// What is compared with what serves.
+    pub shadow: Option<ShadowStatus>,
     /// The version before, which can serve again.
     pub previous: Option<GenerationRef>,
     /// What was last taken out of service, by hand or by itself.
@@ -233,4 +242,6 @@ pub struct HostStats {
     pub unpinned: u64,
     /// By plugin and hook.
     pub hooks: Vec<HookStats>,
+    /// Failed decisions that found no room on their way to a file.
+    pub repros_dropped: u64,
 }

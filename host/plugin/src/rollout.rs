@@ -13,6 +13,7 @@ use crate::{
     ArmStats, Diagnostic, PluginHost, ReloadReport, Reloaded, Source,
     generation::{Generation, Serving},
     host::{Installed, Plugin},
+    shadow::Shadow,
     trial::Trial,
     update::Built,
 };
@@ -35,10 +36,20 @@ const CONDEMNED_MAX: usize = 16;
 #[derive(Default)]
 pub(crate) struct Versions {
     pub(crate) trial: Option<Arc<Trial>>,
+    /// Where what is on trial comes from, if that is not where the plugin is.
+    pub(crate) trial_source: Option<Source>,
+    /// What is compared with what serves.
+    pub(crate) shadow: Option<Arc<Shadow>>,
+    /// What is to be compared as soon as that can be begun.
+    pub(crate) waiting: Option<(Arc<Generation>, Source)>,
+    /// Where the configuration says the plugin is, if it is read from somewhere else.
+    pub(crate) configured: Option<Source>,
     /// What serves, for those that were rolled back; empty until something is.
     serving: Serving,
     /// What served before, ready to serve again.
     pub(crate) previous: Option<Arc<Generation>>,
+    /// Where that came from.
+    previous_source: Option<Source>,
     /// When that which serves came into service by a reload or a promotion.
     pub(crate) since: Option<Instant>,
     /// Versions that were rolled back, oldest first, and why.
@@ -126,6 +137,15 @@ impl Rollout {
     }
 }
 
+impl Rollout {
+    /// Whether this version is compared first: as its manifest says, or as the one that is compared now and was read from there.
+    pub(crate) fn is_compared(self, generation: &Generation, plugin: &Plugin) -> bool {
+        let now = plugin.versions.shadow.as_ref();
+        let is_next = now.is_some_and(|shadow| shadow.book.source == plugin.source);
+        self == Self::AsItSays && (generation.shadow.is_some() || is_next)
+    }
+}
+
 impl Plugin {
     /// Whether what was built comes into service: not what was rolled back, unless an operator says so, and not what is on trial.
     pub(crate) fn admit(&mut self, built: Built, rollout: Rollout) -> Result<Built, Diagnostic> {
@@ -135,6 +155,13 @@ impl Plugin {
         if rollout == Rollout::AsItSays
             && on_trial.is_some_and(|candidate| candidate.reference.digest == digest)
         {
+            return Ok(Built::Same(generation));
+        }
+        let compared = self.versions.shadow.as_ref().map(|shadow| &shadow.book.candidate);
+        let is_compared = compared.is_some_and(|candidate| {
+            candidate.reference.digest == digest && candidate.expect == generation.expect
+        });
+        if rollout == Rollout::AsItSays && is_compared {
             return Ok(Built::Same(generation));
         }
         match self.versions.condemned(digest) {
@@ -155,13 +182,25 @@ impl Plugin {
 
     /// The same plugin, installed anew: what is on trial stays so, and what was rolled back does not come back.
     pub(crate) fn succeeded_by(mut self, fresh: Self) -> Self {
+        if self.versions.configured.as_ref() == Some(&fresh.source) {
+            // What came from elsewhere has taken its place.
+            return self;
+        }
+        self.versions.configured = None;
         self.source = fresh.source;
         let digest = fresh.generation.reference.digest;
         let on_trial = self.versions.trial.as_ref().map(|trial| trial.candidate.reference.digest);
         let is_known = digest == self.generation.reference.digest
             || on_trial == Some(digest)
+            || self
+                .versions
+                .shadow
+                .as_ref()
+                .is_some_and(|it| it.book.candidate.reference.digest == digest)
             || self.versions.condemned(digest).is_some();
-        if !is_known {
+        if !is_known && Rollout::AsItSays.is_compared(&fresh.generation, &self) {
+            self.versions.waiting = Some((fresh.generation, self.source.clone()));
+        } else if !is_known {
             let per_mille = Rollout::AsItSays.per_mille(&fresh.generation, &self.versions);
             let reference = fresh.generation.reference.clone();
             self.take_in(fresh.generation, per_mille);
@@ -205,19 +244,25 @@ impl Plugin {
                 let before = std::mem::replace(&mut self.generation, generation);
                 self.versions.serving.store(Some(Arc::clone(&self.generation)));
                 self.versions.previous = Some(before);
+                self.versions.previous_source = Some(self.source.clone());
+                self.versions.trial_source = None;
                 self.versions.since = Some(now);
             }
         }
     }
 
-    /// Takes out of service what is on trial, or what serves if there was something before it.
+    /// Takes out what is compared, or out of service what is on trial, or what serves if there was something before it.
     fn roll_back(&mut self, why: String) -> Option<RolledBack> {
+        if let Some(shadow) = self.versions.shadow.take() {
+            return Some(self.condemn(&shadow.book.candidate, why, Vec::new()));
+        }
         if self.versions.trial.is_some() { self.end_trial(why) } else { self.step_back(why) }
     }
 
     /// Takes out of service what is on trial.
     fn end_trial(&mut self, why: String) -> Option<RolledBack> {
         let trial = self.versions.trial.take()?;
+        self.versions.trial_source = None;
         trial.end(why.clone());
         let digest = trial.candidate.reference.digest;
         // What is condemned is nothing to go back to.
@@ -230,6 +275,10 @@ impl Plugin {
     /// Puts the version before that which serves into its place.
     fn step_back(&mut self, why: String) -> Option<RolledBack> {
         let previous = self.versions.previous.take()?;
+        if let Some(source) = self.versions.previous_source.take() {
+            self.source = source;
+            self.forget_configured();
+        }
         let bad = std::mem::replace(&mut self.generation, previous);
         self.generation.calm_down();
         self.versions.since = None;
@@ -262,38 +311,15 @@ impl Plugin {
 
     /// The file says again what serves: what is on trial goes, and nothing is held against it. Gives whether there was anything.
     pub(crate) fn withdraw(&mut self) -> bool {
-        let trial = self.versions.trial.take();
-        trial.is_some_and(|trial| trial.end("its file was put back".to_owned()))
+        let source = &self.source;
+        let shadow = self.versions.shadow.take_if(|shadow| shadow.book.source == *source);
+        let is_elsewhere = self.versions.trial_source.is_some();
+        let trial = self.versions.trial.take_if(|_| !is_elsewhere);
+        trial.is_some_and(|trial| trial.end("its file was put back".to_owned())) || shadow.is_some()
     }
 }
 
 impl PluginHost {
-    /// What is on trial serves every new call from now on. Gives it.
-    ///
-    /// # Errors
-    ///
-    /// When no such plugin is installed, or nothing of it is on trial.
-    pub fn promote(&self, plugin: &str) -> Result<GenerationRef, Diagnostic> {
-        let mut installed = self.lock();
-        let found = installed.find(plugin)?;
-        let Some(trial) = found.versions.trial.clone().filter(|trial| trial.over().is_none())
-        else {
-            let help = "load a version with `--canary` first; `jackfield plugin list` shows what is on trial";
-            return Err(Diagnostic::new(
-                "plugins",
-                format!("nothing of `{plugin}` is on trial"),
-                help,
-            )
-            .of(plugin));
-        };
-        found.take_in(Arc::clone(&trial.candidate), None);
-        let reference = trial.candidate.reference.clone();
-        tracing::info!(plugin = %reference, "plugin promoted");
-        installed.activated += 1;
-        self.activate(&mut installed);
-        Ok(reference)
-    }
-
     /// Forgets what was rolled back of a plugin: whoever remembers it longer decides what comes back.
     pub fn pardon(&self, plugin: &str) {
         if let Ok(found) = self.lock().find(plugin) {

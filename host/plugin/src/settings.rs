@@ -1,5 +1,5 @@
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::BTreeMap,
     sync::{
         Arc,
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
 thread_local! {
     /// The call that this thread asks plugins about: what they write to the log is of it.
     static CALL: RefCell<Option<Arc<CallFacts>>> = const { RefCell::new(None) };
+    /// Whether it is a candidate that decides nothing.
+    static IS_SHADOW: Cell<bool> = const { Cell::new(false) };
 }
 
 /// While it lives, what plugins write on this thread is of this call.
@@ -48,15 +50,34 @@ impl Drop for About {
     }
 }
 
+/// While it lives, what plugins write on this thread is of this call, and comes of a candidate that decides nothing.
+pub(crate) struct AboutShadow {
+    _about: About,
+}
+
+impl AboutShadow {
+    pub(crate) fn call(call: &Arc<CallFacts>) -> Self {
+        IS_SHADOW.set(true);
+        Self { _about: About::call(call) }
+    }
+}
+
+impl Drop for AboutShadow {
+    fn drop(&mut self) {
+        IS_SHADOW.set(false);
+    }
+}
+
 fn say(level: Level, plugin: &str, text: &str, call: Option<&CallFacts>) {
+    let shadow = IS_SHADOW.get().then_some(true);
     // A plugin that is being tested is asked about no call; the fields are left out.
     let conn_id = call.map(|call| call.conn_id.to_string());
     let (conn_id, call_id) = (conn_id.as_deref(), call.map(|call| call.call_id.as_str()));
     match level {
-        Level::Debug => tracing::debug!(plugin, conn_id, call_id, text, "plugin says"),
-        Level::Info => tracing::info!(plugin, conn_id, call_id, text, "plugin says"),
-        Level::Warn => tracing::warn!(plugin, conn_id, call_id, text, "plugin says"),
-        Level::Error => tracing::error!(plugin, conn_id, call_id, text, "plugin says"),
+        Level::Debug => tracing::debug!(plugin, shadow, conn_id, call_id, text, "plugin says"),
+        Level::Info => tracing::info!(plugin, shadow, conn_id, call_id, text, "plugin says"),
+        Level::Warn => tracing::warn!(plugin, shadow, conn_id, call_id, text, "plugin says"),
+        Level::Error => tracing::error!(plugin, shadow, conn_id, call_id, text, "plugin says"),
     }
 }
 
@@ -127,6 +148,7 @@ fn text(value: &toml::Value) -> String {
     }
 }
 
+/// A value as JSON.
 pub(crate) fn json(value: &toml::Value) -> serde_json::Value {
     match value {
         toml::Value::String(text) => text.as_str().into(),

@@ -16,6 +16,7 @@ use crate::{
     contain::contained,
     generation::Generation,
     host::Installed,
+    keep::Origin,
     manifest::{PRIORITY_DEFAULT, Vector},
     probe,
     proposal::{Checked, Ruling},
@@ -53,17 +54,20 @@ impl Built {
 }
 
 impl PluginHost {
-    /// Builds a generation from a source. `current` is the one that serves, if the source is being read again.
-    pub(crate) fn build(
+    /// Reads a source; where it takes the place of a plugin it is called as that is.
+    fn read(
         &self,
-        installed: &mut Installed,
         source: &Source,
         current: Option<&Arc<Generation>>,
-    ) -> Result<Built, Diagnostic> {
+    ) -> Result<Bundle, Diagnostic> {
         let known_as =
             current.map_or_else(|| source.guess_id(), |g| g.reference.plugin.to_string());
-        let bundle =
+        let mut bundle =
             source.read(&self.config.files).map_err(|diagnostic| diagnostic.of(&known_as))?;
+        if bundle.manifest.id.is_none() && current.is_some() {
+            // A file may be called what it likes while it takes the place of a plugin.
+            bundle.id.clone_from(&known_as);
+        }
         if let Some(current) = current
             && *current.reference.plugin != *bundle.id
         {
@@ -71,6 +75,17 @@ impl PluginHost {
             let help = "restore the id, or load it as a new plugin";
             return Err(Diagnostic::new(bundle.manifest_file, reason, help).of(&known_as));
         }
+        Ok(bundle)
+    }
+
+    /// Builds a generation from a source. `current` is the one that serves, if the source is being read again.
+    pub(crate) fn build(
+        &self,
+        installed: &mut Installed,
+        source: &Source,
+        current: Option<&Arc<Generation>>,
+    ) -> Result<Built, Diagnostic> {
+        let bundle = self.read(source, current)?;
         let id: Arc<str> = bundle.id.as_str().into();
         let mut config = bundle.manifest.config.clone();
         if let Some(overrides) = installed.overrides.get(&bundle.id) {
@@ -91,6 +106,8 @@ impl PluginHost {
             may(&mut same.generation().hooks.iter().map(|(hook, _)| *hook))?;
             return Ok(same);
         }
+        let code = Digest(Sha256::digest(&bundle.code).into());
+        let origin = Arc::new(Origin { code, config: config.clone() });
         let settings =
             Settings::new(Arc::clone(&id), bundle.manifest.grants, config, self.config.log);
         let settings = Arc::new(settings);
@@ -112,6 +129,10 @@ impl PluginHost {
             body,
             canary: bundle.manifest.canary,
             stored: bundle.stored,
+            shadow: bundle.manifest.shadow,
+            expect: bundle.manifest.expect,
+            origin,
+            kept: Default::default(),
             quarantines: Default::default(),
             metrics,
             tally: Default::default(),

@@ -1,7 +1,7 @@
 use std::{
     cell::Cell,
     marker::PhantomData,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -13,61 +13,41 @@ use model::{
     },
 };
 
+use record::Said;
 use tracing::field;
 
 use crate::{
     PluginHost,
     amendment::told,
-    body::{Instance, failure},
-    contain::contained,
+    body::failure,
     cpu,
     generation::Generation,
     metrics::nanos,
+    observe::{self, Observed},
+    pool::Pool,
     proposal::{Checked, Ruling},
     quarantine::Caught,
     settings::About,
     tables::{HookTable, Post},
-    ticker::Slot,
     trial::{Side, is_refusal},
 };
 
 /// Answers questions on one thread, with instances of its own.
 pub struct Worker {
     host: Arc<PluginHost>,
-    slot: Arc<Slot>,
-    pool: Vec<Pooled>,
+    pool: Pool,
     /// The host's count of sweeps when the pool was last cleaned.
     sweeps_seen: u64,
-    /// State of the generator that decides how long an instance lives.
-    random: u64,
     /// Nobody makes the call that is asked about.
     rehearses: bool,
     /// One thread uses it; it may move to that thread.
     _not_sync: PhantomData<Cell<()>>,
 }
 
-struct Pooled {
-    key: u64,
-    generation: Weak<Generation>,
-    instance: Box<dyn Instance>,
-    /// Calls it may still answer; `None` is without end.
-    calls_left: Option<u32>,
-}
-
 impl Worker {
     pub(crate) fn new(host: Arc<PluginHost>, number: u64) -> Self {
-        let slot = host.wasm.slot();
-        // Any seed but zero will do; workers differ so that their instances do not retire in step.
-        let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        Self {
-            host,
-            slot,
-            pool: Vec::new(),
-            sweeps_seen: 0,
-            random,
-            rehearses: false,
-            _not_sync: PhantomData,
-        }
+        let pool = Pool::new(&host, number);
+        Self { host, pool, sweeps_seen: 0, rehearses: false, _not_sync: PhantomData }
     }
 
     /// Puts the question to the plugins of its hook, in order, until one decides.
@@ -179,10 +159,7 @@ impl Worker {
         let sweeps = self.host.sweeps.load(Ordering::Relaxed);
         if sweeps != self.sweeps_seen {
             self.sweeps_seen = sweeps;
-            let is_needed = |pooled: &Pooled| {
-                pooled.generation.upgrade().is_some_and(|generation| generation.is_in_service())
-            };
-            self.pool.retain(is_needed);
+            self.pool.sweep();
         }
     }
 
@@ -325,7 +302,11 @@ impl Worker {
                         let policy = &self.host.config.quarantine;
                         quarantine.succeed(now, (&question.call, hook), policy);
                     }
-                    Err(failure) => self.strike(generation, question, failure, now),
+                    Err(failure) => {
+                        self.strike(generation, question, failure, now);
+                        let took_ns = nanos(started.elapsed());
+                        self.host.keeper.keep(generation, (question, moment), failure, took_ns);
+                    }
                 }
                 result
             }
@@ -350,6 +331,7 @@ impl Worker {
         (result.ok(), step)
     }
 
+    /// Asks one generation, and tells those who look on.
     fn ask(
         &mut self,
         generation: &Arc<Generation>,
@@ -357,29 +339,39 @@ impl Worker {
         moment: Moment,
         started: Instant,
     ) -> Result<Checked, Failure> {
-        let Self { host, slot, pool, random, .. } = self;
-        let at = pool.iter().position(|pooled| pooled.key == generation.key);
-        let at = at.unwrap_or(pool.len());
-        let result = contained(started, host.config.cpu_limit, || {
-            if at == pool.len() {
-                let instance = generation.body.instance(slot)?;
-                let calls_left = lifetime(random, host.config.instance_calls);
-                let (key, generation) = (generation.key, Arc::downgrade(generation));
-                pool.push(Pooled { key, generation, instance, calls_left });
-                // What it cost to make the instance is not taken from the time for the answer.
-                cpu::begin(Instant::now(), host.config.cpu_limit);
-            }
-            let pooled = pool.get_mut(at);
-            let pooled = pooled.ok_or_else(|| failure(FailureKind::Trap, "no instance"))?;
-            pooled.calls_left = pooled.calls_left.map(|left| left.saturating_sub(1));
-            pooled.instance.ask(question, moment)?.check(question, &host.config.answer)
-        });
-        let is_spent = pool.get(at).is_some_and(|pooled| pooled.calls_left == Some(0));
-        if at < pool.len() && (result.is_err() || is_spent) {
-            // After a failure nobody knows what state the instance is in.
-            pool.swap_remove(at);
+        let Self { host, pool, .. } = self;
+        if self.rehearses || !host.watch.is_on() {
+            return pool.ask(host, generation, (question, moment), started);
+        }
+        let before = cpu::thread_time();
+        let result = pool.ask(host, generation, (question, moment), started);
+        let cpu_ns = nanos(cpu::thread_time().saturating_sub(before));
+        let took_ns = nanos(started.elapsed());
+        let observed = || Observed {
+            question: Question { pin: None, ..question.clone() },
+            moment,
+            generation: generation.reference.clone(),
+            came: result.clone(),
+            took_ns,
+            cpu_ns,
+        };
+        if result.as_ref().err().is_none_or(|failure| failure.kind.is_its_own()) {
+            host.watch.observe(generation, question, observed);
         }
         result
+    }
+
+    /// Asks one plugin that serves, alone and whether it is in quarantine or not, and gives what came of it. Nothing is counted. `None`
+    /// when there is no such plugin, or it is not asked at this hook.
+    pub fn consult(&mut self, plugin: &str, question: &Question, moment: Moment) -> Option<Said> {
+        let _about = About::call(&question.call);
+        let table = Arc::clone(&self.host.tables.load().current);
+        let generation = table.generations.iter().find(|g| *g.reference.plugin == *plugin)?;
+        generation.priority(question.hook())?;
+        let started = Instant::now();
+        let came = self.pool.ask(&self.host, generation, (question, moment), started);
+        let took_ns = nanos(started.elapsed());
+        Some(Said::by(&generation.reference, took_ns, observe::spoken(&came)))
     }
 
     fn strike(&self, generation: &Generation, question: &Question, failure: &Failure, now: u64) {
@@ -419,14 +411,4 @@ const fn named(outcome: &StepOutcome) -> &'static str {
 /// Who was asked last.
 fn answered(decision: &Decision) -> Option<GenerationRef> {
     decision.steps.last().map(|step| step.generation.clone())
-}
-
-/// How many calls a new instance will answer: a pseudo-random number between the bounds (xorshift64).
-fn lifetime(random: &mut u64, bounds: Option<(u32, u32)>) -> Option<u32> {
-    let (min, max) = bounds?;
-    *random ^= *random << 13;
-    *random ^= *random >> 7;
-    *random ^= *random << 17;
-    let span = u64::from(max.saturating_sub(min)) + 1;
-    Some(min.saturating_add(u32::try_from(*random % span).unwrap_or(0)).max(1))
 }

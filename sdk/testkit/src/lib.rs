@@ -9,6 +9,7 @@ mod case;
 mod event;
 mod expect;
 mod random;
+pub mod replay;
 mod report;
 mod scenario;
 mod setup;

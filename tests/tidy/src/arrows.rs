@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
@@ -18,7 +18,8 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("cluster", &["model"]),
     ("switch", &["model", "sip", "media", "tlib", "cluster"]),
     ("bundle", &["model"]),
-    ("plugin", &["model", "bundle"]),
+    ("record", &["model"]),
+    ("plugin", &["model", "bundle", "record"]),
     ("relay", &["model", "media"]),
     (
         "node",
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "cluster",
             "switch",
             "bundle",
+            "record",
             "plugin",
             "relay",
             "stock",
@@ -40,7 +42,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ),
     ("guest", &[]),
     ("plugin-build", &[]),
-    ("testkit", &["model", "plugin"]),
+    ("testkit", &["model", "record", "plugin"]),
     ("stock", &["plugin-build"]),
     ("world", &["model", "sip", "media", "switch", "plugin", "stock"]),
     ("scenarios", &["model", "sip", "media", "switch", "plugin", "stock", "world"]),
@@ -55,7 +57,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
 const PLUGIN: &[&str] = &["guest"];
 
 /// What any crate but a sans-IO one may use in its tests besides its own arrows.
-const FOR_TESTS: &[&str] = &["model", "testkit", "plugin", "stock", "plugin-build"];
+const FOR_TESTS: &[&str] = &["model", "record", "testkit", "plugin", "stock", "plugin-build"];
 
 /// Third-party crates that do I/O, read a clock or a random source, or run plugins: no sans-IO crate reaches one, at
 /// any depth.

@@ -7,7 +7,7 @@ use model::hook::Hook;
 use plugin::{Key, Share};
 
 use super::{
-    kit::args::{BenchArgs, NewArgs, PluginArgs, SdkArgs, TestArgs, hook},
+    kit::args::{BenchArgs, NewArgs, PluginArgs, ReplayArgs, SdkArgs, TestArgs, hook},
     store::args::{
         GrantArgs, InstallArgs, InstalledArgs, KeyArgs, PackArgs, SignArgs, TrustArgs,
         UninstallArgs, UntrustArgs, VersionArgs,
@@ -69,7 +69,7 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Have the running switch read its configuration again: exit status 1 when it is refused, and all stays as it was.
     Reload(ApiArgs),
-    /// Write plugins: new, build, check, test, bench. And list and reload those of the running switch.
+    /// Write plugins: new, build, check, test, bench, replay. And list, compare and reload those of the running switch.
     Plugin {
         #[command(subcommand)]
         command: PluginCommand,
@@ -147,14 +147,26 @@ pub(super) enum PluginCommand {
     Top(TopArgs),
     /// Leave a plugin alone for a while: a hook of it or all, about the calls of one number, trunk or tenant, or about all.
     Quarantine(QuarantineArgs),
-    /// Have the version that is on trial serve all new calls.
-    Promote {
+    /// Record what plugins of the running switch are asked, and what they say, to a file.
+    Record(RecordArgs),
+    /// Ask a plugin again what made it fail, or what was recorded: exit status 1 when it does not fail in the same way, or says something
+    /// else that it does not expect.
+    Replay(ReplayArgs),
+    /// Have a candidate asked whatever a plugin is asked, and compared with it. It decides nothing.
+    Shadow(ShadowArgs),
+    /// Show what the candidate does otherwise, and what is missing before it may serve.
+    Diff {
         /// The plugin's id.
         id: String,
         #[command(flatten)]
         api: ApiArgs,
     },
-    /// Take the version that is on trial out of service, or the one that serves: then the one before it serves again.
+    /// Say that groups of differences are meant.
+    Approve(ApproveArgs),
+    /// Have the version that is compared or on trial serve new calls: exit status 1 when something is missing.
+    Promote(PromoteArgs),
+    /// Take away the version that is compared, take the one on trial out of service, or the one that serves: then the one before it serves
+    /// again.
     Rollback {
         /// The plugin's id.
         id: String,
@@ -208,6 +220,76 @@ pub(super) struct QuarantineArgs {
     /// Ask it again instead, whoever had it left alone.
     #[arg(long, conflicts_with = "rest")]
     pub(super) release: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is recorded.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct RecordArgs {
+    /// Only questions of this hook.
+    #[arg(long, value_name = "HOOK", value_parser = hook)]
+    pub(super) hook: Option<Hook>,
+    /// Only questions to this plugin.
+    #[arg(long, value_name = "ID")]
+    pub(super) plugin: Option<String>,
+    /// How many.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(super) calls: u64,
+    /// The file, one line of JSON a question.
+    #[arg(long, value_name = "FILE")]
+    pub(super) to: PathBuf,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ShadowArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// The candidate, a script, a component or a folder on the switch's machine; the plugin's own files when absent.
+    #[arg(long, value_name = "PATH")]
+    pub(super) from: Option<PathBuf>,
+    /// How much is compared before it may serve, such as "2000 calls" or "10 minutes".
+    #[arg(long = "for", value_name = "CALLS|TIME")]
+    pub(super) until: Option<String>,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is approved.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ApproveArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// The groups, by the names that `diff` shows.
+    #[arg(required = true, value_name = "GROUP")]
+    pub(super) groups: Vec<String>,
+    /// Who says so; the environment's USER when absent.
+    #[arg(long, value_name = "NAME")]
+    pub(super) by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) why: String,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What is promoted.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct PromoteArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// Also when something is missing. The log says who wanted it.
+    #[arg(long, requires = "why")]
+    pub(super) anyway: bool,
+    /// Who says so; the environment's USER when absent.
+    #[arg(long, value_name = "NAME", requires = "anyway")]
+    pub(super) by: Option<String>,
+    /// Why.
+    #[arg(long, value_name = "TEXT", requires = "anyway")]
+    pub(super) why: Option<String>,
     #[command(flatten)]
     pub(super) api: ApiArgs,
 }

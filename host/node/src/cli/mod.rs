@@ -8,6 +8,7 @@ mod kit;
 mod list;
 mod mwi;
 mod run;
+mod shadow;
 mod store;
 mod table;
 mod top;
@@ -76,7 +77,12 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Reload(args) => versions::reload(args),
         PluginCommand::Top(args) => top::top(args),
         PluginCommand::Quarantine(args) => versions::quarantine(args),
-        PluginCommand::Promote { id, api } => versions::promote(api, id),
+        PluginCommand::Replay(args) => kit::replay(args),
+        PluginCommand::Record(args) => shadow::record(args),
+        PluginCommand::Shadow(args) => shadow::shadow(args),
+        PluginCommand::Diff { id, api } => shadow::diff(api, id),
+        PluginCommand::Approve(args) => shadow::approve(args),
+        PluginCommand::Promote(args) => versions::promote(args),
         PluginCommand::Rollback { id, api } => versions::roll_back(api, id),
     }
 }

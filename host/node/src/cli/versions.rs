@@ -3,10 +3,10 @@
 use anyhow::bail;
 
 use super::{
-    args::{ApiArgs, QuarantineArgs, ReloadArgs},
+    args::{ApiArgs, PromoteArgs, QuarantineArgs, ReloadArgs},
     client::Client,
     list::{escaped, print_json},
-    print,
+    print, shadow,
 };
 use crate::http::view;
 
@@ -40,13 +40,37 @@ fn report_line(report: &view::Reload) -> String {
     }
 }
 
-pub(super) fn promote(args: &ApiArgs, id: &str) -> anyhow::Result<()> {
-    let path = format!("/api/plugins/promote?id={}", escaped(id));
-    let promoted: view::Promotion = Client::new(args)?.post(&path, &[200])?;
-    if args.json {
+pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
+    let mut path = format!("/api/plugins/promote?id={}", escaped(&args.id));
+    if args.anyway {
+        let by = args.by.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_default();
+        let why = args.why.as_deref().unwrap_or_default();
+        path.push_str(&format!("&anyway=true&by={}&why={}", escaped(&by), escaped(why)));
+    }
+    let promoted: view::Promotion = Client::new(&args.api)?.post(&path, &[200])?;
+    if args.api.json {
         return print_json(&promoted);
     }
-    print(&format!("{} serves all new calls\n", promoted.serving));
+    let mut text = match promoted.per_mille {
+        None => format!("{} serves all new calls\n", promoted.serving),
+        Some(share) => {
+            let share = f64::from(share) / 10.0;
+            let id = &args.id;
+            format!(
+                "{} is on trial for {share} % of calls; `plugin promote {id}` again has it serve all\n",
+                promoted.serving
+            )
+        }
+    };
+    if !promoted.missing.is_empty() {
+        text.push_str(&format!("although {}\n", promoted.missing.join("; ")));
+    }
+    if let Some(path) = &promoted.moved_to {
+        text.push_str(&format!(
+            "it is read from {path} from now on; a restart has it when plugins.load names that path\n"
+        ));
+    }
+    print(&text);
     Ok(())
 }
 
@@ -98,6 +122,9 @@ pub(super) fn notes(plugin: &view::Plugin) -> String {
     let mut text = String::new();
     if let Some(trial) = &plugin.trial {
         text.push_str(&trial_lines(trial));
+    }
+    if let Some(shadow) = &plugin.shadow {
+        text.push_str(&format!("\ncompared: {}\n", shadow::line(shadow)));
     }
     if !plugin.quarantined.is_empty() {
         let what = plugin.quarantined.join(", ");

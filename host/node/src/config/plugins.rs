@@ -86,6 +86,37 @@ pub struct PluginsConfig {
     /// So long after it came into service a version gives way to the one before when a hook of it fails too often, in seconds; 0 is
     /// never.
     pub rollback_window_s: u64,
+    /// Candidates that may be compared with what serves at a time.
+    pub shadows_max: usize,
+    /// Questions that must be compared before a candidate may serve, unless `shadow_time_s` has passed; its manifest may say otherwise.
+    pub shadow_calls: u64,
+    /// Time after which it may serve also when fewer were compared, in seconds.
+    pub shadow_time_s: u64,
+    /// A candidate whose p99 is more than so many of a hundred of the serving version's may not serve, if it is above `shadow_p99_us`.
+    pub shadow_p99_percent: u32,
+    /// The p99 that any candidate may have, in microseconds of CPU time.
+    pub shadow_p99_us: u64,
+    /// Questions that wait to be compared; those beyond are left out.
+    pub shadow_queue_max: usize,
+    /// Groups of differences that are kept of a candidate; one with more may not serve.
+    pub shadow_groups_max: usize,
+    /// Calls that are named for each group.
+    pub shadow_examples_max: usize,
+    /// Characters of the called number that tell groups apart.
+    pub shadow_prefix_chars: usize,
+    /// Questions of one recording (`plugin record`).
+    pub record_calls_max: u64,
+    /// Questions that wait for the reader of a recording; those beyond are left out.
+    pub record_queue_max: usize,
+    /// The folder that failed decisions are kept in, to be asked again with `plugin replay`; a relative path starts from the configuration
+    /// file's folder, and without one none is kept. What callers said and what plugins are set to is in the files.
+    pub repro_dir: Option<PathBuf>,
+    /// Failed decisions that are kept of each version and hook: the first.
+    pub repro_per_hook: u32,
+    /// Files in that folder; the oldest make room.
+    pub repro_files_max: usize,
+    /// All of them together, in MiB.
+    pub repro_mib_max: u64,
     /// Settings handed to plugins: a table `[plugins.config.ID]` for the plugin ID overrides those of its manifest.
     pub config: BTreeMap<String, toml::Table>,
     /// What plugins of `load` may have: `"desk" = ["route", "log"]`. The names are those of hooks, `log` and `config`. One that is not named
@@ -131,6 +162,21 @@ impl Default for PluginsConfig {
             trial_slow_us: 500,
             trial_asked_for_rates: 200,
             rollback_window_s: 600,
+            shadows_max: 4,
+            shadow_calls: 2000,
+            shadow_time_s: 600,
+            shadow_p99_percent: 120,
+            shadow_p99_us: 100,
+            shadow_queue_max: 4096,
+            shadow_groups_max: 256,
+            shadow_examples_max: 5,
+            shadow_prefix_chars: 3,
+            record_calls_max: 100_000,
+            record_queue_max: 4096,
+            repro_dir: None,
+            repro_per_hook: 3,
+            repro_files_max: 100,
+            repro_mib_max: 16,
             config: BTreeMap::new(),
             grants: BTreeMap::new(),
         }

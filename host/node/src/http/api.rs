@@ -22,9 +22,10 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, explain, generations, messages, metrics, versions, view};
+use super::{auth, convert, explain, generations, messages, metrics, shadow, versions, view};
 use crate::{
     clock::Clock,
+    config::Config,
     directory::NodeDirectory,
     journal::{self, Journal},
     mailbox::Postbox,
@@ -72,10 +73,32 @@ pub struct Api {
     pub draining: Arc<AtomicBool>,
     /// Places for traces.
     pub traces: Arc<Semaphore>,
-    /// Messages that wait for the reader of a trace.
-    pub trace_queue_max: usize,
+    /// What traces and recordings may take.
+    pub queues: QueueLimits,
     /// How long a worker may take for its answer.
     pub timeout: Duration,
+}
+
+/// What traces, and recordings of questions to plugins, may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// Messages that wait for the reader of a trace.
+    pub trace_queue_max: usize,
+    /// Questions of one recording.
+    pub record_calls_max: u64,
+    /// Questions that wait for its reader; those beyond are left out.
+    pub record_queue_max: usize,
+}
+
+impl QueueLimits {
+    /// As the configuration has them.
+    pub const fn of(config: &Config) -> Self {
+        Self {
+            trace_queue_max: config.http.trace_queue_max,
+            record_calls_max: config.plugins.record_calls_max,
+            record_queue_max: config.plugins.record_queue_max,
+        }
+    }
 }
 
 pub(super) type Shared = State<Arc<Api>>;
@@ -96,6 +119,10 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/plugins/release", post(generations::release))
         .route("/api/plugins/reload", post(versions::reload))
         .route("/api/plugins/promote", post(versions::promote))
+        .route("/api/plugins/shadow", post(shadow::shadow))
+        .route("/api/plugins/diff", get(shadow::diff))
+        .route("/api/plugins/approve", post(shadow::approve))
+        .route("/api/plugins/record", get(shadow::record))
         .route("/api/plugins/rollback", post(versions::roll_back))
         .route("/api/reload", post(reconfigure))
         .route("/api/explain", get(explain::explain))
@@ -244,7 +271,7 @@ async fn trace(State(api): Shared, Query(query): Query<TraceQuery>) -> Result<Re
         Ok(conn) if conn.to_string() == text => What::new("", api.call_ids(conn).await?),
         Ok(_) | Err(_) => What::new(&text, []),
     };
-    let (taps, receiver) = Tap::new(api.postboxes.len(), api.trace_queue_max);
+    let (taps, receiver) = Tap::new(api.postboxes.len(), api.queues.trace_queue_max);
     for (shard, (postbox, tap)) in api.postboxes.iter().zip(taps).enumerate() {
         postbox.post(Mail::Watch(tap)).map_err(|_| busy(shard))?;
     }

@@ -92,6 +92,7 @@ pub(super) fn plugin(status: PluginStatus) -> view::Plugin {
         hooks: status.stats.iter().map(hook_figures).collect(),
         quarantined: hooks.chain(keys).collect(),
         trial: status.trial.as_ref().map(versions::trial),
+        shadow: status.shadow.as_ref().map(view::Shadow::from),
         previous: status.previous.as_ref().map(ToString::to_string),
         rolled_back: status.rolled_back.as_ref().map(versions::rolled_back),
         refused: status.last.outcome.as_ref().err().map(diagnostic),
@@ -131,6 +132,7 @@ pub(super) fn reload(report: &ReloadReport) -> view::Reload {
     let (outcome, refused) = match &report.outcome {
         Ok(Reloaded::Activated(_)) => ("loaded", None),
         Ok(Reloaded::OnTrial(..)) => ("on trial", None),
+        Ok(Reloaded::Shadowed(_)) => ("compared", None),
         Ok(Reloaded::Unchanged) => ("unchanged", None),
         Ok(Reloaded::Withdrawn) => ("withdrawn", None),
         Err(why) => ("refused", Some(diagnostic(why))),

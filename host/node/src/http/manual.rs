@@ -27,7 +27,15 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `POST /api/plugins/reload?id=ID&canary=SHARE&at_once=true` | an array of [reloads](#reload), of one plugin or, without `id`, of all; \
     `canary` (`5%25`) tries what has changed for so many of the calls, `at_once` puts it into service whatever its manifest says; status 422 when \
     one was refused, 404 when there is no such plugin |\n\
-    | `POST /api/plugins/promote?id=ID` | a [promotion](#promotion): what is on trial serves all new calls; 409 when nothing is |\n\
+    | `POST /api/plugins/shadow?id=ID&from=PATH&patience=2000 calls` | a [candidate](#shadow) is asked what the plugin is asked, and decides \
+    nothing: what is at an absolute path of the switch's machine, or, without `from`, at the plugin's own; 409 when it does not load |\n\
+    | `GET /api/plugins/diff?id=ID` | the [differences](#differences) of the candidate; 409 when there is none |\n\
+    | `POST /api/plugins/approve?id=ID&group=GROUP&by=WHO&why=TEXT` | the [differences](#differences), these groups (`group` as often as one \
+    likes) approved; 409 when there is no such group |\n\
+    | `GET /api/plugins/record?hook=HOOK&plugin=ID&calls=N` | the next N questions to plugins and what they say, a line of JSON each; 429 when \
+    `http.traces_max` traces and recordings are running |\n\
+    | `POST /api/plugins/promote?id=ID&anyway=true&by=WHO&why=TEXT` | a [promotion](#promotion): what is compared comes into service, or what is \
+    on trial serves all new calls; 409 when nothing is, or when something is missing and nobody says `anyway` |\n\
     | `POST /api/plugins/rollback?id=ID` | what was [taken out of service](#rolledback): the version on trial, or the one that serves; 409 \
     when there is none to go back to |\n\
     | `GET /api/plugins/generations` | an array of [versions](#generation) of plugins: what each did and holds, those of the first plugin \
@@ -45,7 +53,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 31] = [
+const STRUCTURES: [&str; 36] = [
     "Status",
     "Listener",
     "Call",
@@ -64,6 +72,11 @@ const STRUCTURES: [&str; 31] = [
     "Tally",
     "Quarantined",
     "Released",
+    "Shadow",
+    "Differences",
+    "Difference",
+    "Example",
+    "Approval",
     "RolledBack",
     "Promotion",
     "Diagnostic",
@@ -80,7 +93,7 @@ const STRUCTURES: [&str; 31] = [
 ];
 
 fn manual() -> String {
-    let source = include_str!("view.rs");
+    let source = concat!(include_str!("view.rs"), include_str!("view/shadow.rs"));
     let mut text = INTRODUCTION.to_owned();
     for structure in STRUCTURES {
         let (about, fields) = crate::config::documented_fields(source, structure);

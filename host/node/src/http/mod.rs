@@ -9,6 +9,7 @@ mod explain;
 mod generations;
 mod messages;
 mod metrics;
+mod shadow;
 mod versions;
 pub mod view;
 
@@ -28,7 +29,7 @@ use hyper_util::{
 use tokio::sync::{Semaphore, oneshot};
 use tracing::{debug, warn};
 
-pub use api::Api;
+pub use api::{Api, QueueLimits};
 
 use crate::config::HttpConfig;
 

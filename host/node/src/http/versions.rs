@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use model::hook::Hook;
-use plugin::{ArmStats, Diagnostic, RolledBack, Rollout, Share, TrialStatus};
+use plugin::{ArmStats, Diagnostic, RolledBack, Rollout, Share, TrialStatus, Word};
 use serde::Deserialize;
 
 use super::{
@@ -70,13 +70,34 @@ pub(super) async fn reload(
     Ok((status, Json(reports)).into_response())
 }
 
+#[derive(Deserialize)]
+pub(super) struct PromoteQuery {
+    id: String,
+    #[serde(default)]
+    anyway: bool,
+    #[serde(default)]
+    by: String,
+    #[serde(default)]
+    why: String,
+}
+
 pub(super) async fn promote(
     State(api): Shared,
-    Query(VersionQuery { id }): Query<VersionQuery>,
+    Query(query): Query<PromoteQuery>,
 ) -> Result<Json<view::Promotion>, Refusal> {
-    let promoted = api.reload.promote(id).await.ok_or_else(busy)?;
-    let serving = promoted.map_err(conflict)?.to_string();
-    Ok(Json(view::Promotion { serving }))
+    let PromoteQuery { id, anyway, by, why } = query;
+    if anyway && (by.trim().is_empty() || why.trim().is_empty()) {
+        let what = "`anyway` says who and why: give `by` and `why`";
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, what.to_owned()));
+    }
+    let anyway = anyway.then_some(Word { by, why });
+    let promoted = api.reload.promote(id, anyway).await.ok_or_else(busy)?.map_err(conflict)?;
+    Ok(Json(view::Promotion {
+        serving: promoted.generation.to_string(),
+        per_mille: promoted.per_mille,
+        moved_to: promoted.moved_to,
+        missing: promoted.missing,
+    }))
 }
 
 pub(super) async fn roll_back(

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod shadow;
+
+pub use shadow::{Approval, Difference, Differences, Example, Shadow};
+
 /// `GET /status`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
@@ -202,6 +206,8 @@ pub struct Plugin {
     pub quarantined: Vec<String>,
     /// The version that is tried for some calls.
     pub trial: Option<Trial>,
+    /// What is compared with the version that serves.
+    pub shadow: Option<Shadow>,
     /// The version before the one that serves, which a rollback brings back.
     pub previous: Option<String>,
     /// The version that was last taken out of service, by hand or by itself.
@@ -329,8 +335,14 @@ pub struct RolledBack {
 /// The answer to `POST /api/plugins/promote`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Promotion {
-    /// The generation that serves all new calls now.
+    /// The generation that serves all new calls now, or is on trial for some.
     pub serving: String,
+    /// For how many of a thousand calls it is on trial, as its manifest wants it after it was compared.
+    pub per_mille: Option<u16>,
+    /// Where it is read from, if the plugin was read from elsewhere before: `plugins.load` must name this path for a restart to have it.
+    pub moved_to: Option<String>,
+    /// What was missing, where somebody wanted it anyway.
+    pub missing: Vec<String>,
 }
 
 /// A plugin at a hook, since the node started.

@@ -31,7 +31,7 @@ use crate::{
     clock::{Calendar, Clock},
     config::{Config, ListenConfig, SipTransport},
     directory::{Everyone, NodeDirectory, TrunkTable},
-    http::{Api, HttpServer, view},
+    http::{Api, HttpServer, QueueLimits, view},
     journal::{FactSender, Journal, Scribe},
     mailbox::{Mailbox, Postbox, mailbox},
     plugins,
@@ -116,7 +116,7 @@ impl Node {
             started_at: clock.now(),
             draining: draining.clone(),
             traces: Arc::new(Semaphore::new(config.http.traces_max)),
-            trace_queue_max: config.http.trace_queue_max,
+            queues: QueueLimits::of(config),
             timeout: Duration::from_millis(config.http.timeout_ms),
         };
         let http = start_http(config, api)?;

@@ -1,4 +1,4 @@
-use std::{fmt::Write, sync::Arc};
+use std::{cell::Cell, fmt::Write, sync::Arc};
 
 use model::{
     Moment,
@@ -6,7 +6,7 @@ use model::{
         Ask, Attempt, CallFacts, Destination, Failure, FailureKind, Party, Question, Reason, Target,
     },
 };
-use wasmtime::{Store, Trap};
+use wasmtime::{Store, Trap, WasmBacktrace};
 
 use super::{
     access,
@@ -135,6 +135,16 @@ fn not_exported() -> Failure {
     failure(FailureKind::Trap, "the component does not export this hook")
 }
 
+thread_local! {
+    /// Where the last guest that trapped on this thread was.
+    static BACKTRACE: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Where the last guest that trapped on this thread was, once.
+pub(crate) fn take_backtrace() -> Option<String> {
+    BACKTRACE.take()
+}
+
 /// What an error of the engine means.
 pub(crate) fn ended(error: &wasmtime::Error, state: &mut State) -> Failure {
     const LAST_WORDS_BYTES_MAX: usize = 300;
@@ -155,6 +165,7 @@ pub(crate) fn ended(error: &wasmtime::Error, state: &mut State) -> Failure {
             failure(FailureKind::Trap, "overflowed its stack (stack_bytes); recursion without end?")
         }
         Some(trap) => {
+            BACKTRACE.set(error.downcast_ref::<WasmBacktrace>().map(ToString::to_string));
             let last_words = state.last_words.take().map_or_else(String::new, |text| {
                 format!("; its last words: {}", clean(text, LAST_WORDS_BYTES_MAX))
             });

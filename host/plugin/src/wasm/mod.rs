@@ -14,3 +14,4 @@ mod state;
 pub(crate) use body::{Census, Component};
 pub use compile::componentize;
 pub(crate) use engine::Wasm;
+pub(crate) use instance::take_backtrace;

@@ -69,6 +69,32 @@ pub(crate) struct BenchArgs {
     pub(super) json: bool,
 }
 
+/// What is asked again.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// What was kept of a failed decision.
+    #[arg(value_name = "FILE.repro", conflicts_with = "calls")]
+    pub(super) file: Option<PathBuf>,
+    /// The plugin that is asked: a folder, a .rhai script or a .wasm component; the current folder when absent.
+    #[arg(long, value_name = "PATH")]
+    pub(super) plugin: Option<PathBuf>,
+    /// Settings that the .repro file hides, as TOML.
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Ask what was recorded with `plugin record`, and compare.
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub(super) calls: Option<PathBuf>,
+    /// The plugin that is asked what was recorded; the current folder when absent.
+    #[arg(long, value_name = "PATH", requires = "calls")]
+    pub(super) against: Option<PathBuf>,
+    /// The id of the plugin whose recorded answers are compared; the one of the same id when absent.
+    #[arg(long, value_name = "ID", requires = "calls")]
+    pub(super) of: Option<String>,
+    /// Print what came of it as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// A hook by its name in manifests, or in code.
 pub(in crate::cli) fn hook(name: &str) -> Result<Hook, String> {
     // Whoever thinks of the function writes the hook as it is called there.
