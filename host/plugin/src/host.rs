@@ -294,7 +294,10 @@ impl PluginHost {
             Ok(Built::Same(same)) => {
                 installed.unchanged += 1;
                 let is_put_back = rollout == Rollout::AsItSays && Arc::ptr_eq(&same, current);
-                let is_withdrawn = is_put_back && installed.plugins[at].withdraw();
+                // Who has it serve whatever its manifest says wants nothing else to come after it.
+                let is_chosen = rollout == Rollout::AtOnce && Arc::ptr_eq(&same, current);
+                let is_withdrawn = is_put_back && installed.plugins[at].withdraw()
+                    || is_chosen && installed.plugins[at].stop_comparing();
                 Ok(if is_withdrawn { Reloaded::Withdrawn } else { Reloaded::Unchanged })
             }
             Err(diagnostic) => {

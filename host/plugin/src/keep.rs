@@ -23,7 +23,19 @@ use crate::{HostConfig, Kind, ReproPolicy, generation::Generation, observe::spok
 /// The ending of the files.
 const ENDING: &str = "repro";
 /// What a key of a configuration has in its name when its value is nobody's business.
-const SECRET: [&str; 7] = ["secret", "password", "passwd", "token", "key", "credential", "pin"];
+const SECRET: [&str; 11] = [
+    "secret",
+    "password",
+    "passwd",
+    "pwd",
+    "token",
+    "key",
+    "credential",
+    "pin",
+    "auth",
+    "ha1",
+    "bearer",
+];
 
 /// What a generation was made of, for who wants to make it again.
 #[derive(Debug)]
@@ -126,8 +138,7 @@ impl KeptRepro {
     fn told(self) -> Repro {
         let mut hidden = Vec::new();
         let config = self.origin.config.iter().map(|(key, value)| {
-            let lower = key.to_lowercase();
-            let is_secret = SECRET.iter().any(|word| lower.contains(word));
+            let is_secret = has_secret(key, value);
             if is_secret {
                 hidden.push(key.clone());
             }
@@ -148,6 +159,21 @@ impl KeptRepro {
             backtrace: self.backtrace,
         }
     }
+}
+
+/// Whether a value, or one within it, is nobody's business by the name of its key.
+fn has_secret(key: &str, value: &toml::Value) -> bool {
+    let lower = key.to_lowercase();
+    SECRET.iter().any(|word| lower.contains(word))
+        || match value {
+            toml::Value::Table(table) => table.iter().any(|(key, value)| has_secret(key, value)),
+            toml::Value::Array(values) => values.iter().any(|value| has_secret("", value)),
+            toml::Value::String(_)
+            | toml::Value::Integer(_)
+            | toml::Value::Float(_)
+            | toml::Value::Boolean(_)
+            | toml::Value::Datetime(_) => false,
+        }
 }
 
 fn write_all(folder: &Path, policy: &ReproPolicy, receiver: &Receiver<Box<Kept>>) {
@@ -184,9 +210,12 @@ fn write(folder: &Path, path: &Path, text: &str, policy: &ReproPolicy) -> io::Re
         bytes = bytes.saturating_sub(freed);
     }
     let part = path.with_extension("part");
-    write_private(&part, text)?;
-    fs::rename(&part, path)?;
-    Ok(true)
+    let written = write_private(&part, text).and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // A disk that is full keeps no half of it.
+        let _ = fs::remove_file(&part);
+    }
+    written.map(|()| true)
 }
 
 /// The files that are kept: when they were written, how large they are.
@@ -207,7 +236,12 @@ fn kept(folder: &Path) -> io::Result<Vec<(SystemTime, u64, PathBuf)>> {
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
     use std::{io::Write as _, os::unix::fs::OpenOptionsExt as _};
 
+    // What lies there may be a link to something else, or readable by others.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut options = fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -50,6 +50,14 @@ impl PluginHost {
     ) -> Result<GenerationRef, Diagnostic> {
         let mut installed = self.lock();
         let at = installed.place(plugin)?;
+        let is_installed = matches!(installed.plugins[at].source, Source::Stored { .. });
+        if is_installed && from.is_some() {
+            let reason = format!(
+                "`{plugin}` is an installed plugin, and only what is installed is compared with it"
+            );
+            let help = "pack and sign it, and `jackfield plugin install` it with `[reload] shadow` in its plugin.toml";
+            return Err(Diagnostic::new("plugins", reason, help).of(plugin));
+        }
         let source = from.unwrap_or_else(|| installed.plugins[at].source.clone());
         let current = Arc::clone(&installed.plugins[at].generation);
         let built = self.build_contained(&mut installed, &source, Some(&current))?;
@@ -58,6 +66,13 @@ impl PluginHost {
             let help = "change it, or name another one: --from PATH";
             return Err(Diagnostic::new(source.to_string(), reason, help).of(plugin));
         };
+        let trial = installed.plugins[at].versions.trial.as_ref();
+        if trial.is_some_and(|trial| trial.candidate.reference.digest == candidate.reference.digest)
+        {
+            let reason = format!("{} is on trial already", candidate.reference);
+            let help = "roll it back first, or let the trial tell";
+            return Err(Diagnostic::new(source.to_string(), reason, help).of(plugin));
+        }
         let patience = patience.or(candidate.shadow).unwrap_or_default();
         let reference = candidate.reference.clone();
         self.begin_shadow(&mut installed, at, (candidate, source), patience)?;

@@ -254,7 +254,8 @@ impl Plugin {
     /// Takes out what is compared, or out of service what is on trial, or what serves if there was something before it.
     fn roll_back(&mut self, why: String) -> Option<RolledBack> {
         if let Some(shadow) = self.versions.shadow.take() {
-            return Some(self.condemn(&shadow.book.candidate, why, Vec::new()));
+            // It decides nothing, so nobody is to be asked instead of it; calls may still be pinned to it as a former version.
+            return Some(self.put_down(&shadow.book.candidate, why, Vec::new()));
         }
         if self.versions.trial.is_some() { self.end_trial(why) } else { self.step_back(why) }
     }
@@ -294,6 +295,16 @@ impl Plugin {
         // Calls that were routed by it are asked about elsewhere from now on.
         self.versions.serving.store(Some(Arc::clone(&self.generation)));
         let _ = bad.instead.set(Arc::clone(&self.versions.serving));
+        self.put_down(bad, why, touched)
+    }
+
+    /// Writes down that a version was taken out, and why.
+    fn put_down(
+        &mut self,
+        bad: &Arc<Generation>,
+        why: String,
+        touched: Vec<(Hook, u64)>,
+    ) -> RolledBack {
         let generation = bad.reference.clone();
         self.versions.condemn(generation.digest, &why);
         let instead = self.generation.reference.clone();
@@ -307,6 +318,11 @@ impl Plugin {
         );
         self.versions.last = Some(back.clone());
         back
+    }
+
+    /// Nothing is compared any more, and nothing is held against what was.
+    pub(crate) fn stop_comparing(&mut self) -> bool {
+        self.versions.shadow.take().is_some()
     }
 
     /// The file says again what serves: what is on trial goes, and nothing is held against it. Gives whether there was anything.

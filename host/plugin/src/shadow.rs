@@ -5,7 +5,7 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     time::{Duration, Instant},
@@ -74,6 +74,12 @@ pub(crate) struct Shadow {
     sender: SyncSender<Observed>,
 }
 
+impl Drop for Shadow {
+    fn drop(&mut self) {
+        self.book.is_over.store(true, Ordering::Relaxed);
+    }
+}
+
 /// What is known of a candidate that is compared.
 pub(crate) struct Book {
     pub(crate) candidate: Arc<Generation>,
@@ -87,6 +93,8 @@ pub(crate) struct Book {
     ledger: Mutex<Ledger>,
     /// Questions that found no room on their way to the thread.
     dropped: AtomicU64,
+    /// Nobody wants to know any more; what waits is not asked.
+    is_over: AtomicBool,
 }
 
 /// A candidate that is compared with what serves.
@@ -148,6 +156,7 @@ impl Shadow {
             gate,
             ledger: Mutex::new(ledger),
             dropped: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&book);
         let builder = std::thread::Builder::new().name("plugin-shadow".to_owned());
@@ -220,6 +229,9 @@ fn run(host: &Weak<PluginHost>, book: &Book, receiver: &Receiver<Observed>) {
         return;
     };
     for observed in receiver {
+        if book.is_over.load(Ordering::Relaxed) {
+            return;
+        }
         let Some(host) = host.upgrade() else { return };
         compare(&host, book, &mut pool, &observed);
     }

@@ -181,7 +181,9 @@ impl Ledger {
             rule,
         };
         if !self.groups.contains_key(&key) && self.groups.len() >= self.limits.groups_max {
-            self.beyond += 1;
+            // What holds nothing up must not do so by being much.
+            let is_free = rule.is_some() || class == Class::Slower;
+            self.beyond += u64::from(!is_free);
             return;
         }
         let why = rule.and_then(|at| self.rules.get(at)).map(|rule| rule.why.clone());

@@ -198,6 +198,9 @@ impl Call {
         tables.legs_by_tag.insert(held.branch.tag.clone(), held.branch.leg);
         self.caller.early.get_or_insert_default().held = Some(Box::new(held));
         self.stop_timer(tables, crate::Reason::Ring);
+        // What waits for a plugin's word is not sent after somebody has answered.
+        self.leave_policy(tables);
+        self.stop_timer(tables, crate::Reason::Question);
         self.cancel_branches(tables, now, None);
     }
 
