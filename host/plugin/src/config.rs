@@ -55,7 +55,7 @@ pub struct HostConfig {
     /// The operator's settings by plugin id; each key overrides the same key of `[config]` in the plugin's manifest.
     pub overrides: BTreeMap<String, toml::Table>,
     /// What plugins may have, by id (see [`capabilities`](crate::capabilities)). One that comes from a path and is not named here may
-    /// have what it needs; to one of a store this is added to what it was granted there.
+    /// have what it needs; one of a store has what it was granted there, whatever is written here.
     pub grants: BTreeMap<String, BTreeSet<String>>,
     /// Keys of their configuration that plugins are not shown, `*` for all: a fault that a test of a plugin injects. Default none.
     pub withheld: Vec<String>,

@@ -126,54 +126,30 @@ impl PluginHost {
     ///
     /// What is wrong with each source that was refused; then what was installed before still serves.
     pub fn install(&self, sources: Vec<Source>) -> Result<Report, ReloadError> {
+        self.install_by(sources, false)
+    }
+
+    /// As [`Self::install`], but what is installed from the same source already is not read again: whoever changes one plugin is not
+    /// held up by the half-written file of another.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn install_beside(&self, sources: Vec<Source>) -> Result<Report, ReloadError> {
+        self.install_by(sources, true)
+    }
+
+    fn install_by(&self, sources: Vec<Source>, beside: bool) -> Result<Report, ReloadError> {
         let started = Instant::now();
         let mut installed = self.lock();
-        let mut plugins: Vec<Plugin> = Vec::with_capacity(sources.len());
-        let mut diagnostics = Vec::new();
         if sources.len() > self.config.plugins_max {
             let (have, max) = (sources.len(), self.config.plugins_max);
             let reason = format!("{have} plugins; at most {max} are loaded");
-            diagnostics.push(Diagnostic::new(
-                "plugins",
-                reason,
-                "load fewer, or raise plugins_max",
-            ));
+            let help = "load fewer, or raise plugins_max";
+            let diagnostics = vec![Diagnostic::new("plugins", reason, help)];
             return Err(ReloadError { diagnostics });
         }
-        for source in sources {
-            let began = Instant::now();
-            match self.build_contained(&mut installed, &source, None) {
-                Ok(built) => {
-                    let generation = built.generation();
-                    let id = generation.reference.plugin.to_string();
-                    if plugins
-                        .iter()
-                        .any(|p| p.generation.reference.plugin == generation.reference.plugin)
-                    {
-                        let reason = format!("a second plugin called `{id}`");
-                        let help = "give each plugin an id of its own in its plugin.toml";
-                        diagnostics.push(Diagnostic::new(source.to_string(), reason, help).of(&id));
-                        continue;
-                    }
-                    let last = ReloadReport {
-                        plugin: id,
-                        outcome: Ok(built.outcome()),
-                        still_serving: Some(generation.reference.clone()),
-                        took: began.elapsed(),
-                    };
-                    let versions = Versions::default();
-                    plugins.push(Plugin { source, generation, versions, last });
-                }
-                Err(diagnostic) => diagnostics.push(diagnostic),
-            }
-        }
-        if !diagnostics.is_empty() {
-            installed.refused += diagnostics.len() as u64;
-            for diagnostic in &diagnostics {
-                tracing::warn!(plugin = diagnostic.plugin, %diagnostic, "plugin refused");
-            }
-            return Err(ReloadError { diagnostics });
-        }
+        let plugins = self.build_all(&mut installed, sources, beside)?;
         let mut before = std::mem::take(&mut installed.plugins);
         for plugin in plugins {
             let id = &plugin.generation.reference.plugin;
@@ -183,7 +159,10 @@ impl PluginHost {
                 Some(old) => old.succeeded_by(plugin),
                 None => plugin,
             });
-            self.begin_waiting(&mut installed);
+        }
+        self.begin_waiting(&mut installed);
+        if !beside {
+            self.renew_shadows(&mut installed);
         }
         let Installed { plugins, records, .. } = &mut *installed;
         records.retain(|id, _| {
@@ -194,6 +173,67 @@ impl PluginHost {
         let loaded = loaded.collect();
         self.activate(&mut installed);
         Ok(Report { loaded, took: started.elapsed() })
+    }
+
+    /// Builds what is to be installed, all or nothing.
+    fn build_all(
+        &self,
+        installed: &mut Installed,
+        sources: Vec<Source>,
+        beside: bool,
+    ) -> Result<Vec<Plugin>, ReloadError> {
+        let mut plugins: Vec<Plugin> = Vec::with_capacity(sources.len());
+        let mut diagnostics = Vec::new();
+        for source in sources {
+            let began = Instant::now();
+            // What was promoted from elsewhere has taken the place of what the configuration names.
+            let named =
+                |it: &&Plugin| *it.versions.configured.as_ref().unwrap_or(&it.source) == source;
+            let known = installed.plugins.iter().find(named);
+            let known = known.map(|it| (it.source.clone(), Arc::clone(&it.generation)));
+            let (source, configured, known) = match known {
+                Some((from, known)) if from != source => (from, Some(source), Some(known)),
+                Some((_, known)) => (source, None, Some(known).filter(|_| beside)),
+                None => (source, None, None),
+            };
+            let built = match known {
+                Some(known) if beside => Ok(Built::Same(known)),
+                known => self.build_contained(installed, &source, known.as_ref()),
+            };
+            let built = match built {
+                Ok(built) => built,
+                Err(diagnostic) => {
+                    diagnostics.push(diagnostic);
+                    continue;
+                }
+            };
+            let generation = built.generation();
+            let plugin = &generation.reference.plugin;
+            let id = plugin.to_string();
+            if plugins.iter().any(|it| it.generation.reference.plugin == *plugin) {
+                let reason = format!("a second plugin called `{id}`");
+                let help = "give each plugin an id of its own in its plugin.toml";
+                diagnostics.push(Diagnostic::new(source.to_string(), reason, help).of(&id));
+                continue;
+            }
+            let last = ReloadReport {
+                plugin: id,
+                outcome: Ok(built.outcome()),
+                still_serving: Some(generation.reference.clone()),
+                took: began.elapsed(),
+            };
+            let mut versions = Versions::default();
+            versions.configured = configured;
+            plugins.push(Plugin { source, generation, versions, last });
+        }
+        if diagnostics.is_empty() {
+            return Ok(plugins);
+        }
+        installed.refused += diagnostics.len() as u64;
+        for diagnostic in &diagnostics {
+            tracing::warn!(plugin = diagnostic.plugin, %diagnostic, "plugin refused");
+        }
+        Err(ReloadError { diagnostics })
     }
 
     /// Reads the source of one plugin, or of all, again; what changed and passes every test serves new calls from then on. One
@@ -231,8 +271,7 @@ impl PluginHost {
     /// plugin stays with the source it had.
     pub fn renew(&self, plugin: &str, source: Source, rollout: Rollout) -> ReloadReport {
         let mut installed = self.lock();
-        let is_it = |it: &Plugin| *it.generation.reference.plugin == *plugin;
-        let Some(at) = installed.plugins.iter().position(is_it) else {
+        let Ok(at) = installed.place(plugin) else {
             return not_found(plugin, &installed.plugins);
         };
         let current = Arc::clone(&installed.plugins[at].generation);

@@ -63,7 +63,7 @@ pub(crate) fn spoken(came: &Result<Checked, Failure>) -> Result<Spoken, Failed> 
     }
 }
 
-/// Which questions are recorded.
+/// Which questions are recorded; those about emergency calls never are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recording {
     /// Only those of this hook.
@@ -121,9 +121,14 @@ pub(crate) struct Watchers {
 }
 
 impl Watch {
-    /// Whether anybody looks on.
-    pub(crate) fn is_on(&self) -> bool {
-        self.is_on.load(Ordering::Relaxed)
+    /// Whether anybody wants to know what comes of this question.
+    pub(crate) fn looks_at(&self, generation: &Generation, question: &Question) -> bool {
+        if !self.is_on.load(Ordering::Relaxed) {
+            return false;
+        }
+        let watchers = self.watchers.load();
+        watchers.recorders.iter().any(|recorder| recorder.concerns(generation, question))
+            || watchers.shadows.iter().any(|shadow| shadow.concerns(generation.key, question))
     }
 
     /// Changes who does.
@@ -145,24 +150,29 @@ impl Watch {
     ) {
         let watchers = self.watchers.load();
         for recorder in &watchers.recorders {
-            recorder.take(generation, question, &observed);
+            if recorder.concerns(generation, question) {
+                recorder.take(&observed);
+            }
         }
         for shadow in &watchers.shadows {
             if shadow.concerns(generation.key, question) {
-                shadow.take(observed());
+                shadow.take(&observed);
             }
         }
     }
 }
 
 impl Recorder {
-    fn take(&self, asked: &Generation, question: &Question, observed: &impl Fn() -> Observed) {
+    fn concerns(&self, asked: &Generation, question: &Question) -> bool {
         let Recording { hook, plugin, .. } = &self.what;
-        if hook.is_some_and(|hook| hook != question.hook())
-            || plugin.as_ref().is_some_and(|id| **id != *asked.reference.plugin)
-        {
-            return;
-        }
+        // Who calls for help is written nowhere for the sake of a test.
+        !question.call.emergency
+            && hook.is_none_or(|hook| hook == question.hook())
+            && plugin.as_ref().is_none_or(|id| **id == *asked.reference.plugin)
+            && self.left.load(Ordering::Relaxed) > 0
+    }
+
+    fn take(&self, observed: &impl Fn() -> Observed) {
         let spend = |left: u64| left.checked_sub(1);
         if self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_err() {
             return;

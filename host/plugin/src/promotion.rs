@@ -191,6 +191,37 @@ impl PluginHost {
         }
     }
 
+    /// Has what is compared from elsewhere follow the settings and grants that plugins were installed anew with: it is read again, and
+    /// compared anew where it is another version by them. One that does not load with them is not compared any more.
+    pub(crate) fn renew_shadows(&self, installed: &mut Installed) {
+        for at in 0..installed.plugins.len() {
+            let plugin = &installed.plugins[at];
+            let Some(shadow) = plugin.versions.shadow.clone() else { continue };
+            let Book { candidate, source, patience, .. } = &*shadow.book;
+            if *source == plugin.source {
+                continue;
+            }
+            let current = Arc::clone(&plugin.generation);
+            let begun = match self.build_contained(installed, source, Some(&current)) {
+                Ok(built) if built.generation().reference.digest == candidate.reference.digest => {
+                    continue;
+                }
+                Ok(Built::New(fresh)) => {
+                    self.begin_shadow(installed, at, (fresh, source.clone()), *patience)
+                }
+                Ok(Built::Same(_)) => {
+                    installed.plugins[at].versions.shadow = None;
+                    continue;
+                }
+                Err(diagnostic) => Err(diagnostic),
+            };
+            if let Err(diagnostic) = begun {
+                tracing::warn!(%diagnostic, "plugin not compared any more");
+                installed.plugins[at].versions.shadow = None;
+            }
+        }
+    }
+
     /// Ends comparisons with a candidate that serves now, begins those anew whose other side has changed, and has workers see it.
     pub(crate) fn align_shadows(&self, installed: &mut Installed) {
         for at in 0..installed.plugins.len() {
@@ -227,11 +258,11 @@ impl Plugin {
                 let help = "`jackfield plugin diff` shows the differences and `plugin approve` takes them; `promote --anyway` asks nobody";
                 return Err(Diagnostic::new("plugins", reason, help).of(&id));
             }
-            Some(Word { by, why }) => {
+            Some(Word { by, why }) if !missing.is_empty() => {
                 let missing = missing.join("; ");
                 tracing::warn!(plugin = %generation, by, why, missing, "plugin promoted against the gate");
             }
-            None => tracing::info!(plugin = %generation, "plugin promoted"),
+            None | Some(_) => tracing::info!(plugin = %generation, "plugin promoted"),
         }
         let candidate = Arc::clone(&book.candidate);
         let per_mille = candidate.canary;

@@ -182,11 +182,7 @@ impl Plugin {
 
     /// The same plugin, installed anew: what is on trial stays so, and what was rolled back does not come back.
     pub(crate) fn succeeded_by(mut self, fresh: Self) -> Self {
-        if self.versions.configured.as_ref() == Some(&fresh.source) {
-            // What came from elsewhere has taken its place.
-            return self;
-        }
-        self.versions.configured = None;
+        self.versions.configured = fresh.versions.configured;
         self.source = fresh.source;
         let digest = fresh.generation.reference.digest;
         let on_trial = self.versions.trial.as_ref().map(|trial| trial.candidate.reference.digest);
@@ -404,10 +400,7 @@ impl Installed {
     }
 
     pub(crate) fn find(&mut self, id: &str) -> Result<&mut Plugin, Diagnostic> {
-        let at = self.plugins.iter().position(|plugin| *plugin.generation.reference.plugin == *id);
-        match at {
-            Some(at) => Ok(&mut self.plugins[at]),
-            None => Err(crate::host::unknown(id, &self.plugins)),
-        }
+        let at = self.place(id)?;
+        Ok(&mut self.plugins[at])
     }
 }

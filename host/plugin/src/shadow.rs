@@ -5,7 +5,7 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     time::{Duration, Instant},
@@ -72,6 +72,8 @@ impl TryFrom<String> for Patience {
 pub(crate) struct Shadow {
     pub(crate) book: Arc<Book>,
     sender: SyncSender<Observed>,
+    /// So many questions may wait.
+    queue_max: usize,
 }
 
 impl Drop for Shadow {
@@ -91,7 +93,9 @@ pub(crate) struct Book {
     pub(crate) began: Instant,
     gate: Gate,
     ledger: Mutex<Ledger>,
-    /// Questions that found no room on their way to the thread.
+    /// Questions on their way to the thread,
+    waiting: AtomicUsize,
+    /// and those that found no room there.
     dropped: AtomicU64,
     /// Nobody wants to know any more; what waits is not asked.
     is_over: AtomicBool,
@@ -140,7 +144,8 @@ impl Shadow {
         source: Source,
         patience: Patience,
     ) -> std::io::Result<Self> {
-        let (sender, receiver) = sync_channel(policy.queue_max.max(1));
+        let queue_max = policy.queue_max.max(1);
+        let (sender, receiver) = sync_channel(queue_max);
         let gate = Gate {
             calls: patience.calls.unwrap_or(policy.gate.calls),
             time: patience.time.unwrap_or(policy.gate.time),
@@ -155,13 +160,14 @@ impl Shadow {
             began: Instant::now(),
             gate,
             ledger: Mutex::new(ledger),
+            waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             is_over: AtomicBool::new(false),
         });
         let theirs = Arc::clone(&book);
         let builder = std::thread::Builder::new().name("plugin-shadow".to_owned());
         builder.spawn(move || run(&host, &theirs, &receiver))?;
-        Ok(Self { book, sender })
+        Ok(Self { book, sender, queue_max })
     }
 
     /// Whether a question is compared: one that was put to what serves, and is of no emergency.
@@ -169,10 +175,18 @@ impl Shadow {
         self.book.against.key == asked && !question.call.emergency
     }
 
-    /// Hands a question over. It never waits.
-    pub(crate) fn take(&self, observed: Observed) {
-        if self.sender.try_send(observed).is_err() {
-            self.book.dropped.fetch_add(1, Ordering::Relaxed);
+    /// Hands a question over, if there is room for it. It never waits.
+    pub(crate) fn take(&self, observed: &impl Fn() -> Observed) {
+        let Book { waiting, dropped, .. } = &*self.book;
+        // What finds no room is not even put together.
+        let room = |waiting: usize| (waiting < self.queue_max).then_some(waiting + 1);
+        let has_room = waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).is_ok();
+        if !has_room {
+            dropped.fetch_add(1, Ordering::Relaxed);
+        } else if self.sender.try_send(observed()).is_err() {
+            // The thread is gone.
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -229,6 +243,7 @@ fn run(host: &Weak<PluginHost>, book: &Book, receiver: &Receiver<Observed>) {
         return;
     };
     for observed in receiver {
+        book.waiting.fetch_sub(1, Ordering::Relaxed);
         if book.is_over.load(Ordering::Relaxed) {
             return;
         }

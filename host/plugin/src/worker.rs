@@ -340,7 +340,7 @@ impl Worker {
         started: Instant,
     ) -> Result<Checked, Failure> {
         let Self { host, pool, .. } = self;
-        if self.rehearses || !host.watch.is_on() {
+        if self.rehearses || !host.watch.looks_at(generation, question) {
             return pool.ask(host, generation, (question, moment), started);
         }
         let before = cpu::thread_time();

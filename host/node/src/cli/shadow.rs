@@ -2,8 +2,9 @@
 
 use std::{
     fmt::Write as _,
-    fs::File,
+    fs::OpenOptions,
     io::{BufRead as _, BufWriter, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
 };
 
 use anyhow::{Context as _, bail};
@@ -125,7 +126,10 @@ pub(super) fn record(args: &RecordArgs) -> anyhow::Result<()> {
     }
     let lines = Client::new(&args.api)?.lines(&path)?.lines();
     let named = || args.to.display().to_string();
-    let file = File::create(&args.to).with_context(|| format!("{} cannot be written", named()))?;
+    // It has who called whom: only its owner reads it.
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let file = options.open(&args.to).with_context(|| format!("{} cannot be written", named()))?;
     let mut file = BufWriter::new(file);
     let mut written = 0_u64;
     for line in lines {

@@ -1,5 +1,7 @@
 //! `jackfield plugin reload`, `promote` and `rollback`.
 
+use std::path::Path;
+
 use anyhow::bail;
 
 use super::{
@@ -69,6 +71,13 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
         text.push_str(&format!(
             "it is read from {path} from now on; a restart has it when plugins.load names that path\n"
         ));
+        let path = Path::new(path);
+        if path.extension().is_some() && path.file_stem().is_none_or(|stem| *stem != *args.id) {
+            let id = &args.id;
+            text.push_str(&format!(
+                "a file alone is called by its name then: call it {id}, or put it into a folder with a plugin.toml that says id = \"{id}\"\n"
+            ));
+        }
     }
     print(&text);
     Ok(())

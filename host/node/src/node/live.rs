@@ -110,7 +110,8 @@ impl Reconfigurer {
     /// Loads what the store of plugins says now.
     pub(crate) fn follow_store(&mut self) -> Vec<ReloadReport> {
         let (host, config) = (&self.plugins, &self.current);
-        let install = |stored: &Stored| host.install(plugins::sources(config, stored)).map(drop);
+        let install =
+            |stored: &Stored| host.install_beside(plugins::sources(config, stored)).map(drop);
         self.stored.follow(host, config, install)
     }
 

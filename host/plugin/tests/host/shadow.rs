@@ -1,6 +1,7 @@
 //! A candidate that is asked what its plugin is asked and decides nothing, until all that it does otherwise is known and taken.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::PathBuf,
     sync::Arc,
@@ -304,4 +305,69 @@ fn what_cannot_be_compared_is_refused_with_words() {
     let other = Source::Path(bench.folder.path().join("other"));
     assert!(refused("desk", Some(other)).contains("called `other` now"));
     assert!(bench.promote().unwrap_err().contains("nothing of `desk` is on trial"));
+}
+
+/// Refuses with what the operator says.
+const SET: &str = r#"fn route(call) { refuse(config.status) }"#;
+
+fn status(code: i64) -> BTreeMap<String, toml::Table> {
+    let settings = [("status".to_owned(), toml::Value::Integer(code))];
+    BTreeMap::from([("desk".to_owned(), settings.into_iter().collect())])
+}
+
+#[test]
+fn settings_reach_what_is_compared_and_what_was_promoted_from_elsewhere() {
+    let mut bench = Bench::new(HostConfig { overrides: status(480), ..quick() });
+    let path = bench.shadow(SET);
+    let configured = || vec![Source::Path(bench.folder.path().join("desk.rhai"))];
+    let install = || bench.host.install(configured()).unwrap();
+    let compared = || bench.host.list()[0].shadow.clone();
+    let before = compared().unwrap().generation;
+    install();
+    assert_eq!(compared().unwrap().generation.digest, before.digest, "the same is compared on");
+    bench.host.set_overrides(status(486));
+    install();
+    let after = compared().unwrap().generation;
+    assert_ne!(after.digest, before.digest);
+    bench.host.set_overrides(BTreeMap::new());
+    install();
+    assert_eq!(compared(), None, "without its setting it does not load");
+
+    bench.host.set_overrides(status(486));
+    install();
+    bench.shadow(SET);
+    bench.host.promote_by("desk", Some(ada())).unwrap();
+    assert_eq!(bench.call("9", None), Verdict::Refuse(486));
+    bench.host.set_overrides(status(603));
+    bench.host.install(vec![Source::Path(bench.folder.path().join("desk.rhai"))]).unwrap();
+    assert_eq!(bench.call("9", None), Verdict::Refuse(603), "its settings reach it there");
+    let source = bench.host.list()[0].source.clone();
+    assert_eq!(source, path.display().to_string());
+}
+
+#[test]
+fn what_comes_beside_reads_nothing_else_again() {
+    let mut bench = Bench::new(quick());
+    let desk = bench.file("desk.rhai", "half written {");
+    let beside = bench.file("beside.rhai", "fn route(call) { pass() }");
+    let both = || vec![Source::Path(beside.clone()), Source::Path(desk.clone())];
+    bench.host.install(both()).unwrap_err();
+    bench.host.install_beside(both()).unwrap();
+    assert_eq!(bench.host.list().len(), 2);
+    assert_eq!(bench.call("9", None), Verdict::Refuse(404));
+    bench.host.install_beside(vec![Source::Path(desk)]).unwrap();
+    assert_eq!(bench.host.list().len(), 1);
+}
+
+#[test]
+fn what_is_watched_and_has_no_room_is_counted() {
+    let mut config = quick();
+    config.shadow.queue_max = 1;
+    let mut bench = Bench::new(config);
+    bench.shadow(&format!("{OLD}// another"));
+    for _ in 0..500 {
+        bench.call("2000", None);
+    }
+    let status = bench.diff(0).status;
+    assert_eq!(status.compared + status.dropped, 500, "{status:?}");
 }
