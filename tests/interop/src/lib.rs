@@ -6,6 +6,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod baresip;
+pub mod callee;
 pub mod carrier;
 pub mod certificates;
 pub mod dns;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Switch,
+    Switch, callee,
     sipp::{Scenario, Sipp},
     switch::save,
     wait,
@@ -44,18 +44,7 @@ impl Bench {
             ["media.mode=\"bypass\"", "plugins.shadow_calls=100", "plugins.shadow_p99_us=10000000"];
         let settings: Vec<&str> = common.iter().chain(settings).copied().collect();
         let switch = Switch::start(&settings, &[script]);
-        let callee = Scenario::new("callee", switch.folder())
-            .value("RING", 0)
-            .calls(3 * CALLS, CALLS_PER_SECOND)
-            .listen();
-        for user in [2000, 2666] {
-            Scenario::new("register", switch.folder())
-                .value("USER", user)
-                .value("CONTACT", callee.port)
-                .value("EXPIRES", 3600)
-                .call(switch.sip_port, "2000")
-                .succeed();
-        }
+        let callee = callee::answering(&switch, &[2000, 2666], 3 * CALLS, CALLS_PER_SECOND);
         Self { program: jackfield_interop::peers::jackfield(), switch, _callee: callee }
     }
 

@@ -13,7 +13,7 @@ use std::{
     sync::OnceLock,
 };
 
-use jackfield_interop::{Sipp, Switch, peers, sipp::Scenario, switch::save};
+use jackfield_interop::{Sipp, Switch, callee, peers, sipp::Scenario, switch::save};
 use serde_json::Value;
 
 /// What a version of the plugin does with a call to the user `probe`; every other call passes.
@@ -149,16 +149,7 @@ impl Lab {
         body.write(Version::Refuses(434));
         // Reloads are asked for one by one, so that each answer belongs to one version.
         let switch = Switch::start(&["plugins.watch=false"], &[body.path()]);
-        let callee = Scenario::new("callee", switch.folder())
-            .value("RING", 0)
-            .calls(CALLS, CALLS_PER_SECOND)
-            .listen();
-        Scenario::new("register", switch.folder())
-            .value("USER", 2000)
-            .value("CONTACT", callee.port)
-            .value("EXPIRES", 3600)
-            .call(switch.sip_port, "2000")
-            .succeed();
+        let callee = callee::answering(&switch, &[2000], CALLS, CALLS_PER_SECOND);
         let caller = Scenario::new("caller", switch.folder())
             .value("TALK", 100)
             .calls(CALLS, CALLS_PER_SECOND);

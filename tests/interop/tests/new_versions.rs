@@ -9,7 +9,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Switch,
+    Switch, callee,
     sipp::{Scenario, Sipp},
     switch::save,
     wait,
@@ -42,18 +42,7 @@ impl Bench {
             &["plugins.watch=false", "media.mode=\"bypass\"", "journal.entries_max=5000", setting],
             &[&script],
         );
-        let callee = Scenario::new("callee", switch.folder())
-            .value("RING", 0)
-            .calls(calls, CALLS_PER_SECOND)
-            .listen();
-        for user in [2000, 2666] {
-            Scenario::new("register", switch.folder())
-                .value("USER", user)
-                .value("CONTACT", callee.port)
-                .value("EXPIRES", 3600)
-                .call(switch.sip_port, "2000")
-                .succeed();
-        }
+        let callee = callee::answering(&switch, &[2000, 2666], calls, CALLS_PER_SECOND);
         Self { script, _callee: callee, switch, _folder: folder }
     }
 

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use jackfield_interop::{Switch, http, peers, sipp::Scenario, switch::save, wait};
+use jackfield_interop::{Switch, callee, http, peers, sipp::Scenario, switch::save, wait};
 use serde_json::Value;
 
 const SCRIPT: &str = "fn route(call) { plan([aor(call.callee.user + \"@127.0.0.1\")]) }\n";
@@ -23,14 +23,7 @@ fn told(output: &Output) -> String {
 
 /// Calls of a user who has a phone.
 fn calls(switch: &Switch, calls: u32) {
-    let callee =
-        Scenario::new("callee", switch.folder()).value("RING", 0).calls(calls, 50).listen();
-    Scenario::new("register", switch.folder())
-        .value("USER", 2000)
-        .value("CONTACT", callee.port)
-        .value("EXPIRES", 3600)
-        .call(switch.sip_port, "2000")
-        .succeed();
+    let callee = callee::answering(switch, &[2000], calls, 50);
     let caller = Scenario::new("caller", switch.folder()).value("TALK", 0);
     caller.calls(calls, 50).call(switch.sip_port, "2000").succeed();
     callee.succeed();

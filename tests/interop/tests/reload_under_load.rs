@@ -10,11 +10,11 @@ use std::{
     time::Duration,
 };
 
-use jackfield_interop::{Switch, peers, sipp::Scenario, switch::save, wait};
+use jackfield_interop::{Switch, callee, peers, sipp::Scenario, switch::save, wait};
 use serde_json::Value;
 
-const CALLS: u32 = 600;
-const CALLS_PER_SECOND: u32 = 60;
+const CALLS: u32 = 1000;
+const CALLS_PER_SECOND: u32 = 100;
 const REWRITTEN_EVERY: Duration = Duration::from_millis(200);
 /// Fewer changes from one generation to another would mean that the test was not one.
 const CHANGES_MIN: usize = 5;
@@ -69,16 +69,7 @@ fn calls_while(plugin: &Path, write: impl Fn(usize)) -> Vec<Value> {
     // The stock plugin has the same id as its rewritten copy, so it stays away.
     let settings = ["plugins.stock=false", "journal.entries_max=5000"];
     let switch = Switch::start(&settings, &[plugin]);
-    let callee = Scenario::new("callee", switch.folder())
-        .value("RING", 0)
-        .calls(CALLS, CALLS_PER_SECOND)
-        .listen();
-    Scenario::new("register", switch.folder())
-        .value("USER", 2000)
-        .value("CONTACT", callee.port)
-        .value("EXPIRES", 3600)
-        .call(switch.sip_port, "2000")
-        .succeed();
+    let callee = callee::answering(&switch, &[2000], CALLS, CALLS_PER_SECOND);
     let mut caller = Scenario::new("caller", switch.folder())
         .value("TALK", 100)
         .calls(CALLS, CALLS_PER_SECOND)

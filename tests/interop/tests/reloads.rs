@@ -11,7 +11,7 @@ use std::{
 };
 
 use jackfield_interop::{
-    Switch, http, peers, ports,
+    Switch, callee, http, peers, ports,
     sipp::{Scenario, Sipp},
     switch::save,
     wait,
@@ -99,17 +99,7 @@ fn start(plugin: &Plugin, sip_port: u16) -> Switch {
 }
 
 fn callee(switch: &Switch, calls: u32) -> Sipp {
-    let callee = Scenario::new("callee", switch.folder())
-        .value("RING", 0)
-        .calls(calls, CALLS_PER_SECOND)
-        .listen();
-    Scenario::new("register", switch.folder())
-        .value("USER", 2000)
-        .value("CONTACT", callee.port)
-        .value("EXPIRES", 3600)
-        .call(switch.sip_port, "2000")
-        .succeed();
-    callee
+    callee::answering(switch, &[2000], calls, CALLS_PER_SECOND)
 }
 
 fn calls(switch: &Switch, calls: u32) -> Sipp {
