@@ -378,7 +378,8 @@ impl Worker {
         let hook = question.hook();
         let policy = &self.host.config.quarantine;
         let caught = generation.quarantine(hook).fail(now, (&question.call, hook), policy);
-        tracing::warn!(
+        // The journal warns of it, off the path of calls.
+        tracing::debug!(
             plugin = %generation.reference, %hook, conn_id = %question.call.conn_id,
             call_id = question.call.call_id,
             kind = failure.kind.name(), detail = failure.detail, "plugin failed a decision"

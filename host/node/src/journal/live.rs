@@ -217,7 +217,7 @@ fn warn_of_failures(conn: ConnId, call_id: &str, decision: &Decision) {
             && failure.kind.is_its_own()
         {
             warn!(
-                conn_id = %conn, call_id, hook = %decision.hook, generation = %step.generation,
+                conn_id = %conn, call_id, hook = %decision.hook, plugin = %step.generation,
                 kind = failure.kind.name(), detail = failure.detail,
                 "plugin failed a decision; the next one was asked"
             );
