@@ -2,7 +2,9 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use crate::{Aor, Flow, Instant, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook};
+use crate::{
+    Aor, Flow, GenerationToken, Instant, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook,
+};
 
 /// One contact bound to an address-of-record (RFC 3261 section 10.3).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,8 +71,9 @@ pub trait Directory {
     /// What `aor` logs in with; `None` when it is no subscriber or cannot log in.
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>>;
 
-    /// Whether a plugin answers `hook`. Those before a call are asked only if so, because most switches have none.
-    fn answers(&self, _hook: Hook) -> bool {
+    /// Whether a plugin answers `hook`, of those that a call is pinned to, or where it is pinned to none of those that serve now. Some hooks
+    /// are asked only if so, because most switches have none.
+    fn answers(&self, _hook: Hook, _pin: Option<&GenerationToken>) -> bool {
         false
     }
 

@@ -320,6 +320,8 @@ pub enum Verdict {
 pub struct Decision {
     /// The hook.
     pub hook: Hook,
+    /// Of `header-policy`: where the INVITE goes, as [`Outgoing`] shows itself.
+    pub about: Option<Box<str>>,
     /// Whose verdict stands; `None` for the built-in default.
     pub decided_by: Option<GenerationRef>,
     /// What it is, without credentials; of a dial plan that rewrote something the reasons tell.
@@ -335,6 +337,7 @@ impl Decision {
     pub fn of(hook: Hook, steps_max: usize) -> Self {
         Self {
             hook,
+            about: None,
             decided_by: None,
             verdict: Verdict::BuiltIn,
             steps: Vec::with_capacity(steps_max),

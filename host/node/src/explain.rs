@@ -4,11 +4,17 @@ use std::sync::Arc;
 
 use model::{
     Aor, ConnId, HeaderBlock, Transport,
-    hook::{Ask, CallFacts, Decision, Party, Question, QuestionId, RequestKind},
+    hook::{
+        Answer, Ask, CallFacts, Decision, Destination, Hook, MediaMode, Outgoing, Party, Privacy,
+        Question, QuestionId, RequestKind, Target, Verdict,
+    },
 };
 use plugin::{PluginHost, party_of_uri};
 
-use crate::{clock::Calendar, config::Config};
+use crate::{
+    clock::Calendar,
+    config::{Config, TrunkSection},
+};
 
 /// A call that is only thought of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +38,8 @@ pub struct Rehearsed {
     pub callee: String,
     /// It is a number of `[emergency]` that has a route: no plugin is asked.
     pub emergency: bool,
-    /// Who decided what, in order: the dial plan, if there is one, and the route.
+    /// Who decided what, in order: the dial plan, if there is one, the route, and what becomes of the header fields of each INVITE that
+    /// may follow.
     pub decisions: Vec<Decision>,
 }
 
@@ -62,13 +69,90 @@ pub fn rehearse(
     let emergency = config.emergency.to_switch().is_ok_and(|it| it.takes(&callee));
     let mut decisions = Vec::new();
     if !emergency {
-        let question = question(what, domain, caller, callee);
+        let mut question = question(what, domain, caller, callee);
         let moment = Calendar::new(config.node.zone.as_deref()).moment();
-        let answer = host.worker().rehearse(&question, moment);
-        decisions.extend(answer.amended.map(|amended| amended.decision));
-        decisions.push(answer.decision);
+        let mut worker = host.worker();
+        let answer = worker.rehearse(&question, moment);
+        let Answer { verdict, amended, decision, .. } = answer;
+        if let Some(amended) = amended {
+            decisions.push(amended.decision);
+            question.call = amended.facts;
+        }
+        decisions.push(decision);
+        if host.answers(Hook::HeaderPolicy, None) {
+            for outgoing in outgoing(config, &question.call, verdict) {
+                question.ask = Ask::HeaderPolicy(Arc::new(outgoing));
+                decisions.push(worker.rehearse(&question, moment).decision);
+            }
+        }
     }
     Ok(Rehearsed { caller: from, callee: to, emergency, decisions })
+}
+
+/// Every INVITE that may follow from a verdict on the route, as far as it is known where it goes: which contacts a user has, and where a
+/// name leads, is not, and so none of these is taken for trusted.
+fn outgoing(config: &Config, call: &CallFacts, verdict: Verdict) -> Vec<Outgoing> {
+    let targets = match verdict {
+        Verdict::Plan(plan) if plan.media != MediaMode::Proxy => plan.targets,
+        Verdict::BuiltIn if config.node.domains.contains(&call.callee.host) => {
+            vec![Target::new(Destination::Aor(Aor::new(&call.callee.user, &call.callee.host)))]
+        }
+        _ => Vec::new(),
+    };
+    let is_private = is_private(call);
+    let over = |target: Target| {
+        let trunks: Vec<_> = match target.to {
+            Destination::Trunk { .. } => trunks_of(config, &target).into_iter().map(Some).collect(),
+            Destination::Aor(_) | Destination::Uri(_) => vec![None],
+        };
+        let one = move |trunk: Option<&TrunkSection>| {
+            let trusted = trunk.is_some_and(|trunk| trunk.trusted);
+            let any = Outgoing::to(target.clone());
+            Outgoing {
+                uri: trunk.map_or_else(|| any.uri.clone(), |trunk| uri_on(trunk, &target, call)),
+                from_trunk: call.trunk.clone(),
+                trunk: trunk.map(|trunk| trunk.name.clone()),
+                trusted,
+                hidden: is_private && !trusted,
+                ..any
+            }
+        };
+        trunks.into_iter().map(one)
+    };
+    targets.into_iter().flat_map(over).take(config.limits.attempts_max).collect()
+}
+
+/// The trunks that a target stands for, in the order of their priority.
+fn trunks_of<'a>(config: &'a Config, target: &Target) -> Vec<&'a TrunkSection> {
+    let Destination::Trunk { name, .. } = &target.to else { return Vec::new() };
+    let is_meant = |trunk: &&TrunkSection| {
+        trunk.name == *name || trunk.group.as_deref() == Some(name.as_str())
+    };
+    let mut trunks: Vec<_> = config.trunk.iter().filter(is_meant).collect();
+    trunks.sort_by_key(|trunk| trunk.priority);
+    trunks
+}
+
+/// The Request-URI over a trunk.
+fn uri_on(trunk: &TrunkSection, target: &Target, call: &CallFacts) -> String {
+    let user = match &target.to {
+        Destination::Trunk { user: Some(user), .. } => user,
+        _ => &call.callee.user,
+    };
+    trunk.to_switch().request_uri(user)
+}
+
+/// Whether the caller wants not to be known (RFC 3323 section 4.2), if the dial plan does not say otherwise.
+fn is_private(call: &CallFacts) -> bool {
+    const VALUES: [&str; 5] = ["id", "user", "header", "session", "history"];
+    match call.privacy {
+        Some(decided) => decided == Privacy::Id,
+        None => {
+            let mut asked = call.headers.get("Privacy").flat_map(|value| value.split(';'));
+            call.caller.host == "anonymous.invalid"
+                || asked.any(|value| VALUES.contains(&value.trim().to_ascii_lowercase().as_str()))
+        }
+    }
 }
 
 fn party(text: &str, domain: &str) -> Result<Party, String> {

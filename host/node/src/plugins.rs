@@ -84,6 +84,7 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
             targets_max: plugins.targets_max,
             commands_max: plugins.commands_max,
             header_edits_max: plugins.header_edits_max,
+            header_edits_total_max: plugins.header_edits_total_max,
             header_value_bytes_max: plugins.header_value_bytes_max,
             ..AnswerLimits::default()
         },

@@ -148,6 +148,8 @@ pub struct AnswerLimits {
     pub commands_max: usize,
     /// Edits of header fields in one answer of `header-policy`. Default 32.
     pub header_edits_max: usize,
+    /// Edits of all plugins of `header-policy` together for one INVITE; a list that would make it more is left out. Default 64.
+    pub header_edits_total_max: usize,
     /// Bytes of the name of a header field that is edited. Default 64.
     pub header_name_bytes_max: usize,
     /// Bytes of the value that an edit gives a header field. Default 1024.
@@ -171,6 +173,7 @@ impl Default for AnswerLimits {
             labels_max: 32,
             commands_max: 16,
             header_edits_max: 32,
+            header_edits_total_max: 64,
             header_name_bytes_max: 64,
             header_value_bytes_max: 1024,
             ring_max: Duration::from_secs(3600),

@@ -384,9 +384,9 @@ impl PluginHost {
         self.lock().grants = grants;
     }
 
-    /// Whether a plugin answers this hook for what comes in now.
-    pub fn answers(&self, hook: Hook) -> bool {
-        self.tables.load().current.answers(hook)
+    /// Whether a plugin answers this hook: of those that a call is pinned to, or of those that serve new calls.
+    pub fn answers(&self, hook: Hook, pin: Option<&GenerationToken>) -> bool {
+        self.tables.load().pick(pin).0.answers(hook)
     }
 
     /// The token of the table that serves new calls.

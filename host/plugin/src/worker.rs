@@ -92,8 +92,9 @@ impl Worker {
             | Ask::Admission
             | Ask::Authenticate
             | Ask::Register { .. } => false,
-            Ask::HeaderPolicy(_) => {
-                let (verdict, decision) = self.edit(table, question, moment);
+            Ask::HeaderPolicy(ref outgoing) => {
+                let (verdict, mut decision) = self.edit(table, question, moment);
+                decision.about = Some(outgoing.to_string().into());
                 return (verdict, None, decision);
             }
             Ask::CallEvent(ref event) => {
@@ -208,7 +209,8 @@ impl Worker {
         (verdict, decision)
     }
 
-    /// Asks every plugin of `header-policy`, and puts their edits one behind another. Nobody is asked about an emergency.
+    /// Asks every plugin of `header-policy`, and puts their edits one behind another, as many as there may be of all together. Nobody is asked
+    /// about an emergency.
     fn edit(
         &mut self,
         table: &HookTable,
@@ -221,7 +223,13 @@ impl Worker {
         for post in chain.iter().filter(|_| !question.call.emergency) {
             let answer = self.put(post, question, moment, &mut decision);
             let Some(Checked { ruling: Ruling::Edit(more), reasons }) = answer else { continue };
-            decision.decided_by = answered(&decision);
+            let Some(by) = answered(&decision) else { continue };
+            let (have, most) = (edits.len(), self.host.config.answer.header_edits_total_max);
+            if have + more.len() > most {
+                decision.reasons.push(too_many(&by, more.len(), have, most));
+                continue;
+            }
+            decision.decided_by = Some(by);
             decision.reasons.extend(reasons);
             edits.extend(more);
         }
@@ -407,6 +415,14 @@ const fn named(outcome: &StepOutcome) -> &'static str {
         StepOutcome::Decided => "decided",
         StepOutcome::Failed(failure) => failure.kind.name(),
     }
+}
+
+/// Why the edits of a plugin are not made.
+fn too_many(by: &GenerationRef, edits: usize, have: usize, most: usize) -> Reason {
+    let text = format!(
+        "{edits} edits of {by} were left out: after {have} of others that is more than {most} (header_edits_total_max)"
+    );
+    Reason { code: "too-many-edits".into(), text }
 }
 
 /// Who was asked last.

@@ -154,7 +154,7 @@ impl Switch {
         mut arrival: Arrival,
         station: Station,
     ) {
-        if !dir.answers(station.hook()) {
+        if !dir.answers(station.hook(), None) {
             return self.step_on(now, dir, arrival, station, Verdict::BuiltIn, false);
         }
         if self.door.waiting.len() >= self.tables.config.limits.questions_max {

@@ -145,7 +145,7 @@ const REFUSED: &str = "refused";
 impl Call {
     /// Has plugins of `call-event` follow this call, if there are any. An emergency is none of theirs.
     pub(crate) fn follow(&self, tables: &mut Tables, dir: &dyn Directory) {
-        if dir.answers(model::hook::Hook::CallEvent) && !self.facts.emergency {
+        if dir.answers(model::hook::Hook::CallEvent, self.pinned()) && !self.facts.emergency {
             tables.followed.begin(Arc::clone(&self.facts), self.pinned().cloned());
         }
     }

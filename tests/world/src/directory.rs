@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
-use model::{Aor, Binding, Directory, Membership, Seat, Seats, Secret, Shard, TrunkId, hook::Hook};
+use model::{
+    Aor, Binding, Directory, GenerationToken, Membership, Seat, Seats, Secret, Shard, TrunkId,
+    hook::Hook,
+};
 use switch::{Publish, Reach, TrunkStatus};
 
 /// A directory in which every user of one host is a subscriber.
@@ -89,7 +92,7 @@ impl Directory for SimDirectory {
         self.watchers.get(aor).map(|shards| shards.as_slice().into())
     }
 
-    fn answers(&self, hook: Hook) -> bool {
+    fn answers(&self, hook: Hook, _: Option<&GenerationToken>) -> bool {
         self.hooks.contains(&hook)
     }
 }

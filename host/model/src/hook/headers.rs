@@ -48,6 +48,19 @@ impl Outgoing {
     }
 }
 
+/// As the journal writes it: its target, and its trunk where the target is a group, `trunk:outside/+43123 over carrier`.
+impl fmt::Display for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let to = &self.target.to;
+        match (to, &self.trunk) {
+            (Destination::Trunk { name, .. }, Some(trunk)) if name != trunk => {
+                write!(f, "{to} over {trunk}")
+            }
+            _ => write!(f, "{to}"),
+        }
+    }
+}
+
 /// What is to be changed of the header fields that go to one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderEdit {
@@ -127,7 +140,7 @@ const SESSION: &str = "each side has a session of its own";
 const CALLS: &str = "it moves calls, which is for the switch to do";
 
 /// The fields that are not for plugins to write, each with its reason.
-const OWNED: [(&str, &str); 54] = [
+const OWNED: [(&str, &str); 55] = [
     ("Via", ROUTE),
     ("Route", ROUTE),
     ("Record-Route", ROUTE),
@@ -179,15 +192,17 @@ const OWNED: [(&str, &str); 54] = [
     ("Diversion", DIVERTED),
     ("History-Info", DIVERTED),
     ("Replaces", CALLS),
+    ("Join", CALLS),
     ("Refer-To", CALLS),
     ("Referred-By", CALLS),
     ("Target-Dialog", CALLS),
 ];
 
 /// The fields that plugins may leave out and not write.
-const SIGNED: [(&str, &str); 4] = [
+const SIGNED: [(&str, &str); 5] = [
     ("Identity", "who signs for the caller writes it"),
     ("Identity-Info", "who signs for the caller writes it"),
+    ("Date", "who signs for the caller signs it too, for which it stays where Identity passes"),
     ("Geolocation", "who knows where the caller is writes it"),
     ("Geolocation-Routing", "who knows where the caller is writes it"),
 ];
@@ -256,6 +271,8 @@ mod tests {
     fn each_field_has_an_owner() {
         assert!(matches!(owner_of("call-id"), FieldOwner::Switch(why) if why == DIALOG));
         assert!(matches!(owner_of("IDENTITY"), FieldOwner::Author(_)));
+        assert!(matches!(owner_of("join"), FieldOwner::Switch(why) if why == CALLS));
+        assert!(matches!(owner_of("date"), FieldOwner::Author(_)));
         assert_eq!(owner_of("X-Customer"), FieldOwner::Anybody);
         assert_eq!(owner_of(long_form("F")), owner_of("From"));
         assert_eq!(long_form("Subject"), "Subject");
@@ -268,6 +285,9 @@ mod tests {
         assert_eq!(uri.direction(), "internal");
         let trunk = to(Destination::Trunk { name: "t".into(), user: None });
         assert_eq!((trunk.direction(), trunk.uri.as_str()), ("outbound", "sip:2000@t.invalid"));
+        assert_eq!(trunk.to_string(), "trunk:t");
+        let of_group = Outgoing { trunk: Some("t1".into()), ..trunk.clone() };
+        assert_eq!(of_group.to_string(), "trunk:t over t1");
         let through = Outgoing { from_trunk: Some("in".into()), ..trunk };
         assert_eq!(through.direction(), "transit");
         assert_eq!(Outgoing { trunk: None, ..through }.direction(), "inbound");

@@ -36,8 +36,8 @@ pub(super) fn explain(args: &ExplainArgs) -> anyhow::Result<()> {
     };
     let mut text = format!("{}  {} -> {}\n", first.conn, first.caller, first.callee);
     for decision in &decisions {
-        text.push_str(&format!("\n{}  {}\n", decision.at, decision.hook));
-        let view::Decision { steps, verdict, decided_by, reasons, .. } = decision;
+        let view::Decision { at, hook, about, steps, verdict, decided_by, reasons, .. } = decision;
+        text.push_str(&format!("\n{at}  {}\n", asked(hook, about.as_deref())));
         text.push_str(&shown(steps, verdict, decided_by.as_deref(), reasons));
     }
     print(&text);
@@ -62,12 +62,17 @@ fn rehearse(args: &ExplainArgs) -> anyhow::Result<()> {
         );
     }
     for decision in &explanation.decisions {
-        text.push_str(&format!("\n{}\n", decision.hook));
-        let view::Judgement { steps, verdict, decided_by, reasons, .. } = decision;
+        let view::Judgement { hook, about, steps, verdict, decided_by, reasons } = decision;
+        text.push_str(&format!("\n{}\n", asked(hook, about.as_deref())));
         text.push_str(&shown(steps, verdict, decided_by.as_deref(), reasons));
     }
     print(&text);
     Ok(())
+}
+
+/// What was asked, and about which INVITE.
+fn asked(hook: &str, about: Option<&str>) -> String {
+    about.map_or_else(|| hook.to_owned(), |about| format!("{hook}, the INVITE to {about}"))
 }
 
 /// Who was asked, what came of it, and why.
@@ -95,6 +100,13 @@ fn shown(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_question_about_an_invite_says_which() {
+        assert_eq!(asked("route", None), "route");
+        let about = Some("trunk:out over a");
+        assert_eq!(asked("header-policy", about), "header-policy, the INVITE to trunk:out over a");
+    }
 
     #[test]
     fn a_decision_is_told_step_by_step() {

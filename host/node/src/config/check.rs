@@ -80,6 +80,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.targets_max", 1, 1000),
     ("plugins.commands_max", 1, 1000),
     ("plugins.header_edits_max", 1, 1000),
+    ("plugins.header_edits_total_max", 1, 10_000),
     ("plugins.header_value_bytes_max", 1, 16_384),
     ("plugins.file_mib_max", 1, 1024),
     ("plugins.compiled_mib_max", 1, 1_000_000),

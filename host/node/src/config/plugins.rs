@@ -26,6 +26,8 @@ pub struct PluginsConfig {
     pub commands_max: usize,
     /// Edits of header fields in one answer of a plugin of `header-policy`.
     pub header_edits_max: usize,
+    /// Edits of all plugins of `header-policy` together for one INVITE; the list of a plugin that would make it more is left out.
+    pub header_edits_total_max: usize,
     /// Bytes of the value that one gives a header field.
     pub header_value_bytes_max: usize,
     /// Versions of the plugins kept for the calls that were routed by them; beyond it the oldest is given up and its calls take
@@ -135,6 +137,7 @@ impl Default for PluginsConfig {
             targets_max: 64,
             commands_max: 16,
             header_edits_max: 32,
+            header_edits_total_max: 64,
             header_value_bytes_max: 1024,
             generations_max: 64,
             instances_max: 1024,

@@ -9,7 +9,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use model::{
-    Aor, Binding, Directory, Membership, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook,
+    Aor, Binding, Directory, GenerationToken, Membership, MessageCount, Seat, Secret, Shard,
+    TrunkId, hook::Hook,
 };
 use plugin::PluginHost;
 
@@ -173,8 +174,8 @@ impl Directory for NodeDirectory {
         self.watched.by(aor)
     }
 
-    fn answers(&self, hook: Hook) -> bool {
-        self.plugins.as_ref().is_some_and(|plugins| plugins.answers(hook))
+    fn answers(&self, hook: Hook, pin: Option<&GenerationToken>) -> bool {
+        self.plugins.as_ref().is_some_and(|plugins| plugins.answers(hook, pin))
     }
 }
 

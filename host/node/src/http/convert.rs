@@ -174,7 +174,8 @@ pub(super) fn reconfigured(report: &Reconfigured) -> view::Reconfiguration {
 }
 
 pub(super) fn decision(entry: Entry) -> view::Decision {
-    let view::Judgement { hook, decided_by, verdict, steps, reasons } = verdict(entry.decision);
+    let view::Judgement { hook, about, decided_by, verdict, steps, reasons } =
+        verdict(entry.decision);
     view::Decision {
         number: entry.number,
         at: format_wall(entry.at_ms),
@@ -183,6 +184,7 @@ pub(super) fn decision(entry: Entry) -> view::Decision {
         caller: entry.caller,
         callee: entry.callee,
         hook,
+        about,
         decided_by,
         verdict,
         steps,
@@ -199,6 +201,7 @@ pub(super) fn verdict(decision: Decision) -> view::Judgement {
     };
     view::Judgement {
         hook: decision.hook.name().to_owned(),
+        about: decision.about.map(String::from),
         decided_by: decision.decided_by.map(|by| by.to_string()),
         verdict,
         steps: decision.steps.into_iter().map(step).collect(),

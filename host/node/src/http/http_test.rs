@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::view;
 use crate::{
-    config::Config,
+    config::{Config, TrunkSection},
     demo::{exchange::run_until, phone::Phone},
     ladder::Column,
     node::Node,
@@ -130,6 +130,16 @@ fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
     let running = Running::start(|config| {
         config.node.domains = vec!["office.test".to_owned()];
         config.emergency.route = vec!["sip:192.0.2.1".to_owned()];
+        let trunk = |name: &str, priority: u16| TrunkSection {
+            name: name.to_owned(),
+            uri: "sip:192.0.2.2".to_owned(),
+            group: Some("out".to_owned()),
+            priority,
+            trusted: name == "near",
+            probe_interval_s: 0,
+            ..TrunkSection::default()
+        };
+        config.trunk = vec![trunk("near", 2), trunk("open", 1)];
     });
     let code = "fn route(call) {
         if call.callee.user == \"desk\" && call.header(\"X-Skill\") == \"sales\" {
@@ -161,6 +171,24 @@ fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
     assert!(emergency.emergency && emergency.decisions.is_empty());
     let (status, body) = running.request("GET", "/api/explain?to=1&trunk=none");
     assert!(status == 400 && body.contains("there is no trunk `none`"), "{status} {body}");
+    let headers = "fn route(call) { if call.callee.user == \"far\" { return plan([trunk(\"out\"), uri(\"sip:x@h.test\")]) } pass() }
+        fn header_policy(call, outgoing) { edit().set(\"X-Way\", `${outgoing.trunk} ${outgoing.trusted} ${outgoing.hidden}`) }";
+    std::fs::write(running.script(), headers).unwrap();
+    assert_eq!(running.request("POST", "/api/plugins/reload").0, 200);
+    let told = |query: &str| {
+        let explained: view::Explanation = running.get(&format!("/api/explain?{query}"));
+        let told = |it: view::Judgement| it.about.map(|about| format!("{about}: {}", it.verdict));
+        explained.decisions.into_iter().filter_map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("to=far&header=Privacy:%20id"),
+        [
+            "trunk:out over open: callee set X-Way: open false true",
+            "trunk:out over near: callee set X-Way: near true false",
+            "uri:sip:x@h.test: callee set X-Way:  false true"
+        ]
+    );
+    assert_eq!(told("to=2000"), ["aor:2000@office.test: callee set X-Way:  false false"]);
     let plugins: Vec<view::Plugin> = running.get("/api/plugins");
     assert_eq!((plugins[0].hooks[0].asked, plugins[0].quarantined.len()), (0, 0));
     let journal: Vec<view::Decision> = running.get("/api/journal");

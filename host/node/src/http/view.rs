@@ -452,6 +452,8 @@ pub struct Decision {
     pub callee: String,
     /// What was asked.
     pub hook: String,
+    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group.
+    pub about: Option<String>,
     /// Whose verdict stands; absent for the built-in default.
     pub decided_by: Option<String>,
     /// What it is: `built-in`, targets, `refuse 486`, `proceed with the plan`, or what the hook has.
@@ -471,7 +473,8 @@ pub struct Explanation {
     pub callee: String,
     /// It is an emergency number that has a route: no plugin is asked.
     pub emergency: bool,
-    /// Who decided what, in order: the dial plan, if there is one, and the route.
+    /// Who decided what, in order: the dial plan, if there is one, the route, and of plugins of `header-policy` what they would do with each
+    /// INVITE that may follow.
     pub decisions: Vec<Judgement>,
 }
 
@@ -480,6 +483,8 @@ pub struct Explanation {
 pub struct Judgement {
     /// What was asked.
     pub hook: String,
+    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group.
+    pub about: Option<String>,
     /// Whose verdict stands; absent for the built-in default.
     pub decided_by: Option<String>,
     /// What it is, as in a [decision](#decision).

@@ -116,6 +116,8 @@ struct Transferred {
 struct Decided {
     at: String,
     hook: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    about: Option<String>,
     decided_by: Option<String>,
     steps: Vec<Asked>,
     reasons: Vec<Why>,
@@ -457,6 +459,7 @@ fn decided(at: String, decision: &Decision) -> Decided {
     Decided {
         at,
         hook: decision.hook.name(),
+        about: decision.about.as_deref().map(str::to_owned),
         decided_by: decision.decided_by.as_ref().map(ToString::to_string),
         steps: decision.steps.iter().map(asked).collect(),
         reasons: decision.reasons.iter().map(why).collect(),

@@ -100,6 +100,7 @@ fn decided() -> Fact {
         conn: ConnId(7),
         decision: Decision {
             hook: Hook::Route,
+            about: None,
             decided_by: Some(generation.clone()),
             verdict: model::hook::Verdict::Continue,
             steps: vec![Step { generation, outcome: StepOutcome::Decided, took_ns: 12_900 }],

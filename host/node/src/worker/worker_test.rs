@@ -30,6 +30,7 @@ impl Decide for BuiltIn {
     fn answer(&mut self, question: &Question, _: Moment) -> Answer {
         let decision = Decision {
             hook: question.hook(),
+            about: None,
             decided_by: None,
             verdict: Verdict::BuiltIn,
             steps: Vec::new(),

@@ -49,6 +49,25 @@ fn edits_of_all_plugins_stand_in_their_order() {
 }
 
 #[test]
+fn all_plugins_together_make_no_more_edits_than_they_may() {
+    let edits = |name: &str, count: usize| {
+        let list: String = (0..count).map(|n| format!(".keep(\"{name}-{n}\")")).collect();
+        format!("fn header_policy(call, out) {{ edit(){list}.because(\"{name}\", \"\") }}")
+    };
+    let codes = [("a", edits("A", 3)), ("b", edits("B", 2)), ("c", edits("C", 1))];
+    let mut config = patient();
+    config.answer.header_edits_total_max = 4;
+    let sources = codes.map(|(id, code)| source(id, Kind::Rhai, code));
+    let answer = answer(&host(config, sources.into()), &about("2000", outgoing(Some("carrier"))));
+    let wanted = "callee keep A-0, callee keep A-1, callee keep A-2, callee keep C-0";
+    assert_eq!(answer.verdict.to_string(), wanted);
+    let codes: Vec<_> = answer.decision.reasons.iter().map(|why| why.code.as_str()).collect();
+    assert_eq!(codes, ["A", "too-many-edits", "C"]);
+    let text = &answer.decision.reasons[1].text;
+    assert!(text.starts_with("2 edits of b#") && text.contains("header_edits_total_max"), "{text}");
+}
+
+#[test]
 fn a_plugin_is_told_where_the_invite_goes() {
     let code = r#"fn header_policy(call, out) {
         edit().set("X-All", `${out.direction} ${out.trunk} ${out.uri} ${out.target} ${out.trusted} ${out.hidden}`)
@@ -116,4 +135,8 @@ fn a_call_keeps_to_the_version_that_it_began_with() {
     let kept = answer(&host, &pinned(asked.clone(), &pin));
     assert_eq!(kept.verdict.to_string(), "callee remove X-A");
     assert_eq!(answer(&host, &asked).verdict.to_string(), "callee remove X-B");
+    // Who answers the hook is asked of the same version.
+    host.install(vec![source("one", Kind::Rhai, "fn route(call) { pass() }")]).unwrap();
+    assert!(host.answers(Hook::HeaderPolicy, Some(&pin)) && !host.answers(Hook::Route, Some(&pin)));
+    assert!(!host.answers(Hook::HeaderPolicy, None) && host.answers(Hook::Route, None));
 }

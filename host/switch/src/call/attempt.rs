@@ -100,7 +100,7 @@ impl Call {
             && !self.looks_for_trunk()
         {
             if let Some(group) = self.groups.pop_front() {
-                self.try_group(tables, now, group);
+                self.try_group(tables, now, dir, group);
                 continue;
             }
             if self.note_attempts(tables, now) {
@@ -286,16 +286,34 @@ impl Call {
         }
     }
 
-    fn try_group(&mut self, tables: &mut Tables, now: Instant, mut group: Vec<Hop>) {
+    fn try_group(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        mut group: Vec<Hop>,
+    ) {
         let most = tables.config.limits.branches_max.max(1);
         if group.len() > most {
             self.groups.push_front(group.split_off(most));
         }
         for hop in group {
-            let of = hop.of;
-            if let Err(status) = self.open_branch(tables, now, hop) {
-                self.note_failure(of, status, Vec::new());
-            }
+            self.open_or_next_trunk(tables, now, dir, hop);
+        }
+    }
+
+    /// Sends the INVITE of one contact. Where it cannot go out over its trunk, the next one of the target is tried.
+    pub(super) fn open_or_next_trunk(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        hop: Hop,
+    ) {
+        let of = hop.of;
+        if let Err(status) = self.open_branch(tables, now, hop) {
+            self.note_failure(of, status, Vec::new());
+            self.next_trunk(tables, now, dir, of);
         }
     }
 
@@ -350,7 +368,7 @@ impl Call {
     fn end_target(&mut self, tables: &mut Tables, now: Instant, of: usize) {
         self.cancel_branches(tables, now, Some(of));
         self.leave_trunks(of);
-        self.leave_policy_of(of);
+        self.leave_policy_of(tables, of);
         for group in &mut self.groups {
             group.retain(|hop| hop.of != of);
         }

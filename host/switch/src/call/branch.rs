@@ -134,7 +134,7 @@ impl Call {
         let leg = LegId { conn: self.conn, number: self.next_leg };
         let (facts, contact) = self.seed_of(tables, &hop, &invite)?;
         let (uri, path) = (&*hop.uri, &*hop.path);
-        let (reliability, edits) = (self.caller.reliability, self.edits_of(&hop));
+        let (reliability, edits) = (self.caller.reliability, self.edits_of(tables, &hop));
         let letter = Letter {
             uri,
             path,
@@ -168,7 +168,7 @@ impl Call {
         reliability: Reliability,
     ) {
         self.tell_of_leg(tables, leg, &facts.call_id, &hop);
-        let (gives_way, edits) = (hop.gives_way(), self.edits_of(&hop));
+        let (gives_way, edits) = (hop.gives_way(), self.edits_of(tables, &hop));
         self.branches.push(Branch {
             leg,
             of: hop.of,
@@ -364,7 +364,7 @@ impl Call {
             420..=422
                 if self.proxied.is_none() && self.ask_otherwise(tables, now, leg, response) => {}
             status if self.is_no_answer(leg, status) => {
-                self.next_place(tables, now, leg, status, false);
+                self.next_place(tables, now, dir, (leg, status), false);
                 self.try_next(tables, now, dir);
             }
             ..=100 => {}
@@ -393,56 +393,10 @@ impl Call {
         status: u16,
     ) {
         if self.has_another_place(leg) {
-            self.next_place(tables, now, leg, status, false);
+            self.next_place(tables, now, dir, (leg, status), false);
             return self.try_next(tables, now, dir);
         }
         self.end_branch(tables, now, dir, leg, status, Vec::new());
-    }
-
-    fn has_another_place(&self, leg: LegId) -> bool {
-        let branch = self.branches.iter().find(|branch| branch.leg == leg);
-        branch.is_some_and(|branch| !branch.cancelled && branch.has_another_place())
-    }
-
-    /// A place is dead: its target is tried at the next one that takes the request. `running` says that its INVITE is still
-    /// under way and is to be cancelled.
-    pub(super) fn next_place(
-        &mut self,
-        tables: &mut Tables,
-        now: Instant,
-        leg: LegId,
-        status: u16,
-        running: bool,
-    ) {
-        let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
-        let branch = &mut self.branches[at];
-        let of = branch.of;
-        let mut place = Hop {
-            of,
-            uri: branch.uri.clone(),
-            path: branch.path.clone(),
-            flow: branch.facts.flow,
-            others: std::mem::take(&mut branch.others),
-            spares: std::mem::take(&mut branch.spares),
-            is_large: branch.is_large,
-            trunk: branch.trunk.clone(),
-        };
-        if running {
-            branch.cancelled = true;
-            tables.endpoint.cancel(now, branch.tx);
-        } else {
-            let branch = self.branches.swap_remove(at);
-            tables.uses_by_client_tx.remove(&branch.tx);
-            tables.forget_leg(&branch.tag);
-            tables.emit(Fact::LegFailed { leg, status });
-        }
-        while let Some(next) = place.onward() {
-            place = next.clone();
-            match self.open_branch(tables, now, next) {
-                Ok(()) => return,
-                Err(status) => self.note_failure(of, status, Vec::new()),
-            }
-        }
     }
 
     fn end_branch(

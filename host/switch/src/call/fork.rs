@@ -200,7 +200,6 @@ impl Call {
         self.stop_timer(tables, crate::Reason::Ring);
         // What waits for a plugin's word is not sent after somebody has answered.
         self.leave_policy(tables);
-        self.stop_timer(tables, crate::Reason::Question);
         self.cancel_branches(tables, now, None);
     }
 

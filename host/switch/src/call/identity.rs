@@ -7,7 +7,7 @@ use model::{
     Flow, TrunkId,
     hook::{self, End, HeaderEdit, long_form},
 };
-use sip::{Message, Name};
+use sip::{Field, Message, Name};
 
 use super::{
     Call,
@@ -179,8 +179,9 @@ impl Crossing {
     /// other two name or place who signs.
     fn lets_other(self, raw_name: &str) -> bool {
         let private = !self.told && self.privacy.hides_party();
-        let is_of_network = raw_name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("P-"));
-        let names = ["Identity", "Geolocation"].iter().any(|n| n.eq_ignore_ascii_case(raw_name));
+        let name = long_form(raw_name);
+        let is_of_network = name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("P-"));
+        let names = [SIGNATURE, "Geolocation"].iter().any(|n| n.eq_ignore_ascii_case(name));
         match (is_of_network, names) {
             (true, _) => self.believed && !private,
             (_, true) => !private,
@@ -216,22 +217,37 @@ impl Crossing {
         if edits.is_empty() {
             return self.copy(message, write);
         }
+        let crosses = |field: &Field<'_>| {
+            !is_of_one_leg(field.name) && self.lets_field(field.name, field.raw_name)
+        };
+        let passes = |field: &Field<'_>| match fate(edits, toward, long_name(field)) {
+            None => crosses(field),
+            Some(true) => crosses(field) || !self.hides(),
+            Some(false) => false,
+        };
+        // RFC 8224 section 4.1: a signature in its compact form is of the time that Date says, and nobody can check it without.
+        let is_signed = || {
+            let mut signatures =
+                message.fields().filter(|f| long_name(f).eq_ignore_ascii_case(SIGNATURE));
+            signatures.any(|field| passes(&field))
+        };
         for field in message.fields() {
-            let crosses =
-                || !is_of_one_leg(field.name) && self.lets_field(field.name, field.raw_name);
-            let long = match field.name {
-                Name::Other => long_form(field.raw_name),
-                known => known.as_str(),
-            };
-            let passes = match fate(edits, toward, long) {
-                None => crosses(),
-                Some(true) => crosses() || !self.hides(),
-                Some(false) => false,
-            };
-            if passes {
+            let is_date = || field.name == Name::Date && crosses(&field);
+            if passes(&field) || is_date() && is_signed() {
                 write(field.raw_name, field.value);
             }
         }
+    }
+}
+
+/// The field with the signature of who vouches for the caller (RFC 8224).
+const SIGNATURE: &str = "Identity";
+
+/// The name of a field in its long form.
+fn long_name<'a>(field: &Field<'a>) -> &'a str {
+    match field.name {
+        Name::Other => long_form(field.raw_name),
+        known => known.as_str(),
     }
 }
 

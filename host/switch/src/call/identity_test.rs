@@ -97,6 +97,19 @@ fn who_wants_not_to_be_known_is_known_to_the_trusted_alone() {
 }
 
 #[test]
+fn a_signature_names_the_caller_in_either_form_of_its_name() {
+    for name in ["Identity", "y", "Y"] {
+        let line = format!("{name}: abc;info=<https://a.test/c>");
+        let has = |privacy: &str| {
+            let fields = format!("{privacy}{line}\r\n");
+            let sent = sent_on([first(), open(second())], FIRST, &fields, "second");
+            sent.text.contains(&line)
+        };
+        assert!(has("") && !has("Privacy: id\r\n"), "{name}");
+    }
+}
+
+#[test]
 fn each_value_of_privacy_takes_what_is_its_own() {
     let hidden = |privacy: &str| {
         let fields = format!("{EVERYTHING}Privacy: {privacy}\r\n");

@@ -7,7 +7,7 @@ use super::{
     Call, State,
     attempt::{Hop, Places},
 };
-use crate::{LocateId, Output, Reason, tables::Tables};
+use crate::{Fact, LocateId, Output, Reason, tables::Tables};
 
 impl Call {
     /// The places of a URI, or a request to find them.
@@ -106,6 +106,54 @@ impl Call {
         })
     }
 
+    /// Whether the target of a branch has a place that was not tried.
+    pub(super) fn has_another_place(&self, leg: LegId) -> bool {
+        let branch = self.branches.iter().find(|branch| branch.leg == leg);
+        branch.is_some_and(|branch| !branch.cancelled && branch.has_another_place())
+    }
+
+    /// A place is dead: its target is tried at the next one that takes the request. `running` says that its INVITE is still
+    /// under way and is to be cancelled. Where there is none it goes on with its next trunk.
+    pub(super) fn next_place(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        (leg, status): (LegId, u16),
+        running: bool,
+    ) {
+        let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
+        let branch = &mut self.branches[at];
+        let of = branch.of;
+        let mut place = Hop {
+            of,
+            uri: branch.uri.clone(),
+            path: branch.path.clone(),
+            flow: branch.facts.flow,
+            others: std::mem::take(&mut branch.others),
+            spares: std::mem::take(&mut branch.spares),
+            is_large: branch.is_large,
+            trunk: branch.trunk.clone(),
+        };
+        if running {
+            branch.cancelled = true;
+            tables.endpoint.cancel(now, branch.tx);
+        } else {
+            let branch = self.branches.swap_remove(at);
+            tables.uses_by_client_tx.remove(&branch.tx);
+            tables.forget_leg(&branch.tag);
+            tables.emit(Fact::LegFailed { leg, status });
+        }
+        while let Some(next) = place.onward() {
+            place = next.clone();
+            match self.open_branch(tables, now, next) {
+                Ok(()) => return,
+                Err(status) => self.note_failure(of, status, Vec::new()),
+            }
+        }
+        self.next_trunk(tables, now, dir, of);
+    }
+
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
     pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         let State::Trying { .. } = self.state else { return };
@@ -115,10 +163,7 @@ impl Call {
         let silent: Vec<(LegId, usize)> =
             self.branches.iter().filter(waits).map(|b| (b.leg, b.of)).collect();
         for (leg, of) in silent {
-            self.next_place(tables, now, leg, 408, true);
-            if !self.has_branch(of) {
-                self.next_trunk(tables, now, dir, of);
-            }
+            self.next_place(tables, now, dir, (leg, 408), true);
             if !self.has_branch(of) && !self.looks_for_trunk_of(of) {
                 self.note_failure(of, 408, Vec::new());
             }

@@ -19,6 +19,7 @@ mod image;
 mod leg;
 mod locate;
 mod media;
+mod names;
 mod offer;
 mod over_trunk;
 #[allow(dead_code, reason = "session timers begin to use it")]

@@ -11,7 +11,7 @@ use model::{
 };
 use sip::{Message, Name, Writer};
 
-use super::{Call, Crossing, State, attempt::Hop};
+use super::{Call, Crossing, State, attempt::Hop, names::Names};
 use crate::{Reason, tables::Tables};
 
 /// What is to be changed of the header fields of a leg, in order.
@@ -20,24 +20,38 @@ pub(crate) type Edits = Option<Arc<[HeaderEdit]>>;
 /// The header policy of a call that plugins have a say in. It is gone when the call stands.
 #[derive(Default)]
 pub(crate) struct Policy {
-    /// What was said of the targets being tried, by target and trunk.
-    known: Vec<(usize, Option<TrunkId>, Edits)>,
+    /// What was said of the targets being tried.
+    known: Vec<(Way, Edits)>,
     /// INVITEs that wait for what is said.
     waiting: Vec<Waiting>,
 }
 
-struct Waiting {
-    question: QuestionId,
+/// What one answer is for: the INVITEs of a target that go over one trunk, or over none, to places of which all may be told who wants
+/// not to be known, or none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Way {
     of: usize,
     trunk: Option<TrunkId>,
+    told: bool,
+}
+
+struct Waiting {
+    question: QuestionId,
+    way: Way,
+    /// What was asked about.
+    outgoing: Arc<Outgoing>,
+    /// When the plugins have had long enough.
+    until: Instant,
     hops: Vec<Hop>,
 }
 
 impl Call {
-    /// From now on plugins are asked for this call's header fields, if any of them answers and the switch writes its INVITEs.
+    /// From now on plugins are asked for this call's header fields, if any of those that the call is pinned to answers, and the switch
+    /// writes its INVITEs.
     pub(super) fn begin_policy(&mut self, dir: &dyn Directory, media: MediaMode) {
         let is_ours = media != MediaMode::Proxy && !self.facts.emergency;
-        if is_ours && self.policy.is_none() && dir.answers(Hook::HeaderPolicy) {
+        let answers = || dir.answers(Hook::HeaderPolicy, self.pinned());
+        if is_ours && self.policy.is_none() && answers() {
             self.policy = Some(Box::default());
         }
     }
@@ -52,30 +66,46 @@ impl Call {
     /// Nothing of it is wanted any more.
     pub(super) fn leave_policy(&mut self, tables: &mut Tables) {
         let Some(policy) = self.policy.take() else { return };
+        if policy.waiting.is_empty() {
+            return;
+        }
         for waiting in &policy.waiting {
             tables.calls_by_question.remove(&waiting.question);
         }
+        self.stop_timer(tables, Reason::Question);
     }
 
     /// Drops the INVITEs of a target that wait.
-    pub(super) fn leave_policy_of(&mut self, of: usize) {
-        if let Some(policy) = &mut self.policy {
-            policy.waiting.retain(|waiting| waiting.of != of);
+    pub(super) fn leave_policy_of(&mut self, tables: &mut Tables, of: usize) {
+        let mut left = false;
+        while let Some(waiting) = self.take_waiting(|waiting| waiting.way.of == of) {
+            tables.calls_by_question.remove(&waiting.question);
+            left = true;
+        }
+        if left {
+            self.await_policy(tables);
         }
     }
 
     /// Whether an INVITE to this target waits for what plugins say.
     pub(super) fn awaits_policy(&self, of: usize) -> bool {
-        let waits = |policy: &Policy| policy.waiting.iter().any(|waiting| waiting.of == of);
+        let waits = |policy: &Policy| policy.waiting.iter().any(|waiting| waiting.way.of == of);
         self.policy.as_deref().is_some_and(waits)
     }
 
     /// What plugins said of the way that a hop takes.
-    pub(super) fn edits_of(&self, hop: &Hop) -> Edits {
-        let trunk = hop.trunk.as_ref().map(|on| on.id);
+    pub(super) fn edits_of(&self, tables: &Tables, hop: &Hop) -> Edits {
         let known = &self.policy.as_deref()?.known;
-        let found = known.iter().find(|(of, on, _)| (*of, *on) == (hop.of, trunk));
+        let (way, _) = self.way_of(tables, hop);
+        let found = known.iter().find(|(known, _)| *known == way);
         found.and_then(|(.., edits)| edits.clone())
+    }
+
+    /// The way that a hop takes, and what of the caller's messages may be read there.
+    fn way_of(&self, tables: &Tables, hop: &Hop) -> (Way, Crossing) {
+        let trunk = hop.trunk.as_ref().map(|on| on.id);
+        let crossing = self.crossing_to(tables, trunk, hop.flow);
+        (Way { of: hop.of, trunk, told: crossing.told }, crossing)
     }
 
     /// Gives the hop back when its INVITE can go out; else it goes when the plugins have said what is in it.
@@ -85,33 +115,36 @@ impl Call {
         now: Instant,
         hop: Hop,
     ) -> Option<Hop> {
-        let trunk = hop.trunk.as_ref().map(|on| on.id);
-        let Some(policy) = self.policy.as_deref_mut() else { return Some(hop) };
-        if policy.known.iter().any(|(of, on, _)| (*of, *on) == (hop.of, trunk)) {
+        if self.policy.is_none() {
             return Some(hop);
         }
-        let same = |waiting: &&mut Waiting| (waiting.of, waiting.trunk) == (hop.of, trunk);
-        if let Some(waiting) = policy.waiting.iter_mut().find(same) {
+        let (way, crossing) = self.way_of(tables, &hop);
+        let policy = self.policy.as_deref_mut()?;
+        if policy.known.iter().any(|(known, _)| *known == way) {
+            return Some(hop);
+        }
+        if let Some(waiting) = policy.waiting.iter_mut().find(|waiting| waiting.way == way) {
             waiting.hops.push(hop);
             return None;
         }
         let Some(target) = self.tried(hop.of).map(|tried| tried.target().clone()) else {
             return Some(hop);
         };
-        let outgoing = Arc::new(self.outgoing(tables, &hop, target));
-        let id = tables.mint_question_id(self.conn);
-        self.start_timer(tables, now + tables.config.question_timeout, Reason::Question);
+        let outgoing = Arc::new(self.outgoing(tables, &hop, target, crossing));
+        let question = tables.mint_question_id(self.conn);
         let (call, pin) = (Arc::clone(&self.facts), self.pin.clone());
-        let question = Question { id, call, ask: Ask::HeaderPolicy(outgoing), pin };
-        tables.outputs.push_back(crate::Output::Ask(question));
-        let waiting = Waiting { question: id, of: hop.of, trunk, hops: vec![hop] };
+        let ask = Ask::HeaderPolicy(Arc::clone(&outgoing));
+        tables.outputs.push_back(crate::Output::Ask(Question { id: question, call, ask, pin }));
+        let until = now + tables.config.question_timeout;
+        let hops = vec![hop];
+        let waiting = Waiting { question, way, outgoing, until, hops };
         self.policy.as_deref_mut()?.waiting.push(waiting);
+        self.await_policy(tables);
         None
     }
 
-    fn outgoing(&self, tables: &Tables, hop: &Hop, target: Target) -> Outgoing {
+    fn outgoing(&self, tables: &Tables, hop: &Hop, target: Target, crossing: Crossing) -> Outgoing {
         let on = hop.trunk.as_ref().map(|on| on.id);
-        let crossing = self.crossing_to(tables, on, hop.flow);
         Outgoing {
             target,
             uri: hop.uri.clone(),
@@ -119,6 +152,15 @@ impl Call {
             trunk: on.and_then(|id| Some(tables.trunks.get(id)?.name.clone())),
             trusted: crossing.told,
             hidden: crossing.hides(),
+        }
+    }
+
+    /// Wakes the call when the plugins have had long enough for the INVITE that has waited longest.
+    fn await_policy(&mut self, tables: &mut Tables) {
+        let waiting = self.policy.iter().flat_map(|policy| &policy.waiting);
+        match waiting.map(|waiting| waiting.until).min() {
+            Some(until) => self.start_timer(tables, until, Reason::Question),
+            None => self.stop_timer(tables, Reason::Question),
         }
     }
 
@@ -130,27 +172,28 @@ impl Call {
         dir: &dyn Directory,
         answer: Answer,
     ) {
-        let Answer { id, verdict, mut decision, .. } = answer;
+        let Answer { id, verdict, mut decision, pin, .. } = answer;
         let edits = match verdict {
             Verdict::Edit(edits) => edits,
             _ => Vec::new(),
         };
-        let policy = self.policy.as_deref_mut();
-        let Some(waiting) = policy.and_then(|policy| policy.take(Some(id))) else { return };
-        let waiting_hop = waiting.hops.first();
-        let crossing = waiting_hop.map(|hop| self.crossing_to(tables, waiting.trunk, hop.flow));
-        if crossing.is_some_and(Crossing::hides) {
-            decision.reasons.extend(edits.iter().filter(|edit| self.tells_caller(edit)).map(told));
+        let Some(waiting) = self.take_waiting(|waiting| waiting.question == id) else { return };
+        if self.pin.is_none() {
+            // Nobody answered for its route in time. From here on it keeps to who answered first.
+            self.pin = pin;
+        }
+        if waiting.outgoing.hidden && !edits.is_empty() {
+            let names = self.names_of_caller();
+            let telling = edits.iter().filter(|edit| tells(&names, edit));
+            decision.reasons.extend(telling.map(told));
         }
         tables.emit(crate::Fact::Decided { conn: self.conn, decision });
-        self.go_on_with(tables, now, waiting, (!edits.is_empty()).then(|| edits.into()));
-        if self.policy.as_deref().is_some_and(|policy| policy.waiting.is_empty()) {
-            self.stop_timer(tables, Reason::Question);
-        }
+        self.go_on_with(tables, now, dir, waiting, (!edits.is_empty()).then(|| edits.into()));
+        self.await_policy(tables);
         self.try_next(tables, now, dir);
     }
 
-    /// The plugins say nothing: the INVITEs go out as the switch writes them by itself.
+    /// The plugins say nothing: the INVITEs that have waited long enough go out as the switch writes them by itself.
     pub(super) fn on_policy_timeout(
         &mut self,
         tables: &mut Tables,
@@ -158,39 +201,49 @@ impl Call {
         dir: &dyn Directory,
     ) {
         let mut is_late = false;
-        while let Some(waiting) = self.policy.as_deref_mut().and_then(|policy| policy.take(None)) {
+        while let Some(waiting) = self.take_waiting(|waiting| waiting.until <= now) {
             is_late = true;
             tables.calls_by_question.remove(&waiting.question);
             tables.stats.questions_timed_out += 1;
-            let decision = Decision::of(Hook::HeaderPolicy, 0);
+            let mut decision = Decision::of(Hook::HeaderPolicy, 0);
+            decision.about = Some(waiting.outgoing.to_string().into());
             tables.emit(crate::Fact::Decided { conn: self.conn, decision });
-            self.go_on_with(tables, now, waiting, None);
+            self.go_on_with(tables, now, dir, waiting, None);
         }
         if is_late {
+            self.await_policy(tables);
             self.try_next(tables, now, dir);
         }
     }
 
-    fn go_on_with(&mut self, tables: &mut Tables, now: Instant, waiting: Waiting, edits: Edits) {
+    fn go_on_with(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        dir: &dyn Directory,
+        waiting: Waiting,
+        edits: Edits,
+    ) {
         let State::Trying { .. } = self.state else { return };
-        let Waiting { of, trunk, hops, .. } = waiting;
+        let Waiting { way, hops, .. } = waiting;
         if let Some(policy) = self.policy.as_deref_mut() {
-            policy.known.push((of, trunk, edits));
+            policy.known.push((way, edits));
         }
         for hop in hops {
-            if let Err(status) = self.open_branch(tables, now, hop) {
-                self.note_failure(of, status, Vec::new());
-            }
+            self.open_or_next_trunk(tables, now, dir, hop);
         }
     }
 
-    /// Whether a field that a plugin writes names the caller, who is not to be known.
-    fn tells_caller(&self, edit: &HeaderEdit) -> bool {
-        let Some(value) = edit.value().filter(|_| edit.toward == End::Callee) else { return false };
-        let (caller, calling) = (&self.facts.caller, self.facts.dialled_caller());
-        let identity = self.facts.identity.as_ref().map_or("", |identity| identity.user());
-        let names = [&*caller.user, &caller.display, &calling.user, &calling.display, identity];
-        names.into_iter().any(|name| is_in(name, value))
+    /// Takes one that waits, of those that are meant.
+    fn take_waiting(&mut self, is_meant: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
+        let waiting = &mut self.policy.as_deref_mut()?.waiting;
+        let at = waiting.iter().position(is_meant)?;
+        Some(waiting.remove(at))
+    }
+
+    /// What the caller is known by.
+    fn names_of_caller(&self) -> Names {
+        Names::of_caller(&self.facts, self.caller.invite.as_ref().map(|(_, invite)| invite))
     }
 
     /// Writes the fields of the caller's INVITE that the called party gets, and what plugins add to them.
@@ -208,9 +261,11 @@ impl Call {
                 draft.other(name, value);
             }
         });
-        let hides = crossing.hides();
-        for (edit, value) in written(edits, End::Callee) {
-            if !(hides && self.tells_caller(edit)) {
+        let written = written(edits, End::Callee);
+        let hides = crossing.hides() && !written.is_empty();
+        let names = hides.then(|| self.names_of_caller());
+        for (edit, value) in written {
+            if !names.as_ref().is_some_and(|names| tells(names, edit)) {
                 draft.other(&edit.name, value.as_bytes());
             }
         }
@@ -230,15 +285,6 @@ pub(super) fn write_response_fields(
     });
     for (edit, value) in written(edits, End::Caller) {
         writer.other(&edit.name, value.as_bytes());
-    }
-}
-
-impl Policy {
-    /// Takes what waits for this question, or anything.
-    fn take(&mut self, id: Option<QuestionId>) -> Option<Waiting> {
-        let is_it = |waiting: &Waiting| id.is_none_or(|id| waiting.question == id);
-        let at = self.waiting.iter().position(is_it)?;
-        Some(self.waiting.remove(at))
     }
 }
 
@@ -281,13 +327,10 @@ fn written(edits: &[HeaderEdit], toward: End) -> Vec<(&HeaderEdit, &str)> {
     fields
 }
 
-/// Whether a value says a name: as it stands, or a number with other signs between its digits.
-fn is_in(name: &str, value: &str) -> bool {
-    const LENGTH_MIN: usize = 3;
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let number = digits(name);
-    name.len() >= LENGTH_MIN && value.to_lowercase().contains(&name.to_lowercase())
-        || number.len() >= 2 * LENGTH_MIN && digits(value).contains(&number)
+/// Whether a field that a plugin writes for the called party says one of these names.
+fn tells(names: &Names, edit: &HeaderEdit) -> bool {
+    let value = edit.value().filter(|_| edit.toward == End::Callee);
+    value.is_some_and(|value| names.are_in(value))
 }
 
 fn told(edit: &HeaderEdit) -> Why {

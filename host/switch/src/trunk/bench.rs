@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    Aor, Binding, Directory, Flow, Instant, ListenerId, Membership, Seat, Seats, Secret, Shard,
-    Shards, Transport, TrunkId,
+    Aor, Binding, Directory, Flow, GenerationToken, Instant, ListenerId, Membership, Seat, Seats,
+    Secret, Shard, Shards, Transport, TrunkId,
     hook::{
         Answer, Decision, Destination, Hook, MediaMode, Plan, Question, QuestionId, Target, Verdict,
     },
@@ -31,6 +31,8 @@ pub(crate) struct Town {
     pub(crate) users: Vec<Aor>,
     /// The hooks that plugins answer.
     pub(crate) hooks: Vec<Hook>,
+    /// The same of tables that served before.
+    pub(crate) former: BTreeMap<u64, Vec<Hook>>,
     /// The routes of trunks that have one.
     pub(crate) routes: BTreeMap<TrunkId, Arc<str>>,
 }
@@ -52,8 +54,9 @@ impl Directory for Town {
         self.seats.get(&trunk).map_or_else(|| Some(Seat::default()), Seats::take)
     }
 
-    fn answers(&self, hook: Hook) -> bool {
-        self.hooks.contains(&hook)
+    fn answers(&self, hook: Hook, pin: Option<&GenerationToken>) -> bool {
+        let former = pin.and_then(|pin| self.former.get(&pin.table()));
+        former.unwrap_or(&self.hooks).contains(&hook)
     }
 
     fn service_route(&self, trunk: TrunkId) -> Option<Arc<str>> {

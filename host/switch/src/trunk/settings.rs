@@ -115,7 +115,7 @@ impl TrunkConfig {
     }
 
     /// The Request-URI of a call to `number`.
-    pub(crate) fn request_uri(&self, number: &str) -> String {
+    pub fn request_uri(&self, number: &str) -> String {
         let (scheme, rest) = self.uri.split_once(':').unwrap_or(("sip", &self.uri));
         format!("{scheme}:{}@{rest}", escaped(number))
     }
