@@ -286,7 +286,7 @@ impl Call {
         }
     }
 
-    fn try_group(
+    pub(super) fn try_group(
         &mut self,
         tables: &mut Tables,
         now: Instant,

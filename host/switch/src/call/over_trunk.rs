@@ -95,6 +95,12 @@ impl Call {
                 self.add_hop(hop);
             }
         }
+        // What rings together with a trunk that the DNS is asked for does not wait for it.
+        if self.looks_for_trunk()
+            && let Some(group) = self.groups.pop_front()
+        {
+            self.try_group(tables, now, dir, group);
+        }
     }
 
     /// Goes on with the next trunk of a target, if there is one that can take a call.

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use model::{
     Seats, TrunkId,
-    hook::{Hook, Verdict},
+    hook::{Destination, Hook, MediaMode, Plan, Target, Verdict},
 };
+use sip::locate::Place;
 
 use crate::{
-    AuthConfig, Cause, Emergency, Fact, Login, Registering, TrunkConfig,
+    AuthConfig, Cause, Emergency, Fact, Input, Login, Registering, TrunkConfig,
     trunk::bench::{Bench, FIRST, OURS, PHONE, SECOND, Sent, trunk, two, what},
 };
 
@@ -333,4 +334,23 @@ fn help_is_called_over_trunks_that_are_down_or_full_the_likelier_first() {
     assert_eq!(called.last().unwrap(), "INVITE sip:43123@203.0.113.2;transport=udp > trunk 2");
     let sent = bench.receive(SECOND, sent.last().unwrap().response("503 Full", ""));
     assert_eq!(what(&sent).last().unwrap(), "INVITE sip:43123@203.0.113.1 > trunk 1");
+}
+
+#[test]
+fn what_rings_together_with_a_trunk_that_is_looked_for_does_not_wait_for_it() {
+    let trunks = vec![trunk("a", "sip:203.0.113.1", 1), trunk("b", "sip:carrier.test", 1)];
+    let mut bench = Bench::new(trunks);
+    bench.invite(PHONE);
+    let to = |name: &str| {
+        let to = Destination::Trunk { name: name.to_owned(), user: None };
+        Target { together: true, ..Target::new(to) }
+    };
+    let plan = Plan { targets: vec![to("a"), to("b")], media: MediaMode::Default };
+    let sent = bench.decide(Hook::Route, Verdict::Plan(plan));
+    assert_eq!(what(&sent), ["INVITE sip:+43123@203.0.113.1 > trunk 1"]);
+    let (id, _) = bench.lookups.pop().unwrap();
+    let place = Place { transport: model::Transport::Udp, address: (SECOND, 5060).into() };
+    let located = Input::Located { id, places: Ok(vec![place]) };
+    bench.switch.handle_input(bench.now, &bench.town, located);
+    assert_eq!(what(&bench.drain()), ["INVITE sip:+43123@carrier.test > trunk 2"]);
 }

@@ -375,6 +375,7 @@ fn of_a_name_with_places_that_are_trusted_and_others_both_are_asked_about() {
     let (id, _) = bench.lookups.pop().unwrap();
     let places = Ok(vec![place(FIRST), place(SECOND)]);
     bench.switch.handle_input(bench.now, &bench.town, Input::Located { id, places });
+    bench.drain();
     let edits = || vec![set("X-Who", "Ann"), set("X-Customer", "4711")];
     let (question, sent) = answer(&mut bench, edits());
     let (one, invite) = (outgoing(&question), &sent[0]);
