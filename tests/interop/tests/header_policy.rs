@@ -106,7 +106,7 @@ fn who_is_not_to_be_known_is_in_no_field_that_a_script_writes() {
     let uri = format!("127.0.0.1:{}", carrier.port);
     let script = format!(
         "{ROUTE}fn header_policy(call, outgoing) {{
-             edit().set(\"X-Asserted\", call.header(\"P-Asserted-Identity\"))
+             edit().set(\"X-Asserted\", `by ${{call.header(\"P-Asserted-Identity\")}}`)
                  .set(\"X-Number\", \"0043 1 555-54321\").set(\"X-Party\", \"the countess calls\").set(\"X-Contact\", \"line=1000\")
                  .set(\"X-Customer\", \"4711\").set(\"X-Hidden\", `${{outgoing.hidden}}`).set(\"X-Region\", \"Al 10001\")
          }}\n"
@@ -137,12 +137,12 @@ fn each_trunk_of_a_group_is_edited_for_and_the_call_is_explained() {
         trunk("live", &format!("127.0.0.1:{}", carrier.port), ",priority=2"),
     ];
     let script = "fn route(call) { plan(trunk(\"out\", \"2000\")) }
-         fn header_policy(call, outgoing) { edit().set(\"X-Trunk\", outgoing.trunk).because(\"way\", \"so that it shows\") }\n";
+         fn header_policy(call, outgoing) { edit().set(\"X-Trunk\", `over ${outgoing.trunk}`).because(\"way\", \"so that it shows\") }\n";
     let switch = border(&folder, &trunks, script);
     let caller = Scenario::new("caller", folder.path()).value("TALK", 0).traced();
     let heard = caller.call(switch.sip_port, "2000").succeed_with_trace();
     let invite = invite(&carrier.succeed_with_trace());
-    assert!(invite.contains("X-Trunk: live"), "{invite}");
+    assert!(invite.contains("X-Trunk: over live"), "{invite}");
     let call_id = heard.lines().find_map(|line| line.strip_prefix("Call-ID: "));
     let explained = jackfield(&switch, &["explain", call_id.expect("a Call-ID").trim()]);
     let rehearsed = jackfield(&switch, &["explain", "--dry-run", "2000"]);
@@ -150,7 +150,7 @@ fn each_trunk_of_a_group_is_edited_for_and_the_call_is_explained() {
         for trunk in ["dead", "live"] {
             let about = format!("header-policy, the INVITE to trunk:out/2000 over {trunk}\n");
             let (_, rest) = told.split_once(&about).unwrap_or_else(|| panic!("{about} in {told}"));
-            let edit = format!("=> callee set X-Trunk: {trunk}, by border#1@");
+            let edit = format!("=> callee set X-Trunk: over {trunk}, by border#1@");
             let step = rest.lines().next().unwrap_or_default();
             assert!(step.contains("border#1@") && step.ends_with("amended"), "{told}");
             let said = rest.lines().nth(1).unwrap_or_default();
