@@ -8,6 +8,7 @@ pub mod directory;
 pub mod explain;
 pub mod http;
 pub mod journal;
+mod kept;
 pub mod ladder;
 pub mod mailbox;
 mod marking;

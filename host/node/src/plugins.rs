@@ -8,8 +8,9 @@ use model::{
     hook::{Answer, Question},
 };
 use plugin::{
-    AnswerLimits, CompiledFiles, Diagnostic, FileLimits, HostConfig, HostError, Kind, LogLimits,
-    PluginHost, QuarantinePolicy, ReloadError, ReproPolicy, ShadowPolicy, Source, TrialPolicy,
+    AnswerLimits, CompiledFiles, Diagnostic, FileLimits, HostConfig, HostError, KeepLimits,
+    KeptSource, Kind, LogLimits, PluginHost, QuarantinePolicy, ReloadError, ReproPolicy,
+    ShadowPolicy, Source, TrialPolicy,
 };
 use record::{Gate, LedgerLimits};
 use thiserror::Error;
@@ -52,8 +53,12 @@ impl LoadError {
 pub(crate) fn load(
     config: &Config,
     may_make: bool,
+    kept: Option<Box<dyn KeptSource>>,
 ) -> Result<(Arc<PluginHost>, Stored), LoadError> {
     let host = PluginHost::new(host_config(config))?;
+    if let Some(kept) = kept {
+        host.remember(kept);
+    }
     let mut stored = Stored::open(config, may_make)?;
     let others = sources(config, &stored).iter().filter_map(|source| host.id_of(source)).collect();
     stored.begin(&host, config, &others)?;
@@ -79,6 +84,15 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
             bundle: bundle_limits(config),
             schema_bytes_max: plugins.schema_kib_max << 10,
             ..FileLimits::default()
+        },
+        keep: KeepLimits {
+            bytes_max: plugins.state_kib_max << 10,
+            key_bytes_max: plugins.state_key_bytes_max,
+            value_bytes_max: plugins.state_value_bytes_max,
+            list_max: plugins.state_list_max,
+            entries_max: plugins.state_entries_max,
+            operations_max: plugins.state_operations_max,
+            migration_limit: Duration::from_millis(plugins.state_migration_ms),
         },
         answer: AnswerLimits {
             targets_max: plugins.targets_max,

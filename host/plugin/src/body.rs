@@ -16,6 +16,9 @@ pub(crate) trait Body: Send + Sync {
     fn held(&self) -> (usize, usize) {
         (0, 0)
     }
+    /// Brings what is kept, which the caller has begun a session with, from one schema into another; `None` when the code has no such
+    /// thing. The caller has begun a measured run on this thread.
+    fn migrate(&self, slot: &Arc<Slot>, from: u32, to: u32) -> Option<Result<(), Failure>>;
 
     /// Makes an instance for the worker whose guest calls are watched through `slot`. Guest code may run, so the caller has
     /// begun a measured run on this thread.

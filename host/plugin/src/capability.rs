@@ -7,9 +7,10 @@ use model::hook::Hook;
 use crate::{Diagnostic, Source, manifest::Grants, source::Bundle};
 
 /// What a plugin may use besides the facts of its question, and the interface a component imports for it.
-const USES: [(&str, &str); 2] = [
+const USES: [(&str, &str); 3] = [
     ("log", "jackfield:plugin/logging@1.0.0"),
     ("config", "config of jackfield:plugin/snapshot@1.0.0"),
+    ("state", "jackfield:plugin/state@1.0.0"),
 ];
 
 /// The names of everything that can be granted: the hooks a plugin answers, and what it may use besides the facts of its question.
@@ -20,8 +21,8 @@ pub fn capabilities() -> Vec<&'static str> {
 /// What the `[need]` of a manifest names.
 pub(crate) fn uses(grants: Grants) -> Vec<&'static str> {
     // Taken apart, so that what is added there is named here.
-    let Grants { log, config } = grants;
-    let wanted = [("log", log), ("config", config)];
+    let Grants { log, config, state } = grants;
+    let wanted = [("log", log), ("config", config), ("state", state)];
     wanted.into_iter().filter(|(_, wanted)| *wanted).map(|(name, _)| name).collect()
 }
 

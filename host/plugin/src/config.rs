@@ -38,6 +38,8 @@ pub struct HostConfig {
     pub files: FileLimits,
     /// What an answer may hold.
     pub answer: AnswerLimits,
+    /// What a plugin may keep from question to question.
+    pub keep: KeepLimits,
     /// What a WebAssembly instance may have besides memory.
     pub wasm: WasmLimits,
     /// What a script may do besides using time and memory.
@@ -74,6 +76,7 @@ impl Default for HostConfig {
             instance_calls: Some((1000, 3000)),
             files: FileLimits::default(),
             answer: AnswerLimits::default(),
+            keep: KeepLimits::DEFAULT,
             wasm: WasmLimits::default(),
             script: ScriptLimits::default(),
             log: LogLimits::default(),
@@ -182,6 +185,38 @@ impl Default for AnswerLimits {
             text_bytes_max: 512,
         }
     }
+}
+
+/// What a plugin may keep from question to question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepLimits {
+    /// Bytes of the keys and values of one plugin. Default 4 MiB.
+    pub bytes_max: usize,
+    /// Bytes of a key. Default 128.
+    pub key_bytes_max: usize,
+    /// Bytes of a value. Default 16 KiB.
+    pub value_bytes_max: usize,
+    /// Keys of one plugin. Default 10,000.
+    pub entries_max: usize,
+    /// Keys in one list. Default 1000.
+    pub list_max: usize,
+    /// Reads and writes of one question. Default 64.
+    pub operations_max: usize,
+    /// CPU time that bringing what was kept into the form of another schema may use, while the version before serves. Default 1 s.
+    pub migration_limit: Duration,
+}
+
+impl KeepLimits {
+    /// The defaults.
+    pub const DEFAULT: Self = Self {
+        bytes_max: 4 << 20,
+        key_bytes_max: 128,
+        value_bytes_max: 16 << 10,
+        entries_max: 10_000,
+        list_max: 1000,
+        operations_max: 64,
+        migration_limit: Duration::from_secs(1),
+    };
 }
 
 /// What a WebAssembly instance may have besides memory.

@@ -3,7 +3,7 @@ use std::sync::{
     atomic::{AtomicU32, AtomicUsize, Ordering},
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bundle::BundleDigest;
 use model::{GenerationRef, hook::Hook};
 
@@ -17,6 +17,7 @@ use crate::{
     quarantine::Quarantine,
     settings::Settings,
     shadow::Patience,
+    shelves::Shelf,
 };
 
 /// What of a plugin serves, at any time.
@@ -43,6 +44,9 @@ pub(crate) struct Generation {
     /// Failures that were kept, by hook.
     pub(crate) kept: [AtomicU32; Hook::ALL.len()],
     pub(crate) body: Box<dyn Body>,
+    /// What it keeps from question to question, if it may. One for all versions of a plugin that have the same schema. It changes when a
+    /// version with a schema of its own is promoted.
+    pub(crate) shelf: Option<ArcSwap<Shelf>>,
     pub(crate) quarantines: [Quarantine; Hook::ALL.len()],
     /// Shared with the other generations of the plugin.
     pub(crate) metrics: Arc<Metrics>,
@@ -60,6 +64,11 @@ pub(crate) struct Generation {
 impl Generation {
     pub(crate) fn priority(&self, hook: Hook) -> Option<i32> {
         self.hooks.iter().find(|(have, _)| *have == hook).map(|(_, priority)| *priority)
+    }
+
+    /// What it keeps from question to question.
+    pub(crate) fn shelf(&self) -> Option<Arc<Shelf>> {
+        self.shelf.as_ref().map(ArcSwap::load_full)
     }
 
     pub(crate) fn quarantine(&self, hook: Hook) -> &Quarantine {

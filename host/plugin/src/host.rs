@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use model::{GenerationToken, hook::Hook};
 
 use crate::{
-    Diagnostic, HookStats, HostConfig, HostError, HostStats, PluginStatus, ReloadError,
+    Diagnostic, HookStats, HostConfig, HostError, HostStats, KeptSource, PluginStatus, ReloadError,
     ReloadReport, Reloaded, Report, Rollout, Source, Worker,
     contain::panic_text,
     generation::Generation,
@@ -21,6 +21,7 @@ use crate::{
     observe::Watch,
     rollout::Versions,
     script::Packages,
+    shelves::Registry,
     tables::{Entry, HookTable, Tables},
     update::Built,
     wasm::{Census, Wasm},
@@ -39,6 +40,8 @@ pub struct PluginHost {
     /// Counts the times that tables were freed, so that workers know when to look through their instances.
     pub(crate) sweeps: AtomicU64,
     installed: Mutex<Installed>,
+    /// What plugins keep.
+    pub(crate) shelves: Mutex<Registry>,
     pub(crate) watch: Watch,
     pub(crate) keeper: Keeper,
     /// For threads that end when it does.
@@ -55,6 +58,8 @@ pub(crate) struct Installed {
     pub(crate) records: BTreeMap<String, Record>,
     pub(crate) overrides: BTreeMap<String, toml::Table>,
     pub(crate) grants: BTreeMap<String, BTreeSet<String>>,
+    /// What was written down of what plugins keep.
+    pub(crate) kept: Option<Box<dyn KeptSource>>,
     pub(crate) keys: u64,
     tables_made: u64,
     /// Table sets that were replaced; a worker may still be reading one.
@@ -95,6 +100,7 @@ impl PluginHost {
             records: BTreeMap::new(),
             overrides: config.overrides.clone(),
             grants: config.grants.clone(),
+            kept: None,
             keys: 0,
             tables_made: 1,
             replaced: Vec::new(),
@@ -105,6 +111,7 @@ impl PluginHost {
         };
         Ok(Arc::new_cyclic(|me| Self {
             me: me.clone(),
+            shelves: Mutex::default(),
             watch: Watch::default(),
             keeper,
             config,
@@ -316,13 +323,15 @@ impl PluginHost {
             Ok(Built::New(generation)) => {
                 let reference = generation.reference.clone();
                 let per_mille = rollout.per_mille(&generation, &installed.plugins[at].versions);
-                installed.plugins[at].take_in(generation, per_mille);
-                match per_mille {
-                    Some(per_mille) => {
+                let plugin = &mut installed.plugins[at];
+                let renewed = self.renew_tried(plugin, &generation, per_mille);
+                match (renewed.map(|()| plugin.take_in(generation, per_mille)), per_mille) {
+                    (Err(diagnostic), _) => Err(diagnostic),
+                    (Ok(()), Some(per_mille)) => {
                         tracing::info!(plugin = %reference, per_mille, "plugin on trial");
                         Ok(Reloaded::OnTrial(reference, per_mille))
                     }
-                    None => {
+                    (Ok(()), None) => {
                         installed.activated += 1;
                         tracing::info!(plugin = %reference, "plugin reloaded");
                         still_serving = reference.clone();
@@ -454,6 +463,7 @@ impl PluginHost {
 
     /// Puts the installed generations into service as a new table.
     pub(crate) fn activate(&self, installed: &mut Installed) {
+        self.shelve(installed);
         installed.tables_made += 1;
         let entries = installed.plugins.iter().map(|plugin| Entry {
             serving: Arc::clone(&plugin.generation),

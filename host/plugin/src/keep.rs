@@ -18,7 +18,10 @@ use model::{
 };
 use record::{HIDDEN, Recorded, Repro, Said};
 
-use crate::{HostConfig, Kind, ReproPolicy, generation::Generation, observe::spoken, settings};
+use crate::{
+    HostConfig, Kind, ReproPolicy, generation::Generation, observe::spoken, settings,
+    shelves::Reads,
+};
 
 /// The ending of the files.
 const ENDING: &str = "repro";
@@ -85,6 +88,11 @@ impl Keeper {
         Ok(Self { policy, writer, dropped: AtomicU64::new(0), limits })
     }
 
+    /// Whether failures are kept.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Failures that found no room on their way to a file.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
@@ -94,7 +102,7 @@ impl Keeper {
     pub(crate) fn keep(
         &self,
         generation: &Generation,
-        (question, moment): (&Question, Moment),
+        (question, moment, reads): (&Question, Moment, &Reads),
         failure: &Failure,
         took_ns: u64,
     ) {
@@ -109,7 +117,7 @@ impl Keeper {
         let (hook, kind) = (question.hook(), failure.kind.name());
         let short = reference.digest.short();
         let name = format!("{}-{short}-{hook}-{number}-{kind}.{ENDING}", reference.plugin);
-        let recorded = Recorded { question, moment, said: Some(said), reads: Vec::new() };
+        let recorded = Recorded { question, moment, said: Some(said), reads: reads.recorded() };
         let repro = KeptRepro {
             recorded,
             origin: Arc::clone(&generation.origin),
@@ -161,10 +169,15 @@ impl KeptRepro {
     }
 }
 
-/// Whether a value, or one within it, is nobody's business by the name of its key.
-fn has_secret(key: &str, value: &toml::Value) -> bool {
+/// Whether the value of a key is nobody's business by its name.
+pub(crate) fn is_secret(key: &str) -> bool {
     let lower = key.to_lowercase();
     SECRET.iter().any(|word| lower.contains(word))
+}
+
+/// Whether a value, or one within it, is nobody's business by the name of its key.
+fn has_secret(key: &str, value: &toml::Value) -> bool {
+    is_secret(key)
         || match value {
             toml::Value::Table(table) => table.iter().any(|(key, value)| has_secret(key, value)),
             toml::Value::Array(values) => values.iter().any(|value| has_secret("", value)),

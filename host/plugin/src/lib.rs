@@ -44,6 +44,7 @@ mod schema;
 mod script;
 mod settings;
 mod shadow;
+mod shelves;
 mod source;
 mod tables;
 mod ticker;
@@ -57,8 +58,8 @@ pub use amendment::party_of_uri;
 pub use bundle::{BundleDigest, BundleLimits};
 pub use capability::capabilities;
 pub use config::{
-    AnswerLimits, CompiledFiles, FileLimits, HostConfig, LogLimits, QuarantinePolicy, ReproPolicy,
-    ScriptLimits, ShadowPolicy, TrialPolicy, WasmLimits,
+    AnswerLimits, CompiledFiles, FileLimits, HostConfig, KeepLimits, LogLimits, QuarantinePolicy,
+    ReproPolicy, ScriptLimits, ShadowPolicy, TrialPolicy, WasmLimits,
 };
 pub use diagnostic::Diagnostic;
 pub use host::PluginHost;
@@ -73,6 +74,7 @@ pub use report::{
 };
 pub use rollout::{RolledBack, Rollout, TrialStatus};
 pub use shadow::{Diff, Patience, ShadowStatus};
+pub use shelves::{Kept, KeptChange, KeptNews, KeptSource, WrittenDown};
 pub use source::{Kind, Source};
 pub use times::Spread;
 pub use trial::ArmStats;

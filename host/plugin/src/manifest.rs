@@ -19,6 +19,8 @@ pub(crate) struct Manifest {
     /// The hooks to ask with their priorities; `None` asks every hook the code answers.
     pub(crate) hooks: Option<Vec<(Hook, i32)>>,
     pub(crate) grants: Grants,
+    /// The number of the form in which it keeps what it keeps.
+    pub(crate) state_schema: u32,
     /// For how many of a thousand calls a new version is tried before it serves all.
     pub(crate) canary: Option<u16>,
     /// How much a new version is compared with the one that serves before that.
@@ -36,11 +38,13 @@ pub(crate) struct Manifest {
 pub(crate) struct Grants {
     pub(crate) log: bool,
     pub(crate) config: bool,
+    /// Keeping something from question to question. Whoever wants it says so.
+    pub(crate) state: bool,
 }
 
 impl Default for Grants {
     fn default() -> Self {
-        Self { log: true, config: true }
+        Self { log: true, config: true, state: false }
     }
 }
 
@@ -104,9 +108,10 @@ impl Manifest {
             }),
             code: raw.code,
             hooks,
-            grants: raw
-                .need
-                .map_or_else(Grants::default, |need| Grants { log: need.log, config: need.config }),
+            grants: raw.need.map_or_else(Grants::default, |RawNeed { log, config, state }| {
+                Grants { log, config, state }
+            }),
+            state_schema: raw.state.schema,
             canary: raw.reload.canary.map(|share| share.0),
             shadow: raw.reload.shadow,
             expect: raw.reload.expect,
@@ -135,7 +140,7 @@ fn schema(config: &mut toml::Table, file: &str) -> Result<Option<String>, Diagno
 
 fn help_for(error: &toml::de::Error) -> &'static str {
     if error.message().contains("unknown field") {
-        "remove the key or correct its spelling; plugin.toml takes id, version, kind, code, [hooks], [need], [reload], [config], [[vectors]]"
+        "remove the key or correct its spelling; plugin.toml takes id, version, kind, code, [hooks], [need], [state], [reload], [config], [[vectors]]"
     } else {
         "correct the line"
     }
@@ -150,6 +155,7 @@ struct Raw {
     code: Option<PathBuf>,
     hooks: Option<RawHooks>,
     need: Option<RawNeed>,
+    state: RawState,
     reload: RawReload,
     config: toml::Table,
     vectors: Vec<Vector>,
@@ -194,6 +200,14 @@ impl Default for RawHook {
 struct RawNeed {
     log: bool,
     config: bool,
+    state: bool,
+}
+
+/// What it keeps.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RawState {
+    schema: u32,
 }
 
 /// How a new version comes into service.

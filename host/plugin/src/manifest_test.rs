@@ -6,7 +6,7 @@ use super::*;
 fn an_empty_manifest_asks_every_hook_and_grants_log_and_configuration() {
     let manifest = Manifest::parse("", "plugin.toml").unwrap();
     assert_eq!(manifest, Manifest::default());
-    assert_eq!(manifest.grants, Grants { log: true, config: true });
+    assert_eq!(manifest.grants, Grants { log: true, config: true, state: false });
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn a_full_manifest_is_read() {
     assert_eq!(manifest.id.as_deref(), Some("acme.lnp"));
     assert_eq!(manifest.kind, Some(Kind::Rhai));
     assert_eq!(manifest.hooks, Some(vec![(Hook::Route, 10), (Hook::RouteOnFailure, 100)]));
-    assert_eq!(manifest.grants, Grants { log: true, config: false });
+    assert_eq!(manifest.grants, Grants { log: true, config: false, state: false });
     assert!(manifest.config.contains_key("table"));
     assert_eq!(manifest.vectors.len(), 1);
 }

@@ -17,6 +17,7 @@ use crate::{
     generation::Generation,
     proposal::{Checked, Ruling},
     shadow::Shadow,
+    shelves::Reads,
 };
 
 /// A question that one plugin was asked, and what came of it.
@@ -29,6 +30,8 @@ pub struct Observed {
     pub(crate) took_ns: u64,
     /// CPU time of the thread.
     pub(crate) cpu_ns: u64,
+    /// What it found of what the plugin keeps.
+    pub(crate) reads: Reads,
 }
 
 impl Observed {
@@ -37,7 +40,7 @@ impl Observed {
         let said = Said::by(&self.generation, self.took_ns, spoken(&self.came));
         // Ids of questions are of one switch and one moment.
         let question = Question { id: QuestionId(0), ..self.question.clone() };
-        Recorded { question, moment: self.moment, said: Some(said), reads: Vec::new() }
+        Recorded { question, moment: self.moment, said: Some(said), reads: self.reads.recorded() }
     }
 }
 

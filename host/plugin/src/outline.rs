@@ -17,7 +17,7 @@ pub struct Outline {
     pub code: String,
     /// Bytes of the code.
     pub bytes: usize,
-    /// What it may use besides the facts of its question: `log`, `config`.
+    /// What it may use besides the facts of its question: `log`, `config`, `state`.
     pub needs: Vec<&'static str>,
     /// The interfaces a component imports; none of a script, which has no imports.
     pub imports: Vec<String>,

@@ -15,6 +15,7 @@ use crate::{
     cpu,
     generation::Generation,
     proposal::Checked,
+    shelves::{Reads, Sitting},
     ticker::Slot,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Pool {
     pooled: Vec<Pooled>,
     /// State of the generator that decides how long an instance lives.
     random: u64,
+    /// What the last question found on the shelf, where that is noted.
+    reads: Reads,
 }
 
 struct Pooled {
@@ -39,7 +42,7 @@ impl Pool {
     pub(crate) fn new(host: &PluginHost, number: u64) -> Self {
         // Any seed but zero will do; threads differ so that their instances do not retire in step.
         let random = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        Self { slot: host.wasm.slot(), pooled: Vec::new(), random }
+        Self { slot: host.wasm.slot(), pooled: Vec::new(), random, reads: Reads::default() }
     }
 
     /// Drops instances of generations that no table holds.
@@ -50,6 +53,11 @@ impl Pool {
         self.pooled.retain(is_needed);
     }
 
+    /// What the last question found on the shelf, where that is noted.
+    pub(crate) const fn reads(&self) -> &Reads {
+        &self.reads
+    }
+
     /// Asks a generation, measured and contained. Nothing is counted.
     pub(crate) fn ask(
         &mut self,
@@ -57,10 +65,12 @@ impl Pool {
         generation: &Arc<Generation>,
         (question, moment): (&Question, Moment),
         started: Instant,
+        sitting: Sitting<'_>,
     ) -> Result<Checked, Failure> {
-        let Self { slot, pooled: pool, random } = self;
+        let Self { slot, pooled: pool, random, reads } = self;
         let at = pool.iter().position(|pooled| pooled.key == generation.key);
         let at = at.unwrap_or(pool.len());
+        sitting.begin();
         let result = contained(started, host.config.cpu_limit, || {
             if at == pool.len() {
                 let instance = generation.body.instance(slot)?;
@@ -75,6 +85,7 @@ impl Pool {
             pooled.calls_left = pooled.calls_left.map(|left| left.saturating_sub(1));
             pooled.instance.ask(question, moment)?.check(question, &host.config.answer)
         });
+        *reads = sitting.end(result.is_ok());
         let is_spent = pool.get(at).is_some_and(|pooled| pooled.calls_left == Some(0));
         if at < pool.len() && (result.is_err() || is_spent) {
             // After a failure nobody knows what state the instance is in.

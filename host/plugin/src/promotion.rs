@@ -24,6 +24,8 @@ pub struct Promoted {
     pub moved_to: Option<String>,
     /// What was missing, where somebody wanted it all the same.
     pub missing: Vec<String>,
+    /// Writes that are lost, since it keeps what it keeps under a schema of its own: its own on trial, or those of the version before.
+    pub lost_writes: u64,
 }
 
 /// Who says something, and why.
@@ -141,8 +143,8 @@ impl PluginHost {
         let at = installed.place(plugin)?;
         let found = &mut installed.plugins[at];
         let promoted = match found.versions.shadow.clone() {
-            Some(shadow) => found.promote_shadow(&shadow.book, anyway)?,
-            None => found.promote_trial()?,
+            Some(shadow) => found.promote_shadow(self, &shadow.book, anyway)?,
+            None => found.promote_trial(self)?,
         };
         installed.activated += u64::from(promoted.per_mille.is_none());
         self.activate(&mut installed);
@@ -246,6 +248,7 @@ impl PluginHost {
 impl Plugin {
     fn promote_shadow(
         &mut self,
+        host: &PluginHost,
         book: &Book,
         anyway: Option<Word>,
     ) -> Result<Promoted, Diagnostic> {
@@ -265,6 +268,7 @@ impl Plugin {
             None | Some(_) => tracing::info!(plugin = %generation, "plugin promoted"),
         }
         let candidate = Arc::clone(&book.candidate);
+        let lost_writes = host.renew_shelf(&self.generation, &candidate, true)?;
         let per_mille = candidate.canary;
         self.versions.shadow = None;
         self.versions.pardon(generation.digest);
@@ -276,10 +280,10 @@ impl Plugin {
             (None, Some(source)) => self.move_to(source),
             (None, None) => {}
         }
-        Ok(Promoted { generation, per_mille, moved_to, missing })
+        Ok(Promoted { generation, per_mille, moved_to, missing, lost_writes })
     }
 
-    fn promote_trial(&mut self) -> Result<Promoted, Diagnostic> {
+    fn promote_trial(&mut self, host: &PluginHost) -> Result<Promoted, Diagnostic> {
         let trial = self.versions.trial.clone().filter(|trial| trial.over().is_none());
         let Some(trial) = trial else {
             let id = &self.generation.reference.plugin;
@@ -287,6 +291,7 @@ impl Plugin {
             let help = "load a version with `--canary` or compare one with `plugin shadow` first; `jackfield plugin list` shows what is on trial";
             return Err(Diagnostic::new("plugins", reason, help).of(id));
         };
+        let lost_writes = host.renew_shelf(&self.generation, &trial.candidate, false)?;
         let moved = self.versions.trial_source.take();
         self.take_in(Arc::clone(&trial.candidate), None);
         let moved_to = moved.as_ref().map(ToString::to_string);
@@ -295,7 +300,8 @@ impl Plugin {
         }
         let generation = trial.candidate.reference.clone();
         tracing::info!(plugin = %generation, "plugin promoted");
-        Ok(Promoted { generation, per_mille: None, moved_to, missing: Vec::new() })
+        let (per_mille, missing) = (None, Vec::new());
+        Ok(Promoted { generation, per_mille, moved_to, missing, lost_writes })
     }
 
     /// From now on it is read from there. What the configuration names is remembered: it is not to come back with the next look.

@@ -14,6 +14,7 @@ use crate::{
     generation::{Generation, Serving},
     host::{Installed, Plugin},
     shadow::Shadow,
+    shelves::Shelf,
     trial::Trial,
     update::Built,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Versions {
     /// Versions that were rolled back, oldest first, and why.
     condemned: VecDeque<(Digest, String)>,
     pub(crate) last: Option<RolledBack>,
+    /// What versions kept that were rolled back, and that nobody goes back to.
+    pub(crate) forgotten: Vec<Arc<Shelf>>,
 }
 
 /// A version that was taken out of service.
@@ -70,6 +73,8 @@ pub struct RolledBack {
     pub instead: GenerationRef,
     /// What that is in the store.
     pub stored_instead: Option<BundleDigest>,
+    /// Writes to what it kept that are lost, since it kept it under a schema of its own.
+    pub lost_writes: u64,
     /// When.
     pub at: Instant,
     /// How many questions of each hook it was asked while it was tried for some calls.
@@ -282,6 +287,19 @@ impl Plugin {
         Some(self.condemn(&bad, why, Vec::new()))
     }
 
+    /// What a version kept under a schema of its own goes with it. Gives how many writes that are.
+    fn leave_shelf(&mut self, bad: &Generation) -> u64 {
+        let Some(shelf) = bad.shelf() else { return 0 };
+        let others = [Some(&self.generation), self.versions.previous.as_ref()];
+        let mut others = others.into_iter().flatten().filter_map(|other| other.shelf());
+        if others.any(|other| Arc::ptr_eq(&other, &shelf)) {
+            return 0;
+        }
+        let lost = shelf.writes();
+        self.versions.forgotten.push(shelf);
+        lost
+    }
+
     fn condemn(
         &mut self,
         bad: &Arc<Generation>,
@@ -305,8 +323,18 @@ impl Plugin {
         self.versions.condemn(generation.digest, &why);
         let instead = self.generation.reference.clone();
         let (stored, stored_instead) = (bad.stored, self.generation.stored);
+        let lost_writes = self.leave_shelf(bad);
         let at = Instant::now();
-        let back = RolledBack { generation, stored, why, instead, stored_instead, at, touched };
+        let back = RolledBack {
+            generation,
+            stored,
+            why,
+            instead,
+            stored_instead,
+            lost_writes,
+            at,
+            touched,
+        };
         tracing::warn!(
             plugin = %back.generation, why = back.why, serving = %back.instead,
             touched = back.touched.iter().map(|(_, asked)| asked).max().copied().unwrap_or(0),

@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn configuration_that_was_not_granted_is_absent() {
-        let settings = settings(Grants { log: true, config: false }, "name = 'x'", 1);
+        let settings = settings(Grants { log: true, config: false, state: false }, "name = 'x'", 1);
         assert_eq!((settings.text("name"), settings.config.len()), (None, 0));
     }
 

@@ -23,6 +23,7 @@ use crate::{
     pool::Pool,
     proposal::{Checked, Ruling},
     settings::AboutShadow,
+    shelves::{Shelf, Sitting},
 };
 
 /// The priority of the thread, 19 being the lowest.
@@ -91,6 +92,8 @@ pub(crate) struct Book {
     pub(crate) against: Arc<Generation>,
     pub(crate) patience: Patience,
     pub(crate) began: Instant,
+    /// What the candidate keeps, where its schema is not that of what serves: a copy, so that it meets the calls before it as well.
+    shelf: Option<Arc<Shelf>>,
     gate: Gate,
     ledger: Mutex<Ledger>,
     /// Questions on their way to the thread,
@@ -152,8 +155,10 @@ impl Shadow {
             ..policy.gate
         };
         let ledger = Ledger::new(policy.ledger, candidate.expect.clone());
+        let shelf = own_shelf(&candidate, &against);
         let book = Arc::new(Book {
             candidate,
+            shelf,
             source,
             against,
             patience,
@@ -253,13 +258,18 @@ fn run(host: &Weak<PluginHost>, book: &Book, receiver: &Receiver<Observed>) {
 }
 
 fn compare(host: &PluginHost, book: &Book, pool: &mut Pool, observed: &Observed) {
-    let Observed { question, moment, came, cpu_ns, .. } = observed;
+    let Observed { question, moment, came, cpu_ns, reads, .. } = observed;
     let (hook, call) = (question.hook(), &question.call);
     let is_asked = book.candidate.priority(hook).is_some();
     let _about = AboutShadow::call(call);
     let before = cpu::thread_time();
     let other = if is_asked {
-        pool.ask(host, &book.candidate, (question, *moment), Instant::now())
+        let sitting = match &book.shelf {
+            Some(shelf) => Sitting::alone(Arc::clone(shelf)),
+            // It finds what the other found, whatever has been written since.
+            None => Sitting::again(&book.candidate, reads),
+        };
+        pool.ask(host, &book.candidate, (question, *moment), Instant::now(), sitting)
     } else {
         // What does not answer a hook leaves it to the next.
         Ok(Checked { ruling: Ruling::Pass, reasons: Vec::new() })
@@ -279,6 +289,13 @@ fn compare(host: &PluginHost, book: &Book, pool: &mut Pool, observed: &Observed)
         other_credentials: one == two && !is_equal(came.as_ref().ok(), other.as_ref().ok()),
         took_ns: is_asked.then_some([*cpu_ns, took]),
     });
+}
+
+/// What a candidate is to keep while it is compared, if it does not find what the other found. Nobody else sees it.
+fn own_shelf(candidate: &Generation, against: &Generation) -> Option<Arc<Shelf>> {
+    let shelf = candidate.shelf()?;
+    let is_shared = against.shelf().is_some_and(|theirs| Arc::ptr_eq(&theirs, &shelf));
+    (!is_shared).then(|| Arc::new(shelf.copy(shelf.schema, false)))
 }
 
 /// Whether two answers that look alike are.

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use arc_swap::ArcSwap;
 use model::{
     Digest, GenerationRef,
     hook::{Ask, Failure, Hook, Question, Verdict},
@@ -23,6 +24,7 @@ use crate::{
     schema::Schema,
     script::Script,
     settings::Settings,
+    shelves::{Session, Shelf},
     source::Bundle,
     wasm::Component,
 };
@@ -114,7 +116,8 @@ impl PluginHost {
         let body = self.body(&bundle, Arc::clone(&settings)).map_err(|d| d.of(&bundle.id))?;
         let hooks = hooks(&bundle, &*body).map_err(|d| d.of(&bundle.id))?;
         may(&mut hooks.iter().map(|(hook, _)| *hook))?;
-        self.test(&bundle, &*body, &hooks).map_err(|d| d.of(&bundle.id))?;
+        let shelf = self.shelf(installed, &bundle, &*body).map_err(|d| d.of(&bundle.id))?;
+        self.test(&bundle, (&*body, shelf.as_ref()), &hooks).map_err(|d| d.of(&bundle.id))?;
         let record = installed.records.entry(bundle.id).or_default();
         record.serial += 1;
         let reference = GenerationRef { plugin: id, serial: record.serial, digest };
@@ -127,6 +130,7 @@ impl PluginHost {
             version: bundle.manifest.version,
             hooks,
             body,
+            shelf: shelf.map(ArcSwap::new),
             canary: bundle.manifest.canary,
             stored: bundle.stored,
             shadow: bundle.manifest.shadow,
@@ -156,6 +160,7 @@ impl PluginHost {
             format!("{:?} {}", limits.cpu_limit, limits.memory_limit),
             format!("{:?} {:?} {:?}", limits.answer, limits.wasm, limits.script),
             bundle.stored.map(|digest| digest.to_string()).unwrap_or_default(),
+            format!("{} {:?}", manifest.state_schema, limits.keep),
         ];
         let mut hasher = Sha256::new();
         for part in parts.iter().map(String::as_bytes).chain([&*bundle.code]) {
@@ -211,7 +216,7 @@ impl PluginHost {
     fn test(
         &self,
         bundle: &Bundle,
-        body: &dyn Body,
+        body: (&dyn Body, Option<&Arc<Shelf>>),
         hooks: &[(Hook, i32)],
     ) -> Result<(), Diagnostic> {
         for (hook, _) in hooks {
@@ -231,7 +236,7 @@ impl PluginHost {
     fn try_vector(
         &self,
         bundle: &Bundle,
-        body: &dyn Body,
+        (body, shelf): (&dyn Body, Option<&Arc<Shelf>>),
         number: usize,
         vector: &Vector,
     ) -> Result<(), Diagnostic> {
@@ -261,7 +266,7 @@ impl PluginHost {
         let caller =
             address(vector.caller.as_deref().unwrap_or("sip:self-test@jackfield.invalid"))?;
         let question = probe::about(callee, caller, ask);
-        let got = match self.try_out(body, &question) {
+        let got = match self.try_out((body, shelf), &question) {
             Ok(checked) => shown(&checked.ruling),
             Err(failure) => format!("{} ({})", failure.detail, failure.kind.name()),
         };
@@ -272,12 +277,22 @@ impl PluginHost {
         Err(refused(reason, "correct the code or the vector"))
     }
 
-    fn try_out(&self, body: &dyn Body, question: &Question) -> Result<Checked, Failure> {
+    fn try_out(
+        &self,
+        (body, shelf): (&dyn Body, Option<&Arc<Shelf>>),
+        question: &Question,
+    ) -> Result<Checked, Failure> {
         let slot = self.wasm.slot();
-        contained(Instant::now(), self.config.cpu_limit * SELF_TEST_SLACK, || {
+        if let Some(shelf) = shelf {
+            Session::begin(shelf, shelf.limits.operations_max);
+        }
+        let tried = contained(Instant::now(), self.config.cpu_limit * SELF_TEST_SLACK, || {
             let mut instance = body.instance(&slot)?;
             instance.ask(question, probe::moment())?.check(question, &self.config.answer)
-        })
+        });
+        // Nobody asked in earnest.
+        Session::end(false);
+        tried
     }
 }
 

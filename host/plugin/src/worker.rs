@@ -13,7 +13,7 @@ use model::{
     },
 };
 
-use record::Said;
+use record::{Recorded, Said};
 use tracing::field;
 
 use crate::{
@@ -28,6 +28,7 @@ use crate::{
     proposal::{Checked, Ruling},
     quarantine::Caught,
     settings::About,
+    shelves::{Reads, Sitting},
     tables::{HookTable, Post},
     trial::{Side, is_refusal},
 };
@@ -48,6 +49,11 @@ impl Worker {
     pub(crate) fn new(host: Arc<PluginHost>, number: u64) -> Self {
         let pool = Pool::new(&host, number);
         Self { host, pool, sweeps_seen: 0, rehearses: false, _not_sync: PhantomData }
+    }
+
+    /// The host it works for.
+    pub const fn host(&self) -> &Arc<PluginHost> {
+        &self.host
     }
 
     /// Puts the question to the plugins of its hook, in order, until one decides.
@@ -313,7 +319,8 @@ impl Worker {
                     Err(failure) => {
                         self.strike(generation, question, failure, now);
                         let took_ns = nanos(started.elapsed());
-                        self.host.keeper.keep(generation, (question, moment), failure, took_ns);
+                        let asked = (question, moment, self.pool.reads());
+                        self.host.keeper.keep(generation, asked, failure, took_ns);
                     }
                 }
                 result
@@ -347,12 +354,18 @@ impl Worker {
         moment: Moment,
         started: Instant,
     ) -> Result<Checked, Failure> {
-        let Self { host, pool, .. } = self;
-        if self.rehearses || !host.watch.looks_at(generation, question) {
-            return pool.ask(host, generation, (question, moment), started);
+        let Self { host, pool, rehearses, .. } = self;
+        if *rehearses {
+            let sitting = Sitting::idle(generation);
+            return pool.ask(host, generation, (question, moment), started, sitting);
+        }
+        let is_watched = host.watch.looks_at(generation, question);
+        let sitting = Sitting::earnest(generation, is_watched || host.keeper.is_on());
+        if !is_watched {
+            return pool.ask(host, generation, (question, moment), started, sitting);
         }
         let before = cpu::thread_time();
-        let result = pool.ask(host, generation, (question, moment), started);
+        let result = pool.ask(host, generation, (question, moment), started, sitting);
         let cpu_ns = nanos(cpu::thread_time().saturating_sub(before));
         let took_ns = nanos(started.elapsed());
         let observed = || Observed {
@@ -362,6 +375,7 @@ impl Worker {
             came: result.clone(),
             took_ns,
             cpu_ns,
+            reads: pool.reads().clone(),
         };
         if result.as_ref().err().is_none_or(|failure| failure.kind.is_its_own()) {
             host.watch.observe(generation, question, observed);
@@ -369,15 +383,18 @@ impl Worker {
         result
     }
 
-    /// Asks one plugin that serves, alone and whether it is in quarantine or not, and gives what came of it. Nothing is counted. `None`
-    /// when there is no such plugin, or it is not asked at this hook.
-    pub fn consult(&mut self, plugin: &str, question: &Question, moment: Moment) -> Option<Said> {
+    /// Asks one plugin that serves what was asked before, alone and whether it is in quarantine or not, and gives what came of it. Nothing
+    /// is counted, and of what it keeps it finds what was found then. `None` when there is no such plugin, or it is not asked at this hook.
+    pub fn consult(&mut self, plugin: &str, recorded: &Recorded) -> Option<Said> {
+        let Recorded { question, moment, reads, .. } = recorded;
         let _about = About::call(&question.call);
         let table = Arc::clone(&self.host.tables.load().current);
         let generation = table.generations.iter().find(|g| *g.reference.plugin == *plugin)?;
         generation.priority(question.hook())?;
         let started = Instant::now();
-        let came = self.pool.ask(&self.host, generation, (question, moment), started);
+        let reads = Reads::of(reads);
+        let sitting = Sitting::again(generation, &reads);
+        let came = self.pool.ask(&self.host, generation, (question, *moment), started, sitting);
         let took_ns = nanos(started.elapsed());
         Some(Said::by(&generation.reference, took_ns, observe::spoken(&came)))
     }

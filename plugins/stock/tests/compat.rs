@@ -4,12 +4,48 @@
 
 use std::{fs, path::Path};
 
-use plugin::{Kind, Source};
+use model::hook::Hook;
+use plugin::{HostConfig, Kind, PluginHost, Source};
 use plugin_build::{Request, plugins_dir};
 
 /// The plugins of each version, each with its id, its folder and how many cases its scenarios have at least.
 const PLUGINS: [(&str, &str, usize); 2] =
     [("stock.dialplan", "dialplan", 12), ("stock.route", "route", 16)];
+
+/// What the contract has got since the first version.
+const GROWN: [&str; 3] =
+    ["interface header-policy {", "interface state {", "interface migration {"];
+
+/// The version was written before the contract had what it has now.
+fn has_grown(version: &Path) {
+    let contract = |sdk: &Path| fs::read_to_string(sdk.join("wit/v1/plugin.wit")).unwrap();
+    let now = contract(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sdk"));
+    let then = contract(&version.join("sdk"));
+    for interface in GROWN {
+        assert!(now.contains(interface), "the contract has no {interface}");
+        assert!(!then.contains(interface), "{} knows {interface}", version.display());
+    }
+}
+
+/// It is asked what it was written for and no more, beside a plugin that uses all that has come since.
+fn stands_beside_new_ones(source: &Source) {
+    let host = PluginHost::new(HostConfig::default()).unwrap();
+    let new = Source::Embedded {
+        id: "new".to_owned(),
+        manifest: "[need]\nstate = true\n[state]\nschema = 2\n".into(),
+        code: "fn header_policy(call, out) { state.increment(\"n\"); edit().set(\"X-New\", 1) }\n\
+               fn migrate(from, to) { state.delete(\"n\") }"
+            .as_bytes()
+            .into(),
+        kind: Kind::Rhai,
+    };
+    host.install(vec![source.clone(), new]).unwrap_or_else(|error| panic!("{error}"));
+    let [old, new] = host.list().try_into().unwrap_or_else(|all| panic!("{all:?}"));
+    assert!(old.hooks.iter().all(|(hook, _)| *hook != Hook::HeaderPolicy), "{:?}", old.hooks);
+    assert_eq!(host.kept(&old.id, "", "", 1), None);
+    assert_eq!(new.hooks.len(), 1);
+    assert!(host.kept("new", "", "", 1).is_some() && host.answers(Hook::HeaderPolicy, None));
+}
 
 #[test]
 fn plugins_of_earlier_versions_decide_as_they_did() {
@@ -23,6 +59,7 @@ fn plugins_of_earlier_versions_decide_as_they_did() {
         let names = PLUGINS.iter().map(|(_, folder, _)| format!("compat-{folder}"));
         let modules = names.fold(request, Request::package).build();
         let modules = modules.unwrap_or_else(|error| panic!("{}: {error}", version.display()));
+        has_grown(&version);
         for ((id, folder, cases_min), module) in PLUGINS.iter().zip(modules) {
             let folder = version.join(folder);
             let source = Source::Embedded {
@@ -31,6 +68,7 @@ fn plugins_of_earlier_versions_decide_as_they_did() {
                 code: fs::read(&module.path).unwrap().into(),
                 kind: Kind::Wasm,
             };
+            stands_beside_new_ones(&source);
             let mut cases = 0;
             for file in fs::read_dir(folder.join("tests")).unwrap() {
                 let ran = testkit::run(source.clone(), &file.unwrap().path());

@@ -40,4 +40,5 @@ hook!(dial_plan, "dial-plan-plugin", "jackfield_guest::bindings::dial_plan");
 hook!(route, "route-plugin", "jackfield_guest::bindings::route");
 hook!(call_event, "call-event-plugin", "jackfield_guest::bindings::call_event");
 hook!(header_policy, "header-policy-plugin", "jackfield_guest::bindings::header_policy");
+hook!(migration, "migration-plugin", "jackfield_guest::bindings::migration");
 hook!(route_on_failure, "route-on-failure-plugin", "jackfield_guest::bindings::route_on_failure");

@@ -10,6 +10,7 @@ use crate::bindings::{
     call_event::exports::jackfield::plugin::call_event,
     dial_plan::exports::jackfield::plugin::dial_plan,
     header_policy::exports::jackfield::plugin::header_policy, imports::jackfield::plugin::types,
+    migration::exports::jackfield::plugin::migration,
     register::exports::jackfield::plugin::register, route::exports::jackfield::plugin::route,
     route_on_failure::exports::jackfield::plugin::route_on_failure,
 };
@@ -196,6 +197,12 @@ impl<P: Registered> route::Guest for Exported<P> {
             Verdict::Refuse(status) => route::Verdict::Refuse(status),
         };
         (verdict, answer.reasons)
+    }
+}
+
+impl<P: Registered> migration::Guest for Exported<P> {
+    fn migrate(from: u32, to: u32) -> Result<(), String> {
+        P::migrate(from, to)
     }
 }
 

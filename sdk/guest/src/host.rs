@@ -47,6 +47,11 @@ mod imports {
     }
 }
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) use crate::bindings::imports::jackfield::plugin::state as kept;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use crate::testing::kept;
+
 #[cfg(not(target_arch = "wasm32"))]
 use crate::testing as imports;
 

@@ -45,6 +45,7 @@ mod host;
 mod memory;
 mod plugin;
 mod rewrite;
+pub mod state;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod value;

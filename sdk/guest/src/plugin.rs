@@ -19,6 +19,17 @@ pub trait Plugin: Default + 'static {
         Ok(())
     }
 
+    /// Brings what the plugin keeps ([`state`](crate::state)) from the schema of another version into that of this one; named `migration`
+    /// in [`register_plugin!`](crate::register_plugin).
+    ///
+    /// # Errors
+    ///
+    /// Why it cannot: the version before, and what it keeps, stay in service.
+    fn migrate(from: u32, to: u32) -> Result<(), String> {
+        let _ = (from, to);
+        Ok(())
+    }
+
     /// Hook `admission`: may a request that begins a call or a registration come in at all?
     fn admission(&self, request: &Request) -> Admission {
         let _ = request;

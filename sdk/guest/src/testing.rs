@@ -22,7 +22,7 @@
 //! assert_eq!(answer, Answer::refuse(603).because("spam", "its subject says so"));
 //! ```
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use crate::{Call, Config, Level, LocalTime, Party, Plugin};
 
@@ -32,6 +32,7 @@ struct World {
     config: Vec<(String, String)>,
     facts: Vec<(String, String)>,
     labels: Vec<(String, String)>,
+    kept: BTreeMap<String, String>,
     log: Vec<(Level, String)>,
 }
 
@@ -39,7 +40,7 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::default();
 }
 
-/// Forgets header fields, facts, labels, configuration and log.
+/// Forgets header fields, facts, labels, configuration, what is kept, and log.
 pub fn reset() {
     WORLD.with(|world| world.take());
 }
@@ -57,6 +58,47 @@ pub fn set_fact(name: &str, value: &str) {
 /// Sets a label, as a plugin of `dial-plan` would.
 pub fn set_label(name: &str, value: &str) {
     WORLD.with_borrow_mut(|world| world.labels.push((name.to_owned(), value.to_owned())));
+}
+
+/// Has the plugin keep a value, as a question before would.
+pub fn keep(key: &str, value: &str) {
+    WORLD.with_borrow_mut(|world| world.kept.insert(key.to_owned(), value.to_owned()));
+}
+
+/// Everything that the plugin keeps.
+pub fn everything_kept() -> BTreeMap<String, String> {
+    WORLD.with_borrow(|world| world.kept.clone())
+}
+
+/// What the host does for `crate::state`, without its limits.
+pub(crate) mod kept {
+    use super::{WORLD, everything_kept, keep};
+
+    pub(crate) fn get(key: &str) -> Result<Option<String>, String> {
+        Ok(WORLD.with_borrow(|world| world.kept.get(key).cloned()))
+    }
+
+    pub(crate) fn set(key: &str, value: &str) -> Result<(), String> {
+        keep(key, value);
+        Ok(())
+    }
+
+    pub(crate) fn delete(key: &str) -> Result<bool, String> {
+        Ok(WORLD.with_borrow_mut(|world| world.kept.remove(key).is_some()))
+    }
+
+    pub(crate) fn increment(key: &str, by: i64) -> Result<i64, String> {
+        let now = get(key)?.unwrap_or_else(|| "0".to_owned());
+        let now = now.parse::<i64>().map_err(|_| "the value is no whole number".to_owned())?;
+        let now = now.saturating_add(by);
+        keep(key, &now.to_string());
+        Ok(now)
+    }
+
+    pub(crate) fn list(prefix: &str, most: u32) -> Result<Vec<(String, String)>, String> {
+        let found = everything_kept().into_iter().filter(|(key, _)| key.starts_with(prefix));
+        Ok(found.take(most.try_into().unwrap_or(usize::MAX)).collect())
+    }
 }
 
 /// Sets a value of the configuration: a text as it is, a table or list as JSON.

@@ -1,6 +1,6 @@
 //! A case: what the plugin is told of a call, and what must come of each question about it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use model::{
     Aor, ConnId, HeaderBlock, Moment, Transport,
@@ -35,6 +35,10 @@ pub(crate) struct Case {
     /// When the call begins.
     pub(crate) moment: Moment,
     pub(crate) setup: Setup,
+    /// What the plugin keeps when it begins.
+    pub(crate) state: Vec<(String, String)>,
+    /// What it must keep when it is over, if that is looked at.
+    pub(crate) keeps: Option<BTreeMap<String, String>>,
     /// Never empty.
     pub(crate) steps: Vec<Step>,
     /// Whether it follows a call over several questions and its clock goes by itself.
@@ -85,7 +89,9 @@ impl Case {
         };
         let call = facts(entry, hook, &setup).map_err(within)?;
         let is_walk = !entry.step.is_empty();
-        Ok(Self { file: file.to_owned(), line, name, call, moment, setup, steps, is_walk })
+        let state = entry.state.clone().into_iter().collect();
+        let (file, keeps) = (file.to_owned(), entry.keeps.clone());
+        Ok(Self { file, line, name, call, moment, setup, state, keeps, steps, is_walk })
     }
 }
 

@@ -104,7 +104,7 @@ pub fn calls(path: &Path, source: &Source, of: Option<&str>) -> Result<Replayed,
             return Ok(());
         }
         let before = came(said);
-        let now = asked.worker.consult(&asked.id, &recorded.question, recorded.moment);
+        let now = asked.worker.consult(&asked.id, &recorded);
         let now = now.as_ref().map_or_else(|| Ok(passed()), came);
         ledger.note(Came {
             hook: recorded.question.hook(),
@@ -176,8 +176,7 @@ pub fn reproduce(
 }
 
 fn again(repro: &Repro, mut asked: Asked) -> Again {
-    let Recorded { question, moment, .. } = &repro.recorded;
-    let Some(said) = asked.worker.consult(&asked.id, question, *moment) else {
+    let Some(said) = asked.worker.consult(&asked.id, &repro.recorded) else {
         return Again::NotAsked;
     };
     match (said.failure, repro.failure()) {

@@ -65,6 +65,10 @@ pub(crate) struct Entry {
     pub(crate) config: toml::Table,
     /// What the host withholds: `config`, `config KEY`, `header NAME`, `log`.
     pub(crate) faults: Option<Vec<String>>,
+    /// What the plugin keeps when the case begins: keys with values.
+    pub(crate) state: BTreeMap<String, String>,
+    /// What it must keep when the case is over, all of it; not looked at when absent.
+    pub(crate) keeps: Option<BTreeMap<String, String>>,
     /// What must come out.
     pub(crate) expect: Option<Expectation>,
     /// What the call goes through, instead of one question.
@@ -196,6 +200,8 @@ impl Entry {
             target: or(self.target, &default.target),
             hidden: self.hidden || default.hidden,
             config,
+            state: joined(self.state, &default.state),
+            keeps: self.keeps.or_else(|| default.keeps.clone()),
             faults: self.faults.or_else(|| default.faults.clone()),
             expect: self.expect.or_else(|| default.expect.clone()),
             step: self.step,

@@ -124,7 +124,7 @@ impl Suite {
     /// What a fresh instance says; or why there is none.
     fn ask_fresh(&self, case: &Case) -> Result<Vec<Came>, String> {
         match self.host(&case.setup) {
-            Some(Ok(host)) => Ok(ask(case, &mut host.worker())),
+            Some(Ok(host)) => Ok(ask(case, &self.id, &mut host.worker())),
             Some(Err(problem)) => Err(problem.to_string()),
             None => Err("it was not loaded".to_owned()),
         }
@@ -148,7 +148,7 @@ impl Suite {
                 continue;
             };
             for _ in 0..2 {
-                let used = Ok(ask(case, worker));
+                let used = Ok(ask(case, &self.id, worker));
                 let who = "an instance that has answered other cases";
                 if let Some(problem) = differs(case, fresh, &used, who) {
                     report.problems.push(problem);
@@ -159,8 +159,19 @@ impl Suite {
     }
 }
 
-fn ask(case: &Case, worker: &mut Worker) -> Vec<Came> {
-    walk(case, |question, moment| worker.answer(question, moment))
+fn ask(case: &Case, id: &str, worker: &mut Worker) -> Vec<Came> {
+    let host = Arc::clone(worker.host());
+    host.set_kept(id, &case.state);
+    let mut came = walk(case, |question, moment| worker.answer(question, moment));
+    let kept = host.kept(id, "", "", usize::MAX).map(|kept| kept.entries).unwrap_or_default();
+    let is_other = case
+        .keeps
+        .as_ref()
+        .is_some_and(|wanted| !wanted.iter().eq(kept.iter().map(|(k, v)| (k, v))));
+    if let Some(last) = came.last_mut().filter(|_| is_other) {
+        last.text.push_str(&format!(", and it keeps {kept:?}"));
+    }
+    came
 }
 
 /// What is wrong with what came of a case.

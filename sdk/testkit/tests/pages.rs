@@ -57,6 +57,23 @@ fn the_decision_on_header_policy_counts_the_fields_that_are_not_for_plugins() {
     assert!(page.contains(&counted), "docs/decisions/0021-header-policy.md lacks `{counted}`");
 }
 
+#[test]
+fn the_script_of_the_page_of_what_a_plugin_keeps_does_what_it_says() {
+    let page = read("docs/plugins/state.md");
+    let block = |language: &str, nth: usize| {
+        let start = format!("```{language}\n");
+        let mut blocks = page.split(&start).skip(1).filter_map(|rest| rest.split("```").next());
+        blocks.nth(nth).unwrap_or_else(|| panic!("no block {nth} of {language}")).to_owned()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plugin.toml"), block("toml", 0)).unwrap();
+    fs::write(folder.path().join("once.rhai"), block("rhai", 0)).unwrap();
+    let cases = folder.path().join("cases.toml");
+    fs::write(&cases, block("toml", 1)).unwrap();
+    let ran = jackfield_testkit::run(Source::Path(folder.path().to_owned()), &cases);
+    assert_eq!(ran.unwrap_or_else(|error| panic!("{error}")), 2);
+}
+
 /// The components of the same cases are built by the program's own tests, outside of this tree.
 #[test]
 fn the_script_of_each_hook_decides_as_its_cases_say() {

@@ -147,6 +147,10 @@ pub(super) enum PluginCommand {
     Top(TopArgs),
     /// Leave a plugin alone for a while: a hook of it or all, about the calls of one number, trunk or tenant, or about all.
     Quarantine(QuarantineArgs),
+    /// Show what a plugin keeps from call to call.
+    State(StateArgs),
+    /// Have a plugin forget what it keeps: a key, those that begin alike, or all.
+    Forget(ForgetArgs),
     /// Record what plugins of the running switch are asked, and what they say, to a file.
     Record(RecordArgs),
     /// Ask a plugin again what made it fail, or what was recorded: exit status 1 when it does not fail in the same way, or says something
@@ -173,6 +177,41 @@ pub(super) enum PluginCommand {
         #[command(flatten)]
         api: ApiArgs,
     },
+}
+
+/// What of what a plugin keeps is shown.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct StateArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// The beginning of keys; all when absent.
+    pub(super) prefix: Option<String>,
+    /// Only keys behind this one, in their order.
+    #[arg(long, value_name = "KEY", default_value = "")]
+    pub(super) after: String,
+    /// Show so many keys at most.
+    #[arg(long, default_value_t = 1000)]
+    pub(super) limit: usize,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
+}
+
+/// What a plugin is to forget.
+#[derive(Clone, Debug, ClapArgs)]
+pub(super) struct ForgetArgs {
+    /// The plugin's id.
+    pub(super) id: String,
+    /// A key.
+    #[arg(required_unless_present_any = ["prefix", "all"], conflicts_with_all = ["prefix", "all"])]
+    pub(super) key: Option<String>,
+    /// All keys that begin so.
+    #[arg(long, value_name = "TEXT", conflicts_with = "all")]
+    pub(super) prefix: Option<String>,
+    /// Everything.
+    #[arg(long)]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) api: ApiArgs,
 }
 
 /// What is loaded again, and how it comes into service.

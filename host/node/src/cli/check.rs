@@ -7,7 +7,7 @@ use crate::plugins;
 
 pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
     let config = load_config(settings)?;
-    let (host, _) = plugins::load(&config, false)?;
+    let (host, _) = plugins::load(&config, false, None)?;
     let mut text = "configuration: good\n".to_owned();
     // Writing to a String cannot fail.
     if let Some(warning) = config.emergency.warning() {

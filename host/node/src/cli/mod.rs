@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod client;
 mod explain;
+mod kept;
 mod kit;
 mod list;
 mod mwi;
@@ -83,6 +84,8 @@ fn plugin(command: &PluginCommand) -> anyhow::Result<()> {
         PluginCommand::Diff { id, api } => shadow::diff(api, id),
         PluginCommand::Approve(args) => shadow::approve(args),
         PluginCommand::Promote(args) => versions::promote(args),
+        PluginCommand::State(args) => kept::show(args),
+        PluginCommand::Forget(args) => kept::forget(args),
         PluginCommand::Rollback { id, api } => versions::roll_back(api, id),
     }
 }

@@ -64,6 +64,9 @@ pub(super) fn promote(args: &PromoteArgs) -> anyhow::Result<()> {
             )
         }
     };
+    if promoted.lost_writes > 0 {
+        text.push_str(&format!("{} writes to what it keeps are lost\n", promoted.lost_writes));
+    }
     if !promoted.missing.is_empty() {
         text.push_str(&format!("although {}\n", promoted.missing.join("; ")));
     }
@@ -90,6 +93,9 @@ pub(super) fn roll_back(args: &ApiArgs, id: &str) -> anyhow::Result<()> {
         return print_json(&back);
     }
     print(&format!("{} is out of service; {} serves\n", back.generation, back.serving));
+    if back.lost_writes > 0 {
+        print(&format!("{} writes to what it kept are lost\n", back.lost_writes));
+    }
     Ok(())
 }
 
@@ -140,10 +146,13 @@ pub(super) fn notes(plugin: &view::Plugin) -> String {
         text.push_str(&format!("\n{}: not asked for a while: {what}\n", plugin.id));
     }
     if let Some(back) = &plugin.rolled_back {
-        let view::RolledBack { generation, why, serving, ago_s, touched } = back;
+        let view::RolledBack { generation, why, serving, ago_s, touched, lost_writes } = back;
         text.push_str(&format!("\nrolled back {ago_s} s ago: {generation}: {why}"));
         if *touched > 0 {
             text.push_str(&format!("; it was asked about {touched} calls"));
+        }
+        if *lost_writes > 0 {
+            text.push_str(&format!("; {lost_writes} writes to what it kept are lost"));
         }
         text.push_str(&format!("; {serving} serves\n"));
     }

@@ -146,6 +146,11 @@ impl Config {
         self.own_folder(self.plugins.compiled_path.as_ref(), "compiled")
     }
 
+    /// The file of what plugins keep, if it is written down.
+    pub fn kept_file(&self) -> Option<PathBuf> {
+        self.own_folder(None, "plugin-state.sqlite")
+    }
+
     /// The folder of installed plugins, if there is one.
     pub fn store_folder(&self) -> Option<PathBuf> {
         self.own_folder(self.plugins.store_path.as_ref(), "plugins")

@@ -24,6 +24,22 @@ pub struct PluginsConfig {
     pub targets_max: usize,
     /// Commands in one answer of a plugin of `call-event`; those beyond are left out.
     pub commands_max: usize,
+    /// What one plugin may keep from question to question, in KiB of keys and values.
+    pub state_kib_max: usize,
+    /// Keys that one plugin may keep.
+    pub state_entries_max: usize,
+    /// Bytes of one key.
+    pub state_key_bytes_max: usize,
+    /// Bytes of one value.
+    pub state_value_bytes_max: usize,
+    /// Keys in one list that a plugin asks for.
+    pub state_list_max: usize,
+    /// Reads and writes of one question.
+    pub state_operations_max: usize,
+    /// CPU time that a new version may use to bring what is kept into its own form, in milliseconds.
+    pub state_migration_ms: u64,
+    /// How often what was written is put on the disk, in milliseconds: what a crash may lose. It needs `node.data_path`.
+    pub state_flush_ms: u64,
     /// Edits of header fields in one answer of a plugin of `header-policy`.
     pub header_edits_max: usize,
     /// Edits of all plugins of `header-policy` together for one INVITE; the list of a plugin that would make it more is left out.
@@ -136,6 +152,14 @@ impl Default for PluginsConfig {
             memory_limit_mib: 16,
             targets_max: 64,
             commands_max: 16,
+            state_kib_max: 4096,
+            state_entries_max: 10_000,
+            state_key_bytes_max: 128,
+            state_value_bytes_max: 16_384,
+            state_list_max: 1000,
+            state_operations_max: 64,
+            state_migration_ms: 1000,
+            state_flush_ms: 200,
             header_edits_max: 32,
             header_edits_total_max: 64,
             header_value_bytes_max: 1024,

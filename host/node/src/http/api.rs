@@ -22,7 +22,7 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, explain, generations, messages, metrics, shadow, versions, view};
+use super::{auth, convert, explain, generations, kept, messages, metrics, shadow, versions, view};
 use crate::{
     clock::Clock,
     config::Config,
@@ -118,6 +118,8 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/plugins/quarantine", post(generations::quarantine))
         .route("/api/plugins/release", post(generations::release))
         .route("/api/plugins/reload", post(versions::reload))
+        .route("/api/plugins/state", get(kept::show))
+        .route("/api/plugins/forget", post(kept::forget))
         .route("/api/plugins/promote", post(versions::promote))
         .route("/api/plugins/shadow", post(shadow::shadow))
         .route("/api/plugins/diff", get(shadow::diff))
@@ -136,7 +138,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
 /// How many elements a list has at most.
 #[derive(Deserialize)]
 pub(super) struct Page {
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
 }
 
 impl Page {
@@ -183,6 +185,7 @@ async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
         workers: &api.figures().await?,
         plugins: &api.host_stats().await,
         generations: &api.generations().await,
+        kept: &api.plugins.all_kept(),
         registered: api.directory.registered(),
         trunks: &api.directory.trunks().views(),
         decisions: api.journal.decisions(),

@@ -27,6 +27,9 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `POST /api/plugins/reload?id=ID&canary=SHARE&at_once=true` | an array of [reloads](#reload), of one plugin or, without `id`, of all; \
     `canary` (`5%25`) tries what has changed for so many of the calls, `at_once` puts it into service whatever its manifest says; status 422 when \
     one was refused, 404 when there is no such plugin |\n\
+    | `GET /api/plugins/state?id=ID&prefix=TEXT&after=KEY&limit=NUMBER` | what a plugin [keeps](#kept), of keys that begin with TEXT and come behind KEY; at most \
+    1000 without `limit` |\n\
+    | `POST /api/plugins/forget?id=ID&key=KEY` | a plugin [forgets](#forgotten) a key; `prefix=TEXT` instead of `key` all that begin so, `all=true` all |\n\
     | `POST /api/plugins/shadow?id=ID&from=PATH&patience=2000 calls` | a [candidate](#shadow) is asked what the plugin is asked, and decides \
     nothing: what is at an absolute path of the switch's machine, or, without `from`, at the plugin's own; 409 when it does not load |\n\
     | `GET /api/plugins/diff?id=ID` | the [differences](#differences) of the candidate; 409 when there is none |\n\
@@ -53,7 +56,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 36] = [
+const STRUCTURES: [&str; 38] = [
     "Status",
     "Listener",
     "Call",
@@ -78,6 +81,8 @@ const STRUCTURES: [&str; 36] = [
     "Example",
     "Approval",
     "RolledBack",
+    "Kept",
+    "Forgotten",
     "Promotion",
     "Diagnostic",
     "Reload",

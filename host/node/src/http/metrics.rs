@@ -6,7 +6,7 @@ use plugin::{GenerationStats, HookStats, HostStats};
 
 use switch::{Reach, Registration};
 
-use super::generations;
+use super::{generations, kept};
 use crate::{directory::TrunkView, records::RecordFigures, store::StoreFigures, worker::Figures};
 
 /// What the metrics are made from.
@@ -14,6 +14,7 @@ pub(super) struct Sources<'a> {
     pub(super) workers: &'a [Figures],
     pub(super) plugins: &'a HostStats,
     pub(super) generations: &'a [GenerationStats],
+    pub(super) kept: &'a [plugin::Kept],
     pub(super) registered: usize,
     pub(super) trunks: &'a [TrunkView],
     pub(super) decisions: u64,
@@ -324,6 +325,7 @@ pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
     all.extend(OF_HOOK.iter().map(|(name, help, _)| (*name, COUNTER, *help)));
     all.push(FAILED);
     all.extend(generations::declared());
+    all.extend(kept::declared());
     all.extend(OF_TRUNK.iter().map(|(name, help, _)| (*name, GAUGE, *help)));
     all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
@@ -355,6 +357,7 @@ pub(super) fn text(from: &Sources<'_>) -> String {
     }
     failures(&mut text, &from.plugins.hooks);
     generations::metrics(&mut text, from.generations);
+    kept::metrics(&mut text, from.kept);
     for (name, help, value) in OF_TRUNK {
         head(&mut text, name, GAUGE, help);
         for trunk in from.trunks {
@@ -421,6 +424,7 @@ mod tests {
             workers: &workers,
             plugins: &HostStats::default(),
             generations: &[],
+            kept: &[],
             registered: 2,
             trunks: &[],
             decisions: 4,

@@ -7,6 +7,7 @@ mod auth;
 mod convert;
 mod explain;
 mod generations;
+mod kept;
 mod messages;
 mod metrics;
 mod shadow;

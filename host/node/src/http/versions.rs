@@ -97,6 +97,7 @@ pub(super) async fn promote(
         per_mille: promoted.per_mille,
         moved_to: promoted.moved_to,
         missing: promoted.missing,
+        lost_writes: promoted.lost_writes,
     }))
 }
 
@@ -120,6 +121,7 @@ pub(super) fn rolled_back(back: &RolledBack) -> view::RolledBack {
         serving: back.instead.to_string(),
         ago_s: back.at.elapsed().as_secs(),
         touched: asked.max().unwrap_or(0),
+        lost_writes: back.lost_writes,
     }
 }
 

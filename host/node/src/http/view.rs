@@ -330,6 +330,37 @@ pub struct RolledBack {
     pub ago_s: u64,
     /// How many calls it was asked about while it was on trial.
     pub touched: u64,
+    /// Writes to what it kept that are lost, since it kept it under a schema of its own.
+    #[serde(default)]
+    pub lost_writes: u64,
+}
+
+/// What a plugin keeps from question to question: the answer to `GET /api/plugins/state`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The plugin.
+    pub plugin: String,
+    /// The number of its schema.
+    pub schema: u32,
+    /// Bytes of all keys and values.
+    pub bytes: usize,
+    /// Keys there are.
+    pub count: usize,
+    /// Writes since it was loaded.
+    pub writes: u64,
+    /// Writes that found no room, or no number to add to, when their answer was taken.
+    pub refused: u64,
+    /// Keys whose last change is not on the disk yet; 0 without `node.data_path`.
+    pub unwritten: usize,
+    /// The keys that were asked for, with their values.
+    pub entries: BTreeMap<String, String>,
+}
+
+/// The answer to `POST /api/plugins/forget`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Keys that were there and are not any more.
+    pub forgotten: usize,
 }
 
 /// The answer to `POST /api/plugins/promote`.
@@ -343,6 +374,9 @@ pub struct Promotion {
     pub moved_to: Option<String>,
     /// What was missing, where somebody wanted it anyway.
     pub missing: Vec<String>,
+    /// Writes to what it keeps that are lost, since its schema is another: its own while it was on trial, or those of the version before.
+    #[serde(default)]
+    pub lost_writes: u64,
 }
 
 /// A plugin at a hook, since the node started.

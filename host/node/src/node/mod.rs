@@ -19,7 +19,7 @@ use std::{
 use arc_swap::ArcSwap;
 use media::RelayEvent;
 use model::{Shard, Transport};
-use plugin::PluginHost;
+use plugin::{KeptSource, PluginHost};
 use switch::Publish;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, info, warn};
@@ -33,6 +33,7 @@ use crate::{
     directory::{Everyone, NodeDirectory, TrunkTable},
     http::{Api, HttpServer, QueueLimits, view},
     journal::{FactSender, Journal, Scribe},
+    kept::{KeptFile, KeptThread},
     mailbox::{Mailbox, Postbox, mailbox},
     plugins,
     records::{Collector, RecordFile, RecordSender, RecordThread},
@@ -59,6 +60,8 @@ pub struct Node {
     reloader: Reloader,
     _tls_watch: TlsWatch,
     _relay: relay::RelayHandle,
+    // After the workers, so that it writes what plugins kept until their end.
+    _kept: Option<KeptThread>,
     // After the workers, so that it writes what they handed over until their end.
     _store: Option<StoreThread>,
     // After the workers, so that it writes what they handed over until their end.
@@ -74,7 +77,7 @@ impl Node {
     ///
     /// What could not be started; everything else is stopped again.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let (host, stored) = plugins::load(config, true).map_err(StartError::Plugins)?;
+        let (host, stored, kept) = load_plugins(config)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
@@ -119,7 +122,6 @@ impl Node {
             queues: QueueLimits::of(config),
             timeout: Duration::from_millis(config.http.timeout_ms),
         };
-        let http = start_http(config, api)?;
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip: listeners.advertised.clone(),
@@ -129,11 +131,12 @@ impl Node {
             draining,
             journal,
             plugins: host.clone(),
-            http,
+            http: start_http(config, api)?,
             _resolver: resolver,
             reloader,
             _tls_watch: listeners.watch()?,
             _relay: relay,
+            _kept: kept,
             _store: store,
             _records: records,
             _scribe: scribe,
@@ -553,6 +556,20 @@ fn warn_if_open(config: &Config) {
             "no credentials are asked for: every program on this machine may register and call as any user"
         ),
     }
+}
+
+/// Loads the plugins with what they kept before, and starts the thread that writes down what they keep.
+fn load_plugins(
+    config: &Config,
+) -> Result<(Arc<PluginHost>, Stored, Option<KeptThread>), StartError> {
+    let file = config.kept_file().map(|path| KeptFile::open(&path)).transpose();
+    let file = file.map_err(StartError::os("the file of what plugins keep"))?;
+    let source = file.clone().map(|file| Box::new(file) as Box<dyn KeptSource>);
+    let (host, stored) = plugins::load(config, true, source).map_err(StartError::Plugins)?;
+    let every = Duration::from_millis(config.plugins.state_flush_ms);
+    let kept = file.map(|file| KeptThread::start(host.clone(), file, every)).transpose();
+    let kept = kept.map_err(StartError::os("the thread that writes what plugins keep"))?;
+    Ok((host, stored, kept))
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use model::{
     Moment,
     hook::{Ask, Failure, FailureKind, Hook, Question},
 };
-use rhai::{Array, CallFnOptions, Dynamic, EvalAltResult, Scope};
+use rhai::{Array, CallFnOptions, Dynamic, EvalAltResult, INT, Scope};
 
 use super::{
     Script,
     call::{AttemptValue, CallValue, ContactValue},
     command::EventValue,
-    compile::{described, function},
+    compile::{MIGRATE, described, function},
     engine::{Over, begin, over},
     headers::OutgoingValue,
     verdict::{TargetValue, VerdictValue},
@@ -24,6 +24,27 @@ use crate::{
 impl Body for Arc<Script> {
     fn answers(&self, hook: Hook) -> bool {
         self.hooks.contains(&hook)
+    }
+
+    fn migrate(&self, _slot: &Arc<Slot>, from: u32, to: u32) -> Option<Result<(), Failure>> {
+        if !self.migrates {
+            return None;
+        }
+        let mut run = Run { script: Self::clone(self), scope: Scope::new() };
+        begin();
+        let options = CallFnOptions::new().eval_ast(false).rewind_scope(false);
+        let (engine, ast) = (&self.engine, &self.ast);
+        let numbers = (INT::from(from), INT::from(to));
+        let done: Result<Dynamic, _> =
+            engine.call_fn_with_options(options, &mut run.scope, ast, MIGRATE.0, numbers);
+        Some(match (done, over()) {
+            (_, Some(over)) => {
+                let (kind, message) = limit_of(over);
+                Err(failure(kind, message.unwrap_or_default()))
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(mut error), None) => Err(run.ended(&mut error)),
+        })
     }
 
     fn instance(&self, _slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure> {

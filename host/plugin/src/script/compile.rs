@@ -1,16 +1,24 @@
 use std::sync::Arc;
 
 use model::hook::Hook;
-use rhai::{AST, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
+use rhai::{AST, Dynamic, Engine, EvalAltResult, OptimizationLevel, Position, Scope};
 
 use super::{
     engine::{Packages, begin, define},
-    names, table,
+    names,
+    state::StateValue,
+    table,
 };
 use crate::{Diagnostic, HostConfig, settings::Settings};
 
 /// The constant through which a script reads its configuration.
 const CONFIG: &str = "config";
+
+/// The constant through which a script keeps things.
+const STATE: &str = "state";
+
+/// The function that brings what is kept from one schema into another.
+pub(crate) const MIGRATE: (&str, usize) = ("migrate", 2);
 
 /// The function behind each hook, and what it takes.
 pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) {
@@ -33,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) engine: Engine,
     pub(crate) ast: AST,
     pub(crate) hooks: Vec<Hook>,
+    /// It has a function that migrates what is kept.
+    pub(crate) migrates: bool,
     /// What diagnostics call the file.
     pub(crate) file: Arc<str>,
 }
@@ -65,7 +75,9 @@ impl Script {
             .clone_functions_only();
         names::check(&engine, &ast, text, file)?;
         let hooks = hooks(&ast, text, file)?;
-        Ok(Self { engine, ast, hooks, file: file.into() })
+        let (name, arity) = MIGRATE;
+        let migrates = ast.iter_functions().any(|f| f.name == name && f.params.len() == arity);
+        Ok(Self { engine, ast, hooks, migrates, file: file.into() })
     }
 }
 
@@ -83,10 +95,15 @@ fn constants(
     text: &str,
     file: &str,
 ) -> Result<Scope<'static>, Diagnostic> {
-    let settings = table::from_config(&settings.config);
-    define(engine, [(CONFIG, settings.clone())]);
+    let config = table::from_config(&settings.config);
+    define(engine, [(CONFIG, config.clone())]);
     let mut scope = Scope::new();
-    scope.push_constant_dynamic(CONFIG, settings);
+    scope.push_constant_dynamic(CONFIG, config);
+    if settings.grants.state {
+        let state = Dynamic::from(StateValue);
+        define(engine, [(STATE, state.clone())]);
+        scope.push_constant_dynamic(STATE, state);
+    }
     engine.set_optimization_level(OptimizationLevel::None);
     let ast = engine.compile(text).map_err(|error| unparsable(&error, file))?;
     begin();

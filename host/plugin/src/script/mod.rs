@@ -8,6 +8,7 @@ mod engine;
 mod headers;
 mod names;
 mod number;
+mod state;
 mod table;
 mod verdict;
 

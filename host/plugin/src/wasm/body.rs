@@ -15,7 +15,7 @@ use wasmtime::{
 use super::{
     Wasm,
     bindings::exports::jackfield::plugin::{
-        admission, authenticate, call_event, dial_plan, header_policy, register, route,
+        admission, authenticate, call_event, dial_plan, header_policy, migration, register, route,
         route_on_failure,
     },
     instance::{Guest, WasmInstance, ended},
@@ -25,16 +25,21 @@ use crate::{
     HostConfig, WasmLimits,
     body::{Body, Instance, failure},
     cpu,
+    proposal::clean,
     settings::Settings,
     ticker::Slot,
 };
 
 /// The interfaces a plugin may import; what else it asks for is refused by name.
-const IMPORTS: [&str; 3] = [
+const IMPORTS: [&str; 4] = [
     "jackfield:plugin/types@1.0.0",
     "jackfield:plugin/snapshot@1.0.0",
     "jackfield:plugin/logging@1.0.0",
+    "jackfield:plugin/state@1.0.0",
 ];
+
+/// Bytes of what a plugin says of a migration that it cannot make.
+const MIGRATION_TEXT_MAX: usize = 300;
 
 /// How many instances live and were made, over all workers.
 #[derive(Debug, Default)]
@@ -89,6 +94,7 @@ pub(crate) struct Component {
     route_on_failure: Option<route_on_failure::GuestIndices>,
     call_event: Option<call_event::GuestIndices>,
     header_policy: Option<header_policy::GuestIndices>,
+    migration: Option<migration::GuestIndices>,
     settings: Arc<Settings>,
     memory_limit: usize,
     limits: WasmLimits,
@@ -133,6 +139,7 @@ impl Component {
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
             call_event: call_event::GuestIndices::new(&linked).ok(),
             header_policy: header_policy::GuestIndices::new(&linked).ok(),
+            migration: migration::GuestIndices::new(&linked).ok(),
             linked,
             settings,
             memory_limit: config.memory_limit,
@@ -221,6 +228,21 @@ impl Body for Component {
         (instances.load(Ordering::Relaxed), memory.load(Ordering::Relaxed))
     }
 
+    fn migrate(&self, slot: &Arc<Slot>, from: u32, to: u32) -> Option<Result<(), Failure>> {
+        let at = self.migration.as_ref()?;
+        let mut store = self.store();
+        let in_guest = slot.enter();
+        let done = self.linked.instantiate(&mut store).and_then(|instance| {
+            at.load(&mut store, &instance)?.call_migrate(&mut store, from, to)
+        });
+        drop(in_guest);
+        Some(match done {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(why)) => Err(failure(FailureKind::Trap, clean(why, MIGRATION_TEXT_MAX))),
+            Err(error) => Err(ended(&error, store.data_mut())),
+        })
+    }
+
     fn instance(&self, slot: &Arc<Slot>) -> Result<Box<dyn Instance>, Failure> {
         let counted = self.counted()?;
         let mut store = self.store();
@@ -242,6 +264,10 @@ fn check_import(
     let is_log = name == IMPORTS[2];
     if is_log && !settings.grants.log {
         let help = "add log = true to [need] in plugin.toml, or leave [need] out";
+        return Err((format!("imports {name}, which was not granted"), help.into()));
+    }
+    if name == IMPORTS[3] && !settings.grants.state {
+        let help = "add state = true to [need] in plugin.toml";
         return Err((format!("imports {name}, which was not granted"), help.into()));
     }
     if IMPORTS.contains(&name)

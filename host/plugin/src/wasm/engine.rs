@@ -8,7 +8,7 @@ use wasmtime::{
 
 use super::{
     archive::Archive,
-    bindings::jackfield::plugin::{logging, snapshot, types},
+    bindings::jackfield::plugin::{logging, snapshot, state as keep, types},
     compile::Cache,
     state::State,
 };
@@ -73,6 +73,9 @@ impl Wasm {
         snapshot::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         if grants.log {
             logging::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
+        }
+        if grants.state {
+            keep::add_to_linker::<State, HasSelf<State>>(&mut linker, |state| state)?;
         }
         Ok(linker)
     }

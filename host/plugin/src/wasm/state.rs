@@ -8,7 +8,7 @@ use wasmtime::ResourceLimiter;
 
 use super::{
     bindings::jackfield::plugin::{
-        logging, snapshot,
+        logging, snapshot, state as kept,
         types::{self, Level as GuestLevel},
     },
     body::Held,
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     facts::fact,
     settings::{Level, Settings},
+    shelves,
 };
 
 /// What the host keeps for one instance.
@@ -52,6 +53,29 @@ impl snapshot::Host for State {
 
     fn labels(&mut self) -> Vec<(String, String)> {
         self.facts.as_deref().map_or_else(Vec::new, |facts| facts.labels.clone())
+    }
+}
+
+impl kept::Host for State {
+    fn get(&mut self, key: String) -> Result<Option<String>, String> {
+        Ok(shelves::get(&key)?.map(|value| value.to_string()))
+    }
+
+    fn set(&mut self, key: String, value: String) -> Result<(), String> {
+        shelves::set(&key, &value)
+    }
+
+    fn delete(&mut self, key: String) -> Result<bool, String> {
+        shelves::delete(&key)
+    }
+
+    fn increment(&mut self, key: String, by: i64) -> Result<i64, String> {
+        shelves::increment(&key, by)
+    }
+
+    fn list(&mut self, prefix: String, most: u32) -> Result<Vec<(String, String)>, String> {
+        let found = shelves::list(&prefix, usize::try_from(most).unwrap_or(usize::MAX))?;
+        Ok(found.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect())
     }
 }
 

@@ -139,6 +139,30 @@ pub(crate) fn of_tomorrow(imports: &str) -> Vec<u8> {
     module
 }
 
+/// A guest that counts its questions under the key `k` and refuses each with 400 and the count, up to 699.
+pub(crate) fn counting() -> Vec<u8> {
+    let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../sdk/wit/v1/plugin.wit");
+    let wit = std::fs::read_to_string(wit).expect("the contract")
+        + "world counting-plugin { import snapshot; import logging; import state; export route; }";
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("counting.wit", &wit).expect("the contract");
+    // The result lies at 4096: its tag, and the sum from 4104.
+    let body = exported(
+        "route",
+        "(call $increment (i32.const 2048) (i32.const 1) (i64.const 1) (i32.const 4096))
+         (if (i32.load8_u (i32.const 4096)) (then (unreachable)))
+         (call $refuse (i32.const 2) (i32.add (i32.const 400)
+           (i32.rem_u (i32.wrap_i64 (i64.load (i32.const 4104))) (i32.const 300))))",
+    );
+    let import = r#"(import "jackfield:plugin/state@1.0.0" "increment"
+                      (func $increment (param i32 i32 i64 i32)))"#;
+    let text = format!(r#"(module {import} {FRAME} (data (i32.const 2048) "k") {body})"#);
+    let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"));
+    let world = resolve.select_world(&[package], Some("counting-plugin")).expect("the world");
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("embedded");
+    module
+}
+
 fn exported(hook: &str, body: &str) -> String {
     format!(
         r#"(func (export "jackfield:plugin/{hook}@1.0.0#decide") (param $facts i32) (result i32) {body})"#

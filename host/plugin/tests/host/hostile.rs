@@ -10,7 +10,7 @@ use jackfield_plugin::{Kind, PluginHost, Source};
 use model::hook::{Ask, End, HeaderChange, HeaderEdit, Outgoing, StepOutcome, Verdict};
 
 use crate::{
-    common::{about, aor, failure, host, moment, patient, route, source},
+    common::{about, aor, failure, host, moment, patient, route, source, with_manifest},
     guest,
 };
 
@@ -52,6 +52,10 @@ fn fixture(path: &Path) -> Fixture {
     let stem = path.file_stem().unwrap().to_str().unwrap();
     let source =
         match text.split_once(";; route\n").and_then(|(_, rest)| rest.split_once(";; items")) {
+            // A script that keeps something has to ask for it.
+            None if text.contains("// manifest: [need] state = true") => {
+                with_manifest(stem, Kind::Rhai, text.clone(), "[need]\nstate = true\n")
+            }
             None => source(stem, Kind::Rhai, text.clone()),
             Some((body, items)) => {
                 let is_probe = "(i32.eq (i32.load offset=84 (local.get $facts)) (i32.const 4))";

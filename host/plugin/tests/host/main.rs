@@ -26,6 +26,8 @@ mod reload;
 mod schema;
 mod script;
 mod shadow;
+mod state;
+mod state_life;
 mod store;
 mod threads;
 mod trial;

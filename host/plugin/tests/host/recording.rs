@@ -125,7 +125,7 @@ fn kept(host: Arc<PluginHost>, folder: &Path) -> Vec<(String, String)> {
 #[test]
 fn the_first_failures_of_a_version_and_hook_are_kept_with_what_made_them() {
     let folder = tempfile::TempDir::new().unwrap();
-    let manifest = "version = \"1.2\"\n[config]\ndesk = \"2000\"\napi_token = \"abc\"\n";
+    let manifest = "version = \"1.2\"\n[config]\ndesk = \"2000\"\napi_token = \"hush, hush\"\n";
     let host =
         host(keeping(folder.path()), vec![with_manifest("desk", Kind::Rhai, SCRIPT, manifest)]);
     let short = host.list()[0].generation.digest.short();
@@ -144,7 +144,7 @@ fn the_first_failures_of_a_version_and_hook_are_kept_with_what_made_them() {
     assert_eq!(repro.recorded.question.call.label("class"), Some("local"));
     assert_eq!(repro.recorded.moment, moment());
     assert_eq!(repro.hidden, ["api_token"]);
-    assert!(!files[0].1.contains("abc"), "a secret is not written");
+    assert!(!files[0].1.contains("hush"), "a secret is not written");
     assert_eq!(repro.config["desk"], "2000");
     assert_eq!(repro.cpu_limit_us, 20_000);
     assert_eq!(Repro::from_text(&repro.to_text()), Ok(repro));

@@ -26,7 +26,7 @@ macro_rules! sources {
 }
 
 /// The sources of the library, by their paths below `sdk`.
-const SOURCES: [(&str, &str); 16] = sources![
+const SOURCES: [(&str, &str); 17] = sources![
     "guest/src/access.rs",
     "guest/src/answer.rs",
     "guest/src/bindings.rs",
@@ -40,6 +40,7 @@ const SOURCES: [(&str, &str); 16] = sources![
     "guest/src/memory.rs",
     "guest/src/plugin.rs",
     "guest/src/rewrite.rs",
+    "guest/src/state.rs",
     "guest/src/testing.rs",
     "guest/src/value.rs",
     "wit/v1/plugin.wit",
