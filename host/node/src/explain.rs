@@ -10,6 +10,7 @@ use model::{
     },
 };
 use plugin::{PluginHost, party_of_uri};
+use switch::Network;
 
 use crate::{
     clock::Calendar,
@@ -90,7 +91,7 @@ pub fn rehearse(
 }
 
 /// Every INVITE that may follow from a verdict on the route, as far as it is known where it goes: which contacts a user has, and where a
-/// name leads, is not, and so none of these is taken for trusted.
+/// name leads, is not, and these are not taken for trusted.
 fn outgoing(config: &Config, call: &CallFacts, verdict: Verdict) -> Vec<Outgoing> {
     let targets = match verdict {
         Verdict::Plan(plan) if plan.media != MediaMode::Proxy => plan.targets,
@@ -106,8 +107,8 @@ fn outgoing(config: &Config, call: &CallFacts, verdict: Verdict) -> Vec<Outgoing
             Destination::Aor(_) | Destination::Uri(_) => vec![None],
         };
         let one = move |trunk: Option<&TrunkSection>| {
-            let trusted = trunk.is_some_and(|trunk| trunk.trusted);
             let any = Outgoing::to(target.clone());
+            let trusted = trunk.map_or_else(|| is_trusted(config, &any), |trunk| trunk.trusted);
             Outgoing {
                 uri: trunk.map_or_else(|| any.uri.clone(), |trunk| uri_on(trunk, &target, call)),
                 from_trunk: call.trunk.clone(),
@@ -120,6 +121,13 @@ fn outgoing(config: &Config, call: &CallFacts, verdict: Verdict) -> Vec<Outgoing
         trunks.into_iter().map(one)
     };
     targets.into_iter().flat_map(over).take(config.limits.attempts_max).collect()
+}
+
+/// Whether the address in a Request-URI, if there is one, is of `sip.trusted`.
+fn is_trusted(config: &Config, outgoing: &Outgoing) -> bool {
+    let ip = sip::Uri::parse(&outgoing.uri).ok().and_then(|uri| uri.host_ip());
+    let mut networks = config.sip.trusted.iter().filter_map(|text| text.parse::<Network>().ok());
+    ip.is_some_and(|ip| networks.any(|network| network.holds(ip)))
 }
 
 /// The trunks that a target stands for, in the order of their priority.

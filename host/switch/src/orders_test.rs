@@ -418,6 +418,9 @@ fn the_events_of_a_call_are_asked_of_the_generation_that_routed_it() {
                 Content-Length: 0\r\n\r\n";
     bench.receive(PHONE, text.to_owned());
     let token = GenerationToken::new(7);
+    // By the time it answers, nobody of those that serve follows calls.
+    let then = std::mem::take(&mut bench.town.hooks);
+    bench.town.former.insert(7, then);
     let (id, decision) = (bench.asked.take().unwrap(), Decision::of(Hook::Route, 0));
     let verdict = Verdict::Refuse(404);
     let answer = Answer { id, verdict, amended: None, pin: Some(token.clone()), decision };

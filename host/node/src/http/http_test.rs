@@ -140,6 +140,7 @@ fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
             ..TrunkSection::default()
         };
         config.trunk = vec![trunk("near", 2), trunk("open", 1)];
+        config.sip.trusted = vec!["192.0.2.9".to_owned()];
     });
     let code = "fn route(call) {
         if call.callee.user == \"desk\" && call.header(\"X-Skill\") == \"sales\" {
@@ -171,7 +172,7 @@ fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
     assert!(emergency.emergency && emergency.decisions.is_empty());
     let (status, body) = running.request("GET", "/api/explain?to=1&trunk=none");
     assert!(status == 400 && body.contains("there is no trunk `none`"), "{status} {body}");
-    let headers = "fn route(call) { if call.callee.user == \"far\" { return plan([trunk(\"out\"), uri(\"sip:x@h.test\")]) } pass() }
+    let headers = "fn route(call) { if call.callee.user == \"far\" { return plan([trunk(\"out\"), uri(\"sip:x@h.test\"), uri(\"sip:x@192.0.2.9\")]) } pass() }
         fn header_policy(call, outgoing) { edit().set(\"X-Way\", `${outgoing.trunk} ${outgoing.trusted} ${outgoing.hidden}`) }";
     std::fs::write(running.script(), headers).unwrap();
     assert_eq!(running.request("POST", "/api/plugins/reload").0, 200);
@@ -185,7 +186,8 @@ fn a_call_that_nobody_makes_is_explained_and_leaves_no_trace() {
         [
             "trunk:out over open: callee set X-Way: open false true",
             "trunk:out over near: callee set X-Way: near true false",
-            "uri:sip:x@h.test: callee set X-Way:  false true"
+            "uri:sip:x@h.test: callee set X-Way:  false true",
+            "uri:sip:x@192.0.2.9: callee set X-Way:  true false"
         ]
     );
     assert_eq!(told("to=2000"), ["aor:2000@office.test: callee set X-Way:  false false"]);
