@@ -86,3 +86,41 @@ fn what_is_kept_outlives_a_kill_and_a_rollback_gives_the_old_form_back() {
     until_kept(&switch, &json!({}));
     switch.stop();
 }
+
+#[test]
+fn a_kill_in_the_midst_of_calls_loses_nothing_that_was_on_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = folder.path().join("desk");
+    std::fs::create_dir(&desk).unwrap();
+    write(&desk, 1, OLD);
+    let data = format!("node.data_path={}", folder.path().join("data").display());
+    let settings =
+        [data.as_str(), "plugins.watch=false", "plugins.state_flush_ms=10", "node.workers=2"];
+    let mut on_disk = 0;
+    for _ in 0..3 {
+        let mut switch = Switch::start(&settings, &[&desk]);
+        let kept = |switch: &Switch| {
+            let kept = switch.get("/api/plugins/state?id=desk");
+            let count = kept["entries"]["calls"].as_str().map_or(0, |n| n.parse().unwrap());
+            (count, kept["unwritten"] == json!(0))
+        };
+        let found: u64 = kept(&switch).0;
+        assert!(found >= on_disk, "{found} of {on_disk} are there");
+        let refused = Scenario::new("caller_is_refused", switch.folder()).value("STATUS", 486);
+        let calling = refused.calls(10_000, 20).call(switch.sip_port, "desk");
+        // What was there a look before is on the disk where nothing waits to be written now.
+        let mut before = found;
+        on_disk = wait::until("some calls to be on the disk", || {
+            let (count, is_written) = kept(&switch);
+            let seen = std::mem::replace(&mut before, count);
+            (is_written && seen >= found + 10).then_some(seen)
+        });
+        switch.kill();
+        drop(calling);
+    }
+    let switch = Switch::start(&settings, &[&desk]);
+    let kept = switch.get("/api/plugins/state?id=desk");
+    let count: u64 = kept["entries"]["calls"].as_str().unwrap().parse().unwrap();
+    assert!(count >= on_disk, "{count} of {on_disk} are there");
+    switch.stop();
+}
