@@ -4,9 +4,10 @@
 //! crash loses. Whoever stops the switch loses nothing.
 
 use std::{
-    fs::OpenOptions,
+    fmt::Display,
+    fs::{OpenOptions, Permissions},
     io,
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
     sync::{
         Arc, Mutex, PoisonError,
@@ -59,15 +60,18 @@ impl KeptFile {
     ///
     /// What is wrong with it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let named = |error: &dyn Display| io::Error::other(format!("{}: {error}", path.display()));
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
+            std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
         }
         // SQLite would make the file readable by whom the umask lets.
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let connection = Connection::open(path).map_err(io::Error::other)?;
-        match prepare(&connection).map_err(io::Error::other)? {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        let private = Permissions::from_mode(0o600);
+        file.and_then(|file| file.set_permissions(private)).map_err(|error| named(&error))?;
+        let connection = Connection::open(path).map_err(|error| named(&error))?;
+        match prepare(&connection).map_err(|error| named(&error))? {
             None => Ok(Self(Arc::new(Mutex::new(connection)))),
-            Some(what) => Err(io::Error::other(format!("{}: {what}", path.display()))),
+            Some(what) => Err(named(&what)),
         }
     }
 
@@ -147,6 +151,16 @@ fn prepare(db: &Connection) -> rusqlite::Result<Option<String>> {
 impl KeptSource for KeptFile {
     fn load(&self, plugin: &str) -> Result<WrittenDown, String> {
         self.read(plugin).map_err(|error| error.to_string())
+    }
+}
+
+/// A file that cannot be opened, and why: a switch whose plugins keep nothing goes without it, and one that keeps something is not
+/// loaded.
+pub(crate) struct Unreadable(pub(crate) String);
+
+impl KeptSource for Unreadable {
+    fn load(&self, _: &str) -> Result<WrittenDown, String> {
+        Err(self.0.clone())
     }
 }
 

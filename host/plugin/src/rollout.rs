@@ -95,6 +95,13 @@ pub struct TrialStatus {
 }
 
 impl Versions {
+    /// Those that are tried or compared.
+    pub(crate) fn tried(&self) -> Vec<Arc<Generation>> {
+        let trial = self.trial.iter().map(|trial| Arc::clone(&trial.candidate));
+        let shadow = self.shadow.iter().map(|shadow| Arc::clone(&shadow.book.candidate));
+        trial.chain(shadow).collect()
+    }
+
     /// Why this version was rolled back, if it was.
     pub(crate) fn condemned(&self, digest: Digest) -> Option<&str> {
         let mut found = self.condemned.iter().filter(|(bad, _)| *bad == digest);

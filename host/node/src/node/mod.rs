@@ -22,7 +22,7 @@ use model::{Shard, Transport};
 use plugin::{KeptSource, PluginHost};
 use switch::Publish;
 use tokio::sync::{Semaphore, mpsc};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub use error::{StartError, WorkerPanicked};
 pub use live::{Reconfigured, Reconfigurer};
@@ -33,7 +33,7 @@ use crate::{
     directory::{Everyone, NodeDirectory, TrunkTable},
     http::{Api, HttpServer, QueueLimits, view},
     journal::{FactSender, Journal, Scribe},
-    kept::{KeptFile, KeptThread},
+    kept::{KeptFile, KeptThread, Unreadable},
     mailbox::{Mailbox, Postbox, mailbox},
     plugins,
     records::{Collector, RecordFile, RecordSender, RecordThread},
@@ -562,9 +562,14 @@ fn warn_if_open(config: &Config) {
 fn load_plugins(
     config: &Config,
 ) -> Result<(Arc<PluginHost>, Stored, Option<KeptThread>), StartError> {
-    let file = config.kept_file().map(|path| KeptFile::open(&path)).transpose();
-    let file = file.map_err(StartError::os("the file of what plugins keep"))?;
-    let source = file.clone().map(|file| Box::new(file) as Box<dyn KeptSource>);
+    let (file, source) = match config.kept_file().map(|path| KeptFile::open(&path)) {
+        Some(Ok(file)) => (Some(file.clone()), Some(Box::new(file) as Box<dyn KeptSource>)),
+        Some(Err(error)) => {
+            error!(%error, "what plugins keep cannot be read or written; a plugin that keeps something is not loaded");
+            (None, Some(Box::new(Unreadable(error.to_string())) as Box<dyn KeptSource>))
+        }
+        None => (None, None),
+    };
     let (host, stored) = plugins::load(config, true, source).map_err(StartError::Plugins)?;
     let every = Duration::from_millis(config.plugins.state_flush_ms);
     let kept = file.map(|file| KeptThread::start(host.clone(), file, every)).transpose();

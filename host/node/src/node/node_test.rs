@@ -111,3 +111,21 @@ fn a_taken_port_is_named_with_what_to_do() {
     assert!(text.starts_with(&expected), "{text}");
     assert!(text.ends_with("; stop what listens there, or configure another port"), "{text}");
 }
+
+#[test]
+fn a_switch_whose_plugins_keep_nothing_starts_without_the_file_of_what_they_keep() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("plugin-state.sqlite"), "no database").unwrap();
+    let mut config = config();
+    config.node.data_path = Some(folder.path().to_owned());
+    drop(Node::start(&config).unwrap());
+    let plugin = folder.path().join("counts");
+    std::fs::create_dir(&plugin).unwrap();
+    let manifest =
+        "id = \"counts\"\ncode = \"counts.rhai\"\nkind = \"rhai\"\n[need]\nstate = true\n";
+    std::fs::write(plugin.join("plugin.toml"), manifest).unwrap();
+    std::fs::write(plugin.join("counts.rhai"), "fn route(call) { pass() }").unwrap();
+    config.plugins.load = vec![plugin];
+    let refused = Node::start(&config).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("plugin-state.sqlite"), "{refused}");
+}

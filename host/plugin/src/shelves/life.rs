@@ -1,11 +1,12 @@
 //! How what is kept comes to a new version, and where it stays when that is rolled back.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use super::{Kept, KeptChange, KeptSource, Registry, Session, Shelf, WrittenDown};
+use super::{Kept, KeptChange, KeptNews, KeptSource, Registry, Session, Shelf, WrittenDown};
 use crate::{
     Diagnostic, KeepLimits, PluginHost,
     body::Body,
@@ -99,7 +100,8 @@ impl PluginHost {
             Err(Diagnostic::new(&bundle.code_file, reason, help))
         };
         let view = before.view(schema, self).filter(|_| schema < last.schema);
-        if view.is_none() || last.count() > 0 {
+        // Whoever goes back to what a version has kept needs no way back: its code knows only the one to it.
+        if view.is_none() {
             match self.migrated(&last, schema, body) {
                 Ok(Way::Made(shelf)) => return Ok(Some(shelf)),
                 Ok(Way::Unknown) => {}
@@ -161,7 +163,11 @@ impl PluginHost {
         });
         Session::end(done.is_ok() && is_there);
         shelf.begin();
+        let refused = shelf.refused();
         match done {
+            Ok(()) if is_there && refused > 0 => {
+                Err(format!("{refused} of what it wrote found no room, or no number to add to"))
+            }
             Ok(()) if is_there => Ok(Way::Made(shelf)),
             Ok(()) => Ok(Way::Unknown),
             Err(failure) => Err(format!("{} ({})", failure.detail, failure.kind.name())),
@@ -194,8 +200,11 @@ impl PluginHost {
                 cell.store(shelf);
                 Ok(mine.writes())
             }
-            Ok(Way::Unknown) => Ok(missed),
-            Err(why) => {
+            // It went back to what it had kept itself.
+            Ok(Way::Unknown) if mine.schema < theirs.schema => Ok(missed),
+            way => {
+                let unknown = "nothing brings the one into the other".to_owned();
+                let why = way.err().unwrap_or(unknown);
                 let (id, from, to) = (&candidate.reference.plugin, theirs.schema, mine.schema);
                 let reason =
                     format!("what is kept now has schema {from}, this version {to}: {why}");
@@ -240,16 +249,42 @@ impl PluginHost {
         }
     }
 
-    /// Has a plugin forget a key or, without one, all that begin with `prefix`. Gives how many there were; `None` when none such serves, or
-    /// it keeps nothing.
+    /// Has a plugin forget a key or, without one, all that begin with `prefix`: under every schema, of versions that serve, are tried or
+    /// served before, and also when none is loaded any more. Gives how many keys there were; `None` when nothing is known of such a plugin,
+    /// or it keeps nothing.
     pub fn forget_kept(&self, plugin: &str, key: Option<&str>, prefix: &str) -> Option<usize> {
-        let shelf = self.registry().serving(plugin)?;
-        let forgotten = match key {
-            Some(key) => shelf.forget(std::iter::once(key.into())),
-            None => shelf.forget(shelf.with_prefix(prefix).into_iter().map(|(key, _)| key)),
-        };
-        tracing::warn!(plugin, key, prefix, forgotten, "an operator had a plugin forget");
-        Some(forgotten)
+        let installed = self.lock();
+        let tried = installed.plugins.iter().flat_map(|it| it.versions.tried());
+        let tried = tried.filter(|it| *it.reference.plugin == *plugin).filter_map(|it| it.shelf());
+        let mut shelves: Vec<Arc<Shelf>> = tried.collect();
+        shelves.extend(self.registry().of(plugin));
+        let written = installed.kept.as_ref().and_then(|source| source.load(plugin).ok());
+        let mut written = written.unwrap_or_default().entries;
+        if shelves.is_empty() && written.is_empty() {
+            return None;
+        }
+        let concerns = |have: &str| key.map_or(have.starts_with(prefix), |key| key == have);
+        let mut forgotten: BTreeSet<Arc<str>> = BTreeSet::new();
+        for shelf in &shelves {
+            written.remove(&shelf.schema);
+            let keys = shelf.with_prefix("").into_iter().map(|(key, _)| key);
+            let keys: Vec<_> = keys.filter(|key| concerns(key)).collect();
+            shelf.forget(keys.iter().cloned());
+            forgotten.extend(keys);
+        }
+        for (schema, entries) in written {
+            let keys = entries.into_iter().map(|(key, _)| key).filter(|key| concerns(key));
+            for key in keys {
+                forgotten.insert(key.as_str().into());
+                let what = KeptNews::Remove(key);
+                let change = KeptChange { plugin: plugin.to_owned(), schema, what };
+                self.registry().tell(change);
+            }
+        }
+        // A key is often somebody's number, so it is not in the log.
+        let keys = forgotten.len();
+        tracing::warn!(plugin, keys, "an operator had a plugin forget");
+        Some(keys)
     }
 
     /// Hands what has changed since the last time to who writes it down; of the versions that serve or have served. What one on trial keeps

@@ -75,6 +75,19 @@ impl Registry {
         }
     }
 
+    /// Everything of a plugin that is written down, or was.
+    pub(crate) fn of(&self, plugin: &str) -> Vec<Arc<Shelf>> {
+        let all = self.all.iter().chain(&self.serving);
+        all.filter(|shelf| *shelf.plugin == *plugin).cloned().collect()
+    }
+
+    /// Has a change of no shelf written down, where anything is.
+    pub(crate) fn tell(&mut self, change: KeptChange) {
+        if self.is_written {
+            self.news.push(change);
+        }
+    }
+
     /// The shelf of a plugin that serves.
     pub(crate) fn serving(&self, plugin: &str) -> Option<Arc<Shelf>> {
         self.serving.iter().find(|shelf| *shelf.plugin == *plugin).cloned()

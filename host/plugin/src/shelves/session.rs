@@ -100,7 +100,17 @@ impl Session {
     pub(crate) fn end(is_taken: bool) -> Reads {
         let Some(session) = SESSION.take() else { return Reads::default() };
         if is_taken {
-            for (key, write) in &session.writes {
+            // What makes room comes first: the room was reckoned for all of it together.
+            let makes_room = |key: &Arc<str>, write: &Write| match write {
+                Write::Delete => true,
+                Write::Set(value) => {
+                    session.shelf.get(key).is_some_and(|old| old.len() >= value.len())
+                }
+                Write::Add(_) => false,
+            };
+            let (first, then): (Vec<_>, Vec<_>) =
+                session.writes.iter().partition(|(key, write)| makes_room(key, write));
+            for (key, write) in first.into_iter().chain(then) {
                 session.shelf.write(key, write);
             }
         }

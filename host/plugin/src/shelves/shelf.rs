@@ -114,6 +114,11 @@ impl Shelf {
         }
     }
 
+    /// One like it with nothing on it, which nobody writes down.
+    pub(crate) fn emptied(&self) -> Self {
+        Self::new(Arc::clone(&self.plugin), self.schema, self.limits, Vec::new(), false)
+    }
+
     /// The same of what was written down: as it is now it is not.
     pub(crate) fn fresh(self) -> Self {
         Self { is_fresh: AtomicBool::new(self.is_written), ..self }
@@ -147,6 +152,11 @@ impl Shelf {
     /// Writes since it was loaded.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
+    }
+
+    /// Writes that were not made.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// Makes a write, unless another worker has taken the room for it meanwhile, or has put there what is no number.

@@ -28,6 +28,7 @@ mod script;
 mod shadow;
 mod state;
 mod state_life;
+mod state_mended;
 mod store;
 mod threads;
 mod trial;
