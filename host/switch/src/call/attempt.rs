@@ -48,10 +48,15 @@ impl Hop {
         Some(Self { spares: spares.collect(), ..next })
     }
 
+    /// Whether there is a next place or way to the same.
+    pub(super) fn has_another(&self) -> bool {
+        !self.others.is_empty() || !self.spares.is_empty()
+    }
+
     /// Whether another is tried when it says nothing. A trunk that says nothing has failed, whether or not there is another: what
     /// follows it in the plan is not kept waiting.
     pub(super) fn gives_way(&self) -> bool {
-        !self.others.is_empty() || !self.spares.is_empty() || self.trunk.is_some()
+        self.has_another() || self.trunk.is_some()
     }
 }
 
@@ -96,6 +101,7 @@ impl Call {
     /// Tries the next group of contacts, or the next targets, or ends the call with the last failure.
     pub(super) fn try_next(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
         while self.branches_live() == 0
+            && !self.keeps_answer()
             && !matches!(self.state, State::Locating(_))
             && !self.looks_for_trunk()
         {
@@ -302,7 +308,29 @@ impl Call {
         }
     }
 
-    /// Sends the INVITE of one contact. Where it cannot go out over its trunk, the next one of the target is tried.
+    /// Sends the INVITE of one contact to the first of its places that it can go to. The error is the status of the last.
+    pub(super) fn open_somewhere(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        mut hop: Hop,
+    ) -> Result<(), u16> {
+        let of = hop.of;
+        while hop.has_another() {
+            let onward = hop.clone().onward();
+            let opened = self.open_branch(tables, now, hop);
+            match (opened, onward) {
+                (Err(status), Some(next)) => {
+                    self.note_failure(of, status, Vec::new());
+                    hop = next;
+                }
+                (opened, _) => return opened,
+            }
+        }
+        self.open_branch(tables, now, hop)
+    }
+
+    /// The same. Where it can go to none, the next trunk of the target is tried.
     pub(super) fn open_or_next_trunk(
         &mut self,
         tables: &mut Tables,
@@ -311,7 +339,7 @@ impl Call {
         hop: Hop,
     ) {
         let of = hop.of;
-        if let Err(status) = self.open_branch(tables, now, hop) {
+        if let Err(status) = self.open_somewhere(tables, now, hop) {
             self.note_failure(of, status, Vec::new());
             self.next_trunk(tables, now, dir, of);
         }
@@ -348,7 +376,9 @@ impl Call {
     ) {
         let Failed { leg, of, status, redirect } = failed;
         tables.emit(Fact::LegFailed { leg, status });
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         if !fails_over(status) {
             self.leave_trunks(of);
         }
@@ -382,7 +412,9 @@ impl Call {
         now: Instant,
         dir: &dyn Directory,
     ) {
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         let Some(trying) = &mut self.trying else { return };
         let mut over = Vec::new();
         for (of, tried) in trying.targets.iter_mut().enumerate() {

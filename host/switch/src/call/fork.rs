@@ -11,7 +11,7 @@ use super::{
     early::{Asked, EarlyId, Held, Provisional},
     media::{Body, describes, is_description},
 };
-use crate::{Fact, tables::Tables};
+use crate::{Fact, Reason, tables::Tables};
 
 /// An early dialog with one who was called.
 pub(crate) struct EarlyLeg {
@@ -193,11 +193,25 @@ impl Call {
         self.caller.early.as_ref().is_some_and(|early| early.holds_answer())
     }
 
-    /// Keeps a 2xx back; nobody else is waited for any more.
+    /// Whether somebody may still be called: a target is being tried, and nobody has answered.
+    pub(super) fn is_looking(&self) -> bool {
+        matches!(self.state, State::Trying { .. }) && !self.keeps_answer()
+    }
+
+    /// Whether somebody has answered whose 2xx waits for a PRACK.
+    pub(super) fn keeps_answer(&self) -> bool {
+        self.caller.early.as_ref().is_some_and(|early| early.held.is_some())
+    }
+
+    /// Keeps a 2xx back; nobody else is waited for any more, and nobody else is called.
     pub(super) fn hold_answer(&mut self, tables: &mut Tables, now: Instant, held: Held) {
         tables.legs_by_tag.insert(held.branch.tag.clone(), held.branch.leg);
         self.caller.early.get_or_insert_default().held = Some(Box::new(held));
-        self.stop_timer(tables, crate::Reason::Ring);
+        for reason in [Reason::Ring, Reason::Failover, Reason::Locate] {
+            self.stop_timer(tables, reason);
+        }
+        self.groups.clear();
+        (0..self.targets_tried()).for_each(|of| self.leave_trunks(of));
         // What waits for a plugin's word is not sent after somebody has answered.
         self.leave_policy(tables);
         self.cancel_branches(tables, now, None);
@@ -254,3 +268,7 @@ impl Call {
 pub(super) fn takes_update(message: &Message) -> bool {
     message.values(Name::Allow).any(|method| method.trim().eq_ignore_ascii_case("UPDATE"))
 }
+
+#[cfg(test)]
+#[path = "fork_test.rs"]
+mod tests;

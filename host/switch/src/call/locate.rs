@@ -125,7 +125,7 @@ impl Call {
         let Some(at) = self.branches.iter().position(|branch| branch.leg == leg) else { return };
         let branch = &mut self.branches[at];
         let of = branch.of;
-        let mut place = Hop {
+        let place = Hop {
             of,
             uri: branch.uri.clone(),
             path: branch.path.clone(),
@@ -144,9 +144,8 @@ impl Call {
             tables.forget_leg(&branch.tag);
             tables.emit(Fact::LegFailed { leg, status });
         }
-        while let Some(next) = place.onward() {
-            place = next.clone();
-            match self.open_branch(tables, now, next) {
+        if let Some(next) = place.onward() {
+            match self.open_somewhere(tables, now, next) {
                 Ok(()) => return,
                 Err(status) => self.note_failure(of, status, Vec::new()),
             }
@@ -156,7 +155,9 @@ impl Call {
 
     /// The places that have said nothing for `failover_after` give way to the next ones of their targets.
     pub(crate) fn on_failover(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) {
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         let waits = |branch: &&super::Branch| {
             branch.is_silent() && (branch.has_another_place() || branch.trunk.is_some())
         };

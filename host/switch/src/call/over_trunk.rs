@@ -10,8 +10,7 @@ use sip::{
 };
 
 use super::{
-    Call, State, attempt::Hop, branch::Faces, headers::name_addr, identity::ANONYMOUS,
-    locate::NOWHERE,
+    Call, attempt::Hop, branch::Faces, headers::name_addr, identity::ANONYMOUS, locate::NOWHERE,
 };
 use crate::{Fact, LocateId, TrunkPassed, tables::Tables};
 
@@ -112,7 +111,7 @@ impl Call {
         of: usize,
     ) {
         while let Some(hop) = self.hop_over_trunk(tables, now, dir, of) {
-            match self.open_branch(tables, now, hop) {
+            match self.open_somewhere(tables, now, hop) {
                 Ok(()) => return self.ring_anew(tables, now, of),
                 Err(status) => self.note_failure(of, status, Vec::new()),
             }
@@ -195,7 +194,9 @@ impl Call {
         id: LocateId,
         places: Result<Vec<Place>, LocateError>,
     ) {
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         let looks = |of: &usize| {
             self.tried(*of).is_some_and(|tried| {
                 tried.trunks.looked_for.as_ref().is_some_and(|(.., asked)| *asked == id)
@@ -208,8 +209,8 @@ impl Call {
         let hop = self.hop_to(tables, of, &uri, places);
         let hop = hop.and_then(|hop| self.unless_held_back(tables, now, &name, hop));
         let (path, _) = way_through(dir, on.id);
-        let opened =
-            hop.and_then(|hop| self.open_branch(tables, now, Hop { trunk: Some(on), path, ..hop }));
+        let opened = hop
+            .and_then(|hop| self.open_somewhere(tables, now, Hop { trunk: Some(on), path, ..hop }));
         match opened {
             Ok(()) => self.ring_anew(tables, now, of),
             Err(status) => {
@@ -227,7 +228,9 @@ impl Call {
         now: Instant,
         dir: &dyn Directory,
     ) {
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         for of in 0..self.targets_tried() {
             let waits = self.tried_mut(of).and_then(|tried| tried.trunks.looked_for.take());
             if waits.is_some() {
