@@ -176,12 +176,12 @@ impl Crossing {
     }
 
     /// Whether a field without a name of its own here crosses. Those that begin with P- are said within a network (RFC 3455), and the
-    /// other two name or place who signs.
+    /// others name or place who signs.
     fn lets_other(self, raw_name: &str) -> bool {
         let private = !self.told && self.privacy.hides_party();
         let name = long_form(raw_name);
         let is_of_network = name.get(..2).is_some_and(|p| p.eq_ignore_ascii_case("P-"));
-        let names = [SIGNATURE, "Geolocation"].iter().any(|n| n.eq_ignore_ascii_case(name));
+        let names = [SIGNATURE, SIGNER, "Geolocation"].iter().any(|n| n.eq_ignore_ascii_case(name));
         match (is_of_network, names) {
             (true, _) => self.believed && !private,
             (_, true) => !private,
@@ -242,6 +242,9 @@ impl Crossing {
 
 /// The field with the signature of who vouches for the caller (RFC 8224).
 const SIGNATURE: &str = "Identity";
+
+/// The field with the certificate of who signed, as it was before (RFC 4474).
+const SIGNER: &str = "Identity-Info";
 
 /// The name of a field in its long form.
 fn long_name<'a>(field: &Field<'a>) -> &'a str {

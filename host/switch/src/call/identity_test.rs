@@ -98,7 +98,7 @@ fn who_wants_not_to_be_known_is_known_to_the_trusted_alone() {
 
 #[test]
 fn a_signature_names_the_caller_in_either_form_of_its_name() {
-    for name in ["Identity", "y", "Y"] {
+    for name in ["Identity", "y", "Y", "Identity-Info", "n", "N"] {
         let line = format!("{name}: abc;info=<https://a.test/c>");
         let has = |privacy: &str| {
             let fields = format!("{privacy}{line}\r\n");
