@@ -272,7 +272,7 @@ impl Call {
         }
         let crossing = self.crossing_to(tables, letter.trunk, letter.facts.flow);
         let history = self.say_diverted(tables, &invite, crossing, &letter, &mut draft);
-        self.write_invite_fields(&invite, crossing, letter.edits, &mut draft, |name| {
+        Self::write_invite_fields(&invite, crossing, letter.edits, &mut draft, |name| {
             history && name.eq_ignore_ascii_case(Name::HistoryInfo.as_str())
         });
         self.say_who_calls(tables, &invite, crossing, letter.trunk, &mut draft);

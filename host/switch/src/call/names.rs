@@ -1,6 +1,6 @@
 //! What a caller is known by, to find it in what plugins write for those who are not to know it.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet};
 
 use model::hook::CallFacts;
 use sip::{Message, Name, NameAddr};
@@ -23,20 +23,30 @@ const NOBODY: [&str; 4] = ["anonymous", "unknown", "unavailable", "restricted"];
 /// Whatever is shorter is a syllable and no name.
 const NAME_MIN: usize = 3;
 
-/// Whatever is longer is no number (15 digits are the most of ITU-T E.164), whatever it is made of.
-const NUMBER_MAX: usize = 64;
+/// What has more digits is no number (15 are the most of ITU-T E.164, and a prefix may stand before them), but a word.
+const NUMBER_MAX: usize = 20;
+
+/// So many names and numbers of a caller are looked for, the first ones; who says of itself what RFC 3325 lets it say has fewer.
+const ALIASES_MAX: usize = 24;
+
+/// Of a name with more words so many of them are looked for.
+const WORDS_MAX: usize = 16;
 
 /// Numbers of so many digits are the same when one ends with the other, as they do where one of them has no country code.
 const NUMBER_MIN: usize = 6;
+
+/// With an international prefix or a country code more, which is so many digits, a number is still the same.
+const MORE_MAX: usize = 6;
 
 /// The names and the numbers of a caller.
 #[derive(Default)]
 pub(super) struct Names(Vec<Alias>);
 
+#[derive(PartialEq, Eq)]
 enum Alias {
     /// The digits of a number.
     Number(String),
-    /// The words of a name, in lower case.
+    /// The words of a name, in lower case, in order and each once.
     Words(Vec<String>),
 }
 
@@ -67,27 +77,35 @@ impl Names {
 
     fn add(&mut self, name: &str) {
         let name = name.trim().to_lowercase();
-        if name.len() <= NUMBER_MAX
-            && name.chars().all(|c| c.is_ascii_digit() || is_between_digits(c))
-        {
-            let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        if digits.len() <= NUMBER_MAX && !name.contains(is_letter) {
             if digits.len() >= NAME_MIN {
-                self.0.push(Alias::Number(digits));
+                self.push(Alias::Number(digits));
             }
             return;
         }
-        let words: Vec<String> = words(&name).map(str::to_owned).collect();
+        let mut words: Vec<String> = words(&name).map(str::to_owned).collect();
         let letters: usize = words.iter().map(|word| word.chars().count()).sum();
         if letters >= NAME_MIN && !NOBODY.contains(&name.as_str()) {
-            self.0.push(Alias::Words(words));
+            words.sort_unstable();
+            words.dedup();
+            words.truncate(WORDS_MAX);
+            self.push(Alias::Words(words));
+        }
+    }
+
+    fn push(&mut self, alias: Alias) {
+        if self.0.len() < ALIASES_MAX && !self.0.contains(&alias) {
+            self.0.push(alias);
         }
     }
 
     /// Whether a value says one of them: all words of a name, in any order, or a number, however it is written.
     pub(super) fn are_in(&self, value: &str) -> bool {
-        if self.0.is_empty() {
-            return false;
-        }
+        !self.0.is_empty() && (self.stand_in(value) || self.stand_in(&unescaped(value)))
+    }
+
+    fn stand_in(&self, value: &str) -> bool {
         let value = value.to_lowercase();
         let said: HashSet<&str> = words(&value).collect();
         let runs = runs(&value);
@@ -98,63 +116,92 @@ impl Names {
     }
 }
 
+/// A value without its escapes (RFC 3986 section 2.1), whatever comes out: nobody but us reads it.
+fn unescaped(value: &str) -> Cow<'_, str> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut bytes = value.bytes();
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let mut hex = || char::from(ahead.next()?).to_digit(16);
+        let escaped = (byte == b'%').then(|| Some(hex()? * 16 + hex()?)).flatten();
+        match escaped.and_then(|code| u8::try_from(code).ok()) {
+            Some(code) => {
+                out.push(code);
+                bytes = ahead;
+            }
+            None => out.push(byte),
+        }
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
 /// The words of a text.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
 
-/// Whether people write it within a number (RFC 3966 section 5.1.1 has four of them).
-const fn is_between_digits(c: char) -> bool {
-    matches!(c, ' ' | '+' | '-' | '.' | '(' | ')' | '/')
+/// Whether it ends a number. Whatever else stands between its digits is a sign that somebody may write there, or may choose so that
+/// the number is not found.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() && !c.is_ascii_digit()
 }
 
 /// Digits in groups, with nothing but signs between them.
-struct Run<'a> {
-    groups: Vec<&'a str>,
+struct Run {
+    /// Those of all groups.
+    digits: String,
+    /// Where each group begins and ends among them.
+    groups: Vec<[usize; 2]>,
     /// Whether a letter stands right before the first group, and right after the last.
     joined: [bool; 2],
 }
 
 /// What of a text may be a number.
-fn runs(text: &str) -> Vec<Run<'_>> {
-    let is_part = |c: char| c.is_ascii_digit() || is_between_digits(c);
-    let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+fn runs(text: &str) -> Vec<Run> {
+    let is_digit = |c: char| c.is_ascii_digit();
     let mut runs = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find(is_part) {
-        let (skipped, tail) = rest.split_at(start);
-        let (run, after) = tail.split_at(tail.find(|c| !is_part(c)).unwrap_or(tail.len()));
-        let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
-        let joined = [
-            is_digit(run.chars().next()) && is_letter(skipped.chars().next_back()),
-            is_digit(run.chars().next_back()) && is_letter(after.chars().next()),
-        ];
-        let groups: Vec<&str> = run.split(is_between_digits).filter(|g| !g.is_empty()).collect();
-        if !groups.is_empty() {
-            runs.push(Run { groups, joined });
+    let mut pieces = text.split(is_letter).peekable();
+    let mut follows_letter = false;
+    while let Some(piece) = pieces.next() {
+        let (mut digits, mut groups) = (String::new(), Vec::new());
+        for group in piece.split(|c| !is_digit(c)).filter(|group| !group.is_empty()) {
+            let start = digits.len();
+            digits.push_str(group);
+            groups.push([start, digits.len()]);
         }
-        rest = after;
+        let joined = [
+            follows_letter && piece.starts_with(is_digit),
+            pieces.peek().is_some() && piece.ends_with(is_digit),
+        ];
+        if !groups.is_empty() {
+            runs.push(Run { digits, groups, joined });
+        }
+        follows_letter = true;
     }
     runs
 }
 
-impl Run<'_> {
-    /// Whether some of its groups, one after another, are this number.
+impl Run {
+    /// Whether some of its groups, one after another, are this number. Where they end is looked at once: what does not end as the
+    /// number does is not gone into.
     fn says(&self, number: &str) -> bool {
-        // With an international prefix or a country code more it is still the same.
-        const MORE_MAX: usize = 6;
-        let last = self.groups.len() - 1;
-        (0..=last).any(|from| {
-            let mut digits = String::new();
-            let groups = self.groups.iter().enumerate().skip(from);
-            let mut verdicts = groups.map_while(|(at, group)| {
-                digits.push_str(group);
-                let is_whole = !(from == 0 && self.joined[0] || at == last && self.joined[1]);
-                let fits = digits.len() <= number.len() + MORE_MAX;
-                fits.then(|| is_same(&digits, number, is_whole))
-            });
-            verdicts.any(|is_same| is_same)
+        self.groups.iter().enumerate().any(|(last, [_, end])| {
+            let said = self.digits.get(..*end).unwrap_or_default();
+            let pairs = said.bytes().rev().zip(number.bytes().rev());
+            let common = pairs.take_while(|(one, other)| one == other).count();
+            common >= number.len().min(NUMBER_MIN) && self.ends_with(number, said, last)
         })
+    }
+
+    /// Whether groups up to the `last`, with which `said` ends, are this number.
+    fn ends_with(&self, number: &str, said: &str, last: usize) -> bool {
+        let ends_joined = self.joined[1] && last + 1 == self.groups.len();
+        let groups = self.groups.iter().enumerate().take(last + 1).rev();
+        let candidates = groups.map_while(|(first, [start, _])| {
+            let digits = said.get(*start..).filter(|d| d.len() <= number.len() + MORE_MAX)?;
+            Some((digits, !(ends_joined || first == 0 && self.joined[0])))
+        });
+        candidates.into_iter().any(|(digits, is_whole)| is_same(digits, number, is_whole))
     }
 }
 
@@ -212,6 +259,13 @@ mod tests {
             "customer 12, +43 1 234 567 89",
             "+43 1 234 567 89 12",
             "c43123456789c",
+            "43_1_23456789",
+            "+43,1,23456789",
+            "431\u{a0}234\u{2009}56789",
+            "43*1#234~567|89",
+            "tel:%2B43%201%2023456789",
+            "x%3d43%2d123456789",
+            "%zz%ff43%201%2023456789%4",
         ] {
             assert!(says("+43 1 23456789", value), "{value}");
             assert!(says("+43123456789;phone-context=x", value), "{value}");
@@ -243,5 +297,69 @@ mod tests {
     fn much_is_compared_as_well() {
         let value = "1 ".repeat(512);
         assert!(!says("2222222222", &value) && says("1111111111", &value));
+    }
+
+    #[test]
+    fn an_escape_hides_neither_what_it_stands_for_nor_what_stands_there() {
+        assert!(says("Ann Smith", "ann%20smith") && says("1000", "%2B1000%3B"));
+        assert!(says("2010", "100%2010"), "somebody may not read it as an escape");
+    }
+
+    #[test]
+    fn what_has_too_many_digits_is_a_word() {
+        let number = "123456789012345678901";
+        assert!(says(number, &format!("tel:{number}")));
+        assert!(!says(number, "1234567890 12345678901") && !says(number, &number[1..]));
+        assert!(says(&number[1..], "2345678901 2345678901"), "20 are not");
+    }
+
+    #[test]
+    fn each_is_looked_for_once_and_so_many_at_the_most() {
+        let mut names = Names::default();
+        for name in ["1000", "1-000", "Ann Smith", "smith ann Ann", "1000;x=y"] {
+            names.add_user(name);
+        }
+        assert_eq!(names.0.len(), 2);
+        (2000..2100).for_each(|number| names.add(&number.to_string()));
+        assert_eq!(names.0.len(), ALIASES_MAX);
+        assert!(names.are_in("1000") && names.are_in("2000") && !names.are_in("2099"));
+        let mut names = Names::default();
+        names.add(&"a b c d e f g h i j k l m n o p q r s t ".repeat(100));
+        assert!(names.are_in("p o n m l k j i h g f e d c b a"));
+    }
+
+    /// The same as [`Run::says`], by putting all groups together in every way.
+    fn says_plainly(run: &Run, number: &str) -> bool {
+        let groups = &run.groups;
+        let last = groups.len() - 1;
+        let ways = (0..=last).flat_map(|from| (from..=last).map(move |to| (from, to)));
+        ways.into_iter().any(|(from, to)| {
+            let digits = &run.digits[groups[from][0]..groups[to][1]];
+            let is_whole = !(from == 0 && run.joined[0] || to == last && run.joined[1]);
+            digits.len() <= number.len() + MORE_MAX && is_same(digits, number, is_whole)
+        })
+    }
+
+    #[test]
+    fn what_ends_otherwise_need_not_be_gone_into() {
+        let signs = ["", "", "0", "1", "12", "001", "2 ", "-", " 1", "x", "1x", "0043 "];
+        let numbers = ["112", "0112", "1121", "112112", "0112112", "43112001", "004311211201"];
+        let (mut seed, mut found) = (1_u32, [0; 2]);
+        for _ in 0..4000 {
+            let text: String = (0..12)
+                .map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    signs[(seed >> 16) as usize % signs.len()]
+                })
+                .collect();
+            for run in runs(&text) {
+                for number in numbers {
+                    let says = run.says(number);
+                    assert_eq!(says, says_plainly(&run, number), "{number} in {text}");
+                    found[usize::from(says)] += 1;
+                }
+            }
+        }
+        assert!(found.iter().all(|found| *found > 100), "{found:?}");
     }
 }

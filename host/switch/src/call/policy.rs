@@ -11,7 +11,7 @@ use model::{
 };
 use sip::{Message, Name, Writer};
 
-use super::{Call, Crossing, State, attempt::Hop, names::Names};
+use super::{Call, Crossing, attempt::Hop, names::Names};
 use crate::{Reason, tables::Tables};
 
 /// What is to be changed of the header fields of a leg, in order.
@@ -173,7 +173,7 @@ impl Call {
         answer: Answer,
     ) {
         let Answer { id, verdict, mut decision, pin, .. } = answer;
-        let edits = match verdict {
+        let mut edits = match verdict {
             Verdict::Edit(edits) => edits,
             _ => Vec::new(),
         };
@@ -182,10 +182,8 @@ impl Call {
             // Nobody answered for its route in time. From here on it keeps to who answered first.
             self.pin = pin;
         }
-        if waiting.outgoing.hidden && !edits.is_empty() {
-            let names = self.names_of_caller();
-            let telling = edits.iter().filter(|edit| tells(&names, edit));
-            decision.reasons.extend(telling.map(told));
+        if waiting.outgoing.hidden && edits.iter().any(says_something) {
+            decision.reasons.extend(keep_hidden(&self.names_of_caller(), &mut edits));
         }
         tables.emit(crate::Fact::Decided { conn: self.conn, decision });
         self.go_on_with(tables, now, dir, waiting, (!edits.is_empty()).then(|| edits.into()));
@@ -224,7 +222,9 @@ impl Call {
         waiting: Waiting,
         edits: Edits,
     ) {
-        let State::Trying { .. } = self.state else { return };
+        if !self.is_looking() {
+            return;
+        }
         let Waiting { way, hops, .. } = waiting;
         if let Some(policy) = self.policy.as_deref_mut() {
             policy.known.push((way, edits));
@@ -248,7 +248,6 @@ impl Call {
 
     /// Writes the fields of the caller's INVITE that the called party gets, and what plugins add to them.
     pub(super) fn write_invite_fields(
-        &self,
         invite: &Message,
         crossing: Crossing,
         edits: &Edits,
@@ -261,13 +260,8 @@ impl Call {
                 draft.other(name, value);
             }
         });
-        let written = written(edits, End::Callee);
-        let hides = crossing.hides() && !written.is_empty();
-        let names = hides.then(|| self.names_of_caller());
-        for (edit, value) in written {
-            if !names.as_ref().is_some_and(|names| tells(names, edit)) {
-                draft.other(&edit.name, value.as_bytes());
-            }
+        for (edit, value) in written(edits, End::Callee) {
+            draft.other(&edit.name, value.as_bytes());
         }
     }
 }
@@ -327,10 +321,26 @@ fn written(edits: &[HeaderEdit], toward: End) -> Vec<(&HeaderEdit, &str)> {
     fields
 }
 
-/// Whether a field that a plugin writes for the called party says one of these names.
-fn tells(names: &Names, edit: &HeaderEdit) -> bool {
-    let value = edit.value().filter(|_| edit.toward == End::Callee);
-    value.is_some_and(|value| names.are_in(value))
+/// Whether it writes a field for the called party.
+fn says_something(edit: &HeaderEdit) -> bool {
+    edit.toward == End::Callee && edit.value().is_some()
+}
+
+/// Takes out of edits what says one of these names to the called party, and gives the reasons. A field that it was to stand for
+/// does not pass for that.
+fn keep_hidden(names: &Names, edits: &mut Vec<HeaderEdit>) -> Vec<Why> {
+    let mut reasons = Vec::new();
+    edits.retain_mut(|edit| {
+        let value = edit.value().filter(|_| edit.toward == End::Callee);
+        if !value.is_some_and(|value| names.are_in(value)) {
+            return true;
+        }
+        reasons.push(told(edit));
+        let is_added = matches!(edit.change, HeaderChange::Add(_));
+        edit.change = HeaderChange::Remove;
+        !is_added
+    });
+    reasons
 }
 
 fn told(edit: &HeaderEdit) -> Why {

@@ -250,6 +250,16 @@ fn nothing_that_a_hidden_caller_is_known_by_goes_out_and_what_is_the_operators_d
 }
 
 #[test]
+fn what_is_left_out_for_a_hidden_caller_stands_for_nothing_else() {
+    let mut bench = bench();
+    call(&mut bench, "b", "Privacy: id\r\nX-One: 1\r\nX-Two: 2\r\n");
+    let add = edit(End::Callee, "X-Two", HeaderChange::Add("call%201%2D000".to_owned()));
+    let (_, sent) = answer(&mut bench, vec![set("X-One", "3"), set("X-One", "1_000"), add]);
+    assert_eq!((sent[0].line("X-One"), sent[0].line("X-Two")), (String::new(), "2".to_owned()));
+    assert_eq!(sent[0].text.matches("X-Two").count(), 1);
+}
+
+#[test]
 fn a_date_that_is_signed_goes_out_with_the_signature() {
     let date = "Sun, 22 Nov 2026 02:00:00 GMT";
     let fields = format!("Date: {date}\r\ny: abc;info=<https://a.test/c>\r\n");
@@ -468,6 +478,10 @@ fn nor_while_that_answer_is_kept_back_for_a_prack() {
     talk.respond(0, "183 Session Progress", "b", "", "answer");
     assert_eq!(told(&talk.respond(0, "200 OK", "b", "", "answer")), [""; 0], "it waits");
     nothing_follows(&mut talk);
+    for _ in 0..6 {
+        let sent = talk.bench.pass(1);
+        assert!(bench::what(&sent).iter().all(|what| what == "183 Session Progress > phone"));
+    }
     let sent = talk.prack("");
     let acknowledged = "ACK sip:2000@203.0.113.1 > trunk 1";
     assert_eq!(told(&sent), ["200 OK > phone", "200 OK > phone: answer", acknowledged]);
@@ -500,4 +514,29 @@ fn a_caller_who_cancels_while_one_rings_and_one_waits_ends_both() {
         assert!(all.contains(wanted), "{wanted} in {all}");
     }
     nothing_follows(&mut talk);
+}
+
+#[test]
+fn where_one_place_of_a_name_cannot_be_called_the_next_one_is() {
+    let mut config = Bench::config(vec![trunk("c", "sip:carrier.test", 0)], None);
+    config.listeners.push(Listener {
+        name: "udp6".to_owned(),
+        transport: model::Transport::Udp,
+        advertised: "[2001:db8::9]:5060".parse().unwrap(),
+    });
+    let mut bench = Bench::of(config);
+    bench.town.hooks = vec![Hook::HeaderPolicy];
+    bench.invite_asking(PHONE, FIELDS, "v=0\r\n");
+    let sent = bench.route(&["c"]);
+    assert_eq!(what(&sent), "");
+    let (id, _) = bench.lookups.pop().unwrap();
+    // The media of one who speaks IPv4 does not get to the first.
+    let addresses = ["[2001:db8::1]:5060".parse().unwrap(), (FIRST, 5060).into()];
+    let places = addresses.map(|address| Place { transport: model::Transport::Udp, address });
+    let located = Input::Located { id, places: Ok(places.into()) };
+    bench.switch.handle_input(bench.now, &bench.town, located);
+    assert_eq!(invites(&bench.drain()), [""; 0]);
+    let (_, sent) = answer(&mut bench, vec![set("X-N", "1")]);
+    assert_eq!(invites(&sent), ["INVITE sip:+43123@carrier.test > trunk 1"]);
+    assert_eq!(sent[0].line("X-N"), "1");
 }
