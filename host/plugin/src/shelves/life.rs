@@ -263,7 +263,7 @@ impl PluginHost {
         if shelves.is_empty() && written.is_empty() {
             return None;
         }
-        let concerns = |have: &str| key.map_or(have.starts_with(prefix), |key| key == have);
+        let concerns = |have: &str| key.map_or_else(|| have.starts_with(prefix), |key| key == have);
         let mut forgotten: BTreeSet<Arc<str>> = BTreeSet::new();
         for shelf in &shelves {
             written.remove(&shelf.schema);
