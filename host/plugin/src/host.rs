@@ -170,6 +170,7 @@ impl PluginHost {
         self.begin_waiting(&mut installed);
         if !beside {
             self.renew_shadows(&mut installed);
+            self.renew_trials(&mut installed);
         }
         let Installed { plugins, records, .. } = &mut *installed;
         records.retain(|id, _| {
@@ -203,9 +204,13 @@ impl PluginHost {
                 Some((_, known)) => (source, None, Some(known).filter(|_| beside)),
                 None => (source, None, None),
             };
+            let is_read = !beside || known.is_none();
             let built = match known {
                 Some(known) if beside => Ok(Built::Same(known)),
-                known => self.build_contained(installed, &source, known.as_ref()),
+                known => {
+                    let from = (&source, configured.as_ref());
+                    self.build_moved(installed, from, known.as_ref())
+                }
             };
             let built = match built {
                 Ok(built) => built,
@@ -231,6 +236,7 @@ impl PluginHost {
             };
             let mut versions = Versions::default();
             versions.configured = configured;
+            versions.terms = is_read.then(|| installed.terms(&source, plugin));
             plugins.push(Plugin { source, generation, versions, last });
         }
         if diagnostics.is_empty() {
@@ -316,16 +322,17 @@ impl PluginHost {
                 if rollout.is_compared(&generation, &installed.plugins[at]) =>
             {
                 let reference = generation.reference.clone();
-                let patience = generation.shadow.unwrap_or_default();
+                let patience = installed.plugins[at].patience(&generation, &source);
                 self.begin_shadow(installed, at, (generation, source.clone()), patience)
                     .map(|()| Reloaded::Shadowed(reference))
             }
             Ok(Built::New(generation)) => {
                 let reference = generation.reference.clone();
-                let per_mille = rollout.per_mille(&generation, &installed.plugins[at].versions);
+                let per_mille = rollout.per_mille(&generation, &installed.plugins[at]);
                 let plugin = &mut installed.plugins[at];
                 let renewed = self.renew_tried(plugin, &generation, per_mille);
-                match (renewed.map(|()| plugin.take_in(generation, per_mille)), per_mille) {
+                let come = renewed.map(|()| plugin.bring_in(generation, rollout, per_mille));
+                match (come, per_mille) {
                     (Err(diagnostic), _) => Err(diagnostic),
                     (Ok(()), Some(per_mille)) => {
                         tracing::info!(plugin = %reference, per_mille, "plugin on trial");
@@ -355,6 +362,8 @@ impl PluginHost {
             }
         };
         if outcome.is_ok() {
+            let terms = installed.terms(&source, id);
+            installed.plugins[at].versions.terms = Some(terms);
             installed.plugins[at].source = source;
         }
         let report = ReloadReport {

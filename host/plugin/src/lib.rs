@@ -38,6 +38,7 @@ mod probe;
 mod promotion;
 mod proposal;
 mod quarantine;
+mod renewal;
 mod report;
 mod rollout;
 mod schema;

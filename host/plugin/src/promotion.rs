@@ -182,17 +182,6 @@ impl PluginHost {
         Ok(())
     }
 
-    /// Begins the comparisons that wait since plugins were installed anew.
-    pub(crate) fn begin_waiting(&self, installed: &mut Installed) {
-        for at in 0..installed.plugins.len() {
-            let Some(waiting) = installed.plugins[at].versions.waiting.take() else { continue };
-            let patience = waiting.0.shadow.unwrap_or_default();
-            if let Err(diagnostic) = self.begin_shadow(installed, at, waiting, patience) {
-                tracing::warn!(%diagnostic, "plugin not compared");
-            }
-        }
-    }
-
     /// Has what is compared from elsewhere follow the settings and grants that plugins were installed anew with: it is read again, and
     /// compared anew where it is another version by them. One that does not load with them is not compared any more.
     pub(crate) fn renew_shadows(&self, installed: &mut Installed) {

@@ -10,9 +10,10 @@ use bundle::BundleDigest;
 use model::{Digest, GenerationRef, hook::Hook};
 
 use crate::{
-    ArmStats, Diagnostic, PluginHost, ReloadReport, Reloaded, Source,
+    ArmStats, Diagnostic, PluginHost, Source,
     generation::{Generation, Serving},
     host::{Installed, Plugin},
+    renewal::Terms,
     shadow::Shadow,
     shelves::Shelf,
     trial::Trial,
@@ -49,8 +50,10 @@ pub(crate) struct Versions {
     serving: Serving,
     /// What served before, ready to serve again.
     pub(crate) previous: Option<Arc<Generation>>,
-    /// Where that came from.
-    previous_source: Option<Source>,
+    /// What the plugin was given when it was read last.
+    pub(crate) terms: Option<Terms>,
+    /// Where what served before came from.
+    pub(crate) previous_source: Option<Source>,
     /// When that which serves came into service by a reload or a promotion.
     pub(crate) since: Option<Instant>,
     /// Versions that were rolled back, oldest first, and why.
@@ -137,10 +140,11 @@ impl Versions {
 
 impl Rollout {
     /// For how many of a thousand calls this version is tried first: as many as the one that is on trial, where nobody says.
-    pub(crate) fn per_mille(self, generation: &Generation, versions: &Versions) -> Option<u16> {
+    pub(crate) fn per_mille(self, generation: &Generation, plugin: &Plugin) -> Option<u16> {
         match self {
+            Self::AsItSays if plugin.is_renewed_by(generation) => None,
             Self::AsItSays => {
-                let now = versions.trial.as_ref().map(|trial| trial.per_mille);
+                let now = plugin.versions.trial.as_ref().map(|trial| trial.per_mille);
                 generation.canary.or(now)
             }
             Self::AtOnce => None,
@@ -192,36 +196,6 @@ impl Plugin {
         }
     }
 
-    /// The same plugin, installed anew: what is on trial stays so, and what was rolled back does not come back.
-    pub(crate) fn succeeded_by(mut self, fresh: Self) -> Self {
-        self.versions.configured = fresh.versions.configured;
-        self.source = fresh.source;
-        let digest = fresh.generation.reference.digest;
-        let on_trial = self.versions.trial.as_ref().map(|trial| trial.candidate.reference.digest);
-        let is_known = digest == self.generation.reference.digest
-            || on_trial == Some(digest)
-            || self
-                .versions
-                .shadow
-                .as_ref()
-                .is_some_and(|it| it.book.candidate.reference.digest == digest)
-            || self.versions.condemned(digest).is_some();
-        if !is_known && Rollout::AsItSays.is_compared(&fresh.generation, &self) {
-            self.versions.waiting = Some((fresh.generation, self.source.clone()));
-        } else if !is_known {
-            let per_mille = Rollout::AsItSays.per_mille(&fresh.generation, &self.versions);
-            let reference = fresh.generation.reference.clone();
-            self.take_in(fresh.generation, per_mille);
-            let outcome = match per_mille {
-                Some(per_mille) => Reloaded::OnTrial(reference, per_mille),
-                None => Reloaded::Activated(reference),
-            };
-            let still_serving = Some(self.generation.reference.clone());
-            self.last = ReloadReport { outcome: Ok(outcome), still_serving, ..fresh.last };
-        }
-        self
-    }
-
     /// A version that passed every test comes into service, or on trial.
     pub(crate) fn take_in(&mut self, generation: Arc<Generation>, per_mille: Option<u16>) {
         let now = Instant::now();
@@ -236,10 +210,13 @@ impl Plugin {
                     }
                     Some(_) | None => Trial::new(generation, per_mille, now),
                 };
-                if let Some(before) =
-                    before.filter(|it| !Arc::ptr_eq(&it.candidate, &trial.candidate))
-                {
-                    before.end("another version came".to_owned());
+                let is_it = |it: &Arc<Trial>| Arc::ptr_eq(&it.candidate, &trial.candidate);
+                if !before.as_ref().is_some_and(is_it) {
+                    // It comes from where the plugin is, unless who brings it says otherwise.
+                    self.versions.trial_source = None;
+                    if let Some(before) = before {
+                        before.end("another version came".to_owned());
+                    }
                 }
                 self.versions.trial = Some(Arc::new(trial));
             }

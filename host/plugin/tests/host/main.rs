@@ -23,6 +23,7 @@ mod pinning;
 mod quarantine;
 mod recording;
 mod reload;
+mod renewal;
 mod schema;
 mod script;
 mod shadow;
