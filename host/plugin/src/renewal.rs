@@ -125,7 +125,7 @@ impl Plugin {
         self.versions.configured = versions.configured;
         // What was not read again has been given nothing new.
         let is_given = versions.terms.is_some() && versions.terms != self.versions.terms;
-        self.versions.terms = versions.terms.or(self.versions.terms.take());
+        self.versions.terms = versions.terms.or_else(|| self.versions.terms.take());
         let reference = generation.reference.clone();
         if !self.knows(&generation) {
             let outcome = if Rollout::AsItSays.is_compared(&generation, &self) {
