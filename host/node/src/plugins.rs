@@ -128,6 +128,7 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
             per_hook: plugins.repro_per_hook,
             ..ReproPolicy::default()
         },
+        compile_threads: plugins.compile_threads,
         overrides: plugins.config.clone(),
         grants: plugins.grants.clone(),
         ..HostConfig::default()

@@ -25,6 +25,9 @@ pub struct HostConfig {
     pub generations_max: usize,
     /// How many WebAssembly instances may live, over all workers and generations. Default 1024.
     pub instances_max: usize,
+    /// How many threads compile one component; 0 takes as many as the machine has processors, 8 at most. They run
+    /// at the priority of the thread that loads, and end with it. Default 0.
+    pub compile_threads: usize,
     /// How many compiled components are kept for a version that comes back, least recently used dropped first. Default 16.
     pub compiled_max: usize,
     /// Where compiled components are kept over a restart. Default nowhere.
@@ -71,6 +74,7 @@ impl Default for HostConfig {
             plugins_max: 64,
             generations_max: 8,
             instances_max: 1024,
+            compile_threads: 0,
             compiled_max: 16,
             compiled_files: None,
             instance_calls: Some((1000, 3000)),

@@ -114,6 +114,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.trial_asked_for_rates", 1, 10_000_000),
     ("plugins.rollback_window_s", 0, 86_400),
     ("plugins.shadows_max", 0, 64),
+    ("plugins.compile_threads", 0, 8),
     ("plugins.shadow_calls", 1, 10_000_000),
     ("plugins.shadow_time_s", 1, 604_800),
     ("plugins.shadow_p99_percent", 100, 100_000),

@@ -53,6 +53,8 @@ pub struct PluginsConfig {
     pub instances_max: usize,
     /// The largest component of a plugin, in MiB.
     pub file_mib_max: u64,
+    /// Threads that compile a component, at the low priority of loading; 0 takes as many as the machine has processors, 8 at most.
+    pub compile_threads: usize,
     /// The folder that compiled components are kept in, so that one that was seen before serves at once, also after a restart. Only the
     /// switch's user may write to it. Absent takes `compiled` in `node.data_path`, or none without that.
     pub compiled_path: Option<PathBuf>,
@@ -166,6 +168,7 @@ impl Default for PluginsConfig {
             generations_max: 64,
             instances_max: 1024,
             file_mib_max: 32,
+            compile_threads: 0,
             compiled_path: None,
             compiled_mib_max: 256,
             compiled_files_max: 256,

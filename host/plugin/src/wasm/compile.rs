@@ -1,18 +1,25 @@
 use std::{
     borrow::Cow,
+    num::NonZero,
     panic::catch_unwind,
     sync::{Mutex, PoisonError},
+    thread::available_parallelism,
 };
 
 use model::Digest;
+use rayon_core::ThreadPoolBuilder;
 use wasmtime::{Engine, Module, component::Component};
 use wit_component::ComponentEncoder;
 
 use super::archive::Archive;
 
+/// More threads than this compile no component.
+const COMPILE_THREADS_MAX: usize = 8;
+
 /// Compiled components by the digest of their code, the least recently used first, and those that the disk keeps.
 pub(crate) struct Cache {
     components_max: usize,
+    threads: usize,
     archive: Option<Archive>,
     entries: Mutex<Entries>,
 }
@@ -24,8 +31,12 @@ struct Entries {
 }
 
 impl Cache {
-    pub(crate) fn new(components_max: usize, archive: Option<Archive>) -> Self {
-        Self { components_max, archive, entries: Mutex::default() }
+    /// Keeps `components_max` of them; each is compiled by `threads` threads, 0 for as many as there are processors.
+    pub(crate) fn new(components_max: usize, threads: usize, archive: Option<Archive>) -> Self {
+        let processors = || available_parallelism().map_or(1, NonZero::get);
+        let threads = if threads == 0 { processors() } else { threads };
+        let threads = threads.clamp(1, COMPILE_THREADS_MAX);
+        Self { components_max, threads, archive, entries: Mutex::default() }
     }
 
     /// The compiled form of `code`, whose digest is `digest`.
@@ -55,7 +66,13 @@ impl Cache {
     }
 
     fn compile(&self, engine: &Engine, digest: Digest, code: &[u8]) -> Result<Component, String> {
-        let component = compile(engine, code)?;
+        // They end with this component: nobody compiles most of the time, and a thread that is started by one of low priority has it too.
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .thread_name(|_| "plugin-compile".to_owned())
+            .build()
+            .map_err(|error| format!("cannot be compiled: no threads ({error}); check the limit of threads, or lower plugins.compile_threads"))?;
+        let component = pool.install(|| compile(engine, code))?;
         if let Some(archive) = &self.archive {
             archive.put(digest, &component);
         }

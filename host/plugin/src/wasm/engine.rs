@@ -51,7 +51,11 @@ impl Wasm {
                 })
                 .ok()
         });
-        Ok(Self { engine, cache: Cache::new(config.compiled_max, archive), ticker })
+        Ok(Self {
+            engine,
+            cache: Cache::new(config.compiled_max, config.compile_threads, archive),
+            ticker,
+        })
     }
 
     /// A place for one more worker to be watched at.
