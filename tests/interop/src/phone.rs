@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     handset::{Handset, Line, Switchboard, read},
-    lines, peers,
+    lines, peers, ports,
     switch::Switch,
     tone,
     wait::{self, PATIENCE},
@@ -138,9 +138,7 @@ impl Phone {
         let mut command = Self::program(switch.folder(), user, switch.sip_port, tone_hz);
         command.env("PHONE_PORT", port.to_string());
         let phone = Self::run(command, switch.folder(), user);
-        wait::until("the phone to listen", || {
-            std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, port)).is_err().then_some(())
-        });
+        wait::until("the phone to listen", || ports::is_bound("udp", port).then_some(()));
         phone
     }
 

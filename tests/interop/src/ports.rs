@@ -4,7 +4,9 @@
 //! to any socket that asks for none. So these lie below that range, and are reserved for this process until it ends.
 
 use std::{
+    fs,
     net::{Ipv4Addr, Ipv6Addr, TcpListener, UdpSocket},
+    ops::RangeInclusive,
     os::{
         linux::net::SocketAddrExt as _,
         unix::net::{SocketAddr, UnixListener},
@@ -15,6 +17,9 @@ use std::{
 /// Ports given out to tests: below those of the media windows, above those of well-known servers.
 const FIRST: u16 = 6200;
 const LAST: u16 = 11_999;
+
+/// Where each SIPp takes a port for being told what to do, the first that is free, at any time.
+const SIPP_CONTROL: RangeInclusive<u16> = 8888..=8999;
 
 /// The first port of the windows given out for media, below the range the kernel gives out by itself.
 const MEDIA_FIRST: u16 = 12_000;
@@ -37,7 +42,7 @@ pub fn free() -> u16 {
     let begin = std::process::id().wrapping_mul(61) % count;
     (0..count)
         .map(|step| FIRST + ((begin + step) % count) as u16)
-        .find(|&port| reserve(port))
+        .find(|&port| !SIPP_CONTROL.contains(&port) && reserve(port))
         .expect("a port nobody uses")
 }
 
@@ -61,6 +66,19 @@ fn taken_by_ipv6(port: u16) -> bool {
     let in_use = |error: std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
     UdpSocket::bind((Ipv6Addr::LOCALHOST, port)).err().is_some_and(in_use)
         || TcpListener::bind((Ipv6Addr::LOCALHOST, port)).err().is_some_and(in_use)
+}
+
+/// Whether a socket of the kernel's table, `udp` or `tcp`, has this port for its own. Not by binding it: that would take it away from who is about to.
+pub fn is_bound(table: &str, port: u16) -> bool {
+    let lines = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
+    // The second column is the address and the port in hexadecimal digits, the fourth of a TCP socket that listens 0A.
+    lines.lines().skip(1).any(|line| {
+        let mut columns = line.split_whitespace();
+        let local = columns.nth(1).and_then(|local| local.rsplit_once(':'));
+        let state = columns.nth(1);
+        local.is_some_and(|(_, own)| u16::from_str_radix(own, 16) == Ok(port))
+            && (table.starts_with('u') || state == Some("0A"))
+    })
 }
 
 /// A range of ports for media; switches with different SIP ports rarely share one, and may.

@@ -196,7 +196,9 @@ impl<'a> Scenario<'a> {
         let is_udp = self.transport.starts_with('u');
         let sipp = self.start(&[]);
         let tables = if is_udp { ["udp", "udp6"] } else { ["tcp", "tcp6"] };
-        wait::until("SIPp to listen", || tables.iter().any(|t| is_bound(t, port)).then_some(()));
+        wait::until("SIPp to listen", || {
+            tables.iter().any(|t| ports::is_bound(t, port)).then_some(())
+        });
         sipp
     }
 
@@ -267,19 +269,6 @@ impl<'a> Scenario<'a> {
             .expect("sipp starts; `cargo xtask test` installs it");
         Sipp { port: self.port, name: self.name.to_owned(), folder, process }
     }
-}
-
-/// Whether a socket of the kernel's table has this port for its own. Not by binding it: that would take it away from who is about to.
-fn is_bound(table: &str, port: u16) -> bool {
-    let lines = fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
-    // The second column is the address and the port in hexadecimal digits, the fourth of a TCP socket that listens 0A.
-    lines.lines().skip(1).any(|line| {
-        let mut columns = line.split_whitespace();
-        let local = columns.nth(1).and_then(|local| local.rsplit_once(':'));
-        let state = columns.nth(1);
-        local.is_some_and(|(_, own)| u16::from_str_radix(own, 16) == Ok(port))
-            && (table.starts_with('u') || state == Some("0A"))
-    })
 }
 
 impl Sipp {

@@ -182,9 +182,7 @@ fn server(folder: &Path, certificate: &str) -> (u16, Client) {
             }
         }
     });
-    wait::until("openssl to listen", || {
-        std::net::TcpListener::bind(("127.0.0.1", port)).is_err().then_some(())
-    });
+    wait::until("openssl to listen", || ports::is_bound("tcp", port).then_some(()));
     (port, Client { process, input, lines })
 }
 
