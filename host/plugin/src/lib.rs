@@ -28,6 +28,7 @@ mod facts;
 mod generation;
 mod header_edit;
 mod host;
+mod install;
 mod keep;
 mod manifest;
 mod metrics;

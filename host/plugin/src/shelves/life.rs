@@ -257,16 +257,19 @@ impl PluginHost {
         let tried = installed.plugins.iter().flat_map(|it| it.versions.tried());
         let tried = tried.filter(|it| *it.reference.plugin == *plugin).filter_map(|it| it.shelf());
         let mut shelves: Vec<Arc<Shelf>> = tried.collect();
-        shelves.extend(self.registry().of(plugin));
         let written = installed.kept.as_ref().and_then(|source| source.load(plugin).ok());
         let mut written = written.unwrap_or_default().entries;
+        for shelf in self.registry().of(plugin) {
+            // What is in memory stands for what is written down of it; what is only tried stands for nothing.
+            written.remove(&shelf.schema);
+            shelves.push(shelf);
+        }
         if shelves.is_empty() && written.is_empty() {
             return None;
         }
         let concerns = |have: &str| key.map_or_else(|| have.starts_with(prefix), |key| key == have);
         let mut forgotten: BTreeSet<Arc<str>> = BTreeSet::new();
         for shelf in &shelves {
-            written.remove(&shelf.schema);
             let keys = shelf.with_prefix("").into_iter().map(|(key, _)| key);
             let keys: Vec<_> = keys.filter(|key| concerns(key)).collect();
             shelf.forget(keys.iter().cloned());
