@@ -12,6 +12,9 @@ pub struct Facts {
     pub rustup: Rustup,
     /// What apt can do.
     pub apt: Apt,
+    /// Whether fetching apt's lists may change that: this process may, and has not done it yet. The lists of a machine's image are as
+    /// old as the image.
+    pub may_update_lists: bool,
 }
 
 /// What rustup can do.
@@ -33,13 +36,10 @@ pub enum Apt {
     /// There is no apt-get with dpkg here.
     Absent,
     /// It knows no packages at all: its lists were never fetched, or were cleaned away.
-    ListsMissing {
-        /// Whether this process may fetch them.
-        root: bool,
-    },
+    ListsMissing,
     /// It knows packages, and rustc-web is not among them.
     NoCompiler,
-    /// Its rustc-web is older than plugins need.
+    /// The rustc-web it knows is older than plugins need.
     CompilerTooOld,
     /// It offers a rustc-web that will do.
     Ready,
@@ -73,7 +73,7 @@ pub enum Obstacle {
     RustupFailed,
     /// This is no Debian or Ubuntu.
     NoApt,
-    /// apt's lists are missing, and fetching them takes root.
+    /// apt's lists are missing, and fetching them takes root or failed.
     ListsMissing,
     /// apt offers no rustc-web.
     NoCompiler,
@@ -88,7 +88,7 @@ impl fmt::Display for Obstacle {
             Self::RustupForbidden => "RUSTUP_AUTO_INSTALL=0 forbids rustup to fetch it",
             Self::RustupFailed => "rustup could not fetch it",
             Self::NoApt => "there is no apt-get to take Debian's compiler from",
-            Self::ListsMissing => "apt's package lists are missing and fetching them takes root",
+            Self::ListsMissing => "apt's package lists are missing and were not fetched",
             Self::NoCompiler => "apt offers no package rustc-web",
             Self::CompilerTooOld => "apt's rustc-web is older than plugins need",
         })
@@ -114,9 +114,9 @@ pub fn choose(facts: &Facts) -> Choice {
     };
     let apt = match facts.apt {
         Apt::Ready => return Choice::MakeSysroot,
-        Apt::ListsMissing { root: true } => return Choice::UpdateLists,
-        Apt::ListsMissing { root: false } => Obstacle::ListsMissing,
         Apt::Absent => Obstacle::NoApt,
+        _ if facts.may_update_lists => return Choice::UpdateLists,
+        Apt::ListsMissing => Obstacle::ListsMissing,
         Apt::NoCompiler => Obstacle::NoCompiler,
         Apt::CompilerTooOld => Obstacle::CompilerTooOld,
     };
@@ -132,6 +132,7 @@ mod tests {
         sysroot_cached: false,
         rustup: Rustup::Absent,
         apt: Apt::Absent,
+        may_update_lists: false,
     };
 
     #[test]
@@ -141,6 +142,7 @@ mod tests {
             sysroot_cached: true,
             rustup: Rustup::Ready,
             apt: Apt::Ready,
+            may_update_lists: true,
         };
         assert_eq!(choose(&facts), Choice::Installed);
     }
@@ -166,14 +168,22 @@ mod tests {
     }
 
     #[test]
-    fn missing_lists_are_fetched_by_root_only() {
-        let facts = Facts { apt: Apt::ListsMissing { root: true }, ..BARE };
-        assert_eq!(choose(&facts), Choice::UpdateLists);
-        let facts = Facts { apt: Apt::ListsMissing { root: false }, ..BARE };
-        assert_eq!(
-            choose(&facts),
-            Choice::GiveUp(vec![Obstacle::NoRustup, Obstacle::ListsMissing])
-        );
+    fn lists_that_name_no_compiler_of_use_are_fetched_once_where_that_is_allowed() {
+        let poor = [
+            (Apt::ListsMissing, Obstacle::ListsMissing),
+            (Apt::NoCompiler, Obstacle::NoCompiler),
+            (Apt::CompilerTooOld, Obstacle::CompilerTooOld),
+        ];
+        for (apt, obstacle) in poor {
+            let facts = Facts { apt, may_update_lists: true, ..BARE };
+            assert_eq!(choose(&facts), Choice::UpdateLists, "{apt:?}");
+            let facts = Facts { apt, ..BARE };
+            assert_eq!(choose(&facts), Choice::GiveUp(vec![Obstacle::NoRustup, obstacle]));
+        }
+        let facts = Facts { apt: Apt::Ready, may_update_lists: true, ..BARE };
+        assert_eq!(choose(&facts), Choice::MakeSysroot);
+        let facts = Facts { may_update_lists: true, ..BARE };
+        assert_eq!(choose(&facts), Choice::GiveUp(vec![Obstacle::NoRustup, Obstacle::NoApt]));
     }
 
     #[test]
@@ -204,7 +214,7 @@ mod tests {
             text,
             "this machine has no Rust standard library for wasm32-unknown-unknown; \
              RUSTUP_AUTO_INSTALL=0 forbids rustup to fetch it; apt's package lists are missing \
-             and fetching them takes root. Either run `rustup target add wasm32-unknown-unknown`, \
+             and were not fetched. Either run `rustup target add wasm32-unknown-unknown`, \
              or run `apt-get update` as root, and build again"
         );
     }

@@ -27,7 +27,7 @@ pub(crate) fn apt() -> Apt {
         Some(record) if is_new_enough(&record.version) => Apt::Ready,
         Some(_) => Apt::CompilerTooOld,
         None if has_lists() => Apt::NoCompiler,
-        None => Apt::ListsMissing { root: is_root() },
+        None => Apt::ListsMissing,
     }
 }
 
@@ -79,6 +79,10 @@ pub(crate) fn unpack(debs: &Path, root: &Path) -> Result<(), BuildError> {
 }
 
 /// Whether this process may fetch apt's lists.
+pub(crate) fn may_update_lists() -> bool {
+    is_root()
+}
+
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|own| owner(&own) == Some(0))
 }

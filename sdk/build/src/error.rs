@@ -96,11 +96,12 @@ fn write_no_toolchain(f: &mut fmt::Formatter<'_>, obstacles: &[Obstacle]) -> fmt
     for obstacle in obstacles {
         write!(f, "; {obstacle}")?;
     }
-    let refresh = obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::ListsMissing));
-    let second = if refresh {
-        "run `apt-get update` as root"
-    } else {
-        "build on Debian 12 or later, where its package rustc-web is used"
+    let second = match obstacles.last() {
+        Some(Obstacle::ListsMissing) => "run `apt-get update` as root",
+        Some(Obstacle::CompilerTooOld) => {
+            "run `apt-get update` as root on Debian 12 or later, whose security updates have a newer one"
+        }
+        _ => "build on Debian 12 or later, where its package rustc-web is used",
     };
     write!(f, ". Either run `rustup target add {TARGET}`, or {second}, and build again")
 }

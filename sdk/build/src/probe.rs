@@ -34,9 +34,16 @@ pub(crate) fn facts(sysroot_cached: bool) -> Result<Facts, BuildError> {
             sysroot_cached,
             rustup: Rustup::Absent,
             apt: Apt::Absent,
+            may_update_lists: false,
         });
     }
-    Ok(Facts { target_installed, sysroot_cached, rustup: rustup(), apt: debian::apt() })
+    Ok(Facts {
+        target_installed,
+        sysroot_cached,
+        rustup: rustup(),
+        apt: debian::apt(),
+        may_update_lists: debian::may_update_lists(),
+    })
 }
 
 /// Whether the compiler in use has the target's standard library.

@@ -1,7 +1,7 @@
 use std::{ffi::OsString, path::Path, process::Command};
 
 use crate::sysroot::{Place, Sysroot};
-use crate::{Apt, BuildError, Choice, Obstacle, Rustup, TARGET, choose, command, debian, probe};
+use crate::{BuildError, Choice, Obstacle, Rustup, TARGET, choose, command, debian, probe};
 
 /// A compiler that can build plugins.
 #[derive(Debug)]
@@ -34,13 +34,11 @@ impl Toolchain {
                 }
                 Choice::UpdateLists => {
                     progress("fetching apt's package lists");
-                    debian::update_lists()?;
-                    facts.apt = match debian::apt() {
-                        Apt::ListsMissing { .. } => {
-                            return Err(no_toolchain(vec![Obstacle::ListsMissing]));
-                        }
-                        apt => apt,
-                    };
+                    facts.may_update_lists = false;
+                    match debian::update_lists() {
+                        Ok(()) => facts.apt = debian::apt(),
+                        Err(error) => progress(&error.to_string()),
+                    }
                 }
                 Choice::GiveUp(obstacles) => return Err(no_toolchain(obstacles)),
             }
