@@ -143,6 +143,44 @@ pub enum Fact {
         /// The status that its target gave.
         status: u16,
     },
+    /// A call waits at a routing point for somebody to say where it goes ([`crate::Action::Route`]). Again, when where it was sent has
+    /// failed.
+    Queued {
+        /// The call.
+        conn: ConnId,
+        /// The routing point, as the plan or the configuration names it.
+        point: Aor,
+        /// The status of where it was sent last; `None` when it has just come.
+        failed: Option<u16>,
+    },
+    /// A call leaves a routing point for where it was sent.
+    Routed {
+        /// The call.
+        conn: ConnId,
+        /// What of it is known from now on; the callee is where it was sent.
+        facts: Arc<CallFacts>,
+    },
+    /// The leg of a party is in another call from now on: in its consultation call, or back in the one that was held.
+    LegMoved {
+        /// The leg as it was named.
+        from: LegId,
+        /// As it is named from now on.
+        to: LegId,
+    },
+    /// Digits went from one party to the other by [`crate::Action::Dtmf`].
+    DtmfSent {
+        /// The leg of the party that is heard to press them.
+        leg: LegId,
+        /// Which.
+        digits: String,
+    },
+    /// What came of a [`crate::Control`]. What it changed was told before.
+    Controlled {
+        /// Its ticket.
+        ticket: u64,
+        /// The call that it was carried out in, or made; or why it was not.
+        outcome: Result<ConnId, crate::Unfit>,
+    },
     /// The call is over.
     Released {
         /// The call.
@@ -204,6 +242,11 @@ impl Fact {
             | Self::TransferBegun { .. }
             | Self::Transferred { .. }
             | Self::TransferFailed { .. }
+            | Self::Queued { .. }
+            | Self::Routed { .. }
+            | Self::LegMoved { .. }
+            | Self::DtmfSent { .. }
+            | Self::Controlled { .. }
             | Self::NotAuthenticated { .. }
             | Self::Registered { .. }
             | Self::Unregistered { .. } => None,

@@ -37,6 +37,8 @@ pub enum Input {
     Relay(RelayEvent),
     /// From the operator.
     Command(Command),
+    /// From a third party that controls calls; [`Fact::Controlled`] tells what came of it.
+    Control(crate::Control),
     /// The driver cannot keep up, or can again: what is to be refused. Calls to emergency numbers never are.
     Shed(sip::Shedding),
     /// Go by these settings from now on.

@@ -12,6 +12,7 @@ mod answers;
 mod authenticate;
 mod call;
 mod config;
+mod control;
 mod door;
 mod emergency;
 mod errand;
@@ -47,6 +48,7 @@ pub use config::{
     Config, KeepaliveConfig, KeepaliveMethod, Limits, Listener, RegistrarConfig, SessionConfig,
     SessionTimer, Settings, StoreConfig, TakeOver, TransferBy, TransferConfig,
 };
+pub use control::{Action, Control, Unfit};
 pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};

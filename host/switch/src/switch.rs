@@ -136,6 +136,7 @@ impl Switch {
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Shed(shedding) => self.tables.endpoint.shed(shedding),
             Input::Command(command) => self.on_command(now, dir, command),
+            Input::Control(control) => self.on_control(control),
             Input::Configure(settings) => self.configure(now, dir, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),

@@ -78,6 +78,11 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             | Fact::TransferBegun { .. }
             | Fact::Transferred { .. }
             | Fact::TransferFailed { .. }
+            | Fact::Queued { .. }
+            | Fact::Routed { .. }
+            | Fact::LegMoved { .. }
+            | Fact::DtmfSent { .. }
+            | Fact::Controlled { .. }
             | Fact::Trunk { .. }
             | Fact::LegAlerting { .. }
             | Fact::LegFailed { .. }

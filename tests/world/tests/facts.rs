@@ -84,6 +84,11 @@ fn told(world: &World) -> Vec<String> {
             | Fact::TransferBegun { .. }
             | Fact::Transferred { .. }
             | Fact::TransferFailed { .. }
+            | Fact::Queued { .. }
+            | Fact::Routed { .. }
+            | Fact::LegMoved { .. }
+            | Fact::DtmfSent { .. }
+            | Fact::Controlled { .. }
             | Fact::Unregistered { .. } => return None,
         })
     };

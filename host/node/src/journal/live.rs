@@ -116,6 +116,24 @@ impl LiveCalls {
                     call.established_at = Some(at);
                 }
             }
+            Fact::Queued { conn, point, failed } => {
+                debug!(conn_id = %conn, call_id = self.call_id(*conn), %point, failed, "call waits to be routed");
+            }
+            Fact::Routed { conn, facts } => {
+                debug!(conn_id = %conn, call_id = facts.call_id, callee = facts.callee.uri, "call routed by a client");
+            }
+            Fact::LegMoved { from, to } => {
+                debug!(conn_id = %from.conn, call_id = self.call_id(from.conn), into = %to.conn, "a party talks in another call");
+            }
+            Fact::DtmfSent { leg, .. } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "digits sent");
+            }
+            Fact::Controlled { ticket, outcome: Err(unfit) } => {
+                debug!(ticket, ?unfit, "not controlled")
+            }
+            Fact::Controlled { ticket, outcome: Ok(conn) } => {
+                debug!(ticket, conn_id = %conn, "controlled")
+            }
             Fact::Held { leg } => {
                 debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "held")
             }

@@ -81,6 +81,11 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::LegFailed { .. }
         | Fact::Held { .. }
         | Fact::Retrieved { .. }
+        | Fact::Queued { .. }
+        | Fact::Routed { .. }
+        | Fact::LegMoved { .. }
+        | Fact::DtmfSent { .. }
+        | Fact::Controlled { .. }
         | Fact::Registered { .. }
         | Fact::Unregistered { .. } => LevelFilter::current() >= LevelFilter::DEBUG,
     }

@@ -108,6 +108,11 @@ impl Collector {
             Fact::Judged { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }
+            | Fact::Queued { .. }
+            | Fact::Routed { .. }
+            | Fact::LegMoved { .. }
+            | Fact::DtmfSent { .. }
+            | Fact::Controlled { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }

@@ -292,6 +292,11 @@ impl<'a> Course<'a> {
             | Fact::TurnedAway { .. }
             | Fact::Held { .. }
             | Fact::Retrieved { .. }
+            | Fact::Queued { .. }
+            | Fact::Routed { .. }
+            | Fact::LegMoved { .. }
+            | Fact::DtmfSent { .. }
+            | Fact::Controlled { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
