@@ -1,6 +1,6 @@
 //! Which crate may depend on which.
 //!
-//! `model <- {sip, media, tlib, cluster} <- switch <- node`, `model <- bundle <- plugin <- node`, `model, media <- relay <- node`.
+//! `model <- {sip, media, tlib, cluster} <- switch <- cti <- node`, `model <- bundle <- plugin <- node`, `model, media <- relay <- node`.
 //! The switch and the plugin host never see each other: a hook is a question and an answer, plain data in `model`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,13 +10,14 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
     ("tlib", &["model"]),
     ("cluster", &["model"]),
     ("switch", &["model", "sip", "media", "tlib", "cluster"]),
+    ("cti", &["model", "tlib", "switch"]),
     ("bundle", &["model"]),
     ("record", &["model"]),
     ("plugin", &["model", "bundle", "record"]),
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "tlib",
             "cluster",
             "switch",
+            "cti",
             "bundle",
             "record",
             "plugin",
@@ -44,8 +46,8 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("plugin-build", &[]),
     ("testkit", &["model", "record", "plugin"]),
     ("stock", &["plugin-build"]),
-    ("world", &["model", "sip", "media", "switch", "plugin", "stock"]),
-    ("scenarios", &["model", "sip", "media", "switch", "plugin", "stock", "world"]),
+    ("world", &["model", "sip", "media", "tlib", "switch", "cti", "plugin", "stock"]),
+    ("scenarios", &["model", "sip", "media", "tlib", "switch", "cti", "plugin", "stock", "world"]),
     ("conformance", &["model", "sip", "media", "switch", "world"]),
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Crates below `host/` that are sans-IO.
-pub const CRATES: [&str; 6] = ["model", "sip", "media", "tlib", "cluster", "switch"];
+pub const CRATES: [&str; 7] = ["model", "sip", "media", "tlib", "cluster", "switch", "cti"];
 
 /// What their code may not name, with what to do instead.
 const BANNED: [(&str, &str); 12] = [

@@ -1,0 +1,112 @@
+//! The devices that have numbers here, as they are configured.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tlib::AddressType;
+
+/// What kind of device a DN is (section 5.3).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DnType {
+    /// A phone, with or without an agent.
+    Extension,
+    /// Where calls wait for a routing client.
+    RoutingPoint,
+    /// A queue that routing clients report; no call of the switch is ever in it.
+    VirtualQueue,
+    /// A queue of the switch. Not in a cluster (section 5.3).
+    AcdQueue,
+    /// Another network.
+    Trunk,
+    /// A service of the switch; its options hold for a whole cluster, or for a device.
+    VoipService,
+}
+
+impl DnType {
+    /// Every kind, with its name in the configuration.
+    pub const NAMES: [(Self, &'static str); 6] = [
+        (Self::Extension, "extension"),
+        (Self::RoutingPoint, "routing-point"),
+        (Self::VirtualQueue, "virtual-queue"),
+        (Self::AcdQueue, "acd-queue"),
+        (Self::Trunk, "trunk"),
+        (Self::VoipService, "voip-service"),
+    ];
+
+    /// The kind of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, have)| *have == name).map(|(kind, _)| *kind)
+    }
+
+    /// Its type as an address (section 3.3).
+    pub const fn address_type(self) -> AddressType {
+        match self {
+            Self::Extension => AddressType::DN,
+            Self::RoutingPoint => AddressType::RouteDN,
+            Self::VirtualQueue | Self::AcdQueue => AddressType::Queue,
+            Self::Trunk => AddressType::Trunk,
+            Self::VoipService => AddressType::Other,
+        }
+    }
+}
+
+/// One DN.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Dn {
+    /// Its number; the user of its address-of-record.
+    pub number: Arc<str>,
+    /// What it is.
+    pub kind: DnType,
+    /// Whether its contact is `*`: a phone that registers owns it (SIP-based ownership, section 5.4). Else the first application does
+    /// that may.
+    pub sip_owned: bool,
+    /// Its options, by name, as they are configured; what is not there has the default of the module that reads it.
+    pub options: BTreeMap<Arc<str>, Arc<str>>,
+}
+
+impl Dn {
+    /// An option that is a whole number.
+    pub fn number_of(&self, option: &str) -> Option<u64> {
+        self.options.get(option)?.parse().ok()
+    }
+
+    /// An option that is `true` or `false`.
+    pub fn flag(&self, option: &str) -> Option<bool> {
+        self.options.get(option)?.parse().ok()
+    }
+}
+
+/// All DNs of a node, by number, and the hosts that addresses of ours have.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Dns {
+    by_number: BTreeMap<Arc<str>, Arc<Dn>>,
+    hosts: Vec<String>,
+}
+
+impl Dns {
+    /// These DNs. Where `hosts` is empty every host is taken for ours; of two with one number the last counts.
+    pub fn new(dns: impl IntoIterator<Item = Dn>, hosts: Vec<String>) -> Self {
+        let by_number = dns.into_iter().map(|dn| (Arc::clone(&dn.number), Arc::new(dn))).collect();
+        Self { by_number, hosts }
+    }
+
+    /// The DN of a number.
+    pub fn get(&self, number: &str) -> Option<&Arc<Dn>> {
+        self.by_number.get(number)
+    }
+
+    /// The DN of a user of a host, if the host is ours.
+    pub fn of(&self, user: &str, host: &str) -> Option<&Arc<Dn>> {
+        let is_ours = self.hosts.is_empty() || self.hosts.iter().any(|have| have == host);
+        self.get(user).filter(|_| is_ours)
+    }
+
+    /// All of them, by number.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Dn>> {
+        self.by_number.values()
+    }
+
+    /// The host of addresses that are made of a number; empty when none is known.
+    pub fn host(&self) -> &str {
+        self.hosts.first().map_or("", String::as_str)
+    }
+}
