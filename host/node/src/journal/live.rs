@@ -70,6 +70,37 @@ impl LiveCalls {
         }
     }
 
+    /// What parties and others do with a call.
+    fn on_control(&self, fact: &Fact) {
+        match fact {
+            Fact::Held { leg } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "held")
+            }
+            Fact::Retrieved { leg } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "retrieved")
+            }
+            Fact::Queued { conn, point, failed } => {
+                debug!(conn_id = %conn, call_id = self.call_id(*conn), %point, failed, "call waits to be routed");
+            }
+            Fact::Routed { conn, facts } => {
+                debug!(conn_id = %conn, call_id = facts.call_id, callee = facts.callee.uri, "call routed by a client");
+            }
+            Fact::LegMoved { from, to } => {
+                debug!(conn_id = %from.conn, call_id = self.call_id(from.conn), into = %to.conn, "a party talks in another call");
+            }
+            Fact::DtmfSent { leg, .. } => {
+                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "digits sent");
+            }
+            Fact::Controlled { ticket, outcome: Err(unfit) } => {
+                debug!(ticket, ?unfit, "not controlled")
+            }
+            Fact::Controlled { ticket, outcome: Ok(conn) } => {
+                debug!(ticket, conn_id = %conn, "controlled")
+            }
+            _ => {}
+        }
+    }
+
     /// Follows the call and writes its line.
     pub(super) fn on_fact(&mut self, fact: &Fact, at: Instant) {
         match fact {
@@ -116,30 +147,13 @@ impl LiveCalls {
                     call.established_at = Some(at);
                 }
             }
-            Fact::Queued { conn, point, failed } => {
-                debug!(conn_id = %conn, call_id = self.call_id(*conn), %point, failed, "call waits to be routed");
-            }
-            Fact::Routed { conn, facts } => {
-                debug!(conn_id = %conn, call_id = facts.call_id, callee = facts.callee.uri, "call routed by a client");
-            }
-            Fact::LegMoved { from, to } => {
-                debug!(conn_id = %from.conn, call_id = self.call_id(from.conn), into = %to.conn, "a party talks in another call");
-            }
-            Fact::DtmfSent { leg, .. } => {
-                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "digits sent");
-            }
-            Fact::Controlled { ticket, outcome: Err(unfit) } => {
-                debug!(ticket, ?unfit, "not controlled")
-            }
-            Fact::Controlled { ticket, outcome: Ok(conn) } => {
-                debug!(ticket, conn_id = %conn, "controlled")
-            }
-            Fact::Held { leg } => {
-                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "held")
-            }
-            Fact::Retrieved { leg } => {
-                debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, "retrieved")
-            }
+            Fact::Held { .. }
+            | Fact::Retrieved { .. }
+            | Fact::Queued { .. }
+            | Fact::Routed { .. }
+            | Fact::LegMoved { .. }
+            | Fact::DtmfSent { .. }
+            | Fact::Controlled { .. } => self.on_control(fact),
             Fact::TransferBegun { .. } | Fact::Transferred { .. } | Fact::TransferFailed { .. } => {
                 self.on_transfer(fact);
             }
