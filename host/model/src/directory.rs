@@ -68,6 +68,11 @@ pub trait Directory {
     /// Whether `aor` is a subscriber of this node.
     fn membership(&self, aor: &Aor) -> Membership;
 
+    /// Whether `aor` is a routing point: its calls wait for a third party to say where they go, unless a plugin has another opinion.
+    fn routing_point(&self, _aor: &Aor) -> bool {
+        false
+    }
+
     /// What `aor` logs in with; `None` when it is no subscriber or cannot log in.
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>>;
 

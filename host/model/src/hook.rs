@@ -242,9 +242,12 @@ pub enum Destination {
         /// The number to call; `None` for the user of the callee.
         user: Option<String>,
     },
+    /// A routing point: the call waits there until a third party says where it goes. It is tried by itself, whatever `together`
+    /// says.
+    RoutingPoint(Aor),
 }
 
-/// As vectors and logs write it: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
+/// As vectors and logs write it: `aor:user@host`, `uri:sip:…`, `trunk:name`, `trunk:name/number` or `routing-point:user@host`.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -252,6 +255,7 @@ impl fmt::Display for Destination {
             Self::Uri(uri) => write!(f, "uri:{uri}"),
             Self::Trunk { name, user: None } => write!(f, "trunk:{name}"),
             Self::Trunk { name, user: Some(user) } => write!(f, "trunk:{name}/{user}"),
+            Self::RoutingPoint(aor) => write!(f, "routing-point:{aor}"),
         }
     }
 }

@@ -105,6 +105,8 @@ fn outgoing(config: &Config, call: &CallFacts, verdict: Verdict) -> Vec<Outgoing
         let trunks: Vec<_> = match target.to {
             Destination::Trunk { .. } => trunks_of(config, &target).into_iter().map(Some).collect(),
             Destination::Aor(_) | Destination::Uri(_) => vec![None],
+            // Nothing goes out before somebody has said where to.
+            Destination::RoutingPoint(_) => Vec::new(),
         };
         let one = move |trunk: Option<&TrunkSection>| {
             let any = Outgoing::to(target.clone());

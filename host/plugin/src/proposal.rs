@@ -195,11 +195,12 @@ fn target(proposed: &ProposedTarget, limits: &AnswerLimits) -> Result<Target, St
     let to = match proposed.kind.as_str() {
         "aor" => Destination::Aor(aor(value)?),
         "uri" => Destination::Uri(uri(value)?),
+        "routing-point" => Destination::RoutingPoint(aor(value)?),
         "trunk" => Destination::Trunk {
             name: trunk(value)?,
             user: proposed.number.as_deref().map(|user| number(user, limits)).transpose()?,
         },
-        _ => return Err("the kind is none of `aor`, `uri` and `trunk`".into()),
+        _ => return Err("the kind is none of `aor`, `uri`, `trunk` and `routing-point`".into()),
     };
     let ring = Duration::from_millis(proposed.ring_ms);
     if ring > limits.ring_max {

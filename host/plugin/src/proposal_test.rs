@@ -31,6 +31,7 @@ fn a_sound_plan_passes_the_check() {
     let checked = check(plan_of(&[
         ("aor", "2000@Example.com", 0),
         ("uri", "sip:+49301@[2001:db8::1]:5070;transport=udp", 3_600_000),
+        ("routing-point", "8000@Example.com", 0),
     ]));
     let targets = vec![
         Target::new(Destination::Aor(Aor::new("2000", "example.com"))),
@@ -40,6 +41,7 @@ fn a_sound_plan_passes_the_check() {
             together: false,
             diverted: None,
         },
+        Target::new(Destination::RoutingPoint(Aor::new("8000", "example.com"))),
     ];
     let plan = Plan { targets, media: MediaMode::Default };
     assert_eq!(checked.unwrap().ruling, Ruling::Decide(Verdict::Plan(plan)));
@@ -75,7 +77,7 @@ fn an_unsound_target_is_a_bad_answer_that_says_what_to_write() {
         ("uri", "sip:2000@", 0, "sip:host"),
         ("uri", "sip:jürgen@192.0.2.1", 0, "ASCII"),
         ("uri", &long, 0, "longer than 512 bytes"),
-        ("dn", "2000", 0, "none of `aor`, `uri` and `trunk`"),
+        ("dn", "2000", 0, "none of `aor`, `uri`, `trunk` and `routing-point`"),
         ("uri", "sip:192.0.2.1", 3_600_001, "at most 3600 s"),
     ];
     for (kind, value, ring_ms, expected) in cases {

@@ -192,6 +192,7 @@ impl TargetLine {
             Destination::Aor(aor) => ("aor", aor.to_string(), None),
             Destination::Uri(uri) => ("uri", uri.clone(), None),
             Destination::Trunk { name, user } => ("trunk", name.clone(), user.clone()),
+            Destination::RoutingPoint(aor) => ("routing-point", aor.to_string(), None),
         };
         Self {
             kind: kind.to_owned(),
@@ -207,6 +208,7 @@ impl TargetLine {
         let to = match self.kind.as_str() {
             "aor" => Destination::Aor(aor(&self.value)?),
             "uri" => Destination::Uri(self.value),
+            "routing-point" => Destination::RoutingPoint(aor(&self.value)?),
             "trunk" => Destination::Trunk { name: self.value, user: self.number },
             other => return Err(ReadError::unknown("kind of target", other)),
         };

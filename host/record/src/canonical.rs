@@ -78,7 +78,7 @@ pub enum Canonical {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CanonicalTarget {
-    /// `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
+    /// `aor:user@host`, `uri:sip:…`, `trunk:name`, `trunk:name/number` or `routing-point:user@host`.
     pub to: String,
     /// How long it rings, in milliseconds; absent for the switch's own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -81,6 +81,7 @@ fn all() -> Vec<Recorded> {
     let attempts = vec![
         attempt(Destination::Aor(Aor::new("2", "example.com"))),
         attempt(Destination::Uri("sip:2@192.0.2.1".to_owned())),
+        attempt(Destination::RoutingPoint(Aor::new("8", "example.com"))),
     ];
     let expires = Some(Duration::from_secs(60));
     let contact = ContactFacts { uri: "sip:2@192.0.2.1".to_owned(), expires, q_milli: 500 };

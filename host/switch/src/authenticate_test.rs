@@ -74,6 +74,7 @@ impl Bench {
             }],
             limits: Limits::default(),
             ring_timeout: Duration::from_secs(60),
+            routing_timeout: Duration::from_secs(60),
             question_timeout: Duration::from_secs(1),
             relay_timeout: Duration::from_secs(1),
             failover_after: Duration::from_secs(4),

@@ -32,6 +32,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long a target rings when its plan does not say.
     pub ring_timeout: Duration,
+    /// How long a call may wait at routing points altogether; then it is refused with 480.
+    pub routing_timeout: Duration,
     /// How long a plugin's answer is waited for before the built-in default decides.
     pub question_timeout: Duration,
     /// How long a look-up in the DNS is waited for before the target counts as unreachable.
@@ -84,6 +86,7 @@ impl Config {
         Settings {
             limits: self.limits,
             ring_timeout: self.ring_timeout,
+            routing_timeout: self.routing_timeout,
             question_timeout: self.question_timeout,
             failover_after: self.failover_after,
             media: self.media,
@@ -109,6 +112,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How long a target rings when its plan does not say.
     pub ring_timeout: Duration,
+    /// How long a call may wait at routing points altogether; one that waits goes by what it was told.
+    pub routing_timeout: Duration,
     /// How long a plugin's answer is waited for.
     pub question_timeout: Duration,
     /// How long a silent place of a target is waited for while there is another.

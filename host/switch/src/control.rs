@@ -5,8 +5,6 @@
 
 use model::{Aor, ConnId, LegId};
 
-use crate::{Fact, Switch};
-
 /// Something to do, and the name by which [`crate::Fact::Controlled`] tells what came of it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Control {
@@ -97,11 +95,12 @@ pub enum Action {
         /// At most 64.
         digits: String,
     },
-    /// A call that waits at a routing point goes on to somebody: `route` is asked with this callee.
+    /// A call that waits at a routing point goes on to somebody: `route` is asked with this callee. It is done once the call is on
+    /// its way; that nobody takes it there is told by [`crate::Fact::Queued`].
     Route {
         /// The call.
         conn: ConnId,
-        /// A URI, or a number of the host that was called.
+        /// A URI, or a number of the host of the routing point.
         to: String,
         /// How long what is found may ring; `None` takes the switch's own time.
         ring: Option<std::time::Duration>,
@@ -153,16 +152,4 @@ pub enum Unfit {
     NotSupported,
     /// A limit of the switch was met.
     Limit,
-}
-
-impl Switch {
-    /// Carries out what a third party wants, or says why not.
-    pub(crate) fn on_control(&mut self, control: Control) {
-        let Control { ticket, action } = control;
-        let outcome = match action.conn().filter(|conn| !self.calls.contains_key(conn)) {
-            Some(_) => Err(Unfit::NoCall),
-            None => Err(Unfit::NotSupported),
-        };
-        self.tables.emit(Fact::Controlled { ticket, outcome });
-    }
 }

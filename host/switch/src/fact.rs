@@ -229,6 +229,7 @@ impl Fact {
             | Self::LegFailed { leg, .. }
             | Self::Held { leg }
             | Self::Retrieved { leg } => Some((leg.conn, false)),
+            Self::Queued { conn, .. } | Self::Routed { conn, .. } => Some((*conn, false)),
             // Its parties may have come from other calls.
             Self::Established { conn, .. } => Some((*conn, true)),
             Self::Released { conn, .. } => Some((*conn, false)),
@@ -242,8 +243,6 @@ impl Fact {
             | Self::TransferBegun { .. }
             | Self::Transferred { .. }
             | Self::TransferFailed { .. }
-            | Self::Queued { .. }
-            | Self::Routed { .. }
             | Self::LegMoved { .. }
             | Self::DtmfSent { .. }
             | Self::Controlled { .. }

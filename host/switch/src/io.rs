@@ -179,6 +179,8 @@ pub enum Reason {
     Probe,
     /// A reliable provisional response is to be sent again, or was never acknowledged.
     Reliable,
+    /// A call that waits at a routing point is to be told so again, or has waited long enough.
+    Routing,
     /// The plugins have not answered.
     Question,
     /// The DNS has not answered.

@@ -13,6 +13,7 @@ mod authenticate;
 mod call;
 mod config;
 mod control;
+mod controls;
 mod door;
 mod emergency;
 mod errand;

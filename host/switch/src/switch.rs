@@ -136,7 +136,7 @@ impl Switch {
             Input::Relay(event) => self.on_relay(now, dir, event),
             Input::Shed(shedding) => self.tables.endpoint.shed(shedding),
             Input::Command(command) => self.on_command(now, dir, command),
-            Input::Control(control) => self.on_control(control),
+            Input::Control(control) => self.on_control(now, dir, control),
             Input::Configure(settings) => self.configure(now, dir, *settings),
             Input::Stored { ticket, outcome } => self.on_stored(now, dir, ticket, outcome),
             Input::Restore { aor, bindings } => self.restore(now, aor, bindings),
@@ -170,6 +170,7 @@ impl Switch {
         let events_before = std::mem::replace(&mut config.events, events);
         config.service_route = settings.service_route;
         config.ring_timeout = settings.ring_timeout;
+        config.routing_timeout = settings.routing_timeout;
         config.question_timeout = settings.question_timeout;
         config.failover_after = settings.failover_after;
         config.media = settings.media;
@@ -476,6 +477,7 @@ impl Switch {
             Reason::Reliable => call.on_prack_awaited(tables, now),
             Reason::Locate => call.on_locate_timeout(tables, now, dir),
             Reason::Failover => call.on_failover(tables, now, dir),
+            Reason::Routing => call.on_routing_timer(tables, now),
             Reason::Question => call.on_question_timeout(tables, now, dir),
             Reason::Relay => {
                 call.on_media_refused(tables, now);

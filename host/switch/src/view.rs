@@ -49,6 +49,8 @@ pub enum CallPhase {
     Routing,
     /// The relay is asked.
     OpeningMedia,
+    /// It waits at a routing point.
+    Waiting,
     /// A target is tried, no answer yet.
     Trying,
     /// A target is alerting.
@@ -65,6 +67,7 @@ impl CallPhase {
         match self {
             Self::Routing => "routing",
             Self::OpeningMedia => "opening-media",
+            Self::Waiting => "waiting",
             Self::Trying => "trying",
             Self::Alerting => "alerting",
             Self::Established => "established",

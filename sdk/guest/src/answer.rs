@@ -79,6 +79,8 @@ pub enum Destination {
         /// The number to call; `None` for the user of the callee.
         number: Option<String>,
     },
+    /// A routing point, `user@host`: the call waits there until a routing client says where it goes.
+    RoutingPoint(String),
 }
 
 /// Why a call is diverted, as Diversion names it (RFC 5806).
@@ -157,6 +159,11 @@ pub fn aor(aor: impl Into<String>) -> Destination {
 /// A SIP URI, called directly; its host is an IP address or a name.
 pub fn uri(uri: impl Into<String>) -> Destination {
     Destination::Uri(uri.into())
+}
+
+/// A routing point, `user@host`: the call waits there until a routing client says where it goes.
+pub fn routing_point(aor: impl Into<String>) -> Destination {
+    Destination::RoutingPoint(aor.into())
 }
 
 /// A trunk or a group of trunks by its name, sent the number that is called.

@@ -15,7 +15,9 @@ impl Outgoing {
     /// An INVITE to this target of a call inside, for tests; over a trunk if the target is one.
     pub fn to(target: Target) -> Self {
         let (uri, trunk) = match &target.to {
-            crate::Destination::Aor(aor) => (crate::text(&["sip:", aor]), None),
+            crate::Destination::Aor(aor) | crate::Destination::RoutingPoint(aor) => {
+                (crate::text(&["sip:", aor]), None)
+            }
             crate::Destination::Uri(uri) => (uri.clone(), None),
             crate::Destination::Trunk { name, .. } => {
                 (crate::text(&["sip:", name, ".invalid"]), Some(name.clone()))

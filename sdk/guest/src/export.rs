@@ -293,6 +293,7 @@ impl From<Target> for types::Target {
             Destination::Aor(aor) => ("aor", aor, None),
             Destination::Uri(uri) => ("uri", uri, None),
             Destination::Trunk { name, number } => ("trunk", name, number),
+            Destination::RoutingPoint(aor) => ("routing-point", aor, None),
         };
         let ring_ms = target.ring.map_or(0, |ring| ring.as_millis().try_into().unwrap_or(u32::MAX));
         let together = target.together.then(|| (TOGETHER.to_owned(), "true".to_owned()));
@@ -313,6 +314,7 @@ impl From<types::Target> for Target {
         let to = match target.kind.as_str() {
             "aor" => Destination::Aor(target.value),
             "trunk" => Destination::Trunk { number: number(), name: target.value },
+            "routing-point" => Destination::RoutingPoint(target.value),
             _ => Destination::Uri(target.value),
         };
         Self { to, ring, together, diverted }

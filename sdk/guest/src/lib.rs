@@ -55,7 +55,8 @@ pub use access::{
     IdentificationVerdict,
 };
 pub use answer::{
-    Answer, Destination, Diversion, Media, Plan, Target, Verdict, aor, trunk, trunk_to, uri,
+    Answer, Destination, Diversion, Media, Plan, Target, Verdict, aor, routing_point, trunk,
+    trunk_to, uri,
 };
 pub use bindings::imports::jackfield::plugin::types::{
     CallFacts as Call, CallFacts as Request, LocalTime, Party, Reason,

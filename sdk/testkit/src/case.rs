@@ -223,13 +223,14 @@ fn target(text: &str) -> Result<Target, String> {
     let to = match text.split_once(':') {
         Some(("aor", text)) => Destination::Aor(aor(text)?),
         Some(("uri", uri)) => Destination::Uri(uri.to_owned()),
+        Some(("routing-point", text)) => Destination::RoutingPoint(aor(text)?),
         Some(("trunk", trunk)) => {
             let (name, user) = trunk.split_once('/').map_or((trunk, None), |(n, u)| (n, Some(u)));
             Destination::Trunk { name: name.to_owned(), user: user.map(str::to_owned) }
         }
         Some(_) | None => {
             return Err(format!(
-                "`{text}` is none of aor:user@host, uri:sip:… and trunk:name/number"
+                "`{text}` is none of aor:user@host, uri:sip:…, trunk:name/number and routing-point:user@host"
             ));
         }
     };

@@ -55,7 +55,7 @@ pub(crate) struct Entry {
     pub(crate) event: Option<String>,
     /// What was tried, for `route-on-failure`.
     pub(crate) attempts: Option<Vec<Tried>>,
-    /// What was not tried yet: `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
+    /// What was not tried yet: `aor:user@host`, `uri:sip:…`, `trunk:name`, `trunk:name/number` or `routing-point:user@host`.
     pub(crate) remaining: Option<Vec<String>>,
     /// Where the INVITE goes that is about to go out, for `header-policy`: the same; `aor:2000@home.test` when absent.
     pub(crate) target: Option<String>,
@@ -102,7 +102,7 @@ pub(crate) struct StepEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tried {
-    /// `aor:user@host`, `uri:sip:…`, `trunk:name` or `trunk:name/number`.
+    /// `aor:user@host`, `uri:sip:…`, `trunk:name`, `trunk:name/number` or `routing-point:user@host`.
     pub(crate) target: String,
     /// The status it ended with.
     pub(crate) status: u16,

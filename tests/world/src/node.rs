@@ -217,6 +217,7 @@ fn config(
         }],
         limits: Limits::default(),
         ring_timeout: Duration::from_secs(30),
+        routing_timeout: Duration::from_secs(600),
         question_timeout: Duration::from_secs(2),
         locate_timeout: Duration::from_secs(5),
         failover_after: Duration::from_secs(4),

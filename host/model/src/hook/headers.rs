@@ -25,7 +25,7 @@ impl Outgoing {
     /// An INVITE to this target, over the trunk that it names if it does, from a caller who may be known.
     pub fn to(target: Target) -> Self {
         let (uri, trunk) = match &target.to {
-            Destination::Aor(aor) => (format!("sip:{aor}"), None),
+            Destination::Aor(aor) | Destination::RoutingPoint(aor) => (format!("sip:{aor}"), None),
             Destination::Uri(uri) => (uri.clone(), None),
             Destination::Trunk { name, user } => {
                 let user = user.as_deref().unwrap_or("2000");

@@ -9,6 +9,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("sip.t2_ms", 10, 60_000),
     ("sip.t4_ms", 10, 60_000),
     ("sip.ring_timeout_s", 1, 3600),
+    ("sip.routing_timeout_s", 1, 86_400),
     ("sip.failover_ms", 100, 32_000),
     ("sip.udp_request_max", 500, 65_535),
     ("sip.question_timeout_ms", 1, 60_000),

@@ -11,6 +11,7 @@ pub(crate) const LIVE: &[&str] = &[
     "node.zone",
     "node.watch_config",
     "sip.ring_timeout_s",
+    "sip.routing_timeout_s",
     "sip.failover_ms",
     "sip.question_timeout_ms",
     "sip.trusted",

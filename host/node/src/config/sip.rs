@@ -24,6 +24,8 @@ pub struct SipConfig {
     pub t4_ms: u64,
     /// How long a target rings when the plan of its call does not say, in seconds.
     pub ring_timeout_s: u64,
+    /// How long a call may wait at routing points altogether, in seconds. Then it is refused with 480.
+    pub routing_timeout_s: u64,
     /// How long one place of a target with several (RFC 3263), or one trunk of a group, may say nothing at all before the next is
     /// tried, in milliseconds.
     pub failover_ms: u64,
@@ -75,6 +77,7 @@ impl Default for SipConfig {
             t2_ms: 4000,
             t4_ms: 5000,
             ring_timeout_s: 120,
+            routing_timeout_s: 3600,
             failover_ms: 4000,
             udp_request_max: 1300,
             question_timeout_ms: 2000,

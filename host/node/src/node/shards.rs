@@ -50,6 +50,7 @@ pub(super) fn config(
             .collect(),
         limits: settings.limits,
         ring_timeout: settings.ring_timeout,
+        routing_timeout: settings.routing_timeout,
         question_timeout: settings.question_timeout,
         // The resolver gives up first; this is for an answer that found no room.
         locate_timeout: ms(config.dns.timeout_ms) + LOCATE_GRACE,
@@ -81,6 +82,7 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
     switch::Settings {
         limits: limits(config),
         ring_timeout: Duration::from_secs(sip.ring_timeout_s),
+        routing_timeout: Duration::from_secs(sip.routing_timeout_s),
         question_timeout: Duration::from_millis(sip.question_timeout_ms),
         failover_after: Duration::from_millis(sip.failover_ms),
         media: config.media.mode.into(),

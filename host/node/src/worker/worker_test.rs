@@ -166,6 +166,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
             .into(),
         limits: switch::Limits::default(),
         ring_timeout: Duration::from_secs(60),
+        routing_timeout: Duration::from_secs(60),
         question_timeout: Duration::from_secs(1),
         locate_timeout: Duration::from_secs(1),
         failover_after: Duration::from_secs(1),

@@ -156,6 +156,7 @@ impl From<&Target> for TargetValue {
         let (kind, value, number) = match &target.to {
             Destination::Aor(aor) => ("aor", aor.as_str().into(), none),
             Destination::Uri(uri) => ("uri", uri.as_str().into(), none),
+            Destination::RoutingPoint(aor) => ("routing-point", aor.as_str().into(), none),
             Destination::Trunk { name, user } => {
                 ("trunk", name.as_str().into(), user.as_deref().map_or(none, Into::into))
             }
@@ -239,6 +240,7 @@ fn register_targets(engine: &mut Engine) {
         .register_type_with_name::<TargetValue>("Target")
         .register_fn("aor", |value: ImmutableString| target("aor", value))
         .register_fn("aor", |user: &str, host: &str| target("aor", format!("{user}@{host}").into()))
+        .register_fn("routing_point", |value: ImmutableString| target("routing-point", value))
         .register_fn("uri", |value: ImmutableString| target("uri", value))
         .register_fn("trunk", |name: ImmutableString| target("trunk", name))
         .register_fn("trunk", |name: ImmutableString, number: ImmutableString| TargetValue {

@@ -216,7 +216,7 @@ fn party(party: &Party) -> wit::Party<'_> {
 fn attrs(target: &Target) -> Vec<(&str, &str)> {
     let number = match &target.to {
         Destination::Trunk { user, .. } => user.as_deref().map(|number| ("number", number)),
-        Destination::Aor(_) | Destination::Uri(_) => None,
+        Destination::Aor(_) | Destination::Uri(_) | Destination::RoutingPoint(_) => None,
     };
     let together = target.together.then_some((TOGETHER, "true"));
     let diverted = target.diverted.map(|why| (DIVERTED, why.name()));
@@ -236,6 +236,7 @@ fn target<'a>((target, attrs): (&'a Target, &'a Vec<(&str, &str)>)) -> wit::Targ
         Destination::Aor(aor) => ("aor", aor.as_str()),
         Destination::Uri(uri) => ("uri", uri.as_str()),
         Destination::Trunk { name, .. } => ("trunk", name.as_str()),
+        Destination::RoutingPoint(aor) => ("routing-point", aor.as_str()),
     };
     let ring_ms = target.ring.map_or(0, |ring| ring.as_millis());
     wit::TargetParam { kind, value, ring_ms: u32::try_from(ring_ms).unwrap_or(u32::MAX), attrs }

@@ -116,6 +116,9 @@ impl Call {
                 }
                 return self.ask_route_on_failure(tables, now);
             }
+            if let Some(point) = self.next_routing_point(tables.config.limits.attempts_max) {
+                return self.wait_at(tables, now, point);
+            }
             let targets = self.next_targets(tables.config.limits.attempts_max);
             if targets.is_empty() {
                 if self.follow_redirect(tables, now, dir) {
@@ -127,12 +130,24 @@ impl Call {
         }
     }
 
+    /// Takes the next target of the plan if it is a routing point, within what is left of `most`. A call that is sent on rather
+    /// than taken over cannot wait.
+    fn next_routing_point(&mut self, most: usize) -> Option<Aor> {
+        let may_wait = self.proxied.is_none() && self.attempts.len() < most;
+        match &self.plan.front()?.to {
+            Destination::RoutingPoint(point) if may_wait => Some(point.clone()),
+            _ => None,
+        }
+    }
+
     /// Takes the next target of the plan, and those that are to be tried together with it, within what is left of `most`.
     fn next_targets(&mut self, most: usize) -> Vec<Target> {
         let left = most.saturating_sub(self.attempts.len());
         let mut targets = Vec::new();
         while targets.len() < left
-            && self.plan.front().is_some_and(|next| targets.is_empty() || next.together)
+            && self.plan.front().is_some_and(|next| {
+                targets.is_empty() || (next.together && !is_routing_point(&next.to))
+            })
         {
             targets.extend(self.plan.pop_front());
         }
@@ -166,6 +181,7 @@ impl Call {
                     trunks = self.trunks_of(tables, dir, name, user.as_deref());
                     best = if trunks.is_empty() { TrunkPassed::Unknown.status() } else { 0 };
                 }
+                Destination::RoutingPoint(_) => best = 480,
             }
             let redirect = Vec::new();
             trying.targets.push(Tried { target, until: None, best, redirect, trunks });
@@ -209,7 +225,7 @@ impl Call {
         let of = *trying.unplaced.front()?;
         match &trying.targets.get(of)?.target.to {
             Destination::Uri(uri) => Some((of, uri.clone())),
-            Destination::Aor(_) | Destination::Trunk { .. } => None,
+            Destination::Aor(_) | Destination::Trunk { .. } | Destination::RoutingPoint(_) => None,
         }
     }
 
@@ -462,6 +478,10 @@ impl Call {
             let status = if self.last_status == 0 { 480 } else { self.last_status };
             return self.end_proxied(tables, now, status, crate::Cause::Refused(status));
         }
+        if self.wait_again(tables, now, if self.last_status == 0 { 480 } else { self.last_status })
+        {
+            return;
+        }
         let status = match self.last_status {
             // Whoever is not reached in an emergency may be reached through another switch, which a phone tries on a 503.
             0 | 404 | 408 | 480 if self.facts.emergency => 503,
@@ -550,6 +570,10 @@ fn hop_of(tables: &Tables, of: usize, binding: &Binding) -> Hop {
     };
     let (others, spares, path) = (VecDeque::new(), Vec::new(), path.clone());
     Hop { of, uri, path, flow, others, spares, is_large: binding.is_a_flow(), trunk: None }
+}
+
+const fn is_routing_point(to: &Destination) -> bool {
+    matches!(to, Destination::RoutingPoint(_))
 }
 
 /// The order of RFC 3261 section 16.7 step 6: 6xx, then the lowest class.

@@ -75,7 +75,7 @@ impl Call {
     pub(super) fn user_of(&self, of: usize) -> Option<Aor> {
         match self.target_of(of)? {
             Destination::Aor(aor) => Some(aor),
-            Destination::Uri(_) | Destination::Trunk { .. } => None,
+            Destination::Uri(_) | Destination::Trunk { .. } | Destination::RoutingPoint(_) => None,
         }
     }
 
@@ -85,7 +85,9 @@ impl Call {
             State::OpeningMedia | State::Locating(_) | State::Trying { alerting: false } => {
                 DialogPhase::Proceeding
             }
-            State::Joining | State::Trying { alerting: true } => DialogPhase::Early,
+            State::Waiting | State::Joining | State::Trying { alerting: true } => {
+                DialogPhase::Early
+            }
             State::Established { .. } => DialogPhase::Confirmed,
             State::Ending => DialogPhase::Terminated,
         };

@@ -125,6 +125,7 @@ impl Call {
             transfer: _,
             origin: _,
             replaced: _,
+            waiting: _,
             reinvite: _,
             given_up: _,
             own_offer: _,

@@ -34,7 +34,10 @@ mod reinvite;
 mod release;
 mod replace;
 mod route;
+mod routing_point;
 mod session;
+#[cfg(test)]
+pub(crate) mod story;
 mod subscription;
 #[cfg(test)]
 pub(crate) mod talk;
@@ -73,6 +76,7 @@ pub(crate) use self::{
     release::{Bye, Parting},
     replace::{Place, Replaced},
     route::connection_for_size,
+    routing_point::Waiting,
     session::refuse_too_small,
     subscription::LastReport,
     transfer::{Origin, Transferring},
@@ -116,6 +120,8 @@ pub(crate) struct Call {
     pub(crate) transfer: Option<Box<Transferring>>,
     /// Where the caller comes from, in a call that a transfer began.
     pub(crate) origin: Option<Box<Origin>>,
+    /// Of a call that has come to a routing point.
+    waiting: Option<Box<Waiting>>,
     /// Whose place the caller takes in another call, until it has it.
     pub(crate) replaced: Option<Replaced>,
     /// How many REFERs each party has sent in its dialog.
@@ -155,6 +161,8 @@ pub(crate) enum State {
     OpeningMedia,
     /// Waiting for the DNS to say where the target is.
     Locating(LocateId),
+    /// Waiting at a routing point.
+    Waiting,
     /// Trying targets; `alerting` once one of them rings.
     Trying {
         /// Whether the caller has been told that it rings.
@@ -241,6 +249,7 @@ impl Call {
             State::Asking(_) => (CallPhase::Routing, None),
             State::OpeningMedia => (CallPhase::OpeningMedia, None),
             State::Locating(_) | State::Trying { alerting: false } => (CallPhase::Trying, None),
+            State::Waiting => (CallPhase::Waiting, None),
             State::Joining | State::Trying { alerting: true } => (CallPhase::Alerting, None),
             State::Established { since } => (CallPhase::Established, Some(since)),
             State::Ending => (CallPhase::Ending, None),

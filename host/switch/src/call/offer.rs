@@ -84,6 +84,7 @@ impl Call {
             media: CallMedia::default(),
             transfer: None,
             origin: None,
+            waiting: None,
             replaced: None,
             refers: [0; 2],
             reinvite: None,
@@ -247,7 +248,7 @@ impl Tables {
 }
 
 /// A URI that cannot be taken apart keeps its text and has neither user nor host.
-fn party_of_uri(uri: &str, display: &str) -> Party {
+pub(super) fn party_of_uri(uri: &str, display: &str) -> Party {
     let (user, host) = Uri::parse(uri).map_or_else(
         |_| (String::new(), String::new()),
         |uri| (uri.user_unescaped().into_owned(), uri.host.to_ascii_lowercase()),

@@ -119,7 +119,7 @@ impl Call {
             verdict => verdict,
         };
         match (hook, verdict) {
-            (_, Verdict::Refuse(status)) => self.refuse_caller(tables, now, status, None),
+            (_, Verdict::Refuse(status)) => self.refuse_route(tables, now, status, None),
             (_, Verdict::Plan(plan)) => self.take_plan(tables, now, dir, plan),
             (Hook::RouteOnFailure, _) => self.try_next(tables, now, dir),
             _ => {
@@ -127,18 +127,36 @@ impl Call {
                     Ok(plan) => self.take_plan(tables, now, dir, plan),
                     // Not that there is no such number, but that this switch cannot reach it.
                     Err(_) if self.facts.emergency => {
-                        self.refuse_caller(tables, now, 503, Some("No emergency route"));
+                        self.refuse_route(tables, now, 503, Some("No emergency route"));
                     }
-                    Err(status) => self.refuse_caller(tables, now, status, None),
+                    Err(status) => self.refuse_route(tables, now, status, None),
                 }
             }
         }
     }
 
-    /// What the switch does by itself: a subscriber of ours is called at its contacts, nothing else is called.
+    /// There is no way to who is called: a call that was sent there from a routing point is back at it, any other is refused.
+    fn refuse_route(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        status: u16,
+        reason: Option<&str>,
+    ) {
+        if !self.wait_again(tables, now, status) {
+            self.refuse_caller(tables, now, status, reason);
+        }
+    }
+
+    /// What the switch does by itself: a call for a routing point waits there, a subscriber of ours is called at its contacts, and
+    /// nothing else is called.
     fn built_in_plan(&self, tables: &Tables, dir: &dyn Directory) -> Result<Plan, u16> {
         let callee = &self.facts.callee;
         let aor = Aor::new(&callee.user, &callee.host);
+        if dir.routing_point(&aor) {
+            let targets = vec![Target::new(Destination::RoutingPoint(aor))];
+            return Ok(Plan { targets, media: tables.config.media });
+        }
         match dir.membership(&aor) {
             Membership::Subscriber => Ok(Plan {
                 targets: vec![Target::new(Destination::Aor(aor))],
@@ -159,6 +177,9 @@ impl Call {
         self.begin_policy(dir, plan.media);
         self.plan = plan.targets.into();
         self.groups.clear();
+        if let Some(ring) = self.ring_of_route() {
+            self.plan.iter_mut().for_each(|target| target.ring = Some(ring));
+        }
         let mode = match plan.media {
             MediaMode::Default | MediaMode::Bypass if self.privacy[0].hides_media() => {
                 MediaMode::Anchor
@@ -166,7 +187,10 @@ impl Call {
             MediaMode::Default => tables.config.media,
             MediaMode::Anchor | MediaMode::Bypass | MediaMode::Proxy => plan.media,
         };
-        if self.open_media(tables, now, mode) {
+        // A call that waits takes no ports.
+        let waits =
+            matches!(self.plan.front(), Some(Target { to: Destination::RoutingPoint(_), .. }));
+        if !waits && self.open_media(tables, now, mode) {
             self.state = State::OpeningMedia;
         } else {
             self.try_next(tables, now, dir);
@@ -191,7 +215,7 @@ impl Call {
     pub(crate) fn on_media_refused(&mut self, tables: &mut Tables, now: Instant) {
         if self.state == State::OpeningMedia {
             self.stop_timer(tables, Reason::Relay);
-            self.refuse_caller(tables, now, 503, Some("No media port"));
+            self.refuse_route(tables, now, 503, Some("No media port"));
         }
     }
 

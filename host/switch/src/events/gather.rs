@@ -24,6 +24,7 @@ impl Switch {
             | Word::Message { .. }
             | Word::Relay(_)
             | Word::Hangup(_)
+            | Word::Control(_)
             | Word::Noted { .. }
             | Word::Over { .. } => {}
         }

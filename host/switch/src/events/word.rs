@@ -5,7 +5,7 @@ use media::RelayEvent;
 use model::{Aor, ConnId, Flow, Shard};
 
 use super::DialogInfo;
-use crate::{MovedCall, Noted};
+use crate::{Control, MovedCall, Noted};
 
 /// Something one shard has another know; it arrives as [`crate::Input::Told`], in the order it was said.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,6 +51,8 @@ pub enum Word {
     Relay(RelayEvent),
     /// Passes on the operator's wish to end a call that is there.
     Hangup(ConnId),
+    /// Passes on what a third party wants of a call that is there.
+    Control(Control),
     /// Says that something whose home is there is elsewhere.
     Noted {
         /// What.

@@ -151,6 +151,7 @@ impl CallTimer {
             Reason::Ring
             | Reason::Reliable
             | Reason::Question
+            | Reason::Routing
             | Reason::Locate
             | Reason::Failover
             | Reason::Relay

@@ -278,6 +278,7 @@ impl Switch {
             Word::Hangup(conn) => {
                 self.handle_input(now, dir, Input::Command(crate::Command::Hangup { conn }));
             }
+            Word::Control(control) => self.handle_input(now, dir, Input::Control(control)),
             Word::Noted { noted, at, moves } => self.tables.hear_noted(noted, at, moves),
             Word::Over { noted, at } => self.tables.hear_over(now, noted, at),
             other => return Some(other),

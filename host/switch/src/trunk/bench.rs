@@ -27,6 +27,10 @@ use crate::{
 pub(crate) struct Town {
     pub(crate) seats: BTreeMap<TrunkId, Seats>,
     pub(crate) down: Vec<TrunkId>,
+    /// What is a routing point.
+    pub(crate) points: Vec<Aor>,
+    /// Phones.
+    pub(crate) bindings: BTreeMap<Aor, Arc<[Binding]>>,
     /// Who logs in here.
     pub(crate) users: Vec<Aor>,
     /// The hooks that plugins answer.
@@ -38,12 +42,16 @@ pub(crate) struct Town {
 }
 
 impl Directory for Town {
-    fn bindings(&self, _: &Aor) -> Option<Arc<[Binding]>> {
-        None
+    fn bindings(&self, aor: &Aor) -> Option<Arc<[Binding]>> {
+        self.bindings.get(aor).cloned()
     }
 
     fn membership(&self, _: &Aor) -> Membership {
         Membership::ForeignHost
+    }
+
+    fn routing_point(&self, aor: &Aor) -> bool {
+        self.points.contains(aor)
     }
 
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
@@ -203,6 +211,7 @@ impl Bench {
             }],
             limits: Limits::default(),
             ring_timeout: Duration::from_secs(60),
+            routing_timeout: Duration::from_secs(150),
             question_timeout: Duration::from_secs(1),
             relay_timeout: Duration::from_secs(1),
             failover_after: Duration::from_secs(4),

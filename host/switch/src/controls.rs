@@ -1,0 +1,73 @@
+//! What a third party wants done is carried out, or it is said why not.
+
+use model::{ConnId, Directory, Instant};
+
+use crate::{
+    Action, Control, Fact, Switch, Unfit, Word,
+    call::{Call, State},
+    tables::Tables,
+};
+
+/// What has come of a control so far.
+pub(crate) enum Progress {
+    /// It is done.
+    Done,
+    /// It is told once it is known; the call has taken the ticket.
+    Open,
+}
+
+impl Switch {
+    /// Carries out what a third party wants, or says why not.
+    pub(crate) fn on_control(&mut self, now: Instant, dir: &dyn Directory, control: Control) {
+        let Some(conn) = control.action.conn() else {
+            return self.tables.controlled(control.ticket, Err(Unfit::NotSupported));
+        };
+        if self.send_after(conn, || Word::Control(control.clone())) {
+            return;
+        }
+        let Control { ticket, action } = control;
+        let Self { calls, tables, .. } = self;
+        let call = calls.get_mut(&conn).filter(|call| call.state != State::Ending);
+        let progress = match call {
+            None => Err(Unfit::NoCall),
+            // Its parties talk past us.
+            Some(call) if call.proxied.is_some() => Err(Unfit::NotSupported),
+            Some(call) => call.carry_out(tables, (now, dir), ticket, action),
+        };
+        match progress {
+            Ok(Progress::Open) => {}
+            Ok(Progress::Done) => self.tables.controlled(ticket, Ok(conn)),
+            Err(why) => self.tables.controlled(ticket, Err(why)),
+        }
+        self.forget_if_over(conn);
+    }
+}
+
+impl Call {
+    fn carry_out(
+        &mut self,
+        tables: &mut Tables,
+        (now, dir): (Instant, &dyn Directory),
+        ticket: u64,
+        action: Action,
+    ) -> Result<Progress, Unfit> {
+        match action {
+            Action::Route { to, ring, .. } => {
+                self.route_to(tables, now, dir, (ticket, &to, ring))?;
+                Ok(Progress::Open)
+            }
+            Action::Refuse { status, .. } => {
+                self.refuse_waiting(tables, now, status)?;
+                Ok(Progress::Done)
+            }
+            _ => Err(Unfit::NotSupported),
+        }
+    }
+}
+
+impl Tables {
+    /// Tells what came of a control.
+    pub(crate) fn controlled(&mut self, ticket: u64, outcome: Result<ConnId, Unfit>) {
+        self.emit(Fact::Controlled { ticket, outcome });
+    }
+}
