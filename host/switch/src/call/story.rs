@@ -26,11 +26,6 @@ impl Bench {
         self.conns()[0]
     }
 
-    /// A leg of the first call.
-    pub(crate) fn leg_of_first(&self, number: u16) -> LegId {
-        LegId { conn: self.conn(), number }
-    }
-
     /// What was told since it was asked for last. Calls have the numbers of their order.
     pub(crate) fn story(&mut self) -> Vec<String> {
         std::mem::take(&mut self.facts).iter().filter_map(told).collect()
