@@ -1,0 +1,228 @@
+//! Requests that the call engine carries out, until their event comes.
+
+use std::sync::Arc;
+
+use model::{ConnId, Instant};
+use switch::{Action, Control, Unfit};
+use tlib::{Attribute as A, ErrorCode, KvList, Message, MessageType};
+
+use super::{Calls, CallsOutput};
+use crate::{Token, answer::error};
+
+/// Who asked for something, and what of the request its event repeats.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub(super) token: Token,
+    pub(super) reasons: Option<KvList>,
+    pub(super) extensions: Option<KvList>,
+}
+
+impl Asked {
+    pub(super) fn of(token: Token, request: &Message) -> Self {
+        Self {
+            token,
+            reasons: request.list(A::Reason).cloned(),
+            extensions: request.list(A::Extensions).cloned(),
+        }
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Expected {
+    /// Until its event came.
+    pub(super) asked: Option<Asked>,
+    pub(super) request: Message,
+    /// The event that answers it; `None` once it came.
+    pub(super) what: Option<MessageType>,
+    /// On which DN.
+    pub(super) dn: Arc<str>,
+    /// In which call; `None` for one that is still to be made.
+    pub(super) conn: Option<ConnId>,
+    pub(super) until: Instant,
+    /// What is to be done once the engine has done this.
+    pub(super) then: Option<Then>,
+    /// The user data that a call begins with, and the call that it is a consultation of.
+    pub(super) begins: Option<Begins>,
+}
+
+/// What follows when the engine has done its part.
+#[derive(Clone, Debug)]
+pub(super) enum Then {
+    /// Another thing to do, for the same request.
+    Control(Action),
+    /// A mute transfer is completed as soon as the consultation call of this one is there.
+    Complete {
+        /// The call that is held.
+        held: ConnId,
+    },
+    /// The party has rung for somebody else.
+    Redirected {
+        /// The number.
+        to: Arc<str>,
+    },
+}
+
+/// What a call that a request makes begins with.
+#[derive(Clone, Debug)]
+pub(super) struct Begins {
+    pub(super) user_data: KvList,
+    pub(super) main: Option<ConnId>,
+}
+
+impl Expected {
+    pub(super) fn is_met_by(&self, what: MessageType, dn: &str, conn: ConnId) -> bool {
+        self.what == Some(what) && &*self.dn == dn && self.conn.is_none_or(|have| have == conn)
+    }
+}
+
+impl Calls {
+    /// Has the engine do something for a request.
+    pub(super) fn order(&mut self, action: Action, expected: Expected) -> Result<(), ErrorCode> {
+        if self.expected.len() >= self.config.requests_max {
+            return Err(ErrorCode::TooManyRequests);
+        }
+        let ticket = self.control(action);
+        self.expected.insert(ticket, expected);
+        Ok(())
+    }
+
+    /// Has the engine do something; gives the ticket.
+    pub(super) fn control(&mut self, action: Action) -> u64 {
+        let ticket = self.next_ticket;
+        self.next_ticket += 1;
+        self.outputs.push_back(CallsOutput::Control(Control { ticket, action }));
+        ticket
+    }
+
+    /// A request that is answered by an event.
+    pub(super) fn expecting(
+        &self,
+        token: Token,
+        request: &Message,
+        what: MessageType,
+        (dn, conn): (&Arc<str>, Option<ConnId>),
+    ) -> Expected {
+        Expected {
+            asked: Some(Asked::of(token, request)),
+            request: request.clone(),
+            what: Some(what),
+            dn: Arc::clone(dn),
+            conn,
+            until: self.now + self.config.request_timeout,
+            then: None,
+            begins: None,
+        }
+    }
+
+    /// The call that a DN begins may be one that a request asked for.
+    pub(super) fn beginning(&mut self, dn: &str) -> Option<Begins> {
+        let of_dn = |expected: &&mut Expected| &*expected.dn == dn && expected.begins.is_some();
+        self.expected.values_mut().find(of_dn)?.begins.take()
+    }
+
+    /// What came of what the engine was to do.
+    pub(super) fn on_controlled(&mut self, ticket: u64, outcome: Result<ConnId, Unfit>) {
+        match outcome {
+            Err(unfit) => self.on_unfit(ticket, unfit),
+            Ok(engine) => {
+                let Some(then) = self.expected.get_mut(&ticket).and_then(|e| e.then.take()) else {
+                    return self.forget_answered(ticket);
+                };
+                self.go_on(ticket, engine, then);
+            }
+        }
+    }
+
+    fn forget_answered(&mut self, ticket: u64) {
+        if self.expected.get(&ticket).is_some_and(|expected| expected.asked.is_none()) {
+            self.expected.remove(&ticket);
+        }
+    }
+
+    fn on_unfit(&mut self, ticket: u64, unfit: Unfit) {
+        let Some(expected) = self.expected.remove(&ticket) else { return };
+        let Some(asked) = expected.asked else { return };
+        let code = code_of(unfit, expected.request.kind());
+        let text = match unfit {
+            Unfit::Phone(status) => Some(format!("the phone answered {status}")),
+            _ => None,
+        };
+        let message = error(asked.token, Some(&expected.request), code, text.as_deref());
+        self.outputs.push_back(CallsOutput::Answer { token: asked.token, message });
+    }
+
+    fn go_on(&mut self, ticket: u64, engine: ConnId, then: Then) {
+        let Some(expected) = self.expected.remove(&ticket) else { return };
+        match then {
+            Then::Control(action) => {
+                let ticket = self.control(action);
+                self.expected.insert(ticket, expected);
+            }
+            Then::Complete { held } => {
+                let consult = self.by_engine.get(&engine).copied().unwrap_or(engine);
+                if let Some(action) = self.completion(held, consult, &expected.dn) {
+                    let ticket = self.control(action);
+                    let what = Some(MessageType::EventReleased);
+                    let expected = Expected { what, conn: Some(held), ..expected };
+                    self.expected.insert(ticket, expected);
+                }
+            }
+            Then::Redirected { to } => {
+                let asked = expected.asked;
+                self.redirected(expected.conn, &expected.dn, &to, asked);
+            }
+        }
+    }
+
+    /// Answers requests whose event has not come.
+    pub(super) fn give_up_requests(&mut self) {
+        let now = self.now;
+        let late: Vec<u64> = self
+            .expected
+            .iter()
+            .filter(|(_, expected)| expected.until <= now)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in late {
+            let Some(Expected { asked: Some(asked), request, .. }) = self.expected.remove(&ticket)
+            else {
+                continue;
+            };
+            let message = error(asked.token, Some(&request), ErrorCode::Timeout, None);
+            self.outputs.push_back(CallsOutput::Answer { token: asked.token, message });
+        }
+    }
+
+    /// A call ends: what was asked of it and has not happened will not.
+    pub(super) fn fail_requests_of(&mut self, conn: ConnId) {
+        let of_call: Vec<u64> = self
+            .expected
+            .iter()
+            .filter(|(_, expected)| expected.conn == Some(conn))
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in of_call {
+            self.on_unfit(ticket, Unfit::NoCall);
+        }
+    }
+}
+
+/// The error code of a request that the engine did not carry out.
+const fn code_of(unfit: Unfit, request: MessageType) -> ErrorCode {
+    match (unfit, request) {
+        (Unfit::NoCall, _) => ErrorCode::InvalidConnId,
+        (Unfit::NoLeg, _) => ErrorCode::PartyNotOnCall,
+        (Unfit::Destination, MessageType::RequestRouteCall) => ErrorCode::InvalidRouteAddress,
+        (Unfit::Destination, _) => ErrorCode::InvalidCalledDN,
+        (Unfit::State, MessageType::RequestRetrieveCall) => ErrorCode::RetrieveFailed,
+        (Unfit::State, _) => ErrorCode::CallState,
+        (Unfit::Phone(_), MessageType::RequestAnswerCall) => ErrorCode::AnswerFailed,
+        (Unfit::Phone(_), MessageType::RequestRetrieveCall) => ErrorCode::RetrieveFailed,
+        (Unfit::Phone(408), _) => ErrorCode::NoAnswer,
+        (Unfit::Phone(486 | 600), _) => ErrorCode::DNBusy,
+        (Unfit::Phone(_), _) => ErrorCode::ConnectionFailed,
+        (Unfit::NotSupported, _) => ErrorCode::Unsupported,
+        (Unfit::Limit, _) => ErrorCode::TooManyRequests,
+    }
+}

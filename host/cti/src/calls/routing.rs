@@ -1,0 +1,206 @@
+//! Calls at Routing Points (sections 2.5 and 4.6).
+
+use std::sync::Arc;
+
+use model::{Aor, ConnId, hook::CallFacts};
+use switch::Action;
+use tlib::{Attribute as A, CallState, DNRole, ErrorCode, Message, MessageType, RouteType};
+
+use super::{
+    Calls, CallsOutput, Party,
+    call::{Routed, State},
+    tell::More,
+};
+use crate::{Token, answer::error};
+
+/// The status of a call that a routing client has disconnected, where the Routing Point has no option `reject-call-status`.
+const DISCONNECTED: u16 = 603;
+
+impl Calls {
+    pub(super) fn on_queued(&mut self, engine: ConnId, point: &Aor, failed: Option<u16>) {
+        let Some(conn) = self.call_of(engine) else { return };
+        let number: Arc<str> = match self.dns.of(point.user(), point.host()) {
+            Some(dn) => Arc::clone(&dn.number),
+            None => point.user().into(),
+        };
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        let routed = call.routed.take();
+        call.queue = None;
+        let is_here =
+            call.party_on(&number).is_some_and(|at| call.parties[at].state == State::Queued);
+        if is_here {
+            if let (Some(_), Some(status)) = (routed, failed) {
+                self.route_failed(conn, &number, status);
+            }
+            return self.await_route(conn, &number);
+        }
+        let uuid = self.mint_uuid();
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        call.parties.push(Party {
+            uuid,
+            number: Arc::clone(&number),
+            is_dn: true,
+            role: DNRole::Destination,
+            state: State::Queued,
+            legs: Vec::new(),
+            queue: Some(Arc::clone(&number)),
+            via: None,
+        });
+        let at = call.parties.len() - 1;
+        self.enter(&number, conn);
+        self.monitor_joined(conn, at);
+        self.tell(conn, at, MessageType::EventQueued, More::state(CallState::Ok));
+        self.tell(conn, at, MessageType::EventRouteRequest, More::default());
+        self.await_route(conn, &number);
+    }
+
+    /// Where a routing client has sent a call could not take it: the client learns why, and may send it somewhere else.
+    fn route_failed(&mut self, conn: ConnId, point: &Arc<str>, status: u16) {
+        let waits = self
+            .expected
+            .iter()
+            .find(|(_, expected)| expected.is_met_by(MessageType::EventRouteUsed, point, conn));
+        let Some(expected) =
+            waits.map(|(ticket, _)| *ticket).and_then(|t| self.expected.remove(&t))
+        else {
+            return;
+        };
+        let Some(asked) = expected.asked else { return };
+        let code = match status {
+            486 | 600 => ErrorCode::DNBusy,
+            408 | 480 => ErrorCode::NoAnswer,
+            603 => ErrorCode::Rejected,
+            404 | 484 | 604 => ErrorCode::InvalidRouteAddress,
+            _ => ErrorCode::ConnectionFailed,
+        };
+        let text = format!("where the call was sent answered {status}");
+        let message = error(asked.token, Some(&expected.request), code, Some(&text));
+        self.outputs.push_back(CallsOutput::Answer { token: asked.token, message });
+    }
+
+    /// Starts the time in which a routing client must say where the call goes, if there is something to do at its end.
+    fn await_route(&mut self, conn: ConnId, point: &str) {
+        self.stop_routing(conn);
+        let Some(dn) = self.dns.get(point).filter(|dn| dn.options.contains_key("default-dn"))
+        else {
+            return;
+        };
+        let wait = match dn.number_of("router-timeout") {
+            Some(seconds) => std::time::Duration::from_secs(seconds),
+            None => self.config.router_timeout,
+        };
+        self.route_by.insert((self.now + wait, conn));
+    }
+
+    pub(super) fn stop_routing(&mut self, conn: ConnId) {
+        self.route_by.retain(|(_, have)| *have != conn);
+    }
+
+    /// Sends calls on whose time at a Routing Point is over.
+    pub(super) fn route_by_default(&mut self) {
+        while let Some((_, conn)) = self.route_by.first().copied().filter(|(at, _)| *at <= self.now)
+        {
+            self.route_by.pop_first();
+            let Some(call) = self.calls.get(&conn).filter(|call| call.routed.is_none()) else {
+                continue;
+            };
+            let waits = |party: &&Party| party.state == State::Queued;
+            let Some(point) = call.parties.iter().find(waits).map(|p| Arc::clone(&p.number)) else {
+                continue;
+            };
+            let to = self.dns.get(&point).and_then(|dn| dn.options.get("default-dn").cloned());
+            let Some(to) = to else { continue };
+            self.send(conn, point, to, RouteType::Default as i64);
+        }
+    }
+
+    fn send(&mut self, conn: ConnId, point: Arc<str>, to: Arc<str>, route_type: i64) -> u64 {
+        let text = to.to_string();
+        let mut engine = conn;
+        if let Some(call) = self.calls.get_mut(&conn) {
+            engine = call.engines.last().copied().unwrap_or(conn);
+            call.queue = Some(Arc::clone(&point));
+            call.routed = Some(Routed { point, to, route_type });
+        }
+        self.stop_routing(conn);
+        self.control(Action::Route { conn: engine, to: text, ring: None })
+    }
+
+    pub(super) fn on_routed(&mut self, engine: ConnId, _facts: &CallFacts) {
+        if let Some(conn) = self.call_of(engine) {
+            self.stop_routing(conn);
+        }
+    }
+
+    /// Whom a call was sent to rings: it leaves the Routing Point for it.
+    pub(super) fn leave_point(&mut self, conn: ConnId, to: usize) {
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        let Some(routed) = call.routed.take() else { return };
+        let reached = call.parties.get(to).map(|party| Arc::clone(&party.number));
+        let Some(at) = call.party_on(&routed.point) else { return };
+        self.tell_used(conn, at, &routed);
+        let third = reached.unwrap_or(routed.to);
+        let more = More::state(CallState::Ok).by(&third, DNRole::Destination);
+        self.tell_last(conn, at, MessageType::EventDiverted, more);
+    }
+
+    fn tell_used(&mut self, conn: ConnId, at: usize, routed: &Routed) {
+        let attributes = vec![(A::RouteType, routed.route_type.into())];
+        let more = More { attributes, ..More::default() };
+        let more = match routed.to.is_empty() {
+            true => more,
+            false => more.by(&routed.to, DNRole::Destination),
+        };
+        self.tell(conn, at, MessageType::EventRouteUsed, more);
+    }
+
+    /// A call that a routing client has disconnected ends at the Routing Point.
+    pub(super) fn end_at_point(&mut self, conn: ConnId, at: usize) {
+        let routed = self.calls.get_mut(&conn).and_then(|call| call.routed.take());
+        if let Some(routed) = routed.filter(|routed| routed.to.is_empty()) {
+            self.tell_used(conn, at, &routed);
+        }
+    }
+
+    /// TRouteCall.
+    pub(super) fn route_call(&mut self, token: Token, request: &Message) -> Result<(), ErrorCode> {
+        let (conn, at, dn) = self.party_asked(request)?;
+        let call = &self.calls[&conn];
+        if call.parties[at].state != State::Queued {
+            return Err(ErrorCode::CallState);
+        }
+        if call.routed.is_some() {
+            return Err(ErrorCode::RequestInProgress);
+        }
+        let to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
+        let number = request.int(A::RouteType).unwrap_or(RouteType::Default as i64);
+        let route_type = RouteType::of(number).ok_or(ErrorCode::InvalidAttribute)?;
+        let ends = matches!(route_type, RouteType::CallDisconnect | RouteType::Reject);
+        let expected =
+            self.expecting(token, request, MessageType::EventRouteUsed, (&dn, Some(conn)));
+        if self.expected.len() >= self.config.requests_max {
+            return Err(ErrorCode::TooManyRequests);
+        }
+        if ends || (to.is_empty() && route_type == RouteType::Default) {
+            let status = self.dns.get(&dn).and_then(|dn| dn.number_of("reject-call-status"));
+            let status = status.and_then(|status| u16::try_from(status).ok());
+            let status = status.filter(|s| (400..700).contains(s)).unwrap_or(DISCONNECTED);
+            let engine = call.engines.last().copied().unwrap_or(conn);
+            if let Some(call) = self.calls.get_mut(&conn) {
+                call.routed = Some(Routed { point: dn, to: "".into(), route_type: number });
+            }
+            let ticket = self.control(Action::Refuse { conn: engine, status });
+            self.expected.insert(ticket, expected);
+            return Ok(());
+        }
+        if to.is_empty() {
+            return Err(ErrorCode::InvalidRouteAddress);
+        }
+        if to == dn {
+            return Err(ErrorCode::DestinationIsRoutePoint);
+        }
+        let ticket = self.send(conn, dn, to, number);
+        self.expected.insert(ticket, expected);
+        Ok(())
+    }
+}

@@ -1,0 +1,179 @@
+//! How the events of a call are made.
+
+use std::sync::Arc;
+
+use model::ConnId;
+use tlib::{Attribute as A, CallState, DNRole, Message, MessageType};
+
+use super::{Call, Calls, CallsOutput, Party, call::State, expect::Asked};
+use crate::CallEvent;
+
+/// What an event says besides what is so of its call and its party.
+#[derive(Clone, Default)]
+pub(super) struct More {
+    /// CallState; `None` leaves it out.
+    pub(super) state: Option<CallState>,
+    /// ThirdPartyDN and its role.
+    pub(super) third: Option<(Arc<str>, DNRole)>,
+    /// PreviousConnID, where it is not the main call of a consultation.
+    pub(super) previous: Option<ConnId>,
+    /// TransferConnID: the call that a consultation begins.
+    pub(super) transfer: Option<ConnId>,
+    /// OtherDN and its role, where it is not the other party of now.
+    pub(super) other: Option<(Arc<str>, DNRole)>,
+    /// Who asked for it.
+    pub(super) asked: Option<Asked>,
+    /// What else.
+    pub(super) attributes: Vec<(A, tlib::Value)>,
+    /// The party leaves the call with this event.
+    pub(super) is_last: bool,
+}
+
+impl More {
+    /// Only a CallState.
+    pub(super) fn state(state: CallState) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+
+    /// The same with a third party.
+    pub(super) fn by(mut self, number: &Arc<str>, role: DNRole) -> Self {
+        self.third = Some((Arc::clone(number), role));
+        self
+    }
+}
+
+impl Calls {
+    /// Tells the clients of a party's DN of something. Of an external party nobody is told.
+    pub(super) fn tell(&mut self, conn: ConnId, at: usize, what: MessageType, more: More) {
+        let Some(call) = self.calls.get(&conn) else { return };
+        let Some(party) = call.parties.get(at).filter(|party| party.is_dn) else { return };
+        let dn = Arc::clone(&party.number);
+        let mut more = more;
+        if more.asked.is_none() {
+            more.asked = expect(&mut self.expected, what, &dn, conn);
+        }
+        let asked_by = more.asked.as_ref().map(|asked| asked.token);
+        let message = Arc::new(event(call, at, party, what, &more));
+        let party = (!more.is_last).then(|| party.status(call.kind));
+        let uuid = Arc::clone(&call.uuid);
+        self.outputs.push_back(CallsOutput::Event(CallEvent {
+            message,
+            dn,
+            conn,
+            uuid,
+            asked_by,
+            party,
+        }));
+    }
+
+    /// Tells of a party that leaves and takes it out of the call.
+    pub(super) fn tell_last(&mut self, conn: ConnId, at: usize, what: MessageType, more: More) {
+        let more = More { is_last: true, ..more };
+        self.tell(conn, at, what, more);
+        self.drop_party(conn, at);
+    }
+
+    /// Takes a party out of its call without an event on its DN.
+    pub(super) fn drop_party(&mut self, conn: ConnId, at: usize) {
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        if at >= call.parties.len() {
+            return;
+        }
+        let party = call.parties.remove(at);
+        self.monitor_left(conn, &party);
+        let is_there =
+            self.calls.get(&conn).is_some_and(|call| call.party_on(&party.number).is_some());
+        if party.is_dn && !is_there {
+            self.leave(&party.number, conn);
+        }
+    }
+}
+
+fn expect(
+    expected: &mut std::collections::BTreeMap<u64, super::Expected>,
+    what: MessageType,
+    dn: &str,
+    conn: ConnId,
+) -> Option<Asked> {
+    let found = expected.iter().find(|(_, expected)| expected.is_met_by(what, dn, conn));
+    let ticket = *found?.0;
+    let mut expected_one = expected.remove(&ticket)?;
+    let asked = expected_one.asked.take();
+    if expected_one.then.is_some() {
+        // What is to follow still waits for the engine to say that this is done.
+        expected_one.what = None;
+        expected.insert(ticket, expected_one);
+    }
+    asked
+}
+
+/// The event itself. The order of attributes is that of logs.
+fn event(call: &Call, at: usize, party: &Party, what: MessageType, more: &More) -> Message {
+    let mut message = Message::new(what)
+        .with(A::CallUUID, &call.uuid)
+        .with_some(A::Extensions, more.asked.as_ref().and_then(|asked| asked.extensions.clone()))
+        .with_some(A::Reason, more.asked.as_ref().and_then(|asked| asked.reasons.clone()));
+    if !call.user_data.is_empty() {
+        message.set(A::UserData, call.user_data.clone());
+    }
+    let has_ani = !matches!(what, MessageType::EventDialing | MessageType::EventDiverted);
+    if let Some(ani) = call.ani.as_ref().filter(|_| has_ani) {
+        message.set(A::ANI, ani);
+    }
+    message.set(A::DNIS, &call.dnis);
+    for (attribute, value) in &more.attributes {
+        message.set(*attribute, value.clone());
+    }
+    let third = more.third.as_ref().or_else(|| party.via.as_ref().filter(|_| is_first(what)));
+    if let Some((number, role)) = third {
+        message.set(A::ThirdPartyDNRole, *role);
+        message.set(A::ThirdPartyDN, number);
+    }
+    if let Some((number, role)) = more.other.clone().or_else(|| other_of(call, at, party)) {
+        message.set(A::OtherDNRole, role);
+        message.set(A::OtherDN, number);
+    }
+    message.set(A::ThisDNRole, party.role);
+    if let Some(queue) = &party.queue {
+        message.set(A::ThisQueue, queue);
+    }
+    message.set(A::ThisDN, &party.number);
+    if let Some(previous) = more.previous.or(call.main) {
+        message.set(A::PreviousConnID, previous);
+    }
+    if let Some(transfer) = more.transfer {
+        message.set(A::TransferConnID, transfer);
+    }
+    if let Some(state) = more.state {
+        message.set(A::CallState, state);
+    }
+    message.with(A::CallType, call.kind).with(A::CallID, call.id).with(A::ConnID, call.conn)
+}
+
+/// Whether whom a party has the call from belongs into its event.
+const fn is_first(what: MessageType) -> bool {
+    matches!(what, MessageType::EventRinging | MessageType::EventEstablished)
+}
+
+/// Whom a party sees on the other side: who is there, or, as long as nobody is, who was dialled. Nobody where there are several.
+fn other_of(call: &Call, at: usize, party: &Party) -> Option<(Arc<str>, DNRole)> {
+    let of = |other: usize| {
+        let other = &call.parties[other];
+        (Arc::clone(&other.number), other.role)
+    };
+    let dialled = || (Arc::clone(&call.dnis), DNRole::Destination);
+    match party.state {
+        State::Dialing | State::Busy => Some(dialled()),
+        State::Queued => call.origin().map(of),
+        // Whoever rings beside it is no concern of it.
+        State::Alerting | State::Offered => {
+            let others = call.parties.iter().enumerate().filter(|(other, party)| {
+                *other != at && !matches!(party.state, State::Alerting | State::Offered)
+            });
+            let mut others = others.filter(|(_, party)| party.state != State::Queued);
+            let first = others.next()?.0;
+            others.next().is_none().then(|| of(first))
+        }
+        State::Connected | State::Held => call.other(at).map(of),
+    }
+}
