@@ -20,6 +20,8 @@ pub(crate) struct SimDirectory {
     watchers: BTreeMap<Aor, Vec<Shard>>,
     /// Those before a call for which the decider is asked.
     pub(crate) hooks: Vec<Hook>,
+    /// Where calls wait to be sent on.
+    pub(crate) routing_points: Vec<Aor>,
 }
 
 impl SimDirectory {
@@ -60,6 +62,10 @@ impl SimDirectory {
 }
 
 impl Directory for SimDirectory {
+    fn routing_point(&self, aor: &Aor) -> bool {
+        self.routing_points.contains(aor)
+    }
+
     fn bindings(&self, aor: &Aor) -> Option<Arc<[Binding]>> {
         self.bindings_by_aor.get(aor).cloned()
     }

@@ -55,6 +55,21 @@ impl Node {
         self.directory.hooks = hooks.to_vec();
     }
 
+    pub(crate) fn add_routing_point(&mut self, aor: model::Aor) {
+        self.directory.routing_points.push(aor);
+    }
+
+    /// The shard that carries out what a third party wants.
+    pub(crate) fn shard_of_control(&self, action: &switch::Action) -> Shard {
+        match (action.conn(), action) {
+            (Some(conn), _) => conn.shard(),
+            (None, switch::Action::Make { from, .. }) => {
+                self.count.of_key(from.as_str().as_bytes())
+            }
+            (None, _) => Shard(0),
+        }
+    }
+
     pub(crate) fn new(
         addr: SocketAddr,
         options: &Options,

@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{
-    Instant, Shard,
+    Aor, Instant, Shard,
     hook::{Answer, CallFacts, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
-use switch::{Command, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
+use switch::{Command, Control, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
@@ -247,6 +247,18 @@ impl World {
     pub fn hang_up(&mut self, conn: model::ConnId) {
         let effects =
             self.node.input(self.now, conn.shard(), Input::Command(Command::Hangup { conn }));
+        self.apply(effects);
+    }
+
+    /// Has calls to `user` wait until a third party sends them on.
+    pub fn add_routing_point(&mut self, user: &str) {
+        self.node.add_routing_point(Aor::new(user, self.host));
+    }
+
+    /// Has a third party want something done with a call.
+    pub fn control(&mut self, control: Control) {
+        let shard = self.node.shard_of_control(&control.action);
+        let effects = self.node.input(self.now, shard, Input::Control(control));
         self.apply(effects);
     }
 
