@@ -138,17 +138,6 @@ impl Call {
         self.parties.iter().position(|party| party.is_dn && &*party.number == dn)
     }
 
-    /// The other party of a party, if there is exactly one to be seen.
-    pub(super) fn other(&self, of: usize) -> Option<usize> {
-        let mut others = self
-            .parties
-            .iter()
-            .enumerate()
-            .filter(|(at, party)| *at != of && party.state.is_seen())
-            .map(|(at, _)| at);
-        others.next().filter(|_| others.next().is_none())
-    }
-
     /// The party that called, while it is there.
     pub(super) fn origin(&self) -> Option<usize> {
         self.parties.iter().position(|party| party.role == DNRole::Origination)
@@ -158,5 +147,44 @@ impl Call {
     pub(super) fn called(&self) -> Vec<usize> {
         let is_called = |party: &Party| matches!(party.state, State::Offered | State::Alerting);
         (0..self.parties.len()).filter(|at| is_called(&self.parties[*at])).collect()
+    }
+
+    /// Whether two parties have to do with one another: while a party is being sent on, who sends it and where it is sent have not.
+    fn concerns(&self, one: usize, other: usize) -> bool {
+        let Some(transfer) = &self.transfer else { return true };
+        let is_target = |at: usize| {
+            let party = &self.parties[at];
+            party.state.is_called() && party.legs.iter().any(|leg| leg.conn == transfer.into)
+        };
+        let by = self.party_of(transfer.leg);
+        match (is_target(one), is_target(other)) {
+            // Only who is called sees who is to come; the others see it when it is there.
+            (true, false) => Some(other) != by,
+            (false, true) => false,
+            _ => true,
+        }
+    }
+
+    /// Whom a party sees on the other side: who is there, or, as long as nobody is, who was dialled. Nobody where there are several.
+    pub(super) fn seen_by(&self, at: usize) -> Option<(Arc<str>, DNRole)> {
+        let of = |other: usize| {
+            let other = &self.parties[other];
+            (Arc::clone(&other.number), other.role)
+        };
+        // Whoever rings beside it is no concern of who rings.
+        let may_ring = !self.parties[at].state.is_called();
+        match self.parties[at].state {
+            State::Dialing | State::Busy => Some((Arc::clone(&self.dnis), DNRole::Destination)),
+            State::Queued => self.origin().map(of),
+            State::Alerting | State::Offered | State::Connected | State::Held => {
+                let mut others = (0..self.parties.len()).filter(|n| {
+                    let state = self.parties[*n].state;
+                    let is_seen = state.is_seen() && (may_ring || !state.is_called());
+                    *n != at && is_seen && self.concerns(at, *n)
+                });
+                let first = others.next()?;
+                others.next().is_none().then(|| of(first))
+            }
+        }
     }
 }

@@ -323,11 +323,14 @@ impl Calls {
         self.tell_of_failure(conn, cause);
         let Some(call) = self.calls.get_mut(&conn) else { return };
         call.via = None;
+        // What each saw last is whom it talked to.
+        let others: Vec<_> = (0..call.parties.len()).map(|at| call.seen_by(at)).collect();
         // Who ended it first, and then in the order in which they came.
         let last = matches!(cause, Cause::Hangup(ReleasedBy::Callee));
-        while let Some(call) = self.calls.get(&conn).filter(|call| !call.parties.is_empty()) {
-            let at = if last { call.parties.len() - 1 } else { 0 };
-            self.release_party(conn, at, cause);
+        for n in 0..others.len() {
+            let at = if last { others.len() - 1 - n } else { 0 };
+            let of = if last { at } else { n };
+            self.release_party(conn, at, (cause, others[of].clone()));
         }
         self.forget(conn);
     }
@@ -337,26 +340,35 @@ impl Calls {
         let Some(call) = self.calls.get(&conn) else { return };
         let origin = call.origin().filter(|at| call.parties[*at].state == State::Dialing);
         let (Some(origin), Cause::Refused(status)) = (origin, cause) else { return };
-        let Some(state) = failure_of(status) else { return };
+        let Some(state) = failure_of(status).filter(|state| *state != CallState::NoAnswer) else {
+            return;
+        };
         if let Some(party) = self.party_mut(conn, origin) {
             party.state = State::Busy;
         }
         self.tell(conn, origin, MessageType::EventDestinationBusy, More::state(state));
     }
 
-    fn release_party(&mut self, conn: ConnId, at: usize, cause: Cause) {
+    fn release_party(
+        &mut self,
+        conn: ConnId,
+        at: usize,
+        (cause, other): (Cause, Option<(Arc<str>, DNRole)>),
+    ) {
         let Some(party) = self.party_mut(conn, at) else { return };
         let state = call_state_of(cause);
+        let more = |state| More { other: other.clone(), ..More::state(state) };
         match party.state {
             State::Offered => self.drop_party(conn, at),
             State::Alerting | State::Queued if cause == Cause::Cancelled => {
-                self.tell_last(conn, at, MessageType::EventAbandoned, More::state(CallState::Ok));
+                self.tell_last(conn, at, MessageType::EventAbandoned, more(CallState::Ok));
             }
             State::Queued => {
-                self.end_at_point(conn, at);
-                self.tell_last(conn, at, MessageType::EventAbandoned, More::state(state));
+                let is_meant = self.end_at_point(conn, at, other.clone());
+                let state = if is_meant { CallState::Ok } else { state };
+                self.tell_last(conn, at, MessageType::EventAbandoned, more(state));
             }
-            _ => self.tell_last(conn, at, MessageType::EventReleased, More::state(state)),
+            _ => self.tell_last(conn, at, MessageType::EventReleased, more(state)),
         }
     }
 

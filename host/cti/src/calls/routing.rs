@@ -138,15 +138,21 @@ impl Calls {
         let Some(routed) = call.routed.take() else { return };
         let reached = call.parties.get(to).map(|party| Arc::clone(&party.number));
         let Some(at) = call.party_on(&routed.point) else { return };
-        self.tell_used(conn, at, &routed);
+        self.tell_used(conn, at, &routed, None);
         let third = reached.unwrap_or(routed.to);
         let more = More::state(CallState::Ok).by(&third, DNRole::Destination);
         self.tell_last(conn, at, MessageType::EventDiverted, more);
     }
 
-    fn tell_used(&mut self, conn: ConnId, at: usize, routed: &Routed) {
+    fn tell_used(
+        &mut self,
+        conn: ConnId,
+        at: usize,
+        routed: &Routed,
+        other: Option<(Arc<str>, DNRole)>,
+    ) {
         let attributes = vec![(A::RouteType, routed.route_type.into())];
-        let more = More { attributes, ..More::default() };
+        let more = More { attributes, other, ..More::default() };
         let more = match routed.to.is_empty() {
             true => more,
             false => more.by(&routed.to, DNRole::Destination),
@@ -154,12 +160,17 @@ impl Calls {
         self.tell(conn, at, MessageType::EventRouteUsed, more);
     }
 
-    /// A call that a routing client has disconnected ends at the Routing Point.
-    pub(super) fn end_at_point(&mut self, conn: ConnId, at: usize) {
+    /// A call ends at a Routing Point; gives whether a routing client has disconnected it, which is told.
+    pub(super) fn end_at_point(
+        &mut self,
+        conn: ConnId,
+        at: usize,
+        other: Option<(Arc<str>, DNRole)>,
+    ) -> bool {
         let routed = self.calls.get_mut(&conn).and_then(|call| call.routed.take());
-        if let Some(routed) = routed.filter(|routed| routed.to.is_empty()) {
-            self.tell_used(conn, at, &routed);
-        }
+        let Some(routed) = routed.filter(|routed| routed.to.is_empty()) else { return false };
+        self.tell_used(conn, at, &routed, other);
+        true
     }
 
     /// TRouteCall.

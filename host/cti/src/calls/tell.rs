@@ -129,7 +129,7 @@ fn event(call: &Call, at: usize, party: &Party, what: MessageType, more: &More) 
         message.set(A::ThirdPartyDNRole, *role);
         message.set(A::ThirdPartyDN, number);
     }
-    if let Some((number, role)) = more.other.clone().or_else(|| other_of(call, at, party)) {
+    if let Some((number, role)) = more.other.clone().or_else(|| call.seen_by(at)) {
         message.set(A::OtherDNRole, role);
         message.set(A::OtherDN, number);
     }
@@ -153,27 +153,4 @@ fn event(call: &Call, at: usize, party: &Party, what: MessageType, more: &More) 
 /// Whether whom a party has the call from belongs into its event.
 const fn is_first(what: MessageType) -> bool {
     matches!(what, MessageType::EventRinging | MessageType::EventEstablished)
-}
-
-/// Whom a party sees on the other side: who is there, or, as long as nobody is, who was dialled. Nobody where there are several.
-fn other_of(call: &Call, at: usize, party: &Party) -> Option<(Arc<str>, DNRole)> {
-    let of = |other: usize| {
-        let other = &call.parties[other];
-        (Arc::clone(&other.number), other.role)
-    };
-    let dialled = || (Arc::clone(&call.dnis), DNRole::Destination);
-    match party.state {
-        State::Dialing | State::Busy => Some(dialled()),
-        State::Queued => call.origin().map(of),
-        // Whoever rings beside it is no concern of it.
-        State::Alerting | State::Offered => {
-            let others = call.parties.iter().enumerate().filter(|(other, party)| {
-                *other != at && !matches!(party.state, State::Alerting | State::Offered)
-            });
-            let mut others = others.filter(|(_, party)| party.state != State::Queued);
-            let first = others.next()?.0;
-            others.next().is_none().then(|| of(first))
-        }
-        State::Connected | State::Held => call.other(at).map(of),
-    }
 }
