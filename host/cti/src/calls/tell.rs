@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::ConnId;
 use tlib::{Attribute as A, CallState, DNRole, Message, MessageType};
 
-use super::{Call, Calls, CallsOutput, Party, call::State, expect::Asked};
+use super::{Call, Calls, CallsOutput, Party, expect::Asked};
 use crate::CallEvent;
 
 /// What an event says besides what is so of its call and its party.

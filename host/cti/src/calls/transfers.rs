@@ -58,10 +58,9 @@ impl Calls {
 
     /// The party that was sent on and its target talk: who sent it on leaves.
     pub(super) fn end_transfer(&mut self, conn: ConnId, engine: ConnId) {
-        let Some(call) = self.calls.get_mut(&conn) else { return };
-        let Some(transfer) = call.transfer.take_if(|transfer| transfer.into == engine) else {
-            return;
-        };
+        let Some(call) = self.calls.get(&conn) else { return };
+        let transfer = call.transfer.clone().filter(|transfer| transfer.into == engine);
+        let Some(transfer) = transfer else { return };
         let by = call.party_of(transfer.leg);
         let to = call.parties.iter().position(|party| {
             party.state == State::Alerting && party.legs.iter().any(|leg| leg.conn == engine)
@@ -71,6 +70,9 @@ impl Calls {
             let more = More::state(CallState::Transferred);
             self.tell_last(conn, by, MessageType::EventReleased, more);
             self.tell_changed(conn, engine, to, &transfer.by);
+        }
+        if let Some(call) = self.calls.get_mut(&conn) {
+            call.transfer = None;
         }
         self.rebind_stayed(conn, engine);
     }
