@@ -182,7 +182,7 @@ impl Stage {
         let said = self.world.trace.as_str()[self.read..].to_owned();
         self.read = self.world.trace.as_str().len();
         for line in said.lines() {
-            let at = line.split(' ').next().and_then(instant).unwrap_or(self.world.now());
+            let at = line.split(' ').next().and_then(instant).unwrap_or_else(|| self.world.now());
             if let Some(text) = self.sip(line) {
                 self.line(at, &text);
             }
