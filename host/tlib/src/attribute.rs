@@ -1,6 +1,8 @@
 //! Attribute numbers, names and kinds (table 3.2). `ProtocolVersion`, 0 there, has no number on this wire that protobuf could carry, and is
 //! 1000; what is not in the table is from 1001 on.
 
+use crate::{Value, enums, message_type::MessageType, numbers::Names};
+
 /// What the value of an attribute is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -18,6 +20,19 @@ pub enum Kind {
     Bytes,
     /// A key-value list.
     List,
+}
+
+impl Kind {
+    /// Whether an attribute of this kind can have this value.
+    pub const fn takes(self, value: &Value) -> bool {
+        match self {
+            Self::Text => matches!(value, Value::Text(_)),
+            Self::Int | Self::Enum => matches!(value, Value::Int(_)),
+            Self::ConnId | Self::Sequence => matches!(value, Value::Id(_)),
+            Self::Bytes => matches!(value, Value::Bytes(_)),
+            Self::List => matches!(value, Value::List(_)),
+        }
+    }
 }
 
 macro_rules! attributes {
@@ -205,11 +220,52 @@ attributes! {
     SubscriptionID = 1002: Text,
     AgentType = 1003: Enum,
     SubscriptionOperation = 1004: Enum,
+    KeepAliveTimeout = 1005: Int,
+    KeepAliveRemoteTimeout = 1006: Int,
 }
 
 impl Attribute {
     /// Its number: the field's in the protobuf message.
     pub const fn number(self) -> u32 {
         self as u32
+    }
+}
+
+impl Attribute {
+    /// The names that its numbers stand for, where it is an enumeration with known names.
+    pub const fn names(self) -> Option<Names> {
+        Some(match self {
+            Self::CallState => enums::CallState::NAMES,
+            Self::AgentWorkMode => enums::AgentWorkMode::NAMES,
+            Self::ThisDNRole | Self::OtherDNRole | Self::ThirdPartyDNRole => enums::DNRole::NAMES,
+            Self::VoiceIFlag | Self::VoiceCFlag => enums::InterruptFlag::NAMES,
+            Self::AddressType => enums::AddressType::NAMES,
+            Self::RegisterMode => enums::RegisterMode::NAMES,
+            Self::ControlMode => enums::ControlMode::NAMES,
+            Self::CallType => enums::CallType::NAMES,
+            Self::AddressInfoType => enums::AddressInfoType::NAMES,
+            Self::UserEvent => MessageType::NAMES,
+            Self::RouteType => enums::RouteType::NAMES,
+            Self::ServerRole => enums::ServerRole::NAMES,
+            Self::MergeType => enums::MergeType::NAMES,
+            Self::ForwardMode => enums::ForwardMode::NAMES,
+            Self::MakeCallType => enums::MakeCallType::NAMES,
+            Self::CallInfoType => enums::CallInfoType::NAMES,
+            Self::SetOperation => enums::SetOperation::NAMES,
+            Self::TreatmentType => enums::TreatmentType::NAMES,
+            Self::SwitchInfoType => enums::SwitchInfoType::NAMES,
+            Self::MediaType => enums::MediaType::NAMES,
+            Self::LocationInfoType => enums::LocationInfoType::NAMES,
+            Self::ConsultType => enums::ConsultType::NAMES,
+            Self::MonitorNextCallType => enums::MonitorNextCallType::NAMES,
+            Self::Cause => enums::Cause::NAMES,
+            Self::Reliability => enums::Reliability::NAMES,
+            Self::NetworkCallState => enums::NetworkCallState::NAMES,
+            Self::NetworkDestState => enums::NetworkDestState::NAMES,
+            Self::NetworkPartyRole => enums::NetworkPartyRole::NAMES,
+            Self::AgentType => enums::AgentType::NAMES,
+            Self::SubscriptionOperation => enums::SubscriptionOperation::NAMES,
+            _ => return None,
+        })
     }
 }

@@ -108,6 +108,64 @@ numbers! {
     /// What TTransactionMonitoring does (table 3.4).
     pub enum SubscriptionOperation { Start = 0, Stop = 1, Modify = 2, }
 }
+numbers! {
+    /// What a consultation is for (table 3.4).
+    pub enum ConsultType { Transfer = 0, MuteTransfer = 1, Conference = 2, }
+}
+numbers! {
+    /// For how long a supervisor listens (table 3.4).
+    pub enum MonitorNextCallType { One = 0, All = 1, }
+}
+numbers! {
+    /// What an interaction is made of (table 3.4); numbers from 100 on are the customer's own.
+    pub enum MediaType {
+        Voice = 0, VoIP = 1, EMail = 2, VMail = 3, SMail = 4, Chat = 5, Video = 6, Cobrowsing = 7, Whiteboard = 8, AppSharing = 9,
+        WebForm = 10, WorkItem = 11,
+    }
+}
+numbers! {
+    /// Of TSetCallInfo (table 3.4).
+    pub enum SetOperation {
+        CreateCallInfo = 0, SetCallInfo = 1, DeleteCallInfo = 2, AddParty = 3, DeleteParty = 4, CallInfoUpdate = 5,
+    }
+}
+numbers! {
+    /// Whether an announcement may be interrupted (table 3.4).
+    pub enum InterruptFlag { Uninterruptable = 1, Interruptable = 2, }
+}
+numbers! {
+    /// How sure the time of an event is (table 3.4).
+    pub enum Reliability { Ok = 0, InPast = 1, Uncertain = 2, }
+}
+numbers! {
+    /// What is played to a call on a Routing Point (table 3.6).
+    pub enum TreatmentType {
+        Unknown = 0, IVR = 1, Music = 2, RingBack = 3, Silence = 4, Busy = 5, CollectDigits = 6, PlayAnnouncement = 7,
+        PlayAnnouncementAndDigits = 8, VerifyDigits = 9, RecordUserAnnouncement = 10, DeleteUserAnnouncement = 11, CancelCall = 12,
+        PlayApplication = 13, SetDefaultRoute = 14, TextToSpeech = 15, TextToSpeechAndDigits = 16, FastBusy = 17, RAN = 18,
+    }
+}
+numbers! {
+    /// What TQueryLocation asks (table 3.7).
+    pub enum LocationInfoType {
+        AllLocations = 0, LocationData = 1, MonitorLocation = 2, CancelMonitorLocation = 3, MonitorAllLocations = 4, CancelMonitorAll = 5,
+        LocationMonitorCanceled = 6, AllLocationsMonitorCanceled = 7,
+    }
+}
+numbers! {
+    /// How a network call is (table 3.11).
+    pub enum NetworkCallState {
+        Unknown = 0, Consulting = 1, ConsultHeld = 2, Transferred = 3, Conferenced = 4, Reconnected = 5, Disconnected = 6, Null = 7,
+    }
+}
+numbers! {
+    /// How the destination of a network call is (table 3.11).
+    pub enum NetworkDestState { Unknown = 0, Routing = 1, Delivering = 2, NoParty = 3, Ok = 4, }
+}
+numbers! {
+    /// What a party is in a network call (table 3.11).
+    pub enum NetworkPartyRole { Unknown = 0, OrigParty = 1, DestParty = 2, }
+}
 
 /// The state of a party as one number (section 3.9): three independent parts.
 pub mod party_state {

@@ -106,6 +106,11 @@ impl KvList {
         self
     }
 
+    /// Appends a pair as it is.
+    pub fn push_pair(&mut self, pair: KvPair) {
+        self.0.push(pair);
+    }
+
     /// Appends every pair of another list (TAttachUserData: duplicates are allowed).
     pub fn attach(&mut self, other: Self) {
         self.0.extend(other.0);
@@ -155,6 +160,17 @@ impl KvList {
             KvValue::Text(text) | KvValue::Unicode(text) => text.parse().ok(),
             _ => None,
         }
+    }
+
+    /// The first bytes of the packed form (section 8.2), which logs print: the count of pairs, then the kind of the first one and the
+    /// upper half of the length of its key.
+    pub fn packed_head(&self) -> impl Iterator<Item = u8> {
+        let count = u16::try_from(self.0.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let first = self.0.first().map(|pair| {
+            let key = u16::try_from(pair.key.len()).unwrap_or(u16::MAX).to_be_bytes();
+            [pair.value.kind(), key[0]]
+        });
+        count.into_iter().chain(first.into_iter().flatten())
     }
 
     /// The size in bytes of the packed form (section 8.2), which limits are put in and logs print.

@@ -10,15 +10,29 @@
 mod numbers;
 
 mod attribute;
+mod decode;
+mod deframer;
+mod encode;
 mod enums;
 mod error_code;
+mod event;
+mod field;
+mod json;
 mod kv;
+mod limits;
 mod message;
 mod message_type;
 
 pub use attribute::{Attribute, Kind};
+pub use decode::{DecodeError, Fault};
+pub use deframer::{Deframer, FrameTooLong};
+pub use encode::{Encoded, PREFIX_BYTES};
 pub use enums::*;
 pub use error_code::ErrorCode;
+pub use event::{Event, Form};
+pub use json::{EncodedJson, JsonError};
 pub use kv::{KvList, KvPair, KvValue};
+pub use limits::Limits;
 pub use message::{Message, Value};
 pub use message_type::MessageType;
+pub use numbers::Names;

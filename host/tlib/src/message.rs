@@ -35,14 +35,25 @@ impl Message {
         Self { kind, attributes: Vec::with_capacity(16) }
     }
 
+    /// A message without attributes, with room for some.
+    pub(crate) fn with_capacity(kind: MessageType, attributes: usize) -> Self {
+        Self { kind, attributes: Vec::with_capacity(attributes) }
+    }
+
     /// What it is.
     pub const fn kind(&self) -> MessageType {
         self.kind
     }
 
-    /// Sets an attribute, in the place where it was or at the end.
+    /// The same attributes under another type.
+    pub(crate) fn of_kind(self, kind: MessageType) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Sets an attribute, in the place where it was or at the end. The value is of the attribute's kind.
     pub fn set(&mut self, attribute: Attribute, value: impl Into<Value>) {
         let value = value.into();
+        debug_assert!(attribute.kind().takes(&value), "{attribute:?} cannot be {value:?}");
         match self.attributes.iter_mut().find(|(have, _)| *have == attribute) {
             Some((_, have)) => *have = value,
             None => self.attributes.push((attribute, value)),
@@ -63,6 +74,21 @@ impl Message {
             Some(value) => self.with(attribute, value),
             None => self,
         }
+    }
+
+    /// Appends an attribute that is known not to be there.
+    pub(crate) fn append(&mut self, attribute: Attribute, value: Value) {
+        self.attributes.push((attribute, value));
+    }
+
+    /// The value of an attribute, to be changed.
+    pub(crate) fn get_mut(&mut self, attribute: Attribute) -> Option<&mut Value> {
+        self.attributes.iter_mut().find(|(have, _)| *have == attribute).map(|(_, value)| value)
+    }
+
+    /// How many attributes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.attributes.len()
     }
 
     /// Takes an attribute out.

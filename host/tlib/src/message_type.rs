@@ -188,6 +188,10 @@ numbers! {
         RequestTransactionMonitoring = 180,
         EventTransactionStatus = 181,
         EventResourceInfo = 182,
+        /// Our own: the line was silent, is anybody there?
+        KeepAlivePoll = 1001,
+        /// Our own: yes.
+        KeepAliveAnswer = 1002,
     }
 }
 
@@ -197,8 +201,13 @@ impl MessageType {
         self.name().starts_with("Request")
     }
 
+    /// Whether it is of the keep-alive, which either side may send.
+    pub const fn is_keep_alive(self) -> bool {
+        matches!(self, Self::KeepAlivePoll | Self::KeepAliveAnswer)
+    }
+
     /// Whether it is the server's.
     pub fn is_event(self) -> bool {
-        !self.is_request()
+        !self.is_request() && !self.is_keep_alive()
     }
 }

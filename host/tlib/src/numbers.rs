@@ -1,5 +1,26 @@
 //! How a list of names with numbers becomes a type.
 
+/// The names of an enumeration with their numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Names {
+    /// The enumeration's own name.
+    pub of: &'static str,
+    /// Each name with its number, by number.
+    pub values: &'static [(&'static str, u16)],
+}
+
+impl Names {
+    /// The number of a name.
+    pub fn number(&self, name: &str) -> Option<u16> {
+        self.values.iter().find(|(have, _)| *have == name).map(|(_, number)| *number)
+    }
+
+    /// The name of a number.
+    pub fn name(&self, number: i64) -> Option<&'static str> {
+        self.values.iter().find(|(_, have)| i64::from(*have) == number).map(|(name, _)| *name)
+    }
+}
+
 /// Makes an enumeration whose values have a number on the wire and a name in the interface.
 macro_rules! numbers {
     ($(#[$meta:meta])* pub enum $type:ident { $($(#[$one:meta])* $name:ident = $number:literal,)* }) => {
@@ -12,6 +33,10 @@ macro_rules! numbers {
         impl $type {
             /// Every value, by number.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its names with their numbers, for who reads or writes the names.
+            pub const NAMES: $crate::Names =
+                $crate::Names { of: stringify!($type), values: &[$((stringify!($name), $number),)*] };
 
             /// The value of this number; `None` for one that has no name.
             pub const fn of(number: i64) -> Option<Self> {
