@@ -60,6 +60,23 @@ impl Call {
                 self.refuse_waiting(tables, now, status)?;
                 Ok(Progress::Done)
             }
+            Action::Release { leg } => {
+                self.release_leg(tables, now, leg.number)?;
+                Ok(Progress::Done)
+            }
+            Action::Clear { .. } => {
+                self.clear(tables, now);
+                Ok(Progress::Done)
+            }
+            Action::Hold { leg } => {
+                let side = self.side_of_number(leg.number).ok_or(Unfit::NoLeg)?;
+                self.hold_by(tables, now, (ticket, side))
+            }
+            Action::Retrieve { conn, leg } => {
+                let own = Some(leg.number).filter(|_| leg.conn == conn);
+                let side = own.and_then(|number| self.side_of_number(number));
+                self.retrieve_by(tables, now, (ticket, side.ok_or(Unfit::NoLeg)?))
+            }
             _ => Err(Unfit::NotSupported),
         }
     }

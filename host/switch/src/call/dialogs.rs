@@ -107,7 +107,7 @@ impl Call {
             local_tag,
             remote_tag: is_told.then(|| self.caller.tag.to_string()),
             remote: shown(dialled.unwrap_or(&self.facts.callee)),
-            holds: self.caller.holding,
+            holds: self.holds(Side::A),
         }
     }
 
@@ -139,7 +139,7 @@ impl Call {
             local_tag: Some(id.remote_tag.clone()),
             remote_tag: Some(id.local_tag.clone()),
             remote: self.caller_for_watchers(),
-            holds: leg.holding,
+            holds: self.holds(Side::B),
         }
     }
 

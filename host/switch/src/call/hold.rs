@@ -1,4 +1,4 @@
-//! Parties that a plugin holds: what they are told of the other party's media is inactive until they are taken back.
+//! Parties that a plugin or a third party holds: what they are told of the other party's media is inactive until they are taken back.
 
 use media::Side;
 use model::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{Cause, ReleasedBy, tables::Tables};
 
-/// Whom plugins want held, the caller first.
+/// Of the caller and the called party: whether they are held, or hold.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Wanted([bool; 2]);
 
@@ -109,17 +109,24 @@ impl Call {
         match outcome {
             Outcome::Accepted(response) => {
                 self.note_session(tables, now, side, response);
+                if self.is_held_by_ticket() {
+                    return;
+                }
                 tables.tell_followers(self.conn, Happening::PluginHeld { party, held });
             }
             Outcome::Refused(status, _) => {
                 // The session goes on as it was (RFC 3261 section 14.1).
                 self.media.set_held(side, !held);
                 self.wanted_held.set(side, !held);
+                if self.is_held_by_ticket() {
+                    return self.hold_refused(tables, status);
+                }
                 let command = if held { "hold" } else { "resume" };
                 let failed = Happening::CommandFailed { command, party, status };
                 tables.tell_followers(self.conn, failed);
             }
-            Outcome::Gone(_) => {
+            Outcome::Gone(status) => {
+                self.hold_refused(tables, status);
                 self.release(tables, now, Cause::Hangup(ReleasedBy::Switch), None);
             }
         }

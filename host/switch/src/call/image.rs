@@ -31,7 +31,8 @@ impl Call {
         if self.transfer.is_some() || self.origin.is_some() || self.replaced.is_some() || is_early {
             return Err(NotQuiescent::Transferring);
         }
-        if self.reinvite.is_some()
+        if self.ticket.is_some()
+            || self.reinvite.is_some()
             || self.own_offer.is_some()
             || self.asked.is_some()
             || !self.given_up.is_empty()
@@ -114,6 +115,7 @@ impl Call {
             refers,
             timers,
             moves,
+            holders,
             // These have images of their own.
             caller: _,
             callee: _,
@@ -135,6 +137,7 @@ impl Call {
             relayed: _,
             // It ends a call, or names why it was refused.
             parting: _,
+            ticket: _,
             // While a call rests it is as the media's image says.
             wanted_held: _,
             // How it came to be answered.
@@ -172,6 +175,7 @@ impl Call {
             followed: tables.followed.image(*conn, now),
             seated: seat.is_some(),
             moves: *moves,
+            holders: [holders.of(Side::A), holders.of(Side::B)],
         })
     }
 
@@ -276,6 +280,9 @@ impl Call {
         call.next_leg = image.last_leg;
         for side in [Side::A, Side::B] {
             call.wanted_held.set(side, media.is_held(side));
+        }
+        for (side, holds) in [Side::A, Side::B].into_iter().zip(image.holders) {
+            call.holders.set(side, holds);
         }
         call.media = media;
         call.refers = image.refers;

@@ -41,6 +41,7 @@ pub(crate) mod story;
 mod subscription;
 #[cfg(test)]
 pub(crate) mod talk;
+mod ticket;
 mod transfer;
 mod update;
 
@@ -79,6 +80,7 @@ pub(crate) use self::{
     routing_point::Waiting,
     session::refuse_too_small,
     subscription::LastReport,
+    ticket::Ticket,
     transfer::{Origin, Transferring},
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
@@ -141,8 +143,12 @@ pub(crate) struct Call {
     pub(crate) pending_ack: Option<PendingAck>,
     /// The sessions of the caller and of who answered.
     talking: [session::Talking; 2],
-    /// Whom plugins want held.
+    /// Whom plugins or third parties want held.
     wanted_held: hold::Wanted,
+    /// Who holds the other because a third party wants it.
+    holders: hold::Wanted,
+    /// What a third party waits for.
+    ticket: Option<Box<Ticket>>,
     /// Why a plugin ended it: the value of a Reason (RFC 3326).
     parting: Option<Box<str>>,
     /// How often it has gone from one shard to another.
@@ -261,7 +267,7 @@ impl Call {
             number: 0,
             uri: self.facts.caller.uri.clone(),
             call_id: self.facts.call_id.clone(),
-            holding: self.caller.holding,
+            holding: self.holds(Side::A),
             trunk: self.facts.trunk.clone(),
         }];
         legs.extend(self.branches.iter().map(|b| LegView {
@@ -275,7 +281,7 @@ impl Call {
             number: leg.id.number,
             uri: leg.uri.clone(),
             call_id: leg.dialog.id.call_id.clone(),
-            holding: leg.holding,
+            holding: self.holds(Side::B),
             trunk: name_of(&leg.trunk),
         }));
         legs.extend(self.proxied.as_ref().and_then(|proxied| proxied.winner().cloned()));

@@ -96,6 +96,8 @@ impl Call {
             pending_ack: None,
             talking: Default::default(),
             wanted_held: super::hold::Wanted::default(),
+            holders: super::hold::Wanted::default(),
+            ticket: None,
             parting: None,
             moves: 0,
             relayed: 0,

@@ -39,7 +39,7 @@ pub(crate) enum Purpose {
     Replace,
     /// The party is joined to another than it has spoken to.
     Join,
-    /// A plugin holds the party, or takes it back.
+    /// A plugin or a third party holds the party, or takes it back.
     Hold,
 }
 
@@ -305,6 +305,12 @@ impl Call {
             (Purpose::Hold, outcome) => self.hold_done(tables, now, to, outcome),
         }
         self.pursue_hold(tables, now);
+        self.settle_hold(tables);
+    }
+
+    /// Whether a party is being told that it is held, or is not any more.
+    pub(super) fn is_telling_of_hold(&self) -> bool {
+        self.own_offer.as_ref().is_some_and(|own| own.why == Purpose::Hold)
     }
 
     /// Ends a re-INVITE of ours, because the call ends.

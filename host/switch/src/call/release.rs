@@ -4,9 +4,9 @@ use media::Side;
 use model::{Instant, LegId, TrunkId, hook::Release};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 
-use super::{Call, Crossing, Privacy, State};
+use super::{Branch, Call, Crossing, Privacy, State};
 use crate::{
-    Cause, Fact, ReleasedBy,
+    Cause, Fact, ReleasedBy, Unfit,
     errand::Errand,
     tables::{ClientUse, Tables},
     trunk::Challenged,
@@ -36,6 +36,7 @@ impl Call {
         if self.state == State::Ending {
             return;
         }
+        self.leave_ticket(tables);
         self.leave_transfer(tables, now, sender);
         self.leave_origin(tables);
         self.leave_replaced(tables);
@@ -214,6 +215,50 @@ impl Call {
         }
     }
 
+    /// The side of a leg that has a dialog, or of the caller that waits for one.
+    pub(crate) fn side_of_number(&self, number: u16) -> Option<Side> {
+        let is_caller = self.caller.dialog.is_some() || self.caller.invite.is_some();
+        let is_callee = self.callee.as_ref().is_some_and(|leg| leg.id.number == number);
+        match number {
+            0 if is_caller => Some(Side::A),
+            _ if is_callee => Some(Side::B),
+            _ => None,
+        }
+    }
+
+    /// A third party has a leg leave: the call ends, as if the party had hung up, given up or declined.
+    pub(crate) fn release_leg(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        number: u16,
+    ) -> Result<(), Unfit> {
+        let is_up = matches!(self.state, State::Established { .. } | State::Joining);
+        let rings = |branch: &Branch| branch.leg.number == number && !branch.cancelled;
+        match self.side_of_number(number) {
+            Some(Side::A) if is_up => {
+                self.release(tables, now, Cause::Hangup(ReleasedBy::Caller), None);
+            }
+            Some(Side::B) => self.release(tables, now, Cause::Hangup(ReleasedBy::Callee), None),
+            Some(Side::A) => self.release(tables, now, Cause::Cancelled, None),
+            None if self.branches.iter().any(rings) => {
+                self.respond_to_caller(tables, now, DECLINED, "", &[]);
+                self.release(tables, now, Cause::Refused(DECLINED), None);
+            }
+            None => return Err(Unfit::NoLeg),
+        }
+        Ok(())
+    }
+
+    /// A third party has the call end.
+    pub(crate) fn clear(&mut self, tables: &mut Tables, now: Instant) {
+        let cause = match self.state {
+            State::Established { .. } | State::Joining => Cause::Hangup(ReleasedBy::Switch),
+            _ => Cause::Cancelled,
+        };
+        self.release(tables, now, cause, None);
+    }
+
     pub(crate) fn leg_id(&self, side: Side) -> LegId {
         match (side, &self.callee) {
             (Side::B, Some(leg)) => leg.id,
@@ -305,6 +350,9 @@ pub(crate) enum Parting<'a> {
     /// The value of a Reason (RFC 3326).
     Reason(&'a str),
 }
+
+/// The status that a caller gets when a third party has the phone decline that rings (RFC 3261 section 21.6.2).
+const DECLINED: u16 = 603;
 
 /// The status that a caller gets whose call a plugin ends without giving one.
 const UNAVAILABLE: u16 = 480;

@@ -404,7 +404,8 @@ impl Call {
 
     /// Neither party has sent media for a while. A held call is silent by intention.
     pub(crate) fn on_media_silent(&mut self, tables: &mut Tables, now: Instant) {
-        let holds = self.caller.holding || self.callee.as_ref().is_some_and(|leg| leg.holding);
+        let is_held = self.media.is_held(Side::A) || self.media.is_held(Side::B);
+        let holds = is_held || self.holds(Side::A) || self.holds(Side::B);
         let talks = matches!(self.state, State::Established { .. });
         if tables.config.sessions.end_silent && talks && !holds {
             self.release(tables, now, Cause::MediaSilent, None);

@@ -62,6 +62,9 @@ pub struct CallImage {
     /// How often it has gone from one shard to another.
     #[serde(default)]
     pub moves: u16,
+    /// Whether the caller, and the called party, holds the other because a third party wants it.
+    #[serde(default)]
+    pub holders: [bool; 2],
 }
 
 /// What goes with an image within one process and has no form on the wire. Another node asks its own plugins and trunks.
