@@ -56,12 +56,17 @@ impl Switch {
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, Some(message)),
             Some(
                 ClientUse::Prack(_)
+                | ClientUse::Talk(_)
+                | ClientUse::Digit { .. }
                 | ClientUse::EarlyUpdate(_)
                 | ClientUse::Probe { .. }
                 | ClientUse::Refresh { .. }
                 | ClientUse::Bye(_),
             ) if message.status() < 200 => {}
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Ok(message)),
+            Some(ClientUse::Talk(_) | ClientUse::Digit { .. }) => {
+                self.on_asked(now, dir, tx, message.status());
+            }
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Ok(message)),
             Some(ClientUse::EarlyUpdate(_)) => {
                 self.on_early_update_response(now, tx, Ok(message));
@@ -128,6 +133,9 @@ impl Switch {
             }
             Some(ClientUse::Relayed { .. }) => self.pass_back(now, tx, None),
             Some(ClientUse::Refresh { .. }) => self.on_refresh_response(now, tx, Err(status)),
+            Some(ClientUse::Talk(_) | ClientUse::Digit { .. }) => {
+                self.on_asked(now, dir, tx, status);
+            }
             Some(ClientUse::Prack(_)) => self.on_prack_response(now, tx, Err(status)),
             Some(ClientUse::EarlyUpdate(_)) => {
                 self.on_early_update_response(now, tx, Err(status));
@@ -235,6 +243,19 @@ impl Switch {
         let used = self.tables.uses_by_client_tx.remove(&tx);
         let Some(ClientUse::Probe { conn }) = used else { return };
         self.with_call(conn, |call, tables| call.on_probe_response(tables, now, response));
+    }
+
+    /// What a phone says that a third party has asked something of; 408 or 503 when it says nothing.
+    fn on_asked(&mut self, now: Instant, dir: &dyn Directory, tx: ClientTx, status: u16) {
+        match self.tables.uses_by_client_tx.remove(&tx) {
+            Some(ClientUse::Talk(leg)) => self.with_call(leg.conn, |call, tables| {
+                call.on_talk_answered(tables, (now, dir), leg, status);
+            }),
+            Some(ClientUse::Digit { conn }) => {
+                self.with_call(conn, |call, tables| call.on_digit_taken(tables, now, status));
+            }
+            _ => {}
+        }
     }
 
     /// What came of an UPDATE of ours; the error is the status when nothing came.

@@ -31,12 +31,13 @@ pub enum Action {
         /// How long the phone may ring; `None` takes the switch's `ring_timeout`.
         ring: Option<std::time::Duration>,
     },
-    /// Have the phone of a leg that rings answer.
+    /// Have the phone of a leg that rings answer: by a NOTIFY whose event is `talk` where its `Allow-Events` has that, else by another
+    /// INVITE that asks it to answer by itself (RFC 5373), under the same leg.
     Answer {
         /// The leg, of a call that is alerting.
         leg: LegId,
     },
-    /// A party leaves. Of two the call ends; of a leg that rings, or of a call that waits, likewise.
+    /// A party leaves. Of two the call ends; of a leg that rings, or of a call that waits, likewise. Who rings declines (603).
     Release {
         /// The leg; number 0 is the caller's.
         leg: LegId,
@@ -46,7 +47,7 @@ pub enum Action {
         /// The call.
         conn: ConnId,
     },
-    /// A party puts the call on hold: neither hears the other.
+    /// A party puts the call on hold: neither hears the other, until all who hold have taken it back.
     Hold {
         /// The leg.
         leg: LegId,
@@ -58,14 +59,16 @@ pub enum Action {
         /// The party's leg, in whichever call it is now.
         leg: LegId,
     },
-    /// A leg that rings rings no more, and somebody else is called in its place.
+    /// A leg that rings rings no more, and somebody else is called in its place: `route` is asked with that callee. Whatever rings
+    /// beside it is given up too.
     Redirect {
         /// The leg.
         leg: LegId,
         /// A URI, or a number of the host that was called.
         to: String,
     },
-    /// A party sends the other one on, without a consultation.
+    /// A party sends the other one on, without a consultation. It is done once the other's new call has begun; how that goes is told by
+    /// [`crate::Fact::Transferred`] and [`crate::Fact::TransferFailed`].
     Transfer {
         /// The leg of the party that does.
         leg: LegId,
@@ -88,7 +91,7 @@ pub enum Action {
         /// The party's leg; of a phone that has one in each call, that in the consultation call.
         leg: LegId,
     },
-    /// A party sends these digits to the other: `0`–`9`, `A`–`D`, `*`, `#`.
+    /// A party sends these digits to the other: `0`–`9`, `A`–`D`, `*`, `#`. Each goes in an INFO (`application/dtmf-relay`).
     Dtmf {
         /// The leg of the party that is heard to press them.
         leg: LegId,
@@ -144,7 +147,7 @@ pub enum Unfit {
     NoLeg,
     /// The call, or the leg, is in no state for it.
     State,
-    /// What was to be called is no URI and no number, or nobody has it.
+    /// What was to be called is no URI and no number, or nobody has it; what was to be sent is no digits.
     Destination,
     /// The party's phone refused, with this status; 408 when it did not answer.
     Phone(u16),

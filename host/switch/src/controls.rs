@@ -1,6 +1,6 @@
 //! What a third party wants done is carried out, or it is said why not.
 
-use model::{ConnId, Directory, Instant};
+use model::{ConnId, Directory, Instant, LegId};
 
 use crate::{
     Action, Control, Fact, Switch, Unfit, Word,
@@ -26,6 +26,9 @@ impl Switch {
             return;
         }
         let Control { ticket, action } = control;
+        if let Action::Transfer { leg, to } = &action {
+            return self.on_transfer(now, dir, (ticket, *leg), to);
+        }
         let Self { calls, tables, .. } = self;
         let call = calls.get_mut(&conn).filter(|call| call.state != State::Ending);
         let progress = match call {
@@ -40,6 +43,28 @@ impl Switch {
             Err(why) => self.tables.controlled(ticket, Err(why)),
         }
         self.forget_if_over(conn);
+    }
+}
+
+impl Switch {
+    /// A party sends the other one on.
+    fn on_transfer(
+        &mut self,
+        now: Instant,
+        dir: &dyn Directory,
+        (ticket, leg): (u64, LegId),
+        to: &str,
+    ) {
+        let fits = match self.calls.get(&leg.conn) {
+            None => Err(Unfit::NoCall),
+            Some(call) => call.may_act().and_then(|()| {
+                call.side_of_number(leg.number).map(media::Side::other).ok_or(Unfit::NoLeg)
+            }),
+        };
+        let sent = fits.and_then(|party| {
+            self.send_on(now, dir, (leg.conn, party), to).map_err(|(why, _)| why)
+        });
+        self.tables.controlled(ticket, sent);
     }
 }
 
@@ -77,7 +102,21 @@ impl Call {
                 let side = own.and_then(|number| self.side_of_number(number));
                 self.retrieve_by(tables, now, (ticket, side.ok_or(Unfit::NoLeg)?))
             }
-            _ => Err(Unfit::NotSupported),
+            Action::Answer { leg } => self.answer_for(tables, (now, dir), ticket, leg),
+            Action::Redirect { leg, to } => {
+                self.redirect_leg(tables, (now, dir), leg.number, &to)?;
+                tables.controlled(ticket, Ok(self.conn));
+                self.begin(tables, now, dir);
+                Ok(Progress::Open)
+            }
+            Action::Dtmf { leg, digits } => {
+                let side = self.side_of_number(leg.number).ok_or(Unfit::NoLeg)?;
+                self.send_digits(tables, now, (ticket, side), digits)
+            }
+            Action::Make { .. }
+            | Action::Transfer { .. }
+            | Action::Consult { .. }
+            | Action::Complete { .. } => Err(Unfit::NotSupported),
         }
     }
 }

@@ -129,7 +129,10 @@ impl Switch {
             Command::StopTimer { name } => tables.followed.stop_timer(conn, &by.plugin, &name),
             Command::Hold { party } => call.hold_for(tables, now, party, true),
             Command::Resume { party } => call.hold_for(tables, now, party, false),
-            Command::Transfer { party, to } => self.send_on(now, dir, (conn, side_of(party)), &to),
+            Command::Transfer { party, to } => {
+                let sent = self.send_on(now, dir, (conn, side_of(party)), &to);
+                sent.map(|_| ()).map_err(|(_, text)| text)
+            }
             Command::Release(how) => {
                 call.may_release()?;
                 *release = Some(how);

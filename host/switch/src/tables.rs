@@ -114,6 +114,13 @@ pub(crate) enum ClientUse {
         /// The call.
         conn: ConnId,
     },
+    /// A NOTIFY that has the phone of this leg answer.
+    Talk(LegId),
+    /// An INFO with a digit.
+    Digit {
+        /// The call.
+        conn: ConnId,
+    },
     /// A PRACK.
     Prack(Box<Prack>),
     /// An UPDATE with an offer before the call is answered, for the other side.

@@ -10,7 +10,7 @@ use model::{
 use sip::{ClientTx, Message, Replaces, ServerTx};
 
 use crate::{
-    Cause, Fact, Switch,
+    Cause, Fact, Switch, Unfit,
     call::{Call, State, Wish, refuse},
     errand::Errand,
     tables::{ClientUse, Tables},
@@ -86,33 +86,37 @@ impl Switch {
         self.keep(next);
     }
 
-    /// A plugin has a party sent on, as if the other one had asked for it.
+    /// A plugin or a third party has a party sent on, as if the other one had asked for it. Gives the call that it is to be in.
     ///
     /// # Errors
     ///
-    /// Why it cannot be.
+    /// Why it cannot be, also for a person.
     pub(crate) fn send_on(
         &mut self,
         now: Instant,
         dir: &dyn Directory,
         (conn, party): (ConnId, Side),
         to: &str,
-    ) -> Result<(), String> {
+    ) -> Result<ConnId, (Unfit, String)> {
         if self.calls.len() >= self.tables.config.limits.calls_max {
-            return Err("there are as many calls as limits.calls_max allows".to_owned());
+            let text = "there are as many calls as limits.calls_max allows".to_owned();
+            return Err((Unfit::Limit, text));
         }
-        let call = self.calls.get_mut(&conn).ok_or("there is no such call")?;
+        let no_call = || (Unfit::NoCall, "there is no such call".to_owned());
+        let call = self.calls.get_mut(&conn).ok_or_else(no_call)?;
         let by = party.other();
         let wish = call.wish_for(&self.tables, to)?;
-        let mut next = call
-            .sent_on(&mut self.tables, now, dir, by, &wish)
-            .map_err(|status| format!("nobody can be called there ({status})"))?;
+        let sent_on = call.sent_on(&mut self.tables, now, dir, by, &wish);
+        let nowhere =
+            |status| (Unfit::Destination, format!("nobody can be called there ({status})"));
+        let mut next = sent_on.map_err(nowhere)?;
+        let into = next.conn;
         call.begin_transfer_for(&mut self.tables, by, next.conn, &wish);
         self.tables.stats.calls_offered += 1;
         self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
         next.begin(&mut self.tables, now, dir);
         self.keep(next);
-        Ok(())
+        Ok(into)
     }
 
     /// An attended transfer: the party of the one call is joined to that of the other, whose dialog Replaces names (RFC 3891).

@@ -89,6 +89,7 @@ impl Call {
         self.forget_plan(tables);
         tables.stats.calls_established += 1;
         tables.emit(Fact::Established { conn: self.conn, leg: branch.leg });
+        self.answered(tables, branch.leg);
         Ok(())
     }
 

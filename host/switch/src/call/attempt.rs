@@ -35,6 +35,10 @@ pub(crate) struct Hop {
     pub(crate) is_large: bool,
     /// The trunk it goes over.
     pub(crate) trunk: Option<OnTrunk>,
+    /// Its phone is to answer by itself.
+    pub(crate) auto: bool,
+    /// The leg that it goes on as, if it is one that was told of.
+    pub(crate) as_leg: Option<LegId>,
 }
 
 impl Hop {
@@ -392,6 +396,7 @@ impl Call {
     ) {
         let Failed { leg, of, status, redirect } = failed;
         tables.emit(Fact::LegFailed { leg, status });
+        self.not_answered(tables, leg, status);
         if !self.is_looking() {
             return;
         }
@@ -569,7 +574,9 @@ fn hop_of(tables: &Tables, of: usize, binding: &Binding) -> Hop {
         Ok(_) | Err(_) => *flow,
     };
     let (others, spares, path) = (VecDeque::new(), Vec::new(), path.clone());
-    Hop { of, uri, path, flow, others, spares, is_large: binding.is_a_flow(), trunk: None }
+    let is_large = binding.is_a_flow();
+    let (trunk, auto, as_leg) = (None, false, None);
+    Hop { of, uri, path, flow, others, spares, is_large, trunk, auto, as_leg }
 }
 
 const fn is_routing_point(to: &Destination) -> bool {

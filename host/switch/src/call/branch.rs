@@ -9,6 +9,7 @@ use sip::{ClientTx, Message, Method, Name, RequestDraft, Uri, Writer, reliable::
 use super::{
     Call, Edits, Reliability, State,
     answer::Stray,
+    answer_for::write_auto_answer,
     attempt::{Failed, Hop},
     early::Held,
     fork::EarlyLeg,
@@ -66,6 +67,10 @@ pub(crate) struct Branch {
     pub(super) raised: u8,
     /// What plugins change of its header fields.
     pub(super) edits: Edits,
+    /// Its phone is to answer by itself.
+    pub(super) auto: bool,
+    /// Another INVITE goes on as the leg that was told of: of the end of this one nothing is told.
+    pub(super) is_quiet: bool,
 }
 
 /// What is written into an INVITE of ours.
@@ -90,6 +95,8 @@ pub(super) struct Letter<'a> {
     pub(super) answers: &'a [(Name, String)],
     /// What plugins change of it.
     pub(super) edits: &'a Edits,
+    /// The phone is to answer by itself.
+    pub(super) auto: bool,
 }
 
 /// How an INVITE names its parties.
@@ -130,8 +137,10 @@ impl Call {
             self.caller.invite.as_ref().map(|(_, invite)| invite.clone()).ok_or(487_u16)?;
         self.media.note_path(Side::A, self.caller.flow);
         self.media.note_path(Side::B, hop.flow);
-        self.next_leg += 1;
-        let leg = LegId { conn: self.conn, number: self.next_leg };
+        let leg = match hop.as_leg {
+            Some(leg) => leg,
+            None => self.new_leg(),
+        };
         let (facts, contact) = self.seed_of(tables, &hop, &invite)?;
         let (uri, path) = (&*hop.uri, &*hop.path);
         let (reliability, edits) = (self.caller.reliability, self.edits_of(tables, &hop));
@@ -146,6 +155,7 @@ impl Call {
             trunk: hop.trunk.as_ref().map(|on| on.id),
             answers: &[],
             edits: &edits,
+            auto: hop.auto,
         };
         let draft = self.draft_invite(tables, letter)?;
         if let Some(flow) = route::way_for_size(&tables.config, &hop, draft.size()) {
@@ -155,6 +165,12 @@ impl Call {
         let tx = send_draft(tables, now, leg, hop.flow, draft)?;
         self.add_branch(tables, now, (leg, tx, hop), facts, contact, reliability);
         Ok(())
+    }
+
+    /// A number that no leg of this call has had.
+    pub(super) const fn new_leg(&mut self) -> LegId {
+        self.next_leg += 1;
+        LegId { conn: self.conn, number: self.next_leg }
     }
 
     /// Follows an INVITE that has been sent to a contact.
@@ -167,7 +183,9 @@ impl Call {
         contact: Box<str>,
         reliability: Reliability,
     ) {
-        self.tell_of_leg(tables, leg, &facts.call_id, &hop);
+        if hop.as_leg.is_none() {
+            self.tell_of_leg(tables, leg, &facts.call_id, &hop);
+        }
         let (gives_way, edits) = (hop.gives_way(), self.edits_of(tables, &hop));
         self.branches.push(Branch {
             leg,
@@ -192,6 +210,8 @@ impl Call {
             min_se_s: 0,
             raised: 0,
             edits,
+            auto: hop.auto,
+            is_quiet: false,
         });
         if gives_way {
             self.start_timer(tables, now + tables.config.failover_after, Reason::Failover);
@@ -267,6 +287,9 @@ impl Call {
         }
         // Behind the others: some read the first field of the name alone.
         draft.header(Name::Supported, OPTION_REPLACES);
+        if letter.auto {
+            write_auto_answer(&mut draft);
+        }
         for (name, answer) in letter.answers {
             draft.header(*name, answer);
         }
@@ -411,8 +434,11 @@ impl Call {
         let Some(branch) = self.take_branch(leg) else { return };
         tables.uses_by_client_tx.remove(&branch.tx);
         tables.forget_leg(&branch.tag);
-        if branch.cancelled {
+        if branch.is_quiet {
+            // The leg goes on.
+        } else if branch.cancelled {
             tables.emit(Fact::LegFailed { leg, status });
+            self.not_answered(tables, leg, status);
         } else {
             let failed = Failed { leg, of: branch.of, status, redirect };
             self.branch_failed(tables, now, dir, failed);
@@ -441,7 +467,9 @@ impl Call {
             let (tx, contact, cseq) = (branch.tx, branch.contact, branch.facts.cseq);
             tables.forget_leg(&branch.tag);
             hang_up_stray(tables, now, Stray { tx, contact, dialog, cseq }, trunk);
-            tables.emit(Fact::LegFailed { leg, status: 487 });
+            if !branch.is_quiet {
+                tables.emit(Fact::LegFailed { leg, status: 487 });
+            }
             return;
         }
         let of = branch.of;

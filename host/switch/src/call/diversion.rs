@@ -9,8 +9,8 @@ use model::{
 };
 use sip::{Message, Name, NameAddr, Uri, Writer};
 
-use super::{Call, Crossing, branch::Letter, offer::party_of};
-use crate::{Fact, tables::Tables};
+use super::{Branch, Call, Crossing, branch::Letter, offer::party_of, routing_point::callee_of};
+use crate::{Fact, Reason, Unfit, tables::Tables};
 
 /// How an INVITE says that its call was diverted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -104,6 +104,56 @@ impl Call {
         let to = if follows { best(&self.last_redirect) } else { None };
         let Some((callee, cause)) = to else { return false };
         let why = self.redirected_because.take().or(cause).unwrap_or(Diversion::Unconditional);
+        self.go_on_to(tables, dir, callee, why);
+        self.last_redirect = Vec::new();
+        self.last_status = 0;
+        self.attempts.clear();
+        self.begin(tables, now, dir);
+        true
+    }
+
+    /// A third party has somebody else called in the place of a leg that rings: whatever rings is given up.
+    pub(crate) fn redirect_leg(
+        &mut self,
+        tables: &mut Tables,
+        (now, dir): (Instant, &dyn Directory),
+        number: u16,
+        to: &str,
+    ) -> Result<(), Unfit> {
+        let rings = |branch: &Branch| branch.leg.number == number && !branch.cancelled;
+        if !self.branches.iter().any(rings) {
+            return Err(Unfit::NoLeg);
+        }
+        if !self.is_looking() || self.facts.emergency {
+            return Err(Unfit::State);
+        }
+        if self.facts.redirections.len() >= tables.config.limits.redirections_max {
+            return Err(Unfit::Limit);
+        }
+        let callee = callee_of(to, &self.facts.callee.host).ok_or(Unfit::Destination)?;
+        for reason in [Reason::Ring, Reason::Failover, Reason::Locate] {
+            self.stop_timer(tables, reason);
+        }
+        self.cancel_branches(tables, now, None);
+        (0..self.targets_tried()).for_each(|of| self.leave_trunks(of));
+        self.leave_policy(tables);
+        self.groups.clear();
+        self.trying = None;
+        self.last_redirect = Vec::new();
+        self.last_status = 0;
+        self.attempts.clear();
+        self.go_on_to(tables, dir, callee, Diversion::Deflection);
+        Ok(())
+    }
+
+    /// Somebody else is called from now on than was before.
+    fn go_on_to(
+        &mut self,
+        tables: &mut Tables,
+        dir: &dyn Directory,
+        callee: Party,
+        why: Diversion,
+    ) {
         let mut facts = (*self.facts).clone();
         let by = std::mem::replace(&mut facts.callee, callee);
         facts.redirections.push(Redirection { by, why });
@@ -116,11 +166,6 @@ impl Call {
             emergency.number(&facts.callee).is_some() && (is_ours || emergency.has_route());
         self.facts = Arc::new(facts);
         tables.emit(Fact::Amended { facts: self.facts.clone() });
-        self.last_redirect = Vec::new();
-        self.last_status = 0;
-        self.attempts.clear();
-        self.begin(tables, now, dir);
-        true
     }
 }
 

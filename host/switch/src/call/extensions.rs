@@ -112,9 +112,20 @@ impl Call {
         branch.early.clear();
         let Branch { leg, uri, path, facts, contact, reliability, min_se_s, edits, .. } = &*branch;
         let (leg, reliability, min_se_s) = (*leg, *reliability, *min_se_s);
-        let (of, trunk) = (branch.of, branch.trunk.as_ref().map(|on| on.id));
-        let letter =
-            Letter { uri, path, facts, contact, reliability, min_se_s, of, trunk, answers, edits };
+        let (of, trunk, auto) = (branch.of, branch.trunk.as_ref().map(|on| on.id), branch.auto);
+        let letter = Letter {
+            uri,
+            path,
+            facts,
+            contact,
+            reliability,
+            min_se_s,
+            of,
+            trunk,
+            answers,
+            edits,
+            auto,
+        };
         let sent = self.send_invite(tables, now, leg, letter);
         if let Ok(tx) = sent {
             branch.tx = tx;

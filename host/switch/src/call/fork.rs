@@ -7,6 +7,7 @@ use sip::{Dialog, Message, Name, reliable::RAck};
 
 use super::{
     Branch, Call, State,
+    answer_for::takes_talk,
     branch::hang_up_stray,
     early::{Asked, EarlyId, Held, Provisional},
     media::{Body, describes, is_description},
@@ -24,6 +25,8 @@ pub(crate) struct EarlyLeg {
     pub(super) agreed: bool,
     /// It takes UPDATE (RFC 3311 section 4).
     pub(super) takes_update: bool,
+    /// It takes a NOTIFY that has it answer.
+    pub(super) takes_talk: bool,
 }
 
 /// What a provisional response is.
@@ -42,14 +45,15 @@ impl Branch {
         self.early.iter_mut().find(|early| early.dialog.id.remote_tag == tag)
     }
 
-    /// Takes in a response 101 to 199. A dialog is kept of what is reliable or has a description; of a plain 180 there is nothing
-    /// to know.
+    /// Takes in a response 101 to 199. A dialog is kept of what is reliable, has a description or can be told to answer; of a plain
+    /// 180 there is nothing to know.
     pub(super) fn hear(&mut self, response: &Message, most: usize) -> Heard {
         let tag = response.to().ok().and_then(|to| to.tag().map(Box::from)).unwrap_or_default();
         let id = EarlyId { leg: self.leg.number, tag };
         let rseq = sip::reliable::rseq(response);
         let described = describes(response);
-        if id.tag.is_empty() || (rseq.is_none() && !described) {
+        let talks = takes_talk(response);
+        if id.tag.is_empty() || (rseq.is_none() && !described && !talks) {
             return Heard::Plain(id);
         }
         if self.early_mut(&id.tag).is_none() {
@@ -58,13 +62,14 @@ impl Branch {
                 // What cannot be acknowledged is not to be processed (RFC 3262 section 4).
                 return if rseq.is_some() { Heard::Again } else { Heard::Plain(id) };
             };
-            let (description, takes_update) = (None, false);
+            let (description, takes_update, takes_talk) = (None, false, false);
             self.early.push(EarlyLeg {
                 dialog,
                 rseq: None,
                 description,
                 agreed: false,
                 takes_update,
+                takes_talk,
             });
         }
         let cseq = self.facts.cseq;
@@ -79,6 +84,7 @@ impl Branch {
             return Heard::Again;
         }
         early.takes_update |= takes_update(response);
+        early.takes_talk |= talks;
         if described && !early.agreed {
             early.description = Some(response.clone());
             early.agreed = rseq.is_some();

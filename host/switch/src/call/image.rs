@@ -77,9 +77,10 @@ impl Call {
             | ClientUse::OwnOffer { conn }
             | ClientUse::Report { conn }
             | ClientUse::GivenUp { conn }
+            | ClientUse::Digit { conn }
             | ClientUse::Probe { conn }
             | ClientUse::Refresh { conn, .. } => *conn == self.conn,
-            ClientUse::Branch(leg) => leg.conn == self.conn,
+            ClientUse::Branch(leg) | ClientUse::Talk(leg) => leg.conn == self.conn,
             ClientUse::EarlyUpdate(update) => update.conn == self.conn,
             ClientUse::Relayed { request, .. } => {
                 let call_id = request.call_id();

@@ -89,7 +89,8 @@ impl Call {
         let flow = flows.pop_front().ok_or(NOWHERE)?;
         let uri = sip::Uri::parse(uri).map_or(uri, |parsed| parsed.for_request(uri)).to_owned();
         let (path, spares) = ("".into(), Vec::new());
-        Ok(Hop { of, uri, path, flow, others: flows, spares, is_large: false, trunk: None })
+        let (others, is_large, trunk, auto, as_leg) = (flows, false, None, false, None);
+        Ok(Hop { of, uri, path, flow, others, spares, is_large, trunk, auto, as_leg })
     }
 
     /// Whether a failure says that the called party was not reached this way, and there is another.
@@ -134,6 +135,8 @@ impl Call {
             spares: std::mem::take(&mut branch.spares),
             is_large: branch.is_large,
             trunk: branch.trunk.clone(),
+            auto: branch.auto,
+            as_leg: None,
         };
         if running {
             branch.cancelled = true;

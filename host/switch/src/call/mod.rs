@@ -1,9 +1,11 @@
 //! One call: its legs, its plan, its media, and what it does next.
 
 mod answer;
+mod answer_for;
 mod attempt;
 mod branch;
 mod dialogs;
+mod digits;
 mod diversion;
 mod early;
 mod early_request;

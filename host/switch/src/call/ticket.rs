@@ -1,9 +1,9 @@
 //! What a third party waits for in a call. One thing at a time: whatever else is wanted meanwhile is refused.
 
 use media::Side;
-use model::Instant;
+use model::{Instant, LegId};
 
-use super::{Call, State};
+use super::{Call, State, digits::Digits};
 use crate::{Fact, Unfit, controls::Progress, tables::Tables};
 
 /// Something that is answered once it is known what came of it.
@@ -20,6 +20,10 @@ pub(crate) enum Awaited {
     Hold(Side),
     /// Both parties have been told that this one does not hold any more.
     Retrieve(Side),
+    /// The phone of this leg has answered.
+    Answer(LegId),
+    /// The other party has taken digits.
+    Digits(Digits),
 }
 
 impl Ticket {
@@ -30,7 +34,7 @@ impl Ticket {
 
 impl Call {
     /// Whether nothing is in the way of something new that a third party wants of parties that talk.
-    pub(super) fn may_act(&self) -> Result<(), Unfit> {
+    pub(crate) fn may_act(&self) -> Result<(), Unfit> {
         let is_up = matches!(self.state, State::Established { .. });
         let is_free = self.ticket.is_none() && self.transfer.is_none();
         if is_up && is_free { Ok(()) } else { Err(Unfit::State) }
@@ -96,6 +100,7 @@ impl Call {
                 self.holders.set(side, false);
                 tables.emit(Fact::Retrieved { leg: self.leg_id(side) });
             }
+            Awaited::Answer(_) | Awaited::Digits(_) => {}
         }
         tables.controlled(number, Ok(self.conn));
     }

@@ -24,7 +24,7 @@ use super::{
     refer::Wish,
     subscription::Subscription,
 };
-use crate::{Cause, Fact, Reason, ReleasedBy, TransferBy, errand::Errand, tables::Tables};
+use crate::{Cause, Fact, Reason, ReleasedBy, TransferBy, Unfit, errand::Errand, tables::Tables};
 
 /// A transfer that a party of a call has asked for.
 pub(crate) struct Transferring {
@@ -78,30 +78,33 @@ impl Call {
         Ok(wish)
     }
 
-    /// What a plugin wants that has a party sent to `to`: a URI, or a number of the host that was called.
+    /// What a plugin or a third party wants that has a party sent to `to`: a URI, or a number of the host that was called.
     ///
     /// # Errors
     ///
-    /// Why the call is in no state for that, or that nobody can be called there.
-    pub(crate) fn wish_for(&self, tables: &Tables, to: &str) -> Result<Wish, String> {
+    /// Why the call is in no state for that, or that nobody can be called there; also for a person.
+    pub(crate) fn wish_for(&self, tables: &Tables, to: &str) -> Result<Wish, (Unfit, String)> {
         let State::Established { .. } = self.state else {
-            return Err("the parties do not talk".to_owned());
+            return Err((Unfit::State, "the parties do not talk".to_owned()));
         };
         if self.transfer.is_some() {
-            return Err("a party is being sent on already".to_owned());
+            return Err((Unfit::State, "a party is being sent on already".to_owned()));
         }
         if self.transfers() >= tables.config.transfers.count_max {
-            return Err("the party was sent on as often as transfers.count_max allows".to_owned());
+            let text = "the party was sent on as often as transfers.count_max allows".to_owned();
+            return Err((Unfit::Limit, text));
         }
         let host = &self.facts.callee.host;
         let uri = match to.contains(':') {
             true => to.to_owned(),
             false if host.is_empty() => {
-                return Err("a number needs a host here: give a URI".to_owned());
+                let text = "a number needs a host here: give a URI".to_owned();
+                return Err((Unfit::Destination, text));
             }
             false => format!("sip:{to}@{host}"),
         };
-        Wish::to(uri).ok_or_else(|| format!("`{to}` is no URI that can be called"))
+        let text = || (Unfit::Destination, format!("`{to}` is no URI that can be called"));
+        Wish::to(uri).ok_or_else(text)
     }
 
     /// A plugin has the party sent on that `by` talks to. Nobody is told how it goes but the plugins.
@@ -455,6 +458,7 @@ impl Call {
         self.watch_over(tables, now);
         tables.stats.calls_established += 1;
         tables.emit(Fact::Established { conn: self.conn, leg: self.leg_id(Side::B) });
+        self.answered(tables, self.leg_id(Side::B));
         tables.errands.push_back(Errand::Joined { into: self.conn });
     }
 

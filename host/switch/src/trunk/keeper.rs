@@ -302,7 +302,9 @@ impl Keeper {
             | ClientUse::Prack(_)
             | ClientUse::EarlyUpdate(_)
             | ClientUse::Refresh { .. }
-            | ClientUse::Bye(_) => None,
+            | ClientUse::Bye(_)
+            | ClientUse::Talk(_)
+            | ClientUse::Digit { .. } => None,
         }
     }
 
