@@ -12,6 +12,7 @@ use crate::{
 
 impl Switch {
     /// A response to a request of ours goes to what the request was for.
+    // table: what each kind of request was for.
     pub(crate) fn on_response(
         &mut self,
         now: Instant,

@@ -67,7 +67,7 @@ impl Hop {
 /// What became of the question where a target is.
 pub(super) enum Places {
     /// It is known.
-    Known(Hop),
+    Known(Box<Hop>),
     /// The DNS has been asked.
     Asked,
 }
@@ -214,7 +214,7 @@ impl Call {
         while let Some((of, uri)) = self.unplaced() {
             let placed = match self.locate(tables, now, of, &uri) {
                 Ok(Places::Asked) => return,
-                Ok(Places::Known(hop)) => Ok(hop),
+                Ok(Places::Known(hop)) => Ok(*hop),
                 Err(status) => Err(status),
             };
             self.note_place(of, placed);

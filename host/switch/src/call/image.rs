@@ -100,6 +100,7 @@ impl Call {
     }
 
     /// The call as it rests now; `None` when it is not established.
+    // table: every field of a call.
     pub(crate) fn image(&self, tables: &Tables, now: Instant) -> Option<CallImage> {
         // Each field by name: who adds one to a call decides here whether others learn of it.
         let Self {

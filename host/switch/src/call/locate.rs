@@ -21,7 +21,9 @@ impl Call {
         // Which of several SRV records comes first differs from call to call; the driver of the look-up rolls the dice.
         let found = Locate::new(uri, &tables.transports, 0).map(|locate| locate.places());
         match found {
-            Ok(Some(places)) => self.hop_to(tables, of, uri, places).map(Places::Known),
+            Ok(Some(places)) => {
+                self.hop_to(tables, of, uri, places).map(|hop| Places::Known(Box::new(hop)))
+            }
             Ok(None) => {
                 self.state = State::Locating(self.ask_dns(tables, now, uri));
                 Ok(Places::Asked)
