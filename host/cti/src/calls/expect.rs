@@ -203,7 +203,7 @@ impl Calls {
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in of_call {
-            self.on_unfit(ticket, Unfit::NoCall);
+            self.on_unfit(ticket, Unfit::State);
         }
     }
 }
@@ -216,6 +216,7 @@ const fn code_of(unfit: Unfit, request: MessageType) -> ErrorCode {
         (Unfit::Destination, MessageType::RequestRouteCall) => ErrorCode::InvalidRouteAddress,
         (Unfit::Destination, _) => ErrorCode::InvalidCalledDN,
         (Unfit::State, MessageType::RequestRetrieveCall) => ErrorCode::RetrieveFailed,
+        (Unfit::State, MessageType::RequestAnswerCall) => ErrorCode::AnswerFailed,
         (Unfit::State, _) => ErrorCode::CallState,
         (Unfit::Phone(_), MessageType::RequestAnswerCall) => ErrorCode::AnswerFailed,
         (Unfit::Phone(_), MessageType::RequestRetrieveCall) => ErrorCode::RetrieveFailed,

@@ -363,6 +363,10 @@ impl Calls {
             State::Alerting | State::Queued if cause == Cause::Cancelled => {
                 self.tell_last(conn, at, MessageType::EventAbandoned, more(CallState::Ok));
             }
+            // Why the caller was refused is no concern of who rang.
+            State::Alerting if matches!(cause, Cause::Refused(_)) => {
+                self.tell_last(conn, at, MessageType::EventReleased, more(CallState::Ok));
+            }
             State::Queued => {
                 let is_meant = self.end_at_point(conn, at, other.clone());
                 let state = if is_meant { CallState::Ok } else { state };
