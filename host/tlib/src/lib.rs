@@ -10,6 +10,7 @@
 mod numbers;
 
 mod attribute;
+pub mod client;
 mod decode;
 mod deframer;
 mod encode;
@@ -17,22 +18,30 @@ mod enums;
 mod error_code;
 mod event;
 mod field;
+mod input_mask;
 mod json;
+mod keep_alive;
 mod kv;
 mod limits;
 mod message;
 mod message_type;
+mod outbox;
+mod rate;
+pub mod session;
 
 pub use attribute::{Attribute, Kind};
+pub use client::{Client, ClientConfig};
 pub use decode::{DecodeError, Fault};
 pub use deframer::{Deframer, FrameTooLong};
 pub use encode::{Encoded, PREFIX_BYTES};
 pub use enums::*;
 pub use error_code::ErrorCode;
 pub use event::{Event, Form};
+pub use input_mask::{INPUT_MASK_BYTES, InputMask};
 pub use json::{EncodedJson, JsonError};
 pub use kv::{KvList, KvPair, KvValue};
 pub use limits::Limits;
 pub use message::{Message, Value};
 pub use message_type::MessageType;
 pub use numbers::Names;
+pub use session::{PROTOCOL_VERSION, Session, SessionConfig};

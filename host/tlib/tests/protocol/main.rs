@@ -9,7 +9,9 @@
 
 extern crate jackfield_tlib as tlib;
 
+mod client;
 mod json;
 mod messages;
 mod schema;
+mod session;
 mod wire;

@@ -1,0 +1,587 @@
+//! The server's side of the connection of one client.
+//!
+//! Invariant: after every `handle_*` and every `wrote` or `take_writes`, the driver drains [`Session::poll_output`], writes what
+//! [`Session::writes`] gives as far as the connection takes it, and asks [`Session::poll_timeout`] anew. It never waits for a client:
+//! what a client does not read is bounded, and over the bound the client is closed.
+
+mod config;
+mod hello;
+
+use std::{collections::VecDeque, time::Duration};
+
+use bytes::Bytes;
+use model::Instant;
+
+use crate::{
+    Attribute, DecodeError, Deframer, ErrorCode, Event, Fault, Form, InputMask, Message,
+    MessageType, Value,
+    keep_alive::{Due, KeepAlive},
+    outbox::Outbox,
+    rate::Rate,
+};
+
+pub use config::SessionConfig;
+pub use hello::{PROTOCOL_VERSION, Registration};
+use hello::{Timeouts, ms};
+
+/// What a session is given.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Bytes of the connection as they came; in JSON, one whole WebSocket message.
+    Bytes(Bytes),
+    /// The connection is gone.
+    Closed,
+    /// The registration is accepted. The answer is EventLinkConnected, or EventLinkDisconnected when there is no switch; the session
+    /// adds ProtocolVersion, the timeouts of the keep-alive and the ReferenceID.
+    Accept(Message),
+    /// The registration is refused: EventError, and the client is closed.
+    Refuse(ErrorCode, String),
+    /// An event for this client. A session that is not registered, or closed, takes none.
+    Send(Outgoing),
+    /// This side closes, once what waits is written or `linger` is over. The reason is for the log.
+    End(String),
+}
+
+/// An event for one client, as bytes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outgoing {
+    /// What it is, for the input mask.
+    pub kind: MessageType,
+    /// Whether it answers a request of this client: then no mask keeps it out.
+    pub answers: bool,
+    /// Its bytes in the form of the session, from [`Event::frame`].
+    pub bytes: Bytes,
+}
+
+impl Event {
+    /// The event for a client of this form, with the ReferenceID if it is who asked.
+    pub fn outgoing(&self, form: Form, reference: Option<u32>) -> Outgoing {
+        let bytes = self.frame(form, reference);
+        Outgoing { kind: self.kind(), answers: reference.is_some(), bytes }
+    }
+}
+
+/// What a session gives.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Output {
+    /// A client wants to register; it is answered by [`Input::Accept`] or [`Input::Refuse`].
+    Register(Registration),
+    /// A request of a registered client. A ReferenceID in it is a positive number of 32 bits.
+    Request(Message),
+    /// A message that the session answers by itself, with `trace` only.
+    Took(Message),
+    /// What it answered, with `trace` only.
+    Gave(Message),
+    /// The session is over: the driver closes the connection. Nothing comes after it.
+    Closed(CloseReason),
+}
+
+/// Why a session is over.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum CloseReason {
+    /// The client closed, or the connection broke.
+    #[error("the client is gone")]
+    Gone,
+    /// It has not registered in time.
+    #[error("the client was not registered after {0:?} (register_timeout)")]
+    NotRegistered(Duration),
+    /// It sends something else than its registration, or one that cannot be.
+    #[error("the client sent {0} messages that did not register it (attempts_max)")]
+    Attempts(u32),
+    /// Its registration was refused.
+    #[error("the registration was refused: {0}")]
+    Refused(String),
+    /// What it sends cannot be read.
+    #[error("what the client sent cannot be read: {0}")]
+    Malformed(String),
+    /// It sends requests faster than it may and does not stop.
+    #[error("the client sent {0} requests over its limit in a row (refused_max)")]
+    Flood(u32),
+    /// It does not read.
+    #[error(
+        "the client does not read: {bytes} bytes in {messages} messages wait (queue_bytes_max, queue_messages_max)"
+    )]
+    Slow {
+        /// Bytes that wait.
+        bytes: usize,
+        /// Messages that wait.
+        messages: usize,
+    },
+    /// It does not answer.
+    #[error("nothing was heard of the client for {0:?}, though it was polled")]
+    Silent(Duration),
+    /// This side ended it.
+    #[error("{0}")]
+    Ended(String),
+}
+
+/// What was counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SessionStats {
+    /// Messages that came.
+    pub received: u64,
+    /// Messages that were put into the queue.
+    pub sent: u64,
+    /// Events that the input mask kept out.
+    pub masked: u64,
+    /// Requests that were over the limit.
+    pub refused: u64,
+    /// How long the answer to the last poll took.
+    pub round_trip: Option<Duration>,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not registered; so many messages did not do it.
+    New {
+        attempts: u32,
+    },
+    /// Somebody decides about the registration.
+    Asked {
+        attempts: u32,
+        reference: Option<u32>,
+        timeouts: Timeouts,
+    },
+    Registered,
+    /// What waits is written, and then it is closed.
+    Closing {
+        reason: CloseReason,
+        until: Instant,
+    },
+    Closed,
+}
+
+/// The session with one client. See the invariant of this module.
+#[derive(Debug)]
+pub struct Session {
+    config: SessionConfig,
+    began: Instant,
+    /// The time since 1970 at `Instant::ZERO`.
+    unix_at_zero: Duration,
+    state: State,
+    deframer: Deframer,
+    keep_alive: KeepAlive,
+    mask: InputMask,
+    rate: Rate,
+    refused_in_row: u32,
+    malformed: u32,
+    outbox: Outbox,
+    outputs: VecDeque<Output>,
+    stats: SessionStats,
+}
+
+impl Session {
+    /// Begins with a connection that has just been made. `unix_at_zero` is the time since 1970 at `Instant::ZERO`, for the times in the
+    /// answers of the session.
+    pub fn new(config: SessionConfig, now: Instant, unix_at_zero: Duration) -> Self {
+        Self {
+            began: now,
+            unix_at_zero,
+            state: State::New { attempts: 0 },
+            deframer: Deframer::new(config.hello_bytes_max),
+            keep_alive: KeepAlive::new(now),
+            mask: InputMask::ALL,
+            rate: Rate::new(config.requests_per_second, config.requests_burst, now),
+            refused_in_row: 0,
+            malformed: 0,
+            outbox: Outbox::new(config.queue_bytes_max, config.queue_messages_max),
+            outputs: VecDeque::new(),
+            stats: SessionStats::default(),
+            config,
+        }
+    }
+
+    /// The form of its messages.
+    pub const fn form(&self) -> Form {
+        self.config.form
+    }
+
+    /// Whether the client is registered and not being closed.
+    pub const fn is_registered(&self) -> bool {
+        matches!(self.state, State::Registered)
+    }
+
+    /// What was counted so far.
+    pub const fn stats(&self) -> SessionStats {
+        self.stats
+    }
+
+    /// Bytes and messages that wait to be written.
+    pub fn queued(&self) -> (usize, usize) {
+        (self.outbox.bytes(), self.outbox.messages())
+    }
+
+    /// Takes something in.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Bytes(bytes) => self.on_bytes(now, bytes),
+            Input::Closed => self.close(CloseReason::Gone),
+            Input::Accept(answer) => self.on_accept(now, answer),
+            Input::Refuse(code, text) => self.on_refuse(now, code, text),
+            Input::Send(outgoing) => self.send(&outgoing),
+            Input::End(reason) => self.end(now, CloseReason::Ended(reason)),
+        }
+    }
+
+    /// Puts an event into the queue, as [`Input::Send`] does.
+    pub fn send(&mut self, outgoing: &Outgoing) {
+        if !self.is_registered() {
+            return;
+        }
+        if outgoing.answers || self.mask.lets(outgoing.kind) {
+            self.push(outgoing.bytes.clone());
+        } else {
+            self.stats.masked += 1;
+        }
+    }
+
+    /// The next output, if there is one.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What is to be written, in order, for a vectored write; say with [`Self::wrote`] how far it came.
+    pub fn writes(&self) -> impl Iterator<Item = &[u8]> {
+        self.outbox.slices()
+    }
+
+    /// So many bytes of [`Self::writes`] were written.
+    pub fn wrote(&mut self, bytes: usize) {
+        self.outbox.wrote(bytes);
+        self.close_when_written();
+    }
+
+    /// Takes up to so many messages out of the queue as written: each is a frame, or the text of a WebSocket message.
+    pub fn take_writes(&mut self, messages_max: usize) -> Vec<Bytes> {
+        let taken = self.outbox.take(messages_max);
+        self.close_when_written();
+        taken
+    }
+
+    /// When [`Self::handle_timeout`] is to be called; changes with everything that is handled.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.state {
+            State::New { .. } | State::Asked { .. } => {
+                Some(self.began + self.config.register_timeout)
+            }
+            State::Registered => self.keep_alive.deadline(),
+            State::Closing { until, .. } => Some(*until),
+            State::Closed => None,
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|due| now < due) {
+            return;
+        }
+        match &self.state {
+            State::New { .. } | State::Asked { .. } => {
+                let time = self.config.register_timeout;
+                let text = format!("not registered after {time:?}");
+                self.answer(now, None, ErrorCode::Timeout, text);
+                self.end(now, CloseReason::NotRegistered(time));
+            }
+            State::Registered => match self.keep_alive.check(now) {
+                Due::Nothing => {}
+                Due::Poll => {
+                    let poll = Message::new(MessageType::KeepAlivePoll);
+                    self.push(self.config.form.write(&poll));
+                }
+                Due::Silent(time) => self.close(CloseReason::Silent(time)),
+            },
+            State::Closing { reason, .. } => {
+                let reason = reason.clone();
+                self.close(reason);
+            }
+            State::Closed => {}
+        }
+    }
+
+    fn on_bytes(&mut self, now: Instant, mut bytes: Bytes) {
+        if self.is_over() {
+            return;
+        }
+        let polled = self.keep_alive.heard(now);
+        self.stats.round_trip = polled.or(self.stats.round_trip);
+        if self.config.form == Form::Json {
+            self.on_text(now, &bytes);
+            return;
+        }
+        while !self.is_over() {
+            match self.deframer.take(&mut bytes) {
+                Ok(Some(frame)) => self.on_frame(now, &frame),
+                Ok(None) => break,
+                Err(error) => {
+                    let what = error.to_string();
+                    self.answer(now, None, ErrorCode::InvalidAttribute, what.clone());
+                    self.end(now, CloseReason::Malformed(what));
+                }
+            }
+        }
+    }
+
+    fn on_frame(&mut self, now: Instant, frame: &[u8]) {
+        match Message::decode(frame, &self.config.limits) {
+            Ok(message) => self.on_message(now, message),
+            Err(DecodeError { fault: Fault::UnknownType { number, reference }, .. }) => {
+                let what = format!("the message type {number} is not known");
+                self.on_unreadable(now, reference, ErrorCode::BadMessageType, what);
+            }
+            Err(error) => {
+                self.on_unreadable(now, None, ErrorCode::InvalidAttribute, error.to_string());
+            }
+        }
+    }
+
+    fn on_text(&mut self, now: Instant, text: &[u8]) {
+        let mut limits = self.config.limits;
+        if !self.is_registered() {
+            limits.message_bytes_max = limits.message_bytes_max.min(self.config.hello_bytes_max);
+        }
+        match Message::from_json(text, &limits) {
+            Ok(message) => self.on_message(now, message),
+            Err(error) => {
+                self.on_unreadable(now, error.reference, ErrorCode::InvalidAttribute, error.what);
+            }
+        }
+    }
+
+    fn on_unreadable(
+        &mut self,
+        now: Instant,
+        reference: Option<u32>,
+        code: ErrorCode,
+        what: String,
+    ) {
+        self.stats.received += 1;
+        self.malformed += 1;
+        let reference = reference.filter(|reference| *reference != 0);
+        self.answer(now, reference, code, what.clone());
+        if self.malformed >= self.config.malformed_max {
+            self.end(now, CloseReason::Malformed(what));
+        } else if !self.is_registered() {
+            self.attempt(now);
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, mut message: Message) {
+        self.stats.received += 1;
+        let reference = match reference_of(&mut message) {
+            Ok(reference) => reference,
+            Err(given) => {
+                let what = format!("the ReferenceID {given} is no positive number of 32 bits");
+                self.on_unreadable(now, None, ErrorCode::InvalidAttribute, what);
+                return;
+            }
+        };
+        match &self.state {
+            State::New { attempts } => {
+                let attempts = *attempts;
+                if message.kind() == MessageType::RequestRegisterClient {
+                    self.on_hello(now, message, reference, attempts);
+                } else {
+                    self.out_of_sequence(now, message, reference);
+                    self.attempt(now);
+                }
+            }
+            State::Asked { .. } => {
+                self.out_of_sequence(now, message, reference);
+                self.attempt(now);
+            }
+            State::Registered => self.on_request(now, message, reference),
+            State::Closing { .. } | State::Closed => {}
+        }
+    }
+
+    fn on_hello(&mut self, now: Instant, message: Message, reference: Option<u32>, attempts: u32) {
+        self.trace(|| Output::Took(message.clone()));
+        match hello::read(message, &self.config) {
+            Ok((registration, timeouts)) => {
+                self.state = State::Asked { attempts, reference, timeouts };
+                self.outputs.push_back(Output::Register(registration));
+            }
+            Err((code, text)) => {
+                self.answer(now, reference, code, text);
+                self.attempt(now);
+            }
+        }
+    }
+
+    fn on_accept(&mut self, now: Instant, mut answer: Message) {
+        let State::Asked { reference, timeouts, .. } = &self.state else { return };
+        let (reference, Timeouts { ours, theirs }) = (*reference, *timeouts);
+        answer.set(Attribute::ProtocolVersion, PROTOCOL_VERSION);
+        answer.set(Attribute::KeepAliveTimeout, ms(ours));
+        answer.set(Attribute::KeepAliveRemoteTimeout, ms(theirs));
+        if let Some(reference) = reference {
+            answer.set(Attribute::ReferenceID, reference);
+        }
+        self.state = State::Registered;
+        self.deframer.set_bytes_max(self.config.limits.message_bytes_max);
+        self.keep_alive.heard(now);
+        self.keep_alive.set(ours);
+        self.give(answer);
+    }
+
+    fn on_refuse(&mut self, now: Instant, code: ErrorCode, text: String) {
+        let State::Asked { reference, .. } = &self.state else { return };
+        self.answer(now, *reference, code, text.clone());
+        self.end(now, CloseReason::Refused(text));
+    }
+
+    fn on_request(&mut self, now: Instant, message: Message, reference: Option<u32>) {
+        if !self.rate.take(now) {
+            self.stats.refused += 1;
+            self.refused_in_row += 1;
+            let text = format!("more than {} requests a second", self.config.requests_per_second);
+            self.answer(now, reference, ErrorCode::CallRate, text);
+            if self.refused_in_row >= self.config.refused_max {
+                self.end(now, CloseReason::Flood(self.refused_in_row));
+            }
+            return;
+        }
+        self.refused_in_row = 0;
+        match message.kind() {
+            MessageType::KeepAliveAnswer => {}
+            MessageType::KeepAlivePoll => {
+                let answer = Message::new(MessageType::KeepAliveAnswer);
+                let answer = answer.with_some(Attribute::ReferenceID, reference);
+                self.push(self.config.form.write(&answer));
+            }
+            MessageType::RequestRegisterClient => self.out_of_sequence(now, message, reference),
+            MessageType::RequestSetInputMask => self.on_mask(now, message, reference),
+            kind if kind.is_request() => self.outputs.push_back(Output::Request(message)),
+            kind => {
+                self.trace(|| Output::Took(message));
+                let text = format!("{} is no request", kind.name());
+                self.answer(now, reference, ErrorCode::BadMessageType, text);
+            }
+        }
+    }
+
+    fn on_mask(&mut self, now: Instant, message: Message, reference: Option<u32>) {
+        let mask = match message.get(Attribute::InputMask) {
+            Some(Value::Bytes(bytes)) => InputMask::of(bytes),
+            _ => None,
+        };
+        self.trace(|| Output::Took(message));
+        let Some(mask) = mask else {
+            let text = format!("InputMask has {} bytes", crate::INPUT_MASK_BYTES);
+            self.answer(now, reference, ErrorCode::InvalidAttribute, text);
+            return;
+        };
+        self.mask = mask;
+        let answer = self.timed(now, MessageType::EventACK);
+        self.give(answer.with_some(Attribute::ReferenceID, reference));
+    }
+
+    fn out_of_sequence(&mut self, now: Instant, message: Message, reference: Option<u32>) {
+        let text = match (&self.state, message.kind()) {
+            (State::Registered, _) => "the client is registered already".to_owned(),
+            (_, kind) => format!("{} before the client is registered", kind.name()),
+        };
+        self.trace(|| Output::Took(message));
+        self.answer(now, reference, ErrorCode::OutOfSequence, text);
+    }
+
+    /// One message more has not registered the client.
+    fn attempt(&mut self, now: Instant) {
+        let (State::New { attempts } | State::Asked { attempts, .. }) = &mut self.state else {
+            return;
+        };
+        *attempts += 1;
+        let attempts = *attempts;
+        if attempts >= self.config.attempts_max {
+            self.end(now, CloseReason::Attempts(attempts));
+        }
+    }
+
+    /// Answers EventError.
+    fn answer(&mut self, now: Instant, reference: Option<u32>, code: ErrorCode, text: String) {
+        let error = self
+            .timed(now, MessageType::EventError)
+            .with(Attribute::ErrorCode, i64::from(code.number()))
+            .with(Attribute::ErrorMessage, text)
+            .with_some(Attribute::ReferenceID, reference);
+        self.give(error);
+    }
+
+    fn timed(&self, now: Instant, kind: MessageType) -> Message {
+        let time = self.unix_at_zero + Duration::from_nanos(now.as_nanos());
+        Message::new(kind)
+            .with(Attribute::TimeinSecs, i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
+            .with(Attribute::TimeinuSecs, i64::from(time.subsec_micros()))
+    }
+
+    fn give(&mut self, message: Message) {
+        let bytes = self.config.form.write(&message);
+        self.trace(|| Output::Gave(message));
+        self.push(bytes);
+    }
+
+    fn trace(&mut self, output: impl FnOnce() -> Output) {
+        if self.config.trace && !self.is_over() {
+            self.outputs.push_back(output());
+        }
+    }
+
+    fn push(&mut self, bytes: Bytes) {
+        if self.is_over() {
+            return;
+        }
+        match self.outbox.push(bytes) {
+            Ok(()) => self.stats.sent += 1,
+            Err(full) => {
+                let (bytes, messages) = (full.bytes, full.messages);
+                self.close(CloseReason::Slow { bytes, messages });
+            }
+        }
+    }
+
+    const fn is_over(&self) -> bool {
+        matches!(self.state, State::Closing { .. } | State::Closed)
+    }
+
+    /// Closes once what waits is written.
+    fn end(&mut self, now: Instant, reason: CloseReason) {
+        if !self.is_over() {
+            self.state = State::Closing { reason, until: now + self.config.linger };
+            self.close_when_written();
+        }
+    }
+
+    fn close_when_written(&mut self) {
+        if let State::Closing { reason, .. } = &self.state
+            && self.outbox.is_empty()
+        {
+            let reason = reason.clone();
+            self.close(reason);
+        }
+    }
+
+    /// Closes now. What was to come of it before is not given any more.
+    fn close(&mut self, reason: CloseReason) {
+        if matches!(self.state, State::Closed) {
+            return;
+        }
+        let reason = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closing { reason, .. } => reason,
+            _ => reason,
+        };
+        self.outbox.clear();
+        self.outputs.push_back(Output::Closed(reason));
+    }
+}
+
+/// The ReferenceID of a request; 0 is as if there were none, and is taken out.
+fn reference_of(message: &mut Message) -> Result<Option<u32>, i64> {
+    match message.int(Attribute::ReferenceID) {
+        None => Ok(None),
+        Some(0) => {
+            message.remove(Attribute::ReferenceID);
+            Ok(None)
+        }
+        Some(id) => u32::try_from(id).map(Some).map_err(|_| id),
+    }
+}
