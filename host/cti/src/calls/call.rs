@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) queue: Option<Arc<str>>,
     /// Of a call that has left a Routing Point for where it was sent, until who is called rings.
     pub(super) routed: Option<Routed>,
+    /// Until when somebody must have said where it goes that waits at a Routing Point.
+    pub(super) route_by: Option<model::Instant>,
 }
 
 /// A transfer that has begun.

@@ -115,10 +115,23 @@ impl Calls {
         }
     }
 
+    /// Who has asked for this event, if anybody did.
+    pub(super) fn expect(&mut self, what: MessageType, dn: &str, conn: ConnId) -> Option<Asked> {
+        let ticket = self.expected.met_by(what, dn, conn)?;
+        let mut expected = self.expected.remove(ticket)?;
+        let asked = expected.asked.take();
+        if expected.then.is_some() {
+            // What is to follow still waits for the engine to say that this is done.
+            expected.what = None;
+            self.expected.insert(ticket, expected);
+        }
+        asked
+    }
+
     /// The call that a DN begins may be one that a request asked for.
     pub(super) fn beginning(&mut self, dn: &str) -> Option<Begins> {
-        let of_dn = |expected: &&mut Expected| &*expected.dn == dn && expected.begins.is_some();
-        self.expected.values_mut().find(of_dn)?.begins.take()
+        let ticket = self.expected.making(dn)?;
+        self.expected.get_mut(ticket)?.begins.take()
     }
 
     /// What came of what the engine was to do.
@@ -126,7 +139,7 @@ impl Calls {
         match outcome {
             Err(unfit) => self.on_unfit(ticket, unfit),
             Ok(engine) => {
-                let Some(then) = self.expected.get_mut(&ticket).and_then(|e| e.then.take()) else {
+                let Some(then) = self.expected.get_mut(ticket).and_then(|e| e.then.take()) else {
                     return self.forget_answered(ticket);
                 };
                 self.go_on(ticket, engine, then);
@@ -135,13 +148,13 @@ impl Calls {
     }
 
     fn forget_answered(&mut self, ticket: u64) {
-        if self.expected.get(&ticket).is_some_and(|expected| expected.asked.is_none()) {
-            self.expected.remove(&ticket);
+        if self.expected.get_mut(ticket).is_some_and(|expected| expected.asked.is_none()) {
+            self.expected.remove(ticket);
         }
     }
 
     fn on_unfit(&mut self, ticket: u64, unfit: Unfit) {
-        let Some(expected) = self.expected.remove(&ticket) else { return };
+        let Some(expected) = self.expected.remove(ticket) else { return };
         let Some(asked) = expected.asked else { return };
         let code = code_of(unfit, expected.request.kind());
         let text = match unfit {
@@ -153,7 +166,7 @@ impl Calls {
     }
 
     fn go_on(&mut self, ticket: u64, engine: ConnId, then: Then) {
-        let Some(expected) = self.expected.remove(&ticket) else { return };
+        let Some(expected) = self.expected.remove(ticket) else { return };
         match then {
             Then::Control(action) => {
                 let ticket = self.control(action);
@@ -177,15 +190,8 @@ impl Calls {
 
     /// Answers requests whose event has not come.
     pub(super) fn give_up_requests(&mut self) {
-        let now = self.now;
-        let late: Vec<u64> = self
-            .expected
-            .iter()
-            .filter(|(_, expected)| expected.until <= now)
-            .map(|(ticket, _)| *ticket)
-            .collect();
-        for ticket in late {
-            let Some(Expected { asked: Some(asked), request, .. }) = self.expected.remove(&ticket)
+        while let Some(ticket) = self.expected.late(self.now) {
+            let Some(Expected { asked: Some(asked), request, .. }) = self.expected.remove(ticket)
             else {
                 continue;
             };
@@ -196,13 +202,7 @@ impl Calls {
 
     /// A call ends: what was asked of it and has not happened will not.
     pub(super) fn fail_requests_of(&mut self, conn: ConnId) {
-        let of_call: Vec<u64> = self
-            .expected
-            .iter()
-            .filter(|(_, expected)| expected.conn == Some(conn))
-            .map(|(ticket, _)| *ticket)
-            .collect();
-        for ticket in of_call {
+        for ticket in self.expected.of_call(conn) {
             self.on_unfit(ticket, Unfit::State);
         }
     }

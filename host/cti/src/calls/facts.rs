@@ -104,6 +104,7 @@ impl Calls {
             via: None,
             queue: None,
             routed: None,
+            route_by: None,
         };
         self.calls.insert(engine, call);
         self.by_engine.insert(engine, engine);

@@ -14,6 +14,7 @@ mod routing;
 mod tell;
 mod transfers;
 mod user_data;
+mod waiting;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -27,7 +28,7 @@ use tlib::{ErrorCode, Message};
 
 use self::{
     call::{Call, Party},
-    expect::Expected,
+    waiting::Waiting,
 };
 use crate::{CallEvent, Dns, MonitorEvent, Token, answer::error};
 
@@ -87,7 +88,7 @@ pub struct Calls {
     by_engine: BTreeMap<ConnId, ConnId>,
     /// Calls in which a DN has a party, oldest first.
     by_dn: BTreeMap<Arc<str>, Vec<ConnId>>,
-    expected: BTreeMap<u64, Expected>,
+    expected: Waiting,
     /// The called party's leg of a call of the engine that joins two others, until it is told which they were.
     joined_leg: BTreeMap<ConnId, u16>,
     /// Calls at Routing Points, by the time at which somebody must have said where they go.
@@ -110,7 +111,7 @@ impl Calls {
             calls: BTreeMap::new(),
             by_engine: BTreeMap::new(),
             by_dn: BTreeMap::new(),
-            expected: BTreeMap::new(),
+            expected: Waiting::default(),
             joined_leg: BTreeMap::new(),
             route_by: BTreeSet::new(),
             outputs: VecDeque::new(),
@@ -149,7 +150,7 @@ impl Calls {
 
     /// When [`Self::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let late = self.expected.values().map(|expected| expected.until).min();
+        let late = self.expected.next_timer();
         let route = self.route_by.first().map(|(at, _)| *at);
         late.into_iter().chain(route).min()
     }

@@ -137,7 +137,7 @@ impl Calls {
 
     /// Whether a call of this DN is being made.
     fn is_making(&self, dn: &str) -> bool {
-        self.expected.values().any(|expected| &*expected.dn == dn && expected.begins.is_some())
+        self.expected.making(dn).is_some()
     }
 
     /// Whether a DN has a call that is not held.

@@ -56,13 +56,8 @@ impl Calls {
 
     /// Where a routing client has sent a call could not take it: the client learns why, and may send it somewhere else.
     fn route_failed(&mut self, conn: ConnId, point: &Arc<str>, status: u16) {
-        let waits = self
-            .expected
-            .iter()
-            .find(|(_, expected)| expected.is_met_by(MessageType::EventRouteUsed, point, conn));
-        let Some(expected) =
-            waits.map(|(ticket, _)| *ticket).and_then(|t| self.expected.remove(&t))
-        else {
+        let waits = self.expected.met_by(MessageType::EventRouteUsed, point, conn);
+        let Some(expected) = waits.and_then(|ticket| self.expected.remove(ticket)) else {
             return;
         };
         let Some(asked) = expected.asked else { return };
@@ -89,11 +84,18 @@ impl Calls {
             Some(seconds) => std::time::Duration::from_secs(seconds),
             None => self.config.router_timeout,
         };
-        self.route_by.insert((self.now + wait, conn));
+        let at = self.now + wait;
+        if let Some(call) = self.calls.get_mut(&conn) {
+            call.route_by = Some(at);
+            self.route_by.insert((at, conn));
+        }
     }
 
     pub(super) fn stop_routing(&mut self, conn: ConnId) {
-        self.route_by.retain(|(_, have)| *have != conn);
+        let at = self.calls.get_mut(&conn).and_then(|call| call.route_by.take());
+        if let Some(at) = at {
+            self.route_by.remove(&(at, conn));
+        }
     }
 
     /// Sends calls on whose time at a Routing Point is over.

@@ -45,13 +45,17 @@ impl More {
 impl Calls {
     /// Tells the clients of a party's DN of something. Of an external party nobody is told.
     pub(super) fn tell(&mut self, conn: ConnId, at: usize, what: MessageType, more: More) {
-        let Some(call) = self.calls.get(&conn) else { return };
-        let Some(party) = call.parties.get(at).filter(|party| party.is_dn) else { return };
-        let dn = Arc::clone(&party.number);
+        let party = self.calls.get(&conn).and_then(|call| call.parties.get(at));
+        let Some(dn) = party.filter(|party| party.is_dn).map(|party| Arc::clone(&party.number))
+        else {
+            return;
+        };
         let mut more = more;
         if more.asked.is_none() {
-            more.asked = expect(&mut self.expected, what, &dn, conn);
+            more.asked = self.expect(what, &dn, conn);
         }
+        let Some(call) = self.calls.get(&conn) else { return };
+        let Some(party) = call.parties.get(at) else { return };
         let asked_by = more.asked.as_ref().map(|asked| asked.token);
         let message = Arc::new(event(call, at, party, what, &more));
         let party = (!more.is_last).then(|| party.status(call.kind));
@@ -87,24 +91,6 @@ impl Calls {
             self.leave(&party.number, conn);
         }
     }
-}
-
-fn expect(
-    expected: &mut std::collections::BTreeMap<u64, super::Expected>,
-    what: MessageType,
-    dn: &str,
-    conn: ConnId,
-) -> Option<Asked> {
-    let found = expected.iter().find(|(_, expected)| expected.is_met_by(what, dn, conn));
-    let ticket = *found?.0;
-    let mut expected_one = expected.remove(&ticket)?;
-    let asked = expected_one.asked.take();
-    if expected_one.then.is_some() {
-        // What is to follow still waits for the engine to say that this is done.
-        expected_one.what = None;
-        expected.insert(ticket, expected_one);
-    }
-    asked
 }
 
 /// The event itself. The order of attributes is that of logs.

@@ -121,12 +121,8 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         call.via = None;
         let Some(transfer) = call.transfer.take() else { return };
-        let waits = self.expected.iter().find(|(_, expected)| {
-            expected.is_met_by(MessageType::EventReleased, &transfer.by, conn)
-        });
-        let Some(expected) =
-            waits.map(|(ticket, _)| *ticket).and_then(|t| self.expected.remove(&t))
-        else {
+        let waits = self.expected.met_by(MessageType::EventReleased, &transfer.by, conn);
+        let Some(expected) = waits.and_then(|ticket| self.expected.remove(ticket)) else {
             return;
         };
         if let Some(asked) = expected.asked {
