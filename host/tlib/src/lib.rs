@@ -23,6 +23,7 @@ mod json;
 mod keep_alive;
 mod kv;
 mod limits;
+pub mod log;
 mod message;
 mod message_type;
 mod outbox;
