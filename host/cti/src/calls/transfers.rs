@@ -138,8 +138,8 @@ impl Calls {
         }
     }
 
-    /// Connects the other parties of two calls of one party, which leaves both. The call that was held stays; `engine` is the
-    /// engine's call of both parties.
+    /// Connects the other parties of two calls of one party, which leaves both: in call `one` it was asked for. The call that was
+    /// held stays; `engine` is the engine's call of both parties.
     fn join(&mut self, one: ConnId, other: ConnId, by: &Arc<str>, engine: ConnId) {
         let (held, consult) = self.held_first(one, other, by);
         for conn in [held, consult] {
@@ -176,16 +176,17 @@ impl Calls {
         self.by_engine.insert(engine, held);
         call.transfer = None;
         call.via = None;
-        self.rebind_joined(held, first, engine);
+        // The party of the call in which the transfer was asked for is the caller of the engine's call.
+        self.rebind_joined(held, (first, held == one), engine);
         self.tell_joined(held, first, by, consult);
     }
 
     /// Which legs the joined parties have now: the caller's is 0, the other keeps its own where it is the engine's call already.
-    fn rebind_joined(&mut self, conn: ConnId, first: usize, engine: ConnId) {
+    fn rebind_joined(&mut self, conn: ConnId, (first, first_calls): (usize, bool), engine: ConnId) {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         let number = self.joined_leg.remove(&engine);
         for (at, party) in call.parties.iter_mut().enumerate() {
-            let is_caller = at < first;
+            let is_caller = (at < first) == first_calls;
             if is_caller {
                 party.legs = vec![LegId { conn: engine, number: 0 }];
             } else if party.legs.iter().all(|leg| leg.conn != engine)
@@ -231,7 +232,10 @@ impl Calls {
         match (holds(one), holds(other)) {
             (true, false) => (one, other),
             (false, true) => (other, one),
-            _ => (one.min(other), one.max(other)),
+            _ => {
+                let age = |conn: ConnId| self.calls.get(&conn).map(|call| call.id);
+                if age(one) <= age(other) { (one, other) } else { (other, one) }
+            }
         }
     }
 

@@ -27,6 +27,8 @@ pub use transfer::{Asks, Sent, Then, Transfer, Twist};
 pub use watching::Watch;
 pub use wire::Wire;
 
+use switch::Fact;
+
 use crate::{Faults, Keeps, Manner, Options, Random, Reliably, World};
 
 /// What there is in a storm beside calls that are forked, held and ended. A storm without any of it is the same whatever is added
@@ -154,6 +156,15 @@ pub fn storm_traced(weather: Weather) -> (Vec<String>, String) {
     let mut storm = make(weather);
     storm.run();
     (storm.broken, storm.world.trace.as_str().to_owned())
+}
+
+/// What a storm told: everything that happened, how much of it was before the node began anew, and the users of its phones.
+pub fn storm_told(weather: Weather) -> (Vec<Fact>, usize, Vec<String>) {
+    let mut storm = make(weather);
+    storm.run();
+    let users = storm.world.phones.iter().map(|phone| phone.user().to_owned()).collect();
+    let node = storm.world.node;
+    (node.facts, node.forgotten, users)
 }
 
 fn make(weather: Weather) -> Storm {
