@@ -1,0 +1,83 @@
+//! What an administrator changes: DNs that come, change and go.
+
+use std::sync::Arc;
+
+use tlib::{Attribute, Message, MessageType};
+
+use super::{Configuration, Output, TController, line::Line, ownership::OwnerEvent, timers::Timer};
+use crate::{Deliver, DnType, Now, OptionDef, OptionPlaces};
+
+impl TController {
+    /// Takes a configuration in. Who was registered on a DN that is no more, or is of another type, is told that it is not registered.
+    pub(super) fn configure(&mut self, now: Now, configuration: Configuration) {
+        let gone: Vec<Arc<str>> = self
+            .lines
+            .iter()
+            .filter(|(dn, line)| {
+                configuration.dns.get(dn).is_none_or(|new| new.kind != line.dn.kind)
+            })
+            .map(|(dn, _)| Arc::clone(dn))
+            .collect();
+        for dn in gone {
+            self.remove_dn(now, &dn);
+        }
+        self.configuration = configuration;
+        let dns = Arc::clone(&self.configuration.dns);
+        for dn in dns.iter() {
+            match self.lines.get_mut(&dn.number) {
+                Some(line) if line.dn.sip_owned == dn.sip_owned => line.dn = Arc::clone(dn),
+                Some(line) => {
+                    line.dn = Arc::clone(dn);
+                    self.change_ownership(now, &dn.number);
+                }
+                None => {
+                    self.lines.insert(Arc::clone(&dn.number), Line::new(Arc::clone(dn)));
+                }
+            }
+        }
+        self.choose_feed();
+    }
+
+    /// A DN is owned by other rules from now on: whoever owns it does no more, until somebody does by these.
+    fn change_ownership(&mut self, now: Now, dn: &Arc<str>) {
+        self.timers.cancel(dn, Timer::OwnerAnswer);
+        let Some(line) = self.lines.get_mut(dn) else { return };
+        line.owner_changes.clear();
+        let registers = line.dn.sip_owned && line.has_contact;
+        self.set_owner(now, dn, None);
+        if registers {
+            self.on_owner_event(now, dn, OwnerEvent::PhoneRegistered);
+        }
+    }
+
+    fn remove_dn(&mut self, now: Now, dn: &Arc<str>) {
+        self.log_out(now, dn, None);
+        for timer in [Timer::Reservations, Timer::OwnerAnswer] {
+            self.timers.cancel(dn, timer);
+        }
+        let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn);
+        let message = Arc::new(message);
+        self.feed(dn, &message);
+        if let Some(clients) = self.registry.forget(dn) {
+            let event = self.numbering.next(message, now);
+            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+        }
+        self.lines.remove(dn);
+        self.outputs.push_back(Output::Unpublish { dn: Arc::clone(dn) });
+    }
+
+    /// An option of the cluster: it stands at the VoIP Service DN with `service-type=sip-cluster-nodes` (section 5.3), of several at the one
+    /// with the lowest number.
+    pub(super) fn cluster_option(&self, option: OptionDef) -> &str {
+        let dn = self.configuration.dns.iter().find(|dn| {
+            dn.kind == DnType::VoipService
+                && dn.options.get("service-type").is_some_and(|kind| &**kind == "sip-cluster-nodes")
+        });
+        let places = OptionPlaces {
+            login: None,
+            dn: dn.map(|dn| &**dn),
+            application: &self.configuration.application,
+        };
+        places.text(option)
+    }
+}

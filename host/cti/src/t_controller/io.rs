@@ -1,0 +1,262 @@
+//! What the T-Controller takes and gives.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tlib::{ForwardMode, Message};
+
+use super::ownership::{Owner, OwnerQuestion, OwnerVerdict};
+use crate::{AgentLogins, CallEvent, ClientId, Deliver, Dns, LogLine, RegistryLimits, Token};
+
+/// What the node is, as it says to clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// The name of the application.
+    pub application: Arc<str>,
+    /// The version of the program.
+    pub version: Arc<str>,
+    /// The location (the switch) that its DNs belong to.
+    pub location: Arc<str>,
+    /// When it was started, in seconds since 1970.
+    pub started_s: i64,
+}
+
+/// How much a T-Controller holds, and whom it asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TControllerSettings {
+    /// Registrations.
+    pub registry: RegistryLimits,
+    /// Clients that may be connected; the next one is sent away.
+    pub clients_max: usize,
+    /// Calls on one DN that are kept count of; events of others are passed on all the same.
+    pub calls_per_dn_max: usize,
+    /// Calls of a DN that a snapshot lists.
+    pub snapshot_calls_max: usize,
+    /// Queues that one agent may be logged in to.
+    pub queues_per_agent_max: usize,
+    /// Reservations of one agent that are collected; further ones are refused.
+    pub reservations_collected_max: usize,
+    /// Whether the owner of a DN is asked for ([`Output::Ask`]) rather than decided by the built-in rules.
+    pub asks_owner: bool,
+    /// How long the answer is waited for, in milliseconds, before the built-in rules decide.
+    pub owner_answer_ms: u64,
+    /// Changes that wait for the answer to one before them, of one DN; where there are more the built-in rules decide the oldest.
+    pub owner_changes_max: usize,
+}
+
+impl Default for TControllerSettings {
+    fn default() -> Self {
+        Self {
+            registry: RegistryLimits::default(),
+            clients_max: 2_000,
+            calls_per_dn_max: 10_000,
+            snapshot_calls_max: 100,
+            queues_per_agent_max: 100,
+            reservations_collected_max: 64,
+            asks_owner: false,
+            owner_answer_ms: 2_000,
+            owner_changes_max: 16,
+        }
+    }
+}
+
+/// What an administrator says.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    /// The DNs.
+    pub dns: Arc<Dns>,
+    /// Options of the application ([`crate::OPTIONS`]).
+    pub application: BTreeMap<Arc<str>, Arc<str>>,
+    /// The agents.
+    pub logins: Arc<AgentLogins>,
+}
+
+/// What becomes of an agent that did not answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAnswerAction {
+    /// Nothing.
+    None,
+    /// It is not ready.
+    NotReady,
+    /// It is logged out.
+    Logout,
+}
+
+/// What comes in.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The configuration, at the beginning and whenever it changes.
+    Configure(Box<Configuration>),
+    /// A client has registered itself with its application's name.
+    Connected {
+        /// Which.
+        client: ClientId,
+        /// Its application's name.
+        application: Arc<str>,
+    },
+    /// A client wants something. A request of a Session Controller's client may be one for agents that routing clients make.
+    Request {
+        /// Who.
+        client: ClientId,
+        /// What.
+        message: Arc<Message>,
+    },
+    /// A client is gone.
+    Gone {
+        /// Which.
+        client: ClientId,
+    },
+    /// An event of a call.
+    Call(CallEvent),
+    /// What the Session Controller answers to [`Output::CallRequest`], where the answer is no event of a call.
+    Answer {
+        /// To whom, and with which ReferenceID.
+        token: Token,
+        /// The answer.
+        message: Message,
+    },
+    /// A phone has registered for a DN, or has a registration again.
+    Registered {
+        /// The DN.
+        dn: Arc<str>,
+    },
+    /// The last registration of a DN's phones is over.
+    Unregistered {
+        /// The DN.
+        dn: Arc<str>,
+    },
+    /// What the check of a device tells (oos-check).
+    Service {
+        /// The DN.
+        dn: Arc<str>,
+        /// Whether it answers.
+        in_service: bool,
+    },
+    /// A call that was routed to the agent on a DN was not answered in time.
+    NoAnswer {
+        /// The DN.
+        dn: Arc<str>,
+        /// What NO_ANSWER_ACTION of the route said; `None` leaves it to the option.
+        action: Option<NoAnswerAction>,
+    },
+    /// The answer to [`Output::Ask`].
+    OwnerAnswer {
+        /// Of which question.
+        dn: Arc<str>,
+        /// What is to be.
+        verdict: OwnerVerdict,
+    },
+    /// What the Smart Proxy wants.
+    Monitor(MonitorRequest),
+}
+
+/// What the Smart Proxy wants of the T-Controller.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MonitorRequest {
+    /// It is there: the T-Controller says by [`MonitorFeed::Mode`] how it is fed.
+    Open,
+    /// It is gone.
+    Close,
+    /// One of its clients has registered on a DN.
+    Watch {
+        /// The DN.
+        dn: Arc<str>,
+    },
+    /// None of its clients is registered on a DN any more.
+    Unwatch {
+        /// The DN.
+        dn: Arc<str>,
+    },
+    /// It has named every DN that it watches: it needs no others.
+    Watching,
+    /// A registration or a query of one of its clients, to be answered from what the T-Controller knows. Nobody is registered by it.
+    Ask {
+        /// Who asked.
+        token: Token,
+        /// RequestRegisterAddress or RequestQueryAddress.
+        message: Arc<Message>,
+    },
+}
+
+/// What the Smart Proxy is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MonitorFeed {
+    /// How it is fed from now on.
+    Mode {
+        /// With every event; otherwise with those of the DNs that it watches.
+        is_bulk: bool,
+    },
+    /// An event of a DN.
+    Event {
+        /// The DN.
+        dn: Arc<str>,
+        /// What it says.
+        message: Arc<Message>,
+    },
+    /// The answer to [`MonitorRequest::Ask`].
+    Answer {
+        /// Who asked.
+        token: Token,
+        /// EventRegistered, EventAddressInfo or EventError, with the ReferenceID and without the time.
+        message: Message,
+    },
+}
+
+/// A DN as calls must know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnState {
+    /// Which.
+    pub dn: Arc<str>,
+    /// Whether it does not want to be disturbed.
+    pub dnd: bool,
+    /// Where its calls go, by when.
+    pub forwards: BTreeMap<ForwardMode, Arc<str>>,
+    /// Whose it is.
+    pub owner: Option<Owner>,
+    /// The agent on it.
+    pub agent: Option<Arc<str>>,
+    /// Whether that agent waits for calls.
+    pub is_ready: bool,
+    /// Whether its device can be reached.
+    pub in_service: bool,
+}
+
+/// What goes out.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// An event for the clients of a DN.
+    Deliver(Deliver),
+    /// What one client alone is told, with its ReferenceID and the time.
+    Answer {
+        /// Whom.
+        client: ClientId,
+        /// What.
+        message: Message,
+    },
+    /// A request for the Session Controller. It is answered by an event of a call with this token, or by [`Input::Answer`].
+    CallRequest {
+        /// Who asks.
+        token: Token,
+        /// What for.
+        message: Arc<Message>,
+    },
+    /// How a DN is now, for calls.
+    Publish(DnState),
+    /// A DN is no more.
+    Unpublish {
+        /// Which.
+        dn: Arc<str>,
+    },
+    /// Whose a DN is to be, for the policy; at most one question a DN is open.
+    Ask(OwnerQuestion),
+    /// For the Smart Proxy.
+    Monitor(MonitorFeed),
+    /// For the log.
+    Log(LogLine),
+    /// A client is to be sent away.
+    Close {
+        /// Which.
+        client: ClientId,
+        /// Why.
+        reason: &'static str,
+    },
+}

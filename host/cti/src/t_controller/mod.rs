@@ -1,0 +1,291 @@
+//! The T-Controller: agents and DNs, and everybody who wants to know of them (seed 001, section 5.1).
+//!
+//! Drain [`TController::poll_output`] after every input.
+
+mod after_call;
+mod agent_table;
+mod agents;
+mod configure;
+mod features;
+mod io;
+mod line;
+mod monitor;
+mod ownership;
+mod query;
+mod register;
+mod reserve;
+mod service;
+mod timers;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use model::Instant;
+use tlib::{Attribute, ErrorCode, Message, MessageType};
+
+pub use agent_table::{AgentEvent, AgentStatus, AgentStep, Facts, step};
+pub use io::{
+    Configuration, DnState, Input, MonitorFeed, MonitorRequest, NoAnswerAction, Output,
+    ServerFacts, TControllerSettings,
+};
+pub use ownership::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in};
+pub(crate) use register::this_dn;
+pub use timers::Timer;
+
+use crate::{
+    CallEvent, Change, ClientId, Deliver, Handler, Module, Now, Refusal, Registry, Token,
+    deliver::Numbering, handler, now::stamped, option_names, server,
+};
+use line::Line;
+use monitor::Monitor;
+use timers::Timers;
+
+/// The machine.
+#[derive(Debug)]
+pub struct TController {
+    settings: TControllerSettings,
+    facts: ServerFacts,
+    configuration: Configuration,
+    registry: Registry,
+    /// The names of their applications, indexed by client.
+    clients: BTreeMap<ClientId, Arc<str>>,
+    /// Indexed by number.
+    lines: BTreeMap<Arc<str>, Line>,
+    /// The DN that each agent is logged in on, indexed by agent id.
+    agents: BTreeMap<Arc<str>, Arc<str>>,
+    timers: Timers,
+    monitor: Monitor,
+    numbering: Numbering,
+    calls_not_counted: u64,
+    outputs: VecDeque<Output>,
+}
+
+impl TController {
+    /// One that knows no DN yet.
+    pub fn new(settings: TControllerSettings, facts: ServerFacts) -> Self {
+        Self {
+            registry: Registry::new(settings.registry),
+            settings,
+            facts,
+            configuration: Configuration::default(),
+            clients: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            timers: Timers::default(),
+            monitor: Monitor::default(),
+            numbering: Numbering::default(),
+            calls_not_counted: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes something in.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Configure(configuration) => self.configure(now, *configuration),
+            Input::Connected { client, application } => self.on_connected(client, application),
+            Input::Request { client, message } => self.on_request(now, client, &message),
+            Input::Gone { client } => self.on_gone(now, client),
+            Input::Call(event) => self.on_call(now, event),
+            Input::Answer { token, message } => self.reply(now, token, message),
+            Input::Registered { dn } => self.on_contact(now, &dn, true),
+            Input::Unregistered { dn } => self.on_contact(now, &dn, false),
+            Input::Service { dn, in_service } => self.on_service(now, &dn, in_service),
+            Input::NoAnswer { dn, action } => self.on_no_answer(now, &dn, action),
+            Input::OwnerAnswer { dn, verdict } => self.on_owner_answer(now, &dn, verdict),
+            Input::Monitor(request) => self.on_monitor(request),
+        }
+    }
+
+    /// What is to be done, in order; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is to be called next, and what for.
+    pub fn poll_timeout(&self) -> Option<(Instant, Timer)> {
+        self.timers.next()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((dn, timer)) = self.timers.take_due(now.at) {
+            match timer {
+                Timer::AfterCallWork => self.on_time_over(now, &dn, AgentEvent::AfterCallWorkOver),
+                Timer::LegalGuard => self.on_time_over(now, &dn, AgentEvent::LegalGuardOver),
+                Timer::AutoLogout => self.log_out(now, &dn, None),
+                Timer::Reservations => self.on_reservations(now, &dn),
+                Timer::OwnerAnswer => self.on_owner_silence(now, &dn),
+            }
+        }
+    }
+
+    /// Registrations on DNs by name.
+    pub const fn registrations(&self) -> usize {
+        self.registry.len()
+    }
+
+    /// Agents that are logged in.
+    pub fn agents(&self) -> usize {
+        self.agents.len()
+    }
+
+    /// Calls that found no room in the counts of their DN (`calls_per_dn_max`), since the start.
+    pub const fn calls_not_counted(&self) -> u64 {
+        self.calls_not_counted
+    }
+
+    fn on_connected(&mut self, client: ClientId, application: Arc<str>) {
+        if self.clients.len() >= self.settings.clients_max {
+            let reason = "clients_max of the T-Controller is reached";
+            self.outputs.push_back(Output::Close { client, reason });
+            return;
+        }
+        self.clients.insert(client, application);
+    }
+
+    fn on_gone(&mut self, now: Now, client: ClientId) {
+        self.clients.remove(&client);
+        self.drop_reservations_of(client);
+        for dn in self.registry.leave(client) {
+            self.on_client_left_dn(now, client, &dn);
+            self.on_owner_event(now, &dn, OwnerEvent::ClientGone { client });
+        }
+    }
+
+    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>) {
+        let reserves = message.kind() == MessageType::RequestReserveAgent;
+        let is_known = self.clients.contains_key(&client);
+        if !is_known && (client.module == Module::TController || !reserves) {
+            return;
+        }
+        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+        if let Err(refusal) = self.dispatch(now, token, message) {
+            self.refuse(now, token, message, &refusal);
+        }
+    }
+
+    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+        if !message.kind().is_request() {
+            let text = format!("{} is no request", message.kind().name());
+            return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
+        }
+        match handler(message.kind()) {
+            Handler::Registry => self.on_registry_request(now, token, message),
+            Handler::Agents => self.on_agent_request(now, token, message),
+            Handler::Features => self.on_feature_request(now, token, message),
+            Handler::Bulk => self.on_bulk_request(now, token, message),
+            Handler::Calls => self.pass_on(token, message),
+            Handler::Supervision | Handler::Session => Err(ErrorCode::Unsupported.into()),
+            Handler::Monitoring => Err(Refusal::new(
+                ErrorCode::NotSupportedHere,
+                "call monitoring is on the port of the Interaction Proxy (IPport)",
+            )),
+        }
+    }
+
+    fn on_registry_request(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+    ) -> Result<(), Refusal> {
+        let answer = match message.kind() {
+            MessageType::RequestRegisterAddress => return self.register(now, token, message),
+            MessageType::RequestUnregisterAddress => return self.unregister(now, token, message),
+            MessageType::RequestQueryAddress => self.query_address(Some(token.client), message)?,
+            _ => server::answer(&self.facts, now, message)?,
+        };
+        self.reply(now, token, answer);
+        Ok(())
+    }
+
+    /// A request about a call goes to the Session Controller. A routing client reports a virtual queue without being registered on it.
+    fn pass_on(&mut self, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+        if message.kind() == MessageType::RequestDistributeEvent {
+            self.line_of(message)?;
+        } else {
+            self.held_dn(token.client, message)?;
+        }
+        self.outputs.push_back(Output::CallRequest { token, message: Arc::clone(message) });
+        Ok(())
+    }
+
+    fn on_call(&mut self, now: Now, event: CallEvent) {
+        let hooks = self.places(&event.dn).flag(option_names::hook_events);
+        let max = self.settings.calls_per_dn_max;
+        let Some(line) = self.lines.get_mut(&event.dn) else { return };
+        let was_off = line.parties.is_off_hook();
+        let change = line.parties.apply(&event, max);
+        let is_off = line.parties.is_off_hook();
+        self.calls_not_counted += u64::from(change == Change::Full);
+        let dn = event.dn;
+        if hooks && is_off && !was_off {
+            self.emit_hook(now, &dn, MessageType::EventOffHook);
+        }
+        let asked_by = event.asked_by.filter(|token| token.client.module == Module::TController);
+        self.emit(now, &dn, event.message, asked_by);
+        if hooks && was_off && !is_off {
+            self.emit_hook(now, &dn, MessageType::EventOnHook);
+        }
+        match change {
+            Change::Left(party) => self.on_parties_changed(now, &dn, Some(&party)),
+            Change::Joined => self.on_parties_changed(now, &dn, None),
+            Change::Changed | Change::None | Change::Full => {}
+        }
+    }
+
+    fn emit_hook(&mut self, now: Now, dn: &Arc<str>, kind: MessageType) {
+        let message = Message::new(kind).with(Attribute::ThisDN, dn);
+        self.emit(now, dn, Arc::new(message), None);
+    }
+
+    /// Distributes an event of a DN: to its clients, to who asked for it, to the Smart Proxy.
+    fn emit(&mut self, now: Now, dn: &Arc<str>, message: Arc<Message>, asked_by: Option<Token>) {
+        self.feed(dn, &message);
+        let clients = self.registry.clients(dn);
+        let asked_by = asked_by.filter(|token| {
+            let is_one = clients.as_ref().is_some_and(|all| all.contains(&token.client));
+            is_one
+                || self.clients.contains_key(&token.client)
+                || token.client.module != Module::TController
+        });
+        if clients.is_none() && asked_by.is_none() {
+            return;
+        }
+        let event = self.numbering.next(message, now);
+        if let Some(token) = asked_by
+            && !clients.as_ref().is_some_and(|all| all.contains(&token.client))
+        {
+            let message = Message::clone(event.message())
+                .with_some(Attribute::EventSequenceNumber, event.sequence().map(tlib::Value::Id))
+                .with(Attribute::ReferenceID, token.reference);
+            self.outputs.push_back(Output::Answer { client: token.client, message });
+        }
+        if let Some(clients) = clients {
+            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by }));
+        }
+    }
+
+    /// Answers a request with its ReferenceID.
+    fn reply(&mut self, now: Now, token: Token, message: Message) {
+        self.answer(now, token.client, message.with(Attribute::ReferenceID, token.reference));
+    }
+
+    fn answer(&mut self, now: Now, client: ClientId, message: Message) {
+        let message = stamped(&message, now);
+        self.outputs.push_back(Output::Answer { client, message });
+    }
+
+    fn refuse(&mut self, now: Now, token: Token, request: &Message, refusal: &Refusal) {
+        self.answer(now, token.client, refusal.event(token, request));
+    }
+
+    fn publish(&mut self, dn: &str) {
+        if let Some(line) = self.lines.get(dn) {
+            self.outputs.push_back(Output::Publish(line.published()));
+        }
+    }
+}

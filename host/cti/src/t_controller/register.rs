@@ -1,0 +1,172 @@
+//! Registration of clients on DNs, one by one and in bulk (sections 1.3, 2.3 and 5.8).
+
+use std::sync::Arc;
+
+use tlib::{
+    AddressInfoType, AddressType, Attribute, ControlMode, ErrorCode, Message, MessageType,
+    RegisterMode,
+};
+
+use super::{TController, line::Line, ownership::OwnerEvent};
+use crate::{ClientId, Dn, Now, Refusal, Token};
+
+/// What a TRegisterAddress says, checked against the DN.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Registration {
+    pub(crate) mode: RegisterMode,
+    pub(crate) control: ControlMode,
+}
+
+impl Registration {
+    /// Reads a request for a DN.
+    ///
+    /// # Errors
+    ///
+    /// 53 for a mode that is none, 128 for an address type that is not the DN's.
+    pub(crate) fn of(message: &Message, dn: &Dn) -> Result<Self, Refusal> {
+        let number = |attribute| message.int(attribute).unwrap_or(0);
+        let bad = |name: &str, number| {
+            Refusal::new(
+                ErrorCode::InvalidAttribute,
+                format!("{name} {number} is none; give 0 to 2"),
+            )
+        };
+        let mode = number(Attribute::RegisterMode);
+        let control = number(Attribute::ControlMode);
+        let address_type = number(Attribute::AddressType);
+        let have = dn.kind.address_type();
+        if address_type != 0 && address_type != i64::from(have.number()) {
+            let text = format!(
+                "DN {} is of AddressType {} ({}), not {address_type}",
+                dn.number,
+                have.number(),
+                have.name()
+            );
+            return Err(Refusal::new(ErrorCode::BadDNType, text));
+        }
+        Ok(Self {
+            mode: RegisterMode::of(mode).ok_or_else(|| bad("RegisterMode", mode))?,
+            control: ControlMode::of(control).ok_or_else(|| bad("ControlMode", control))?,
+        })
+    }
+}
+
+/// ThisDN of a request.
+pub(crate) fn this_dn(message: &Message) -> Result<&Arc<str>, Refusal> {
+    let dn = message.text(Attribute::ThisDN).filter(|dn| !dn.is_empty());
+    dn.ok_or_else(|| Refusal::new(ErrorCode::InvalidAttribute, "give ThisDN"))
+}
+
+/// EventRegistered of a line (section 2.3), without ReferenceID.
+pub(super) fn registered(line: &Line, calls_max: usize) -> Message {
+    let kind: AddressType = line.dn.kind.address_type();
+    Message::new(MessageType::EventRegistered)
+        .with(Attribute::Extensions, line.snapshot(calls_max))
+        .with(Attribute::AddressInfoStatus, i64::from(kind.number()))
+        .with(Attribute::AddressInfoType, AddressInfoType::AddressType)
+        .with_some(Attribute::AgentID, line.agent.as_ref().map(|agent| &agent.id))
+        .with(Attribute::ThisDN, &line.dn.number)
+}
+
+impl TController {
+    pub(super) fn register(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+    ) -> Result<(), Refusal> {
+        let line = self.line_of(message)?;
+        let dn = Arc::clone(&line.dn.number);
+        let asked = Registration::of(message, &line.dn)?;
+        self.registry.register(token.client, &dn, asked.mode)?;
+        if let Some(event) = self.registered_event(&dn) {
+            self.reply(now, token, event);
+        }
+        let application = self.clients.get(&token.client).cloned();
+        if let Some(application) = application
+            && asked.control != ControlMode::Local
+        {
+            let event = OwnerEvent::ClientRegistered { client: token.client, application };
+            self.on_owner_event(now, &dn, event);
+        }
+        Ok(())
+    }
+
+    pub(super) fn unregister(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+    ) -> Result<(), Refusal> {
+        let dn = Arc::clone(this_dn(message)?);
+        if !self.registry.unregister(token.client, &dn) {
+            return Err(ErrorCode::NotRegistered.into());
+        }
+        let event = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
+        self.reply(now, token, event);
+        self.on_client_left_dn(now, token.client, &dn);
+        let event = OwnerEvent::ClientGone { client: token.client };
+        self.on_owner_event(now, &dn, event);
+        Ok(())
+    }
+
+    /// TRegisterAll and TUnregisterAll: the events of all DNs that this node owns, whichever they are.
+    pub(super) fn on_bulk_request(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+    ) -> Result<(), Refusal> {
+        let client = token.client;
+        if message.kind() == MessageType::RequestUnregisterAll {
+            if !self.registry.leave_bulk(client) {
+                return Err(ErrorCode::NotRegistered.into());
+            }
+            self.reply(now, token, Message::new(MessageType::EventUnregisteredAll));
+            return Ok(());
+        }
+        let by_name = |this: &Self, dn: &Arc<str>| this.registry.mode(client, dn).is_some();
+        let owned: Vec<Arc<str>> = self
+            .lines
+            .iter()
+            .filter(|(dn, line)| line.owner.is_some() && !by_name(self, dn))
+            .map(|(dn, _)| Arc::clone(dn))
+            .collect();
+        if !self.registry.join_bulk(client) {
+            return Err(ErrorCode::AlreadyRegistered.into());
+        }
+        self.reply(now, token, Message::new(MessageType::EventRegisteredAll));
+        for dn in owned {
+            if let Some(event) = self.registered_event(&dn) {
+                self.answer(now, client, event);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn registered_event(&self, dn: &str) -> Option<Message> {
+        let line = self.lines.get(dn)?;
+        Some(registered(line, self.settings.snapshot_calls_max))
+    }
+
+    /// The line that a request names.
+    pub(super) fn line_of(&self, message: &Message) -> Result<&Line, Refusal> {
+        let dn = this_dn(message)?;
+        self.lines.get(dn).ok_or_else(|| {
+            Refusal::new(ErrorCode::NotConfigured, format!("DN {dn} is not configured"))
+        })
+    }
+
+    /// The DN of a request of a client that may act on it: it is registered, and not to watch only.
+    pub(super) fn held_dn(&self, client: ClientId, message: &Message) -> Result<Arc<str>, Refusal> {
+        let dn = Arc::clone(&self.line_of(message)?.dn.number);
+        match self.registry.mode(client, &dn) {
+            None => Err(ErrorCode::NotRegistered.into()),
+            Some(RegisterMode::Monitor) => Err(Refusal::new(
+                ErrorCode::AccessRestricted,
+                "the client watches the DN (RegisterMode Monitor); register it in another mode to act on it",
+            )),
+            Some(RegisterMode::Share | RegisterMode::Private) => Ok(dn),
+        }
+    }
+}
