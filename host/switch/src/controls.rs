@@ -19,9 +19,12 @@ pub(crate) enum Progress {
 impl Switch {
     /// Carries out what a third party wants, or says why not.
     pub(crate) fn on_control(&mut self, now: Instant, dir: &dyn Directory, control: Control) {
-        let Some(conn) = control.action.conn() else {
-            return self.tables.controlled(control.ticket, Err(Unfit::NotSupported));
-        };
+        let Control { ticket, action } = control;
+        if let Action::Make { from, display, to, ring } = action {
+            return self.on_make((now, dir), ticket, (from, display), &to, ring);
+        }
+        let control = Control { ticket, action };
+        let Some(conn) = control.action.conn() else { return };
         if self.send_after(conn, || Word::Control(control.clone())) {
             return;
         }

@@ -220,6 +220,20 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// The call that it is about, of those that may be about one of a phone that is called first.
+    pub(crate) const fn call(&self) -> Option<ConnId> {
+        match self {
+            Self::LegOffered { leg, .. }
+            | Self::LegOnTrunk { leg, .. }
+            | Self::LegAlerting { leg, .. }
+            | Self::LegFailed { leg, .. } => Some(leg.conn),
+            Self::TargetFailed { conn, .. }
+            | Self::TrunkPassed { conn, .. }
+            | Self::Released { conn, .. } => Some(*conn),
+            _ => None,
+        }
+    }
+
     /// The call whose dialogs it changes, and whether one of a user came in.
     pub(crate) fn touches(&self) -> Option<(ConnId, bool)> {
         match self {

@@ -14,6 +14,7 @@ mod call;
 mod config;
 mod control;
 mod controls;
+mod dials;
 mod door;
 mod emergency;
 mod errand;

@@ -51,6 +51,8 @@ pub(crate) struct Tables {
     pub(crate) has_sought: bool,
     /// How often the message at hand was passed on.
     pub(crate) hops: u8,
+    /// Calls of phones that are called first: nothing is told of them.
+    pub(crate) unoffered: BTreeSet<ConnId>,
     /// Questions in flight.
     pub(crate) calls_by_question: HashMap<QuestionId, ConnId>,
     /// Calls that have changed since those who watch were told, and whether a user came in.
@@ -192,6 +194,7 @@ impl Tables {
             notes: Notes::default(),
             has_sought: false,
             hops: 0,
+            unoffered: BTreeSet::new(),
             calls_by_question: HashMap::new(),
             touched: Vec::new(),
             moved: Vec::new(),
@@ -208,6 +211,11 @@ impl Tables {
             self.stats.call_events_missed += left_out;
         }
         self.touched.extend(fact.touches());
+        if !self.unoffered.is_empty()
+            && fact.call().is_some_and(|conn| self.unoffered.contains(&conn))
+        {
+            return;
+        }
         self.outputs.push_back(Output::Emit(fact));
     }
 

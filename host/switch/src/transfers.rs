@@ -26,6 +26,9 @@ impl Switch {
             Errand::Told { of, into, status, reason } => self.with_call(of, |call, tables| {
                 call.on_told(tables, now, into, status, &reason);
             }),
+            Errand::Take { into } if self.calls.get(&into).is_some_and(|c| c.dial.is_some()) => {
+                self.on_dialled(now, dir, into);
+            }
             Errand::Take { into } => self.take_sent_on(now, into),
             Errand::Joined { into } => self.on_joined(now, into),
             Errand::NotJoined { into, status, gone } => self.on_not_joined(now, into, status, gone),

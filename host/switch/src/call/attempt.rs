@@ -114,6 +114,9 @@ impl Call {
                 continue;
             }
             if self.note_attempts(tables, now) {
+                if self.dial.is_some() {
+                    continue;
+                }
                 // The route of an emergency is tried to its end; no plugin has a say in it.
                 if self.facts.emergency && tables.config.emergency.has_route() {
                     continue;
@@ -324,6 +327,7 @@ impl Call {
             self.groups.push_front(group.split_off(most));
         }
         for hop in group {
+            let hop = Hop { auto: hop.auto || self.dial.is_some(), ..hop };
             self.open_or_next_trunk(tables, now, dir, hop);
         }
     }
@@ -479,6 +483,9 @@ impl Call {
     /// Every target failed. The caller gets the last failure, of targets that were tried together the best; 408 becomes 480,
     /// since it is the called party that did not answer and not this switch.
     fn give_up(&mut self, tables: &mut Tables, now: Instant) {
+        if self.dial.is_some() {
+            return self.dial_failed(tables, now);
+        }
         if self.proxied.is_some() {
             let status = if self.last_status == 0 { 480 } else { self.last_status };
             return self.end_proxied(tables, now, status, crate::Cause::Refused(status));

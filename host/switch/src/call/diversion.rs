@@ -99,6 +99,7 @@ impl Call {
         let most = tables.config.limits.redirections_max;
         let follows = (300..400).contains(&self.last_status)
             && self.proxied.is_none()
+            && self.dial.is_none()
             && !self.facts.emergency
             && self.facts.redirections.len() < most;
         let to = if follows { best(&self.last_redirect) } else { None };

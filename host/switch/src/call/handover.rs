@@ -1,10 +1,12 @@
 //! A leg that goes from one call to another.
 
 use media::Side;
-use model::{Aor, Instant, LegId, Seat};
+use model::{Aor, Flow, Instant, LegId, Seat};
 use sip::{Dialog, ServerTx};
 
-use super::{Call, Leg, Privacy, given_up::GivenUp, over_trunk::OnTrunk, session::Talking};
+use super::{
+    Call, Leg, Parting, Privacy, given_up::GivenUp, over_trunk::OnTrunk, session::Talking,
+};
 use crate::{Reason, tables::Tables};
 
 /// A leg between two calls.
@@ -29,6 +31,30 @@ pub(crate) struct Handed {
     said: Option<Box<[u8]>>,
     /// The last description that the party was told.
     told: Option<Box<[u8]>>,
+}
+
+impl Handed {
+    /// The same, which was told this last.
+    pub(super) fn told(self, told: Option<Box<[u8]>>) -> Self {
+        Self { told, ..self }
+    }
+
+    /// Ends it: no call takes it.
+    pub(crate) fn hang_up(mut self, tables: &mut Tables, now: Instant) {
+        let trunk = self.trunk.as_ref().map(|on| on.id);
+        tables.forget_leg(&self.dialog.id.local_tag);
+        tables.send_bye(now, &mut self.dialog, &self.contact, trunk, Parting::Plain);
+    }
+
+    /// Where it is reached.
+    pub(super) const fn flow(&self) -> Flow {
+        self.dialog.flow
+    }
+
+    /// Its party's Contact.
+    pub(super) fn target(&self) -> &str {
+        &self.dialog.remote_target
+    }
 }
 
 impl Call {

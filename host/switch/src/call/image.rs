@@ -129,6 +129,7 @@ impl Call {
             transfer: _,
             origin: _,
             replaced: _,
+            dial: _,
             waiting: _,
             reinvite: _,
             given_up: _,

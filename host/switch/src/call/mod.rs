@@ -4,6 +4,7 @@ mod answer;
 mod answer_for;
 mod attempt;
 mod branch;
+mod dial;
 mod dialogs;
 mod digits;
 mod diversion;
@@ -59,6 +60,7 @@ pub use self::diversion::DiversionStyle;
 pub(crate) use self::{
     answer::Stray,
     branch::{Branch, hang_up_stray},
+    dial::Dial,
     dialogs::Who,
     early::CallerEarly,
     early_update::EarlyUpdate,
@@ -79,7 +81,7 @@ pub(crate) use self::{
     release::{Bye, Parting},
     replace::{Place, Replaced},
     route::connection_for_size,
-    routing_point::Waiting,
+    routing_point::{Waiting, callee_of},
     session::refuse_too_small,
     subscription::LastReport,
     ticket::Ticket,
@@ -124,6 +126,8 @@ pub(crate) struct Call {
     pub(crate) transfer: Option<Box<Transferring>>,
     /// Where the caller comes from, in a call that a transfer began.
     pub(crate) origin: Option<Box<Origin>>,
+    /// Of a phone that is called first, before there is a call of it.
+    pub(crate) dial: Option<Box<Dial>>,
     /// Of a call that has come to a routing point.
     waiting: Option<Box<Waiting>>,
     /// Whose place the caller takes in another call, until it has it.

@@ -84,6 +84,7 @@ impl Call {
             media: CallMedia::default(),
             transfer: None,
             origin: None,
+            dial: None,
             waiting: None,
             replaced: None,
             refers: [0; 2],

@@ -37,6 +37,7 @@ impl Call {
             return;
         }
         self.leave_ticket(tables);
+        self.leave_dial(tables, Unfit::NoCall);
         self.leave_transfer(tables, now, sender);
         self.leave_origin(tables);
         self.leave_replaced(tables);
@@ -113,9 +114,12 @@ impl Call {
 
     /// A BYE came from `side` and has been answered.
     pub(crate) fn on_bye(&mut self, tables: &mut Tables, now: Instant, side: Side, bye: &Message) {
-        let by = match side {
-            Side::A => ReleasedBy::Caller,
-            Side::B => ReleasedBy::Callee,
+        let is_up = matches!(self.state, State::Established { .. } | State::Joining);
+        let cause = match side {
+            // It was called by us before somebody else is.
+            Side::A if !is_up => Cause::Cancelled,
+            Side::A => Cause::Hangup(ReleasedBy::Caller),
+            Side::B => Cause::Hangup(ReleasedBy::Callee),
         };
         // Whoever says BYE will not send the ACK any more.
         self.ack_came(tables, side);
@@ -129,7 +133,7 @@ impl Call {
             tables.errands.push_back(Errand::Left { of: self.conn });
             return;
         }
-        self.release(tables, now, Cause::Hangup(by), Some((side, bye)));
+        self.release(tables, now, cause, Some((side, bye)));
         self.forget_tag(tables, side);
     }
 

@@ -349,6 +349,10 @@ impl Call {
     ) -> Result<(), Box<Stray>> {
         let (tx, cseq) = (branch.tx(), branch.facts.cseq);
         self.media.note_path(Side::B, dialog.flow);
+        if self.dial.is_some() {
+            // It is the only party.
+            self.media.note_path(Side::A, dialog.flow);
+        }
         if self.answer_body(tables, &branch, response, false).is_err() {
             return Err(Box::new(Stray { tx, contact: branch.contact, dialog, cseq }));
         }

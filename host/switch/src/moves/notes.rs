@@ -211,6 +211,7 @@ impl Tables {
 
     /// A call is over.
     pub(crate) fn forget_call(&mut self, conn: ConnId) {
+        self.unoffered.remove(&conn);
         if conn.shard() != self.config.shard {
             let at = self.config.shard;
             self.say(conn.shard(), Word::Over { noted: Noted::Call(conn), at });
