@@ -32,13 +32,22 @@ impl Switch {
         if let Action::Transfer { leg, to } = &action {
             return self.on_transfer(now, dir, (ticket, *leg), to);
         }
+        if let Action::Complete { held, consult, leg } = action {
+            return self.on_complete((now, dir), ticket, (held, consult), leg);
+        }
         let Self { calls, tables, .. } = self;
         let call = calls.get_mut(&conn).filter(|call| call.state != State::Ending);
         let progress = match call {
             None => Err(Unfit::NoCall),
             // Its parties talk past us.
             Some(call) if call.proxied.is_some() => Err(Unfit::NotSupported),
-            Some(call) => call.carry_out(tables, (now, dir), ticket, action),
+            Some(call) => match action {
+                Action::Consult { leg, to } => self.on_consult(now, (ticket, leg), &to),
+                Action::Retrieve { leg, .. } if call.away_side().is_some() => {
+                    self.on_take_back(now, ticket, (conn, leg))
+                }
+                action => call.carry_out(tables, (now, dir), ticket, action),
+            },
         };
         match progress {
             Ok(Progress::Open) => {}

@@ -1,8 +1,10 @@
 //! What a call wants of another, or of the whole shard: a call cannot reach out of itself while it is at work.
 
 use media::Side;
-use model::ConnId;
+use model::{ConnId, LegId, hook::Party};
 use sip::{Message, ServerTx};
+
+use crate::call::Handed;
 
 /// Something to do once the call at hand is done with.
 #[derive(Debug)]
@@ -73,6 +75,45 @@ pub(crate) enum Errand {
     /// The party that this call had has gone to another call, which has ended.
     Deserted {
         /// This call.
+        of: ConnId,
+    },
+    /// Both parties are held: one of them calls somebody else with the same leg.
+    Consult {
+        /// The call.
+        conn: ConnId,
+        /// The party.
+        side: Side,
+        /// Whom.
+        callee: Box<Party>,
+        /// Who waits for it.
+        ticket: u64,
+    },
+    /// The leg that two calls share goes from one to the other, whose party takes it back.
+    SwitchOver {
+        /// The one.
+        from: ConnId,
+        /// The other.
+        to: ConnId,
+        /// Who waits for it.
+        ticket: u64,
+    },
+    /// The leg that two calls share goes to this one, since the other is over.
+    ComeBack {
+        /// This one.
+        to: ConnId,
+        /// Its name in the other.
+        from: LegId,
+        /// The leg.
+        leg: Box<Handed>,
+    },
+    /// The other call that the leg of a party of this one was in is over.
+    Unpair {
+        /// This one.
+        of: ConnId,
+    },
+    /// The party whose leg two calls share has hung up in the other.
+    PartyLeft {
+        /// This one.
         of: ConnId,
     },
     /// The party that was to be sent on is not there any more.

@@ -11,7 +11,9 @@
 mod answers;
 mod authenticate;
 mod call;
+mod completions;
 mod config;
+mod consultations;
 mod control;
 mod controls;
 mod dials;

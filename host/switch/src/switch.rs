@@ -19,7 +19,7 @@ use crate::{
     door::{Arrival, Door},
     events::{Events, Lamps},
     keepalive::Keepalive,
-    moves::Waiting,
+    moves::{Waiting, WaitingControl},
     proxy::Passages,
     registrar::Registrar,
     tables::Tables,
@@ -53,6 +53,8 @@ pub struct Switch {
     pub(crate) draining: bool,
     /// REFERs that wait until their call can go to another shard.
     pub(crate) waiting: Vec<Waiting>,
+    /// The same of what third parties want.
+    pub(crate) controls_waiting: Vec<WaitingControl>,
 }
 
 impl Switch {
@@ -108,6 +110,7 @@ impl Switch {
             texts: Texts::default(),
             draining: false,
             waiting: Vec::new(),
+            controls_waiting: Vec::new(),
         }
     }
 
@@ -237,6 +240,9 @@ impl Switch {
         if !self.waiting.is_empty() {
             self.follow_again(now);
             self.drain_endpoint(now, dir);
+        }
+        if !self.controls_waiting.is_empty() {
+            self.follow_controls(now);
         }
         if !self.tables.moved.is_empty() {
             self.observe_registrations(dir);

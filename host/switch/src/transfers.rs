@@ -39,6 +39,15 @@ impl Switch {
             Errand::Deserted { of } => {
                 self.with_call(of, |call, tables| call.end_if_alone(tables, now));
             }
+            Errand::Consult { conn, side, callee, ticket } => {
+                self.begin_consultation((now, dir), ticket, (conn, side), &callee);
+            }
+            Errand::SwitchOver { from, to, ticket } => self.switch_over(now, ticket, from, to),
+            Errand::ComeBack { to, from, leg } => self.come_back(now, to, from, *leg),
+            Errand::Unpair { of } => self.unpair(of),
+            Errand::PartyLeft { of } => self.with_call(of, |call, tables| {
+                call.party_left(tables, now);
+            }),
             Errand::Abandon { into } => self.with_call(into, |call, tables| {
                 call.release(tables, now, Cause::Cancelled, None);
             }),
@@ -202,7 +211,7 @@ impl Switch {
 
     /// Brings the party that was sent on into its new call, and the called party where it comes from another call too. Gives
     /// whether they are there.
-    fn bring(&mut self, now: Instant, into: ConnId) -> bool {
+    pub(crate) fn bring(&mut self, now: Instant, into: ConnId) -> bool {
         let origin = self.calls.get_mut(&into).and_then(|call| call.origin.as_mut());
         let Some(origin) = origin else { return false };
         if origin.taken {
@@ -261,7 +270,7 @@ impl Switch {
     fn on_joined(&mut self, now: Instant, into: ConnId) {
         let origin = self.calls.get_mut(&into).and_then(|call| call.origin.take());
         let Some(origin) = origin else { return };
-        self.with_call(origin.of, |call, tables| call.end_transferred(tables, now));
+        self.with_call(origin.of, |call, tables| call.end_transferred(tables, now, into));
         if let Some((conn, _)) = origin.callee {
             self.with_call(conn, |call, tables| {
                 tables.emit(Fact::Transferred { conn, into });

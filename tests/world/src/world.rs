@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{
-    Aor, Instant, Shard,
+    Aor, ConnId, Instant, Shard,
     hook::{Answer, CallFacts, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
-use switch::{Command, Control, Input, KeepaliveConfig, LocateId, TrunkConfig, Word};
+use switch::{Command, Control, Fact, Input, KeepaliveConfig, LocateId, TrunkConfig, Unfit, Word};
 
 use crate::{
     Decider, Faults, HOST, Manner, Network, Node, Phone, PhoneFact, Random, SimDns, Trace,
@@ -257,9 +257,18 @@ impl World {
 
     /// Has a third party want something done with a call.
     pub fn control(&mut self, control: Control) {
+        self.trace.line(self.now, format_args!("{control:?}"));
         let shard = self.node.shard_of_control(&control.action);
         let effects = self.node.input(self.now, shard, Input::Control(control));
         self.apply(effects);
+    }
+
+    /// What came of what a third party wanted under this ticket, once it is known.
+    pub fn controlled(&self, ticket: u64) -> Option<Result<ConnId, Unfit>> {
+        self.node.facts.iter().rev().find_map(|fact| match fact {
+            Fact::Controlled { ticket: of, outcome } if *of == ticket => Some(*outcome),
+            _ => None,
+        })
     }
 
     /// Has the node be told what to refuse because there is too much to do.

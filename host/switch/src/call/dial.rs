@@ -155,6 +155,35 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The consultation call of a party of `held`, as if it had sent the INVITE itself, but without its leg. Nothing has been done for it
+    /// yet.
+    pub(crate) fn of_consulting(
+        tables: &mut Tables,
+        (now, dir): (Instant, &dyn Directory),
+        held: &mut Self,
+        side: Side,
+        callee: &Party,
+    ) -> Option<Self> {
+        let conn = tables.mint_conn_id();
+        let party = held.party(side);
+        let user = held.who(side).user;
+        let trunk = held.trunk_of_side(tables, side);
+        let said = held.media.said(side).and_then(|said| Some(Sdp::parse(said).ok()?.resumed()));
+        let dialog = held.dialog_mut(side)?;
+        let (flow, contact) = (dialog.flow, format!("<{}>", dialog.remote_target));
+        let invite = invite_of(tables, &name_addr(&party), &callee.uri, &contact, said.as_deref())?;
+        let facts = facts_of(tables, dir, conn, flow, &invite, user).ok()?;
+        let trunk = trunk.and_then(|id| Some(tables.trunks.get(id)?.name.clone()));
+        let facts = Arc::new(CallFacts { caller: party, trunk, ..facts });
+        let names = ("".into(), "".into());
+        let caller = CallerLeg::new(flow, names, (ServerTx::NONE, invite), Reliability::Unknown);
+        let mut call = Self::new(now, facts, caller, None);
+        call.origin = Some(Box::new(origin_of(conn, true)));
+        Some(call)
+    }
+}
+
 /// The caller is called by us, and comes from no other call.
 const fn origin_of(of: ConnId, taken: bool) -> Origin {
     Origin { of, side: Side::A, taken, callee: None, asks: false }

@@ -10,6 +10,7 @@ use super::{
 use crate::{Reason, tables::Tables};
 
 /// A leg between two calls.
+#[derive(Debug)]
 pub(crate) struct Handed {
     dialog: Dialog,
     contact: Box<str>,
@@ -37,6 +38,11 @@ impl Handed {
     /// The same, which was told this last.
     pub(super) fn told(self, told: Option<Box<[u8]>>) -> Self {
         Self { told, ..self }
+    }
+
+    /// The same, with the number that it had in the call it goes back to.
+    pub(super) fn numbered(self, number: u16) -> Self {
+        Self { number, ..self }
     }
 
     /// Ends it: no call takes it.

@@ -20,6 +20,9 @@ impl Call {
         if self.proxied.is_some() {
             return Err(NotQuiescent::Forwarded);
         }
+        if self.away_side().is_some() {
+            return Err(NotQuiescent::Transferring);
+        }
         let (State::Established { .. }, Some(_), Some(callee)) =
             (self.state, &self.caller.dialog, &self.callee)
         else {
@@ -28,7 +31,8 @@ impl Call {
         let is_early = self.caller.invite.is_some()
             || self.caller.early.is_some()
             || !self.branches.is_empty();
-        if self.transfer.is_some() || self.origin.is_some() || self.replaced.is_some() || is_early {
+        let is_leaving = self.transfer.is_some() || self.origin.is_some() || self.pair.is_some();
+        if is_leaving || self.replaced.is_some() || is_early {
             return Err(NotQuiescent::Transferring);
         }
         if self.ticket.is_some()
@@ -129,6 +133,7 @@ impl Call {
             transfer: _,
             origin: _,
             replaced: _,
+            pair: _,
             dial: _,
             waiting: _,
             reinvite: _,

@@ -100,7 +100,7 @@ impl CallMedia {
         self.held.get(index(side)).copied().unwrap_or_default()
     }
 
-    pub(super) fn set_held(&mut self, side: Side, held: bool) {
+    pub(crate) fn set_held(&mut self, side: Side, held: bool) {
         if let Some(is) = self.held.get_mut(index(side)) {
             *is = held;
         }

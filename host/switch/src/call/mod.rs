@@ -1,5 +1,6 @@
 //! One call: its legs, its plan, its media, and what it does next.
 
+mod alone;
 mod answer;
 mod answer_for;
 mod attempt;
@@ -27,6 +28,7 @@ mod offer;
 mod over_trunk;
 #[allow(dead_code, reason = "session timers begin to use it")]
 mod own_offer;
+mod pair;
 mod policy;
 mod prack;
 mod probe;
@@ -65,6 +67,7 @@ pub(crate) use self::{
     early::CallerEarly,
     early_update::EarlyUpdate,
     extensions::{Reliability, known, refuse_unknown},
+    handover::Handed,
     headers::{is_sips, our_contact, reason_of},
     hold::side_of,
     identity::{ANONYMOUS, Crossing, Privacy, is_anonymous, is_nobody},
@@ -73,6 +76,7 @@ pub(crate) use self::{
     media::CallMedia,
     offer::{facts_of, is_emergency, refuse},
     own_offer::{Asked, OwnOffer},
+    pair::Pair,
     policy::Edits,
     prack::Prack,
     proxied::Proxied,
@@ -126,6 +130,8 @@ pub(crate) struct Call {
     pub(crate) transfer: Option<Box<Transferring>>,
     /// Where the caller comes from, in a call that a transfer began.
     pub(crate) origin: Option<Box<Origin>>,
+    /// The other call that the leg of a party is in as well.
+    pub(crate) pair: Option<Box<Pair>>,
     /// Of a phone that is called first, before there is a call of it.
     pub(crate) dial: Option<Box<Dial>>,
     /// Of a call that has come to a routing point.

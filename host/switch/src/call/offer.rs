@@ -84,6 +84,7 @@ impl Call {
             media: CallMedia::default(),
             transfer: None,
             origin: None,
+            pair: None,
             dial: None,
             waiting: None,
             replaced: None,

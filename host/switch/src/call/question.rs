@@ -1,11 +1,11 @@
 //! Questions to the plugins, and what their answers do to the call.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use model::{
     Aor, Directory, Instant, Membership,
     hook::{
-        Amended, Answer, Ask, Decision, Destination, Hook, MediaMode, Plan, Question,
+        Amended, Answer, Ask, CallFacts, Decision, Destination, Hook, MediaMode, Plan, Question,
         Reason as Why, Target, Verdict,
     },
 };
@@ -75,13 +75,22 @@ impl Call {
             if let Some(decided) = facts.privacy {
                 self.privacy[0] = self.privacy[0].decided(decided);
             }
-            self.facts = facts;
+            self.facts = self.still_transferred(facts);
         }
         tables.emit(Fact::Decided { conn: self.conn, decision: answer.decision });
         if hook == Hook::Route {
             self.follow(tables, dir);
         }
         self.act_on(tables, now, dir, hook, answer.verdict);
+    }
+
+    /// The facts as the dial plan left them, of a call that another caller has come to while it was asked.
+    fn still_transferred(&self, facts: Arc<CallFacts>) -> Arc<CallFacts> {
+        if self.facts.transfer.is_none() || facts.transfer.is_some() {
+            return facts;
+        }
+        let CallFacts { caller, identity, trunk, transfer, .. } = CallFacts::clone(&self.facts);
+        Arc::new(CallFacts { caller, identity, trunk, transfer, ..CallFacts::clone(&facts) })
     }
 
     /// Nobody answered in time: the built-in default decides.

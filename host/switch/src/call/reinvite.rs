@@ -53,7 +53,13 @@ impl Call {
         request: Message,
     ) {
         match self.state {
+            State::Established { .. } if self.away_side() == Some(side.other()) => {
+                return self.answer_alone(tables, now, (side, server), &request);
+            }
             State::Established { .. } => {}
+            _ if self.is_set_up() => {
+                return self.answer_alone(tables, now, (side, server), &request);
+            }
             State::Ending => return refuse(tables, now, server, &request, 481, ""),
             // The dialog stands and an offer of ours is under way in it, or soon will be.
             _ => return refuse(tables, now, server, &request, 491, ""),
@@ -273,7 +279,7 @@ impl Call {
         tables.endpoint.respond(now, open.server, finish(accept, body));
     }
 
-    fn note_hold(&mut self, tables: &mut Tables, side: Side, request: &Message) {
+    pub(super) fn note_hold(&mut self, tables: &mut Tables, side: Side, request: &Message) {
         let Some(holding) = holds(request) else { return };
         let leg = self.leg_id(side);
         let was = match side {

@@ -4,7 +4,7 @@ use media::Side;
 use model::{Instant, LegId, TrunkId, hook::Release};
 use sip::{ClientTx, Dialog, Message, Method, Name, RequestDraft, ServerTx};
 
-use super::{Branch, Call, Crossing, Privacy, State};
+use super::{Branch, Call, Crossing, Privacy, State, pair::by};
 use crate::{
     Cause, Fact, ReleasedBy, Unfit,
     errand::Errand,
@@ -38,6 +38,7 @@ impl Call {
         }
         self.leave_ticket(tables);
         self.leave_dial(tables, Unfit::NoCall);
+        self.leave_pair(tables, now, sender);
         self.leave_transfer(tables, now, sender);
         self.leave_origin(tables);
         self.leave_replaced(tables);
@@ -249,7 +250,10 @@ impl Call {
                 self.respond_to_caller(tables, now, DECLINED, "", &[]);
                 self.release(tables, now, Cause::Refused(DECLINED), None);
             }
-            None => return Err(Unfit::NoLeg),
+            None => {
+                let side = self.away(number).ok_or(Unfit::NoLeg)?;
+                self.release(tables, now, Cause::Hangup(by(side)), None);
+            }
         }
         Ok(())
     }
@@ -264,6 +268,9 @@ impl Call {
     }
 
     pub(crate) fn leg_id(&self, side: Side) -> LegId {
+        if let Some(pair) = self.pair.as_ref().filter(|pair| pair.side == side && !pair.is_here) {
+            return LegId { conn: self.conn, number: pair.number };
+        }
         match (side, &self.callee) {
             (Side::B, Some(leg)) => leg.id,
             (Side::A, _) | (Side::B, None) => LegId { conn: self.conn, number: 0 },

@@ -1,10 +1,10 @@
 //! What a third party waits for in a call. One thing at a time: whatever else is wanted meanwhile is refused.
 
 use media::Side;
-use model::{Instant, LegId};
+use model::{ConnId, Instant, LegId, hook::Party};
 
 use super::{Call, State, digits::Digits};
-use crate::{Fact, Unfit, controls::Progress, tables::Tables};
+use crate::{Fact, Unfit, controls::Progress, errand::Errand, tables::Tables};
 
 /// Something that is answered once it is known what came of it.
 pub(crate) struct Ticket {
@@ -20,6 +20,10 @@ pub(crate) enum Awaited {
     Hold(Side),
     /// Both parties have been told that this one does not hold any more.
     Retrieve(Side),
+    /// Both parties have been told that this one holds, who calls somebody else then.
+    Consult(Side, Box<Party>),
+    /// The other party has been told that this one holds, who takes another call back then.
+    Leave(Side, ConnId),
     /// The phone of this leg has answered.
     Answer(LegId),
     /// The other party has taken digits.
@@ -28,7 +32,7 @@ pub(crate) enum Awaited {
 
 impl Ticket {
     const fn is_of_hold(&self) -> bool {
-        matches!(self.awaits, Awaited::Hold(_) | Awaited::Retrieve(_))
+        !matches!(self.awaits, Awaited::Answer(_) | Awaited::Digits(_))
     }
 }
 
@@ -48,13 +52,34 @@ impl Call {
         (ticket, side): (u64, Side),
     ) -> Result<Progress, Unfit> {
         self.may_act()?;
-        let has_spoken = |side| self.media.said(side).is_some();
-        if self.holders.of(side) || !has_spoken(Side::A) || !has_spoken(Side::B) {
+        if self.holders.of(side) || !self.has_spoken() {
             return Err(Unfit::State);
         }
         self.ticket = Some(Box::new(Ticket { number: ticket, awaits: Awaited::Hold(side) }));
         self.want_held(tables, now, true);
         Ok(Progress::Open)
+    }
+
+    /// Whether both parties have spoken of media.
+    pub(super) fn has_spoken(&self) -> bool {
+        [Side::A, Side::B].into_iter().all(|side| self.media.said(side).is_some())
+    }
+
+    /// A party takes the call back whose leg has just come from another one: it is told in any case.
+    pub(crate) fn retrieve_shared(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        of: (u64, Side),
+    ) -> Result<Progress, Unfit> {
+        let is_held = self.holders.of(of.1.other());
+        self.media.set_held(of.1, !is_held);
+        self.retrieve_by(tables, now, of)
+    }
+
+    /// Tells parties again what is not what they were told last.
+    pub(crate) fn tell_again(&mut self, tables: &mut Tables, now: Instant) {
+        self.pursue_hold(tables, now);
     }
 
     /// A party takes the call back.
@@ -75,7 +100,7 @@ impl Call {
     }
 
     /// Tells both parties that they are held, or are not any more.
-    fn want_held(&mut self, tables: &mut Tables, now: Instant, held: bool) {
+    pub(super) fn want_held(&mut self, tables: &mut Tables, now: Instant, held: bool) {
         for side in [Side::A, Side::B] {
             self.wanted_held.set(side, held);
         }
@@ -93,16 +118,33 @@ impl Call {
         let Ticket { number, awaits } = *ticket;
         match awaits {
             Awaited::Hold(side) => {
-                self.holders.set(side, true);
-                tables.emit(Fact::Held { leg: self.leg_id(side) });
+                self.note_holder(tables, side);
             }
             Awaited::Retrieve(side) => {
                 self.holders.set(side, false);
                 tables.emit(Fact::Retrieved { leg: self.leg_id(side) });
             }
+            Awaited::Consult(side, callee) => {
+                self.note_holder(tables, side);
+                let (conn, ticket) = (self.conn, number);
+                return tables.errands.push_back(Errand::Consult { conn, side, callee, ticket });
+            }
+            Awaited::Leave(side, to) => {
+                self.note_holder(tables, side);
+                let (from, ticket) = (self.conn, number);
+                return tables.errands.push_back(Errand::SwitchOver { from, to, ticket });
+            }
             Awaited::Answer(_) | Awaited::Digits(_) => {}
         }
         tables.controlled(number, Ok(self.conn));
+    }
+
+    /// From now on this party holds, unless it does already.
+    fn note_holder(&mut self, tables: &mut Tables, side: Side) {
+        if !self.holders.of(side) {
+            self.holders.set(side, true);
+            tables.emit(Fact::Held { leg: self.leg_id(side) });
+        }
     }
 
     /// Whether a third party waits for a party to be told that it is held, or is not any more.
@@ -114,6 +156,7 @@ impl Call {
     pub(super) fn hold_refused(&mut self, tables: &mut Tables, status: u16) {
         let Some(ticket) = self.ticket.take_if(|ticket| ticket.is_of_hold()) else { return };
         let held = matches!(ticket.awaits, Awaited::Retrieve(_));
+        let held = held || self.holders.of(Side::A) || self.holders.of(Side::B);
         for side in [Side::A, Side::B] {
             self.wanted_held.set(side, held);
         }

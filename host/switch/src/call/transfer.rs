@@ -121,7 +121,7 @@ impl Call {
     }
 
     /// How often a party of this call was sent on.
-    fn transfers(&self) -> u8 {
+    pub(crate) fn transfers(&self) -> u8 {
         self.facts.transfer.as_ref().map_or(0, |transfer| transfer.count)
     }
 
@@ -243,8 +243,11 @@ impl Call {
     /// The caller of this call that nobody has answered gives way to the party that it sends on from another call.
     pub(crate) fn give_way(&mut self, tables: &mut Tables, now: Instant, of: ConnId, side: Side) {
         let Some((tx, invite)) = self.caller.invite.take() else { return };
-        refuse(tables, now, tx, &invite, 487, "");
-        tables.invites_by_server_tx.remove(&tx);
+        // A leg that was called by us, or came from another call, has no INVITE of its own.
+        if tx != ServerTx::NONE {
+            refuse(tables, now, tx, &invite, 487, "");
+            tables.invites_by_server_tx.remove(&tx);
+        }
         tables.forget_leg(&self.caller.tag);
         self.caller.tag = "".into();
         self.caller.invite = Some((ServerTx::NONE, invite));
@@ -489,7 +492,10 @@ impl Call {
     /// Ends an established call that one of its parties has left for another call, from which it did not come back.
     pub(crate) fn end_if_alone(&mut self, tables: &mut Tables, now: Instant) {
         let is_up = matches!(self.state, State::Established { .. });
-        if is_up && (self.caller.dialog.is_none() || self.callee.is_none()) {
+        let away = self.away_side();
+        let lacks_caller = self.caller.dialog.is_none() && away != Some(Side::A);
+        let lacks_callee = self.callee.is_none() && away != Some(Side::B);
+        if is_up && (lacks_caller || lacks_callee) {
             self.release(tables, now, Cause::Transferred, None);
         }
     }
@@ -506,7 +512,10 @@ impl Call {
     }
 
     /// The other party talks in its new call: this one is over.
-    pub(crate) fn end_transferred(&mut self, tables: &mut Tables, now: Instant) {
+    pub(crate) fn end_transferred(&mut self, tables: &mut Tables, now: Instant, into: ConnId) {
+        if self.transfer.as_ref().is_none_or(|transfer| transfer.into != into) {
+            return;
+        }
         self.notify_transfer(tables, now, 200, "");
         let Some(transfer) = self.transfer.take() else { return };
         tables.emit(Fact::Transferred { conn: self.conn, into: transfer.into });

@@ -10,7 +10,7 @@ use sip::{ClientTx, Message, Name, Replaces, ServerTx};
 pub use self::notes::Noted;
 pub(crate) use self::notes::Notes;
 use crate::{
-    ImageError, Input, MovedCall, NotQuiescent, Output, Switch, Word,
+    Control, ImageError, Input, MovedCall, NotQuiescent, Output, Switch, Unfit, Word,
     call::{Call, refuse},
 };
 
@@ -27,6 +27,14 @@ pub(crate) struct Waiting {
     until: Instant,
     /// The requests of the call that were open when it was looked at last.
     open: Vec<ClientTx>,
+}
+
+/// Something that a third party wants, and that waits until its call can go to another shard.
+pub(crate) struct WaitingControl {
+    control: Control,
+    conn: ConnId,
+    to: Shard,
+    until: Instant,
 }
 
 impl Switch {
@@ -245,10 +253,60 @@ impl Switch {
         }
     }
 
+    /// The shard that a call is on, when it is not this one; `None` also when it is nowhere.
+    pub(crate) fn shard_of_call(&self, conn: ConnId) -> Option<Shard> {
+        if self.calls.contains_key(&conn) {
+            return None;
+        }
+        let home = Some(conn.shard()).filter(|shard| shard.0 < self.tables.config.shards.0.get());
+        self.tables.notes.call_at(conn).or(home).filter(|to| *to != self.tables.config.shard)
+    }
+
+    /// What a third party wants is carried out where another call is: this one goes there first, or what is wanted waits until it can.
+    pub(crate) fn follow_for(&mut self, now: Instant, control: Control, conn: ConnId, to: Shard) {
+        match self.export(now, conn, Some(to)) {
+            Ok(moved) => {
+                for word in [Word::Call(Box::new(moved)), Word::Control(control)] {
+                    self.tables.outputs.push_back(Output::Tell { to, word });
+                }
+            }
+            Err(NotQuiescent::Unknown) => {
+                self.tables.controlled(control.ticket, Err(Unfit::NoCall))
+            }
+            Err(why) => {
+                let transfers = self.tables.config.transfers;
+                if !why.passes() || self.controls_waiting.len() >= transfers.waiting_max {
+                    return self.tables.controlled(control.ticket, Err(Unfit::Limit));
+                }
+                let until = now + transfers.wait;
+                self.controls_waiting.push(WaitingControl { control, conn, to, until });
+            }
+        }
+    }
+
+    /// Tries again what third parties want of calls that have not come to rest.
+    pub(crate) fn follow_controls(&mut self, now: Instant) {
+        for waiting in std::mem::take(&mut self.controls_waiting) {
+            let rests = self.calls.get(&waiting.conn).map(|call| call.rests(&self.tables));
+            match rests {
+                Some(Err(why)) if why.passes() && waiting.until > now => {
+                    self.controls_waiting.push(waiting);
+                }
+                Some(Err(_)) => {
+                    self.tables.controlled(waiting.control.ticket, Err(Unfit::State));
+                }
+                Some(Ok(())) | None => {
+                    self.follow_for(now, waiting.control, waiting.conn, waiting.to);
+                }
+            }
+        }
+    }
+
     /// When something here wants to be looked at.
     pub(crate) fn next_move(&self) -> Option<Instant> {
         let waits = self.waiting.iter().map(|waiting| waiting.until).min();
-        [waits, self.tables.notes.next_end()].into_iter().flatten().min()
+        let controls = self.controls_waiting.iter().map(|waiting| waiting.until).min();
+        [waits, controls, self.tables.notes.next_end()].into_iter().flatten().min()
     }
 
     /// Another shard hands something over, or tells of what it was handed. Gives a word back that is about something else.

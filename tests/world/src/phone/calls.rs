@@ -212,6 +212,9 @@ impl Phone {
             Reaction::Ring => {}
             Reaction::AnswerAfter(after) => self.timer = Some(now + after),
         }
+        if invite.fields().any(|field| field.raw_name.eq_ignore_ascii_case("Answer-Mode")) {
+            self.timer = Some(now);
+        }
         let rung = self.ring(now, tx, &invite, &tag);
         self.calls.push(Call::Ringing { tx, invite: Box::new(invite), tag, rung });
     }
