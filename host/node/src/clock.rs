@@ -31,6 +31,13 @@ impl Clock {
         u64::try_from(wall.saturating_sub(behind).as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// The time since 1970-01-01T00:00:00Z at `instant`, as the wall clock stands now.
+    pub fn unix(&self, instant: Instant) -> Duration {
+        let now = self.now();
+        let (ahead, behind) = (instant.saturating_since(now), now.saturating_since(instant));
+        (wall_now() + ahead).saturating_sub(behind)
+    }
+
     /// The instant of a wall time in milliseconds since 1970-01-01T00:00:00Z, as the wall clock stands now; the clock's origin
     /// for what was before it.
     pub fn at_wall_ms(&self, ms: u64) -> Instant {

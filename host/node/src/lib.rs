@@ -12,6 +12,7 @@ mod kept;
 pub mod ladder;
 pub mod mailbox;
 mod marking;
+pub mod modules;
 pub mod node;
 pub mod plugins;
 pub mod poller;

@@ -63,6 +63,8 @@ pub(super) enum Command {
         #[command(flatten)]
         api: ApiArgs,
     },
+    /// Be a T-Library client: connect to a port of a module, register on DNs, send a request, show what comes.
+    Tlib(TlibArgs),
     /// Show SIP as it passes through the running switch, as a ladder, until interrupted.
     Trace(TraceArgs),
     /// Say which plugins decided what about a call, and why; with --dry-run about one that nobody makes.
@@ -74,6 +76,33 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: PluginCommand,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct TlibArgs {
+    /// The request by its name and its attributes as NAME=VALUE, of a list NAME.KEY=VALUE: MakeCall ThisDN=2001 OtherDN=2002.
+    pub(super) request: Vec<String>,
+    /// The port: TCport of the T-Controller, or another module's.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7001")]
+    pub(super) connect: String,
+    /// The name that this client gives.
+    #[arg(long, value_name = "NAME", default_value = "jackfield-tlib")]
+    pub(super) application: String,
+    /// The password that goes with it (tlib.password).
+    #[arg(long)]
+    pub(super) password: Option<String>,
+    /// A DN to register on before the request; may be given more than once.
+    #[arg(long, value_name = "DN")]
+    pub(super) register: Vec<String>,
+    /// Go on showing events until interrupted, rather than end with the answer.
+    #[arg(long)]
+    pub(super) watch: bool,
+    /// Take further requests from the standard input, one a line.
+    #[arg(long)]
+    pub(super) stdin: bool,
+    /// Show messages as JSON, one a line, rather than as logs do.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

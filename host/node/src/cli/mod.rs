@@ -12,6 +12,7 @@ mod run;
 mod shadow;
 mod store;
 mod table;
+mod tlib;
 mod top;
 mod trace;
 mod versions;
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Command::Calls { filter, api } => list::calls(&api, filter.as_deref()),
         Command::Registrations { filter, api } => list::registrations(&api, filter.as_deref()),
         Command::Trunks { filter, api } => list::trunks(&api, filter.as_deref()),
+        Command::Tlib(args) => tlib::run(args),
         Command::Mwi { command: MwiCommand::List(api) } => mwi::list(&api),
         Command::Mwi {
             command: MwiCommand::Set { user, new, old, urgent_new, urgent_old, api },

@@ -76,6 +76,20 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("store.writes_max", 1, 1_000_000),
     ("store.batch_max", 1, 100_000),
     ("store.timeout_ms", 10, 30_000),
+    ("tlib.clients_max", 1, 100_000),
+    ("tlib.message_kib_max", 1, 65_536),
+    ("tlib.write_queue_kib", 64, 1_048_576),
+    ("tlib.requests_per_second_max", 1, 1_000_000),
+    ("tlib.hello_timeout_ms", 10, 600_000),
+    ("tlib.keep_alive_s", 0, 86_400),
+    ("tlib.dns_per_client_max", 1, 10_000_000),
+    ("tlib.clients_per_dn_max", 1, 100_000),
+    ("tlib.calls_max", 1, 10_000_000),
+    ("tlib.requests_max", 1, 10_000_000),
+    ("tlib.request_timeout_ms", 10, 600_000),
+    ("tlib.user_data_bytes_max", 16, 65_535),
+    ("tlib.router_timeout_s", 1, 86_400),
+    ("tlib.mailbox_max", 64, 10_000_000),
     ("plugins.cpu_limit_ms", 1, 1000),
     ("plugins.memory_limit_mib", 1, 4096),
     ("plugins.targets_max", 1, 1000),
@@ -200,6 +214,7 @@ pub(crate) fn check(config: &Config) -> Vec<Violation> {
     violations.extend(credentials(config));
     violations.extend(emergency(config));
     violations.extend(trunks(config));
+    violations.extend(telephony(config));
     violations
 }
 
@@ -446,6 +461,17 @@ fn trunks(config: &Config) -> Vec<Violation> {
     problems
         .map(|(at, key, what, help)| Violation::new(&format!("trunk.{at}.{key}"), what, help))
         .collect()
+}
+
+fn telephony(config: &Config) -> Vec<Violation> {
+    let ports = super::tlib::problems(&config.tlib.listen).into_iter();
+    let ports = ports.map(|(at, key, what, help)| {
+        Violation::new(&format!("tlib.listen.{at}.{key}"), what, help)
+    });
+    let dns = super::dn::problems(&config.dn).into_iter();
+    let dns =
+        dns.map(|(at, key, what, help)| Violation::new(&format!("dn.{at}.{key}"), what, help));
+    ports.chain(dns).collect()
 }
 
 fn subscribers(config: &Config) -> Vec<Violation> {

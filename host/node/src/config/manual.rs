@@ -6,7 +6,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use super::{
-    Config, ListenConfig, SubscriberConfig, TrunkSection,
+    Config, DnSection, ListenConfig, SubscriberConfig, TlibListen, TrunkSection,
     check::RANGES,
     live::{LIVE, is_live},
 };
@@ -26,6 +26,9 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("store", include_str!("store.rs"), "StoreConfig"),
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),
     ("trunk", include_str!("trunk.rs"), "TrunkSection"),
+    ("tlib", include_str!("tlib.rs"), "TlibSection"),
+    ("tlib.listen", include_str!("tlib.rs"), "TlibListen"),
+    ("dn", include_str!("dn.rs"), "DnSection"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("emergency", include_str!("emergency.rs"), "EmergencyConfig"),
     ("transfers", include_str!("transfers.rs"), "TransfersConfig"),
@@ -66,6 +69,7 @@ pub(crate) fn documented_fields(source: &str, name: &str) -> (String, Vec<(Strin
             if let Some((field, _)) =
                 line.strip_prefix("pub ").and_then(|rest| rest.split_once(':'))
             {
+                let field = field.strip_prefix("r#").unwrap_or(field);
                 fields.push((field.to_owned(), std::mem::take(&mut doc)));
             }
             found = Some((about, fields));
@@ -80,6 +84,8 @@ fn defaults_of(section: &str) -> toml::Table {
     match section {
         "sip.listen" => toml::Table::try_from(ListenConfig::default()).unwrap(),
         "subscriber" => toml::Table::try_from(SubscriberConfig::default()).unwrap(),
+        "tlib.listen" => toml::Table::try_from(TlibListen::default()).unwrap(),
+        "dn" => toml::Table::try_from(DnSection::default()).unwrap(),
         "trunk" => toml::Table::try_from(TrunkSection::default()).unwrap(),
         section => toml::Table::try_from(Config::default()).unwrap()[section]
             .as_table()

@@ -6,6 +6,7 @@ mod auth;
 mod call_events;
 mod change;
 mod check;
+mod dn;
 mod dns;
 mod emergency;
 mod events;
@@ -30,6 +31,7 @@ mod source;
 mod store;
 mod streams;
 mod subscriber;
+mod tlib;
 mod transfers;
 mod trunk;
 
@@ -40,6 +42,7 @@ use serde::{Deserialize, Serialize};
 pub use auth::{AlgorithmName, AuthMode, AuthSection};
 pub use call_events::CallEventsConfig;
 pub use change::{Change, changes};
+pub use dn::{DnSection, Numbers};
 pub use dns::{DnsConfig, NameServer};
 pub use emergency::EmergencyConfig;
 pub use events::{EventsSection, WatchersName};
@@ -61,6 +64,7 @@ pub use sip::{Advertised, DiversionStyle, ListenConfig, SipConfig, SipTransport}
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
+pub use tlib::{TlibListen, TlibSection};
 pub use transfers::{TakeOver, TransferBy, TransfersConfig};
 pub use trunk::TrunkSection;
 
@@ -92,6 +96,10 @@ pub struct Config {
     pub subscriber: Vec<SubscriberConfig>,
     /// One block `[[trunk]]` for each other network that calls go to and come from.
     pub trunk: Vec<TrunkSection>,
+    /// T-Library clients: where they connect, what they may use.
+    pub tlib: TlibSection,
+    /// One block `[[dn]]` for each device, or several of a kind, that T-Library clients know.
+    pub dn: Vec<DnSection>,
     /// Which plugins are loaded, in order, and what they may use.
     pub plugins: PluginsConfig,
     /// Calls to emergency services: which numbers, and where they go.

@@ -8,6 +8,7 @@ mod watched;
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
+use cti::{DnType, Dns, t_controller::DnState};
 use model::{
     Aor, Binding, Directory, GenerationToken, Membership, MessageCount, Seat, Secret, Shard,
     TrunkId, hook::Hook,
@@ -43,6 +44,8 @@ pub struct NodeDirectory {
     trunks: TrunkTable,
     watched: Watched,
     messages: Messages,
+    dns: ArcSwap<Dns>,
+    dn_states: papaya::HashMap<Arc<str>, Arc<DnState>>,
     plugins: Option<Arc<PluginHost>>,
 }
 
@@ -58,6 +61,8 @@ impl NodeDirectory {
             trunks: TrunkTable::default(),
             watched: Watched::default(),
             messages: Messages::default(),
+            dns: ArcSwap::default(),
+            dn_states: papaya::HashMap::new(),
             plugins: None,
         }
     }
@@ -77,6 +82,31 @@ impl NodeDirectory {
     /// The voice messages that wait for users.
     pub const fn messages(&self) -> &Messages {
         &self.messages
+    }
+
+    /// Makes these the devices that T-Library clients know.
+    pub fn set_dns(&self, dns: Arc<Dns>) {
+        self.dns.store(dns);
+    }
+
+    /// The devices that T-Library clients know.
+    pub fn dns(&self) -> Arc<Dns> {
+        self.dns.load_full()
+    }
+
+    /// Makes this the state of a DN.
+    pub fn publish_dn(&self, state: DnState) {
+        self.dn_states.pin().insert(Arc::clone(&state.dn), Arc::new(state));
+    }
+
+    /// A DN is no more.
+    pub fn unpublish_dn(&self, dn: &str) {
+        self.dn_states.pin().remove(dn);
+    }
+
+    /// The state of a DN, as far as anything was told of it.
+    pub fn dn_state(&self, dn: &str) -> Option<Arc<DnState>> {
+        self.dn_states.pin().get(dn).cloned()
     }
 
     /// Whose calls somebody watches.
@@ -148,6 +178,11 @@ impl Directory for NodeDirectory {
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {
         self.trunks.seat(trunk)
+    }
+
+    fn routing_point(&self, aor: &Aor) -> bool {
+        let dns = self.dns.load();
+        dns.of(aor.user(), aor.host()).is_some_and(|dn| dn.kind == DnType::RoutingPoint)
     }
 
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {

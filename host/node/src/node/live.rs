@@ -240,9 +240,14 @@ impl Reconfigurer {
 }
 
 /// Whose users are ours, and which.
-pub(super) fn members(config: &Config, own_hosts: &[String]) -> Members {
+/// The hosts that are ours: those of the configuration, or the node's own.
+pub(super) fn domains(config: &Config, own_hosts: &[String]) -> Vec<String> {
     let named = &config.node.domains;
-    let domains = if named.is_empty() { own_hosts } else { named };
+    if named.is_empty() { own_hosts.to_vec() } else { named.clone() }
+}
+
+pub(super) fn members(config: &Config, own_hosts: &[String]) -> Members {
+    let domains = domains(config, own_hosts);
     let subscribers: Box<dyn SubscriberStore> = if config.subscriber.is_empty() {
         Box::new(Everyone)
     } else {

@@ -66,7 +66,7 @@ fn what_is_said_to_be_live_is_taken_and_nothing_else() {
         let keys = table.keys().map(String::as_str).chain(absent.map(|(_, key)| key));
         for key in keys {
             let path = format!("{section}.{key}");
-            if path == "sip.listen" || path == "dns.servers" {
+            if ["sip.listen", "tlib.listen", "dns.servers"].contains(&path.as_str()) {
                 continue;
             }
             let mut changed = config(&path, &another(&path, table.get(key)));

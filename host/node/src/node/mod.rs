@@ -35,6 +35,7 @@ use crate::{
     journal::{FactSender, Journal, Scribe},
     kept::{KeptFile, KeptThread, Unreadable},
     mailbox::{Mailbox, Postbox, mailbox},
+    modules::{FactPort, Modules, Ports, dns_of},
     plugins,
     records::{Collector, RecordFile, RecordSender, RecordThread},
     reload::Reloader,
@@ -59,6 +60,7 @@ pub struct Node {
     _resolver: Resolver,
     reloader: Reloader,
     _tls_watch: TlsWatch,
+    modules: Option<Modules>,
     _relay: relay::RelayHandle,
     // After the workers, so that it writes what plugins kept until their end.
     _kept: Option<KeptThread>,
@@ -80,6 +82,7 @@ impl Node {
         let (host, stored, kept) = load_plugins(config)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
+        let ports = Ports::bind(config).map_err(|(at, e)| StartError::bind("T-Library", at)(e))?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
         let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
         let (journal, facts, scribe) = start_journal(config, clock)?;
@@ -89,6 +92,7 @@ impl Node {
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
+        let modules = start_modules(config, ports, clock, &directory, &postboxes)?;
         let common = Common {
             config,
             clock,
@@ -98,6 +102,7 @@ impl Node {
             relay: relay.clone(),
             resolver: resolver.handle(),
             host: host.clone(),
+            cti: modules.as_ref().and_then(Modules::fact_port),
             owners: Owners::default(),
             store: store.as_ref().map(StoreThread::sender),
             proxy_key: config.proxy.key(shards::seed()?),
@@ -135,6 +140,7 @@ impl Node {
             _resolver: resolver,
             reloader,
             _tls_watch: listeners.watch()?,
+            modules,
             _relay: relay,
             _kept: kept,
             _store: store,
@@ -165,6 +171,11 @@ impl Node {
     /// The addresses of the SIP listeners as peers reach them, in the order of the configuration.
     pub fn sip_addresses(&self) -> &[SocketAddr] {
         &self.sip
+    }
+
+    /// The addresses of the T-Library ports, with the module of each.
+    pub fn tlib_addresses(&self) -> &[(cti::Module, SocketAddr)] {
+        self.modules.as_ref().map_or(&[], Modules::addresses)
     }
 
     /// The address of the HTTP API.
@@ -367,6 +378,8 @@ struct Common<'a> {
     clock: Clock,
     directory: Arc<NodeDirectory>,
     facts: FactSender,
+    /// Where T-Library clients are told of calls, if there are any.
+    cti: Option<FactPort>,
     records: RecordSender,
     relay: relay::RelayHandle,
     resolver: ResolverHandle,
@@ -405,6 +418,7 @@ impl Common<'_> {
             locate: Box::new(move |id, uri| resolver.locate(shard, id, uri)),
             relay: Box::new(move |command| relay.command(shard, command)),
             facts: self.facts.clone(),
+            cti: self.cti.clone(),
             records: self.collector(),
             store: self.store.clone(),
             restored: Vec::new(),
@@ -529,8 +543,28 @@ fn start_records(config: &Config, clock: Clock) -> Result<RecordThread, StartErr
 
 fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
     let directory = NodeDirectory::new([], Box::new(Everyone));
-    directory.set_members(live::members(config, &listeners.hosts()));
+    let hosts = listeners.hosts();
+    directory.set_members(live::members(config, &hosts));
+    directory.set_dns(dns_of(config, live::domains(config, &hosts)));
     directory.with_trunks(TrunkTable::new(&config.trunk))
+}
+
+/// The T-Library modules, where there is a port of theirs.
+fn start_modules(
+    config: &Config,
+    ports: Ports,
+    clock: Clock,
+    directory: &Arc<NodeDirectory>,
+    workers: &[Postbox<Mail>],
+) -> Result<Option<Modules>, StartError> {
+    if ports.is_empty() {
+        return Ok(None);
+    }
+    let seed = shards::seed()?;
+    let seed = seed.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
+    Modules::start(config, ports, (clock, seed), directory, workers)
+        .map(Some)
+        .map_err(StartError::os("the T-Library modules"))
 }
 
 /// What is allowed and hardly meant.

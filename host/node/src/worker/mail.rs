@@ -55,6 +55,8 @@ pub enum Mail {
         /// Whether it was there.
         reply: oneshot::Sender<bool>,
     },
+    /// Carry out what a third party wants of a call.
+    Control(Box<switch::Control>),
     /// Describe the calls.
     Calls {
         /// How many at most.

@@ -32,6 +32,7 @@ use crate::{
     directory::NodeDirectory,
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
+    modules::FactPort,
     poller::{EventFlags, Poller, Ready, Token},
     records::Collector,
     store::{StoreSender, Write},
@@ -102,6 +103,8 @@ pub struct Parts {
     pub relay: Box<dyn Fn(RelayCommand) + Send>,
     /// Takes what happened to the journal.
     pub facts: FactSender,
+    /// Takes what happened to those who tell T-Library clients, where there are any.
+    pub cti: Option<FactPort>,
     /// Keeps what happened to each call together for its record.
     pub records: Collector,
     /// Takes contacts to the store; `None` when they are kept in memory alone, as `switch` says.
@@ -426,6 +429,7 @@ impl<D: Decide> Worker<D> {
                     self.input(Input::Command(Command::Drain));
                 }
                 Mail::Stop => self.stopped = true,
+                Mail::Control(control) => self.input(Input::Control(*control)),
                 Mail::Hangup { conn, reply } => {
                     if let Some(to) = self.moved_to(conn) {
                         // Who asked hears of it when it found no room.
@@ -515,6 +519,11 @@ impl<D: Decide> Worker<D> {
             Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
                 self.parts.records.take(now, &fact);
+                if let Some(cti) = &self.parts.cti
+                    && !cti.tell(now, &fact)
+                {
+                    self.figures.facts_dropped += 1;
+                }
                 if !self.parts.facts.send(now, fact) {
                     self.figures.facts_dropped += 1;
                 }

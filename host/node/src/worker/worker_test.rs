@@ -97,6 +97,7 @@ impl Bench {
                     locate: Box::new(|_, _| ()),
                     relay: Box::new(|_| ()),
                     facts: facts.clone(),
+                    cti: None,
                     records: Collector::new(records.sender(), 10, false),
                     store: None,
                     restored: Vec::new(),

@@ -1,0 +1,125 @@
+use std::net::{Ipv4Addr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// `[tlib]`: T-Library clients: where they connect, what they may use. `docs/cti.md` shows how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlibSection {
+    /// One block `[[tlib.listen]]` for each port of a module. Without any, and where there is a `[[dn]]`, there are the four of seed names
+    /// on loopback: `default` on 7000, `TCport` on 7001, `IPport` on 7002 and `SmartProxy` on 7003.
+    pub listen: Vec<TlibListen>,
+    /// What the switch calls itself to its clients and in the names of its module logs.
+    pub application: String,
+    /// The ApplicationPassword that every client must give; absent takes every client. Off loopback it should be there.
+    pub password: Option<String>,
+    /// Clients of one module at once; more are closed as they come.
+    pub clients_max: usize,
+    /// The largest message of a client, in KiB.
+    pub message_kib_max: usize,
+    /// What may wait for one client to read it, in KiB; a client that leaves more unread is closed.
+    pub write_queue_kib: usize,
+    /// Requests of one client a second, and as many at once; more are answered EventError 569.
+    pub requests_per_second_max: u32,
+    /// How long a client may take to say who it is, in milliseconds.
+    pub hello_timeout_ms: u64,
+    /// How long a line may be silent before the switch asks whether the client is there, in seconds; as long again without an answer and it is
+    /// closed. A client may ask for another time. 0 asks nobody who has not asked for it.
+    pub keep_alive_s: u64,
+    /// DNs of one client.
+    pub dns_per_client_max: usize,
+    /// Clients of one DN.
+    pub clients_per_dn_max: usize,
+    /// Calls that clients are told of at once; what goes beyond it has no events, and is counted.
+    pub calls_max: usize,
+    /// Requests that wait for a call at once; beyond it they are answered EventError 111.
+    pub requests_max: usize,
+    /// How long a request may wait for the event that answers it, in milliseconds; then it is answered EventError 57.
+    pub request_timeout_ms: u64,
+    /// User data of one call, in bytes of their packed form.
+    pub user_data_bytes_max: usize,
+    /// How long a routing client may take for a call at a Routing Point that has a `default-dn` and no `router-timeout` of its own, in
+    /// seconds.
+    pub router_timeout_s: u64,
+    /// What modules keep for one another while one of them is behind, in messages; beyond it events are lost, and that is counted and told in
+    /// the log.
+    pub mailbox_max: usize,
+}
+
+/// `[[tlib.listen]]`: a port of a module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TlibListen {
+    /// Whose clients connect here: `default` (Session Controller), `TCport` (T-Controller), `IPport` (Interaction Proxy) or `SmartProxy`.
+    pub name: String,
+    /// The address and port. Port 0 takes a free one.
+    pub bind: SocketAddr,
+}
+
+impl Default for TlibListen {
+    fn default() -> Self {
+        Self { name: "default".to_owned(), bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 7000)) }
+    }
+}
+
+impl Default for TlibSection {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            application: "SIPS".to_owned(),
+            password: None,
+            clients_max: 2000,
+            message_kib_max: 256,
+            write_queue_kib: 4096,
+            requests_per_second_max: 1000,
+            hello_timeout_ms: 5000,
+            keep_alive_s: 0,
+            dns_per_client_max: 100_000,
+            clients_per_dn_max: 2000,
+            calls_max: 100_000,
+            requests_max: 10_000,
+            request_timeout_ms: 60_000,
+            user_data_bytes_max: 16_000,
+            router_timeout_s: 10,
+            mailbox_max: 65_536,
+        }
+    }
+}
+
+/// The names of the ports (seed 001) and their defaults.
+const PORTS: [(&str, u16); 4] =
+    [("default", 7000), ("TCport", 7001), ("IPport", 7002), ("SmartProxy", 7003)];
+
+impl TlibSection {
+    /// The ports that are to be opened, where there are DNs or not.
+    pub(crate) fn ports(&self, has_dns: bool) -> Vec<TlibListen> {
+        if !self.listen.is_empty() || !has_dns {
+            return self.listen.clone();
+        }
+        let default = |(name, port): (&str, u16)| TlibListen {
+            name: name.to_owned(),
+            bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        };
+        PORTS.into_iter().map(default).collect()
+    }
+}
+
+/// What is wrong with the ports: which one, what, and what to do.
+pub(super) fn problems(listen: &[TlibListen]) -> Vec<(usize, &'static str, String, String)> {
+    let mut problems = Vec::new();
+    for (at, port) in listen.iter().enumerate() {
+        if !PORTS.iter().any(|(name, _)| *name == port.name) {
+            let names = PORTS.map(|(name, _)| name).join(", ");
+            let what =
+                format!("`name` is \"{}\", which is no module's port", port.name.escape_debug());
+            problems.push((at, "name", what, format!("give one of {names}")));
+        }
+        let is_taken = |other: &TlibListen| other.bind == port.bind && port.bind.port() != 0;
+        if listen[..at].iter().any(is_taken) {
+            let what = format!("`bind` {} is taken by another port", port.bind);
+            let help = "give each port an address of its own".to_owned();
+            problems.push((at, "bind", what, help));
+        }
+    }
+    problems
+}

@@ -1,0 +1,426 @@
+//! The clients of one module: their connections and their sessions. Nothing here waits for a client.
+
+use std::{
+    collections::HashMap,
+    io::{self, IoSlice, Read as _, Write as _},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use cti::{ClientId, Deliver, Module};
+use model::Instant;
+use tlib::{
+    Attribute, ErrorCode, Message, MessageType, Session, SessionConfig,
+    session::{
+        CloseReason, Input as SessionInput, Outgoing, Output as SessionOutput, Registration,
+    },
+};
+use tracing::{debug, info, warn};
+
+use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
+
+/// Slices of one vectored write.
+const SLICES_MAX: usize = 128;
+/// Bytes read from one client before the others get their turn.
+const READ_MAX: usize = 256 << 10;
+/// Connections accepted at one port before the others get their turn.
+const ACCEPT_MAX: usize = 64;
+/// How often sessions are looked at for their time being over.
+const SWEEP: Duration = Duration::from_millis(200);
+
+/// What the clients of a module may have.
+#[derive(Clone, Debug)]
+pub struct ClientLimits {
+    /// Clients at once.
+    pub clients_max: usize,
+    /// The password that each must give, if one is wanted.
+    pub password: Option<Arc<str>>,
+    /// Of each session.
+    pub session: SessionConfig,
+}
+
+/// Something that a client did.
+#[derive(Debug)]
+pub(super) enum Happened {
+    /// It has said who it is.
+    Connected(ClientId, Arc<str>),
+    /// It asks for something.
+    Request(ClientId, Message),
+    /// It is gone.
+    Gone(ClientId),
+}
+
+struct Client {
+    id: ClientId,
+    application: Arc<str>,
+    peer: SocketAddr,
+    socket: TcpStream,
+    session: Session,
+    /// The module knows it.
+    is_known: bool,
+    /// The poller tells when more can be written.
+    waits_to_write: bool,
+    /// It is among those to be written to.
+    is_dirty: bool,
+}
+
+#[derive(Default)]
+struct Slot {
+    generation: u32,
+    client: Option<Box<Client>>,
+}
+
+/// The clients of a module.
+pub(super) struct Clients {
+    module: Module,
+    poller: Arc<Poller>,
+    limits: ClientLimits,
+    listeners: Vec<TcpListener>,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    slot_by_number: HashMap<u64, usize>,
+    dirty: Vec<usize>,
+    next: u64,
+    /// The time since 1970 at the origin of the clock.
+    unix_at_zero: Duration,
+    sweep_at: Option<Instant>,
+    happened: Vec<Happened>,
+    buffer: Vec<u8>,
+    /// What EventLinkConnected says of the server.
+    hello: Message,
+    /// What was counted.
+    pub(super) figures: ClientFigures,
+}
+
+/// What the clients of a module have counted.
+#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
+pub struct ClientFigures {
+    /// Connected now.
+    pub now: usize,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed at once for a limit.
+    pub turned_away: u64,
+    /// Requests taken.
+    pub requests: u64,
+    /// Copies of events delivered.
+    pub deliveries: u64,
+    /// Clients closed because they did not read.
+    pub not_reading: u64,
+}
+
+impl Clients {
+    /// Listens at these ports.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not wait for them.
+    pub(super) fn new(
+        module: Module,
+        poller: Arc<Poller>,
+        listeners: Vec<TcpListener>,
+        limits: ClientLimits,
+        (unix_at_zero, hello): (Duration, Message),
+    ) -> io::Result<Self> {
+        for (number, listener) in listeners.iter().enumerate() {
+            listener.set_nonblocking(true)?;
+            let token = Token::Listener(u16::try_from(number).unwrap_or(u16::MAX));
+            poller.add(listener, token, EventFlags::IN)?;
+        }
+        Ok(Self {
+            module,
+            poller,
+            limits,
+            listeners,
+            slots: Vec::new(),
+            free: Vec::new(),
+            slot_by_number: HashMap::new(),
+            dirty: Vec::new(),
+            next: 0,
+            unix_at_zero,
+            sweep_at: None,
+            happened: Vec::new(),
+            buffer: vec![0; 64 << 10],
+            hello,
+            figures: ClientFigures::default(),
+        })
+    }
+
+    /// What clients did since, in order.
+    pub(super) fn take_happened(&mut self) -> Vec<Happened> {
+        std::mem::take(&mut self.happened)
+    }
+
+    /// When [`Self::sweep`] wants to be called.
+    pub(super) const fn next_sweep(&self) -> Option<Instant> {
+        self.sweep_at
+    }
+
+    /// A port is ready: takes those who connect.
+    pub(super) fn on_listener(&mut self, now: Instant, number: u16) {
+        for _ in 0..ACCEPT_MAX {
+            let Some(listener) = self.listeners.get(usize::from(number)) else { return };
+            match listener.accept() {
+                Ok((socket, peer)) => self.accept(now, socket, peer),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => {
+                    warn!(module = self.module.tag(), %error, "a client could not be accepted");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, now: Instant, socket: TcpStream, peer: SocketAddr) {
+        if self.figures.now >= self.limits.clients_max {
+            self.figures.turned_away += 1;
+            warn!(module = self.module.tag(), %peer, "more clients than tlib.clients_max: a connection is closed");
+            return;
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
+        });
+        let token = token(slot, self.slots[slot].generation);
+        let made = socket
+            .set_nonblocking(true)
+            .and_then(|()| socket.set_nodelay(true))
+            .and_then(|()| self.poller.add(&socket, token, EventFlags::IN));
+        if let Err(error) = made {
+            warn!(module = self.module.tag(), %peer, %error, "a client could not be accepted");
+            self.free.push(slot);
+            return;
+        }
+        self.next += 1;
+        let id = ClientId { module: self.module, number: self.next };
+        let session = Session::new(self.limits.session.clone(), now, self.unix_at_zero);
+        self.slot_by_number.insert(id.number, slot);
+        self.slots[slot].client = Some(Box::new(Client {
+            id,
+            application: "".into(),
+            peer,
+            socket,
+            session,
+            is_known: false,
+            waits_to_write: false,
+            is_dirty: false,
+        }));
+        self.figures.accepted += 1;
+        self.figures.now += 1;
+        self.sweep_at.get_or_insert(now + SWEEP);
+    }
+
+    /// A connection is ready.
+    pub(super) fn on_connection(&mut self, now: Instant, place: (u32, u32), flags: EventFlags) {
+        let slot = place.0 as usize;
+        let is_it = self.slots.get(slot).is_some_and(|have| {
+            have.generation & GENERATION_MASK == place.1 && have.client.is_some()
+        });
+        if !is_it {
+            return;
+        }
+        if flags.contains(EventFlags::OUT) {
+            self.mark(slot);
+        }
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+            self.read(now, slot);
+        }
+    }
+
+    fn read(&mut self, now: Instant, slot: usize) {
+        let mut left = READ_MAX;
+        while left > 0 {
+            let Some(client) = self.slots[slot].client.as_mut() else { return };
+            match client.socket.read(&mut self.buffer) {
+                Ok(0) => client.session.handle_input(now, SessionInput::Closed),
+                Ok(length) => {
+                    left = left.saturating_sub(length);
+                    let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
+                    client.session.handle_input(now, SessionInput::Bytes(bytes));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => {
+                    debug!(client = ?client.id, peer = %client.peer, %error, "a client's connection broke");
+                    client.session.handle_input(now, SessionInput::Closed);
+                }
+            }
+            if !self.take_outputs(now, slot) {
+                return;
+            }
+        }
+        self.mark(slot);
+    }
+
+    /// Takes what a session gives; `false` when it is over.
+    fn take_outputs(&mut self, now: Instant, slot: usize) -> bool {
+        loop {
+            let Some(client) = self.slots[slot].client.as_mut() else { return false };
+            let Some(output) = client.session.poll_output() else { return true };
+            match output {
+                SessionOutput::Register(registration) => self.register(now, slot, &registration),
+                SessionOutput::Request(message) => {
+                    self.figures.requests += 1;
+                    self.happened.push(Happened::Request(client.id, message));
+                }
+                SessionOutput::Took(_) | SessionOutput::Gave(_) => {}
+                SessionOutput::Closed(reason) => {
+                    if matches!(reason, CloseReason::Slow { .. }) {
+                        self.figures.not_reading += 1;
+                    }
+                    info!(
+                        module = self.module.tag(), client = client.id.number, application = %client.application,
+                        peer = %client.peer, %reason, "T-Library client disconnected"
+                    );
+                    self.remove(slot);
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn register(&mut self, now: Instant, slot: usize, registration: &Registration) {
+        let Some(client) = self.slots[slot].client.as_mut() else { return };
+        let wanted = self.limits.password.as_ref();
+        if wanted.is_some_and(|wanted| !is_same(wanted, &registration.password)) {
+            let text = "the ApplicationPassword is not that of tlib.password".to_owned();
+            let refusal = SessionInput::Refuse(ErrorCode::BadPassword, text);
+            client.session.handle_input(now, refusal);
+            return;
+        }
+        client.application = Arc::clone(&registration.name);
+        client.is_known = true;
+        client.session.handle_input(now, SessionInput::Accept(self.hello.clone()));
+        info!(
+            module = self.module.tag(), client = client.id.number, application = %client.application, peer = %client.peer,
+            "T-Library client connected"
+        );
+        self.happened.push(Happened::Connected(client.id, Arc::clone(&registration.name)));
+    }
+
+    /// Puts an event into the queues of all who get it.
+    pub(super) fn deliver(&mut self, deliver: &Deliver) {
+        for client in deliver.clients.iter() {
+            let Some(slot) = self.slot_by_number.get(&client.number).copied() else { continue };
+            let Some(have) = self.slots[slot].client.as_mut() else { continue };
+            let form = have.session.form();
+            have.session.send(&deliver.event.outgoing(form, deliver.reference_for(*client)));
+            self.figures.deliveries += 1;
+            self.mark(slot);
+        }
+    }
+
+    /// Sends one client a message of its own.
+    pub(super) fn answer(&mut self, client: ClientId, message: &Message) {
+        let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
+        let Some(have) = self.slots[slot].client.as_mut() else { return };
+        let bytes = have.session.form().write(message);
+        have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
+        self.mark(slot);
+    }
+
+    /// Sends a client away.
+    pub(super) fn close(&mut self, now: Instant, client: ClientId, reason: &str) {
+        let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
+        if let Some(have) = self.slots[slot].client.as_mut() {
+            have.session.handle_input(now, SessionInput::End(reason.to_owned()));
+            self.mark(slot);
+        }
+    }
+
+    fn mark(&mut self, slot: usize) {
+        if let Some(client) = self.slots[slot].client.as_mut()
+            && !client.is_dirty
+        {
+            client.is_dirty = true;
+            self.dirty.push(slot);
+        }
+    }
+
+    /// Writes what waits, as far as the connections take it.
+    pub(super) fn flush(&mut self, now: Instant) {
+        while let Some(slot) = self.dirty.pop() {
+            let Some(client) = self.slots[slot].client.as_mut() else { continue };
+            client.is_dirty = false;
+            let is_full = match write(client) {
+                Ok(is_full) => is_full,
+                Err(error) => {
+                    debug!(client = ?client.id, peer = %client.peer, %error, "a client cannot be written to");
+                    client.session.handle_input(now, SessionInput::Closed);
+                    false
+                }
+            };
+            if is_full != client.waits_to_write {
+                client.waits_to_write = is_full;
+                let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+                let token = token(slot, self.slots[slot].generation);
+                if let Some(client) = self.slots[slot].client.as_ref() {
+                    // It was added when it was accepted.
+                    let _ = self.poller.change(&client.socket, token, flags);
+                }
+            }
+            self.take_outputs(now, slot);
+        }
+    }
+
+    /// Looks whose time is over.
+    pub(super) fn sweep(&mut self, now: Instant) {
+        self.sweep_at = (self.figures.now > 0).then_some(now + SWEEP);
+        for slot in 0..self.slots.len() {
+            let Some(client) = self.slots[slot].client.as_mut() else { continue };
+            if client.session.poll_timeout().is_some_and(|at| at <= now) {
+                client.session.handle_timeout(now);
+                self.mark(slot);
+                self.take_outputs(now, slot);
+            }
+        }
+    }
+
+    fn remove(&mut self, slot: usize) {
+        let Some(client) = self.slots[slot].client.take() else { return };
+        self.slots[slot].generation = self.slots[slot].generation.wrapping_add(1);
+        self.slot_by_number.remove(&client.id.number);
+        self.free.push(slot);
+        self.figures.now -= 1;
+        if client.is_known {
+            self.happened.push(Happened::Gone(client.id));
+        }
+    }
+}
+
+/// Writes what waits for a client; gives whether more waits than its connection takes.
+fn write(client: &mut Client) -> io::Result<bool> {
+    loop {
+        let slices: Vec<IoSlice<'_>> =
+            client.session.writes().take(SLICES_MAX).map(IoSlice::new).collect();
+        if slices.is_empty() {
+            return Ok(false);
+        }
+        match client.socket.write_vectored(&slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(length) => client.session.wrote(length),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+fn token(slot: usize, generation: u32) -> Token {
+    let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+    Token::Connection { slot, generation: generation & GENERATION_MASK }
+}
+
+/// Compares in a time that does not tell where the two differ.
+fn is_same(one: &str, other: &str) -> bool {
+    one.len() == other.len()
+        && one.bytes().zip(other.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
+}
+
+/// What a client is told when it is connected: who it talks to.
+pub(super) fn hello(application: &str) -> Message {
+    Message::new(MessageType::EventLinkConnected).with(Attribute::ApplicationName, application)
+}

@@ -1,0 +1,55 @@
+//! What a module does, apart from its sockets and its thread.
+
+use std::sync::Arc;
+
+use cti::{ClientId, Deliver, LogLine, Now, t_controller::DnState};
+use model::Instant;
+use switch::Control;
+use tlib::Message;
+
+use super::Letter;
+
+/// A module.
+pub trait Machine: Send {
+    /// Another thread says something.
+    fn on_letter(&mut self, now: Now, letter: Letter);
+
+    /// A client has said who it is, and may connect.
+    fn on_client(&mut self, now: Now, client: ClientId, application: Arc<str>);
+
+    /// A client asks for something.
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message);
+
+    /// A client is gone.
+    fn on_gone(&mut self, now: Now, client: ClientId);
+
+    /// The next thing to do, until there is none.
+    fn poll_effect(&mut self) -> Option<Effect>;
+
+    /// When [`Self::on_time`] wants to be called.
+    fn poll_timeout(&self) -> Option<Instant>;
+
+    /// Does what is due.
+    fn on_time(&mut self, now: Now);
+}
+
+/// Something that a module wants done.
+#[derive(Debug)]
+pub enum Effect {
+    /// An event for clients of the module.
+    Deliver(Deliver),
+    /// A message for one client of the module.
+    Answer(ClientId, Message),
+    /// A client is to be sent away.
+    Close(ClientId, &'static str),
+    /// Something for another module.
+    Post(cti::Module, Letter),
+    /// Something for the call engine.
+    Control(Control),
+    /// How a DN is now, for calls.
+    Publish(DnState),
+    /// A DN is no more.
+    Unpublish(Arc<str>),
+    /// A line of the log.
+    Log(LogLine),
+}

@@ -1,0 +1,234 @@
+//! A module's thread: its mailbox, its clients, its machine.
+
+use std::{io, net::TcpListener, sync::Arc};
+
+use cti::Now;
+use model::Shards;
+use rustix::event::Timespec;
+use switch::Action;
+use tracing::{info, warn};
+
+use super::{
+    ClientLimits, Effect, Letter, Machine,
+    clients::{Clients, Happened, hello},
+};
+use crate::{
+    clock::Clock,
+    directory::NodeDirectory,
+    mailbox::{Mailbox, Postbox},
+    poller::{EventFlags, Poller, Ready, Token},
+    worker::Mail,
+};
+
+/// Letters taken before the clients get their turn.
+const LETTERS: usize = 512;
+
+/// Whom a module talks to.
+#[derive(Clone)]
+pub struct Others {
+    /// The mailbox of each module that runs.
+    pub modules: Vec<(cti::Module, Postbox<Letter>)>,
+    /// The workers, by shard.
+    pub workers: Vec<Postbox<Mail>>,
+    /// Where calls read the states of DNs.
+    pub directory: Arc<NodeDirectory>,
+}
+
+/// What a thread is made of.
+pub struct Parts {
+    /// Which module.
+    pub module: cti::Module,
+    /// What others say to it.
+    pub mailbox: Mailbox<Letter>,
+    /// Its ports.
+    pub listeners: Vec<TcpListener>,
+    /// What its clients may have.
+    pub limits: ClientLimits,
+    /// Whom it talks to.
+    pub others: Others,
+    /// The process's clock.
+    pub clock: Clock,
+    /// What the switch calls itself.
+    pub application: String,
+}
+
+/// A module that runs.
+pub struct Running<M> {
+    machine: M,
+    module: cti::Module,
+    mailbox: Mailbox<Letter>,
+    clients: Clients,
+    poller: Arc<Poller>,
+    others: Others,
+    clock: Clock,
+    /// Letters that found no room.
+    lost: u64,
+    stopped: bool,
+}
+
+impl<M: Machine> Running<M> {
+    /// Puts a module together.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not wait for its sockets.
+    pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
+        let Parts { module, mailbox, listeners, limits, others, clock, application } = parts;
+        let poller = Arc::new(Poller::new()?);
+        poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
+        let unix_at_zero = clock.unix(model::Instant::ZERO);
+        let hello = hello(&application);
+        let clients =
+            Clients::new(module, poller.clone(), listeners, limits, (unix_at_zero, hello))?;
+        Ok(Self {
+            machine,
+            module,
+            mailbox,
+            clients,
+            poller,
+            others,
+            clock,
+            lost: 0,
+            stopped: false,
+        })
+    }
+
+    /// Runs until it is told to stop.
+    pub fn run(mut self) {
+        let mut ready = Ready::new();
+        while !self.stopped {
+            let timeout = self.wait();
+            self.poller.wait(&mut ready, timeout.as_ref());
+            self.on_time();
+            for (token, flags) in (0..ready.len()).filter_map(|at| ready.at(at)) {
+                let at = self.clock.now();
+                match token {
+                    Token::Bell => self.on_letters(),
+                    Token::Listener(number) => self.clients.on_listener(at, number),
+                    Token::Connection { slot, generation } => {
+                        self.clients.on_connection(at, (slot, generation), flags);
+                        self.take_happened();
+                    }
+                }
+            }
+            let at = self.clock.now();
+            self.clients.flush(at);
+            self.take_happened();
+        }
+    }
+
+    fn now(&self) -> Now {
+        let at = self.clock.now();
+        Now { at, unix: self.clock.unix(at) }
+    }
+
+    fn wait(&self) -> Option<Timespec> {
+        let at = self.machine.poll_timeout().into_iter().chain(self.clients.next_sweep()).min()?;
+        // A wait that does not fit is longer than any timer.
+        Timespec::try_from(at.saturating_since(self.clock.now())).ok()
+    }
+
+    fn on_time(&mut self) {
+        let now = self.now();
+        if self.machine.poll_timeout().is_some_and(|at| at <= now.at) {
+            self.machine.on_time(now);
+            self.drain(now);
+        }
+        if self.clients.next_sweep().is_some_and(|at| at <= now.at) {
+            self.clients.sweep(now.at);
+            self.take_happened();
+        }
+    }
+
+    fn on_letters(&mut self) {
+        let letters: Vec<Letter> = self.mailbox.take(LETTERS).collect();
+        for letter in letters {
+            if matches!(letter, Letter::Stop) {
+                self.stopped = true;
+                return;
+            }
+            let now = self.now();
+            self.machine.on_letter(now, letter);
+            self.drain(now);
+        }
+    }
+
+    fn take_happened(&mut self) {
+        loop {
+            let happened = self.clients.take_happened();
+            if happened.is_empty() {
+                return;
+            }
+            let now = self.now();
+            for happened in happened {
+                match happened {
+                    Happened::Connected(client, application) => {
+                        self.machine.on_client(now, client, application);
+                    }
+                    Happened::Request(client, message) => {
+                        self.machine.on_request(now, client, message);
+                    }
+                    Happened::Gone(client) => self.machine.on_gone(now, client),
+                }
+                self.drain(now);
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Now) {
+        while let Some(effect) = self.machine.poll_effect() {
+            match effect {
+                Effect::Deliver(deliver) => self.clients.deliver(&deliver),
+                Effect::Answer(client, message) => self.clients.answer(client, &message),
+                Effect::Close(client, reason) => self.clients.close(now.at, client, reason),
+                Effect::Post(to, letter) => self.post(to, letter),
+                Effect::Control(control) => self.control(control),
+                Effect::Publish(state) => self.others.directory.publish_dn(state),
+                Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),
+                Effect::Log(line) => {
+                    info!(
+                        module = self.module.tag(),
+                        id = format_args!("00-{:05}", line.id),
+                        "{}",
+                        line.text
+                    );
+                }
+            }
+        }
+    }
+
+    fn post(&mut self, to: cti::Module, letter: Letter) {
+        let Some((_, postbox)) = self.others.modules.iter().find(|(module, _)| *module == to)
+        else {
+            return;
+        };
+        if postbox.post(letter).is_err() {
+            if self.lost == 0 {
+                warn!(
+                    from = self.module.tag(),
+                    to = to.tag(),
+                    "a module is behind and loses events: there is more than tlib.mailbox_max of them"
+                );
+            }
+            self.lost += 1;
+        }
+    }
+
+    fn control(&self, control: switch::Control) {
+        let shard = match (&control.action, control.action.conn()) {
+            (_, Some(conn)) => usize::from(conn.shard().0),
+            (Action::Make { from, .. }, None) => {
+                let count = u16::try_from(self.others.workers.len()).unwrap_or(u16::MAX);
+                let shards = std::num::NonZeroU16::new(count).map_or(Shards::ONE, Shards);
+                usize::from(shards.of_key(from.as_str().as_bytes()).0)
+            }
+            (_, None) => 0,
+        };
+        // A control that finds no room is answered when its request is over its time.
+        if let Some(worker) = self.others.workers.get(shard)
+            && worker.post(Mail::Control(Box::new(control))).is_err()
+        {
+            warn!(shard, "a worker is behind: what a T-Library client wants of a call is not done");
+        }
+    }
+}
