@@ -166,7 +166,7 @@ fn a_leg_that_was_called_consults_and_keeps_its_number() {
     );
     assert!(sent[1].body().contains("a=inactive"));
     settle(&mut bench, sent);
-    assert_eq!(bench.story(), ["released 2: hang-up by callee", "done 2", "moved 2.0 to 1.1"]);
+    assert_eq!(bench.story(), ["released 2: hang-up by callee", "moved 2.0 to 1.1", "done 2"]);
 }
 
 #[test]
@@ -530,4 +530,30 @@ fn calls_of_two_parties_are_not_joined() {
     let nobody = model::ConnId::mint(model::Shard(0), 99);
     assert!(bench.control(Action::Complete { held, consult: nobody, leg }).is_empty());
     assert_eq!(bench.story(), ["not done: NoLeg", "not done: NoLeg", "not done: NoCall"]);
+}
+
+#[test]
+fn who_is_held_may_hold_as_well() {
+    let mut bench = up();
+    talking(&mut bench, 0);
+    let (conn, held) = (bench.conn(), leg(&bench, 0, 1));
+    assert!(bench.control(Action::Hold { leg: held }).is_empty());
+    assert!(bench.control(Action::Retrieve { conn, leg: held }).is_empty());
+    assert_eq!(bench.story(), ["held 1.1", "done 1", "retrieved 1.1", "done 1"]);
+    // While it does, the party is back in the call and still hears nothing.
+    bench.control(Action::Hold { leg: held });
+    let sent = bench.control(Action::Retrieve { conn, leg: leg(&bench, 1, 0) });
+    let all = settle(&mut bench, sent);
+    assert_eq!(
+        what(&all),
+        [
+            "INVITE sip:3000@203.0.113.2 > trunk 2",
+            "ACK sip:3000@203.0.113.2 > trunk 2",
+            "INVITE sip:1000@198.51.100.1 > phone",
+            "ACK sip:1000@198.51.100.1 > phone"
+        ]
+    );
+    assert!(all[2].body().contains("m=audio 5000") && all[2].body().contains("a=inactive"));
+    let story = bench.story();
+    assert_eq!(story[2..], ["held 2.0", "moved 2.0 to 1.0", "retrieved 1.0", "done 1"]);
 }

@@ -5,6 +5,7 @@ use model::{ConnId, Directory, Instant, LegId};
 use crate::{
     Action, Control, Fact, Switch, Unfit, Word,
     call::{Call, State},
+    errand::Errand,
     tables::Tables,
 };
 
@@ -43,7 +44,7 @@ impl Switch {
             Some(call) if call.proxied.is_some() => Err(Unfit::NotSupported),
             Some(call) => match action {
                 Action::Consult { leg, to } => self.on_consult(now, (ticket, leg), &to),
-                Action::Retrieve { leg, .. } if call.away_side().is_some() => {
+                Action::Retrieve { leg, .. } if call.is_taken_back_by(leg) => {
                     self.on_take_back(now, ticket, (conn, leg))
                 }
                 action => call.carry_out(tables, (now, dir), ticket, action),
@@ -51,7 +52,10 @@ impl Switch {
         };
         match progress {
             Ok(Progress::Open) => {}
-            Ok(Progress::Done) => self.tables.controlled(ticket, Ok(conn)),
+            // What it has caused is told before.
+            Ok(Progress::Done) => {
+                self.tables.errands.push_back(Errand::Controlled { ticket, conn });
+            }
             Err(why) => self.tables.controlled(ticket, Err(why)),
         }
         self.forget_if_over(conn);

@@ -116,6 +116,13 @@ pub(crate) enum Errand {
         /// This one.
         of: ConnId,
     },
+    /// What a third party has wanted is done.
+    Controlled {
+        /// Its ticket.
+        ticket: u64,
+        /// The call that it was done in.
+        conn: ConnId,
+    },
     /// The party that was to be sent on is not there any more.
     Abandon {
         /// The call it was to be in.

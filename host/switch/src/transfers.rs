@@ -45,6 +45,7 @@ impl Switch {
             Errand::SwitchOver { from, to, ticket } => self.switch_over(now, ticket, from, to),
             Errand::ComeBack { to, from, leg } => self.come_back(now, to, from, *leg),
             Errand::Unpair { of } => self.unpair(of),
+            Errand::Controlled { ticket, conn } => self.tables.controlled(ticket, Ok(conn)),
             Errand::PartyLeft { of } => self.with_call(of, |call, tables| {
                 call.party_left(tables, now);
             }),

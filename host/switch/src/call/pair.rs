@@ -125,6 +125,12 @@ impl Call {
         (!pair.is_here && pair.number == number).then_some(pair.side)
     }
 
+    /// Whether a party takes this call back whose leg is in the other one, by this name of the leg.
+    pub(crate) fn is_taken_back_by(&self, leg: LegId) -> bool {
+        let is_here = leg.conn == self.conn && self.side_of_number(leg.number).is_some();
+        self.away_side().is_some() && !is_here
+    }
+
     /// The side whose leg is in the other call.
     pub(crate) fn away_side(&self) -> Option<Side> {
         self.pair.as_ref().filter(|pair| !pair.is_here).map(|pair| pair.side)

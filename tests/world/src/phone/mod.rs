@@ -370,6 +370,11 @@ impl Phone {
             (Method::Bye, Some(tag)) => self.on_bye(now, tx, &request, &tag),
             (Method::Update, Some(tag)) => self.on_update(now, tx, &request, &tag),
             (Method::Prack, Some(tag)) => self.on_prack(now, tx, &request, &tag),
+            (Method::Info, Some(tag)) => {
+                let fits = self.talk_of(&request).map(|talk| talk.dialog.check_request(&request));
+                let status = fits.map_or(481, |fits| fits.err().unwrap_or(200));
+                self.respond(now, tx, &request, status, &tag, None);
+            }
             (Method::Notify, Some(tag)) if is_report(&request) => {
                 self.on_report(now, tx, &request, &tag);
             }
