@@ -49,8 +49,11 @@ pub(super) struct Expected {
 /// What follows when the engine has done its part.
 #[derive(Clone, Debug)]
 pub(super) enum Then {
-    /// Another thing to do, for the same request.
-    Control(Action),
+    /// The call that the party holds is taken back, for the same request.
+    Retrieve {
+        /// It.
+        held: ConnId,
+    },
     /// A mute transfer is completed as soon as the consultation call of this one is there.
     Complete {
         /// The call that is held.
@@ -154,7 +157,13 @@ impl Calls {
     }
 
     fn on_unfit(&mut self, ticket: u64, unfit: Unfit) {
-        let Some(expected) = self.expected.remove(ticket) else { return };
+        if let Some(expected) = self.expected.remove(ticket) {
+            self.fail(expected, unfit);
+        }
+    }
+
+    /// Answers that a request cannot be done, if somebody still waits for it.
+    fn fail(&mut self, expected: Expected, unfit: Unfit) {
         let Some(asked) = expected.asked else { return };
         let code = code_of(unfit, expected.request.kind());
         let text = match unfit {
@@ -168,10 +177,13 @@ impl Calls {
     fn go_on(&mut self, ticket: u64, engine: ConnId, then: Then) {
         let Some(expected) = self.expected.remove(ticket) else { return };
         match then {
-            Then::Control(action) => {
-                let ticket = self.control(action);
-                self.expected.insert(ticket, expected);
-            }
+            Then::Retrieve { held } => match self.retrieval(held, &expected.dn) {
+                Ok(action) => {
+                    let ticket = self.control(action);
+                    self.expected.insert(ticket, expected);
+                }
+                Err(_) => self.fail(expected, Unfit::State),
+            },
             Then::Complete { held } => {
                 let consult = self.by_engine.get(&engine).copied().unwrap_or(engine);
                 if let Some(action) = self.completion(held, consult, &expected.dn) {

@@ -300,10 +300,11 @@ impl Calls {
     }
 
     fn on_leg_moved(&mut self, from: LegId, to: LegId) {
-        // In both calls: the party is held in the one, and talks in the other, with one leg.
-        for call in self.calls.values_mut() {
-            let legs = call.parties.iter_mut().flat_map(|party| party.legs.iter_mut());
-            legs.filter(|leg| **leg == from).for_each(|leg| *leg = to);
+        // In both calls: the party is held in the one, and talks in the other, with one leg. It keeps the name that it had in each.
+        let parties = self.calls.values_mut().flat_map(|call| call.parties.iter_mut());
+        for party in parties.filter(|party| party.legs.contains(&from)) {
+            party.legs.retain(|leg| *leg != to);
+            party.legs.insert(0, to);
         }
     }
 

@@ -187,16 +187,19 @@ impl Calls {
         let (held, current) = self.two_calls(request, &dn)?;
         let at = self.calls[&current].party_on(&dn).ok_or(ErrorCode::PartyNotOnCall)?;
         let (leg, _) = self.leg_of(current, at)?;
-        let back = self.retrieval(held, &dn)?;
         let mut expected = self.expecting(token, request, M::EventRetrieved, (&dn, Some(held)));
-        expected.then = Some(Then::Control(back));
+        expected.then = Some(Then::Retrieve { held });
         self.order(Action::Release { leg }, expected)
     }
 
     /// What takes a call back that a DN holds.
-    fn retrieval(&self, held: ConnId, dn: &str) -> Result<Action, ErrorCode> {
-        let at = self.calls[&held].party_on(dn).ok_or(ErrorCode::PartyNotOnCall)?;
+    pub(super) fn retrieval(&self, held: ConnId, dn: &str) -> Result<Action, ErrorCode> {
+        let call = self.calls.get(&held).ok_or(ErrorCode::InvalidConnId)?;
+        let at = call.party_on(dn).ok_or(ErrorCode::PartyNotOnCall)?;
         let (leg, engine) = self.leg_of(held, at)?;
+        // As it is named in this call, wherever it is.
+        let leg =
+            call.parties[at].legs.iter().find(|leg| leg.conn == engine).copied().unwrap_or(leg);
         Ok(Action::Retrieve { conn: engine, leg })
     }
 

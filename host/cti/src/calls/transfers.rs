@@ -153,6 +153,8 @@ impl Calls {
         let parties = std::mem::take(&mut gone.parties);
         self.monitor_deleting(&gone, &parties, &uuid, by);
         let first = self.calls.get(&held).map_or(0, |call| call.parties.len());
+        // Who is called may not be known yet.
+        let is_known = !parties.is_empty();
         for mut party in parties {
             if party.is_dn {
                 self.leave(&party.number, consult);
@@ -175,10 +177,10 @@ impl Calls {
         }
         self.by_engine.insert(engine, held);
         call.transfer = None;
-        call.via = None;
+        call.via = (!is_known).then(|| (Arc::clone(by), DNRole::TransferredBy));
         // The party of the call in which the transfer was asked for is the caller of the engine's call.
         self.rebind_joined(held, (first, held == one), engine);
-        self.tell_joined(held, first, by, consult);
+        self.tell_joined(held, first, by, &gone);
     }
 
     /// Which legs the joined parties have now: the caller's is 0, the other keeps its own where it is the engine's call already.
@@ -197,15 +199,18 @@ impl Calls {
         }
     }
 
-    fn tell_joined(&mut self, conn: ConnId, first: usize, by: &Arc<str>, consult: ConnId) {
+    fn tell_joined(&mut self, conn: ConnId, first: usize, by: &Arc<str>, consult: &Call) {
         let parties = self.calls.get(&conn).map_or(0, |call| call.parties.len());
         for at in 0..parties {
             let Some(call) = self.calls.get(&conn) else { return };
             let other = (0..parties).find(|other| (*other < first) != (at < first));
             let other = other.map(|other| &call.parties[other]);
             let more = More {
-                previous: (at >= first).then_some(consult),
-                other: other.map(|party| (Arc::clone(&party.number), party.role)),
+                previous: (at >= first).then_some(consult.conn),
+                other: Some(match other {
+                    Some(party) => (Arc::clone(&party.number), party.role),
+                    None => (Arc::clone(&consult.dnis), DNRole::Destination),
+                }),
                 ..More::state(CallState::Transferred)
             };
             let more = more.by(by, DNRole::TransferredBy);
