@@ -40,7 +40,7 @@ use crate::{
     records::{Collector, RecordFile, RecordSender, RecordThread},
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
-    store::{StoreSender, StoreThread},
+    store::{StoreFigures, StoreSender, StoreThread},
     stored::Stored,
     stream::{self, Owners, Tls, TlsFiles, TlsWatch},
     udp,
@@ -96,7 +96,7 @@ impl Node {
         let common = Common {
             config,
             clock,
-            directory: directory.clone(),
+            directory,
             facts,
             records: records.sender(),
             relay: relay.clone(),
@@ -105,28 +105,12 @@ impl Node {
             cti: modules.as_ref().and_then(Modules::fact_port),
             owners: Owners::default(),
             store: store.as_ref().map(StoreThread::sender),
+            store_figures: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
             proxy_key: config.proxy.key(shards::seed()?),
         };
         let reloader = common.reloader(&listeners, &postboxes, &records, &journal, stored)?;
         let draining = Arc::new(AtomicBool::new(false));
-        let api = Api {
-            node: config.node.name.clone(),
-            listeners: listeners.views(config),
-            postboxes: postboxes.clone(),
-            directory,
-            journal: journal.clone(),
-            plugins: host.clone(),
-            store: store.as_ref().map(StoreThread::figures).unwrap_or_default(),
-            mailboxes: (store.as_ref().map(StoreThread::sender), config.events.mailboxes_max),
-            records: records.figures(),
-            reload: reloader.handle(),
-            clock,
-            started_at: clock.now(),
-            draining: draining.clone(),
-            traces: Arc::new(Semaphore::new(config.http.traces_max)),
-            queues: QueueLimits::of(config),
-            timeout: Duration::from_millis(config.http.timeout_ms),
-        };
+        let api = common.api(&listeners, &postboxes, (&journal, &records, &reloader), &draining);
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip: listeners.advertised.clone(),
@@ -386,6 +370,7 @@ struct Common<'a> {
     host: Arc<PluginHost>,
     owners: Owners,
     store: Option<StoreSender>,
+    store_figures: Arc<StoreFigures>,
     /// Signs Record-Routes.
     proxy_key: [u8; 16],
 }
@@ -425,6 +410,34 @@ impl Common<'_> {
             clock: self.clock,
             calendar: Calendar::new(self.config.node.zone.as_deref()),
         })
+    }
+
+    /// What the HTTP API knows of the node.
+    fn api(
+        &self,
+        listeners: &Listeners,
+        postboxes: &[Postbox<Mail>],
+        (journal, records, reloader): (&Arc<Journal>, &RecordThread, &Reloader),
+        draining: &Arc<AtomicBool>,
+    ) -> Api {
+        Api {
+            node: self.config.node.name.clone(),
+            listeners: listeners.views(self.config),
+            postboxes: postboxes.to_vec(),
+            directory: self.directory.clone(),
+            journal: journal.clone(),
+            plugins: self.host.clone(),
+            store: self.store_figures.clone(),
+            mailboxes: (self.store.clone(), self.config.events.mailboxes_max),
+            records: records.figures(),
+            reload: reloader.handle(),
+            clock: self.clock,
+            started_at: self.clock.now(),
+            draining: draining.clone(),
+            traces: Arc::new(Semaphore::new(self.config.http.traces_max)),
+            queues: QueueLimits::of(self.config),
+            timeout: Duration::from_millis(self.config.http.timeout_ms),
+        }
     }
 
     /// The thread that loads plugins and the configuration again.
