@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
@@ -43,6 +43,7 @@ const MAY_USE: [(&str, &[&str]); 23] = [
         ],
     ),
     ("guest", &[]),
+    ("tlib-client", &["model", "tlib"]),
     ("plugin-build", &[]),
     ("testkit", &["model", "record", "plugin"]),
     ("stock", &["plugin-build"]),

@@ -1,15 +1,10 @@
-//! A T-Library server without a switch, for who writes a client: `cargo run -p jackfield-tlib --example echo [PORT]`. It prints the address
-//! on which it listens.
+//! A server of T-Library that has no switch behind it.
 //!
 //! Every client is taken whose ApplicationPassword is not `wrong`. TRegisterAddress is answered EventRegistered, TMakeCall EventDialing (and
 //! EventRinging comes after it, to the caller as well), TSendEvent EventACK and the event it describes. Everything else is answered
 //! EventError 51.
-#![allow(missing_docs, clippy::unwrap_used, reason = "an example")]
-
-extern crate jackfield_tlib as tlib;
 
 use std::{
-    env,
     io::{ErrorKind, Read as _, Write as _},
     net::{TcpListener, TcpStream},
     sync::Arc,
@@ -25,10 +20,8 @@ use tlib::{
     session::{Input, Output},
 };
 
-fn main() {
-    let port = env::args().nth(1).map_or(0, |port| port.parse().unwrap());
-    let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
-    println!("{}", listener.local_addr().unwrap());
+/// Serves whoever connects, each on a thread of its own.
+pub(crate) fn serve(listener: &TcpListener) {
     for stream in listener.incoming() {
         let stream = stream.unwrap();
         thread::spawn(move || Connection::new(stream).run());
