@@ -56,7 +56,8 @@ impl Switch {
             None => return Err(Unfit::NoLeg),
         };
         // Who rings is nobody that could connect anybody.
-        if !talks && (there != Side::A || (shared.is_none() && second.origin.is_some())) {
+        let is_elsewhere = second.origin.is_some() && second.caller.dialog.is_none();
+        if !talks && (there != Side::A || is_elsewhere) {
             return Err(Unfit::State);
         }
         let who = second.who(there);
@@ -118,20 +119,23 @@ impl Switch {
         let facts = CallFacts::clone(&second.facts);
         let wish = Wish::to(facts.callee.uri.clone()).ok_or(Unfit::Destination)?;
         let first = self.calls.get_mut(&held).ok_or(Unfit::NoCall)?;
+        // Who is called from now on hears of the new caller.
+        let invite = first.invite_of_sent_on(&mut self.tables, by, &wish);
+        let invite = invite.map_err(|_| Unfit::State)?;
         first.begin_transfer_for(&mut self.tables, by, consult, &wish);
         let facts = first.facts_of_sent_on(&self.tables, by, TransferKind::Attended, facts);
         let facts = Arc::new(facts);
         first.pair = None;
         let mut let_go = None;
         self.with_call(consult, |call, tables| {
-            let_go = call.give_shared(tables, now);
+            let_go = call.hand_over(tables, now, Side::A);
             call.pair = None;
             call.facts = facts.clone();
             tables.emit(Fact::Amended { facts });
-            call.give_way(tables, now, held, by.other());
+            call.give_way(tables, now, (held, by.other()), invite);
         });
         let is_there = self.bring(now, consult);
-        if let Some((_, leg)) = let_go {
+        if let Some(leg) = let_go {
             leg.hang_up(&mut self.tables, now);
         }
         self.with_call(held, |call, tables| {

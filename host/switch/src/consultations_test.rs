@@ -557,3 +557,34 @@ fn who_is_held_may_hold_as_well() {
     let story = bench.story();
     assert_eq!(story[2..], ["held 2.0", "moved 2.0 to 1.0", "retrieved 1.0", "done 1"]);
 }
+
+#[test]
+fn whoever_is_called_after_a_call_was_handed_over_hears_of_who_was_held() {
+    let mut bench = up();
+    let action = Action::Consult { leg: leg(&bench, 0, 0), to: "3000".to_owned() };
+    let sent = bench.control(action);
+    settle(&mut bench, sent);
+    // The plugins have not said where the consultation goes.
+    let sent = complete(&mut bench);
+    assert_eq!(what(&sent), ["BYE sip:1000@198.51.100.1 > phone"]);
+    bench.story();
+    let invite = to_second(&mut bench);
+    assert!(invite.line("From").starts_with("<sip:2000@office.test>;tag="), "{}", invite.text);
+    assert_eq!(
+        (invite.line("Referred-By"), invite.body()),
+        ("<sip:1000@office.test>".to_owned(), CALLEE)
+    );
+    let sent = takes(&mut bench, SECOND, &invite);
+    let sent = settle(&mut bench, sent);
+    assert_eq!(
+        what(&sent),
+        [
+            "ACK sip:3000@203.0.113.2 > trunk 2",
+            "INVITE sip:2000@203.0.113.1 > trunk 1",
+            "INVITE sip:3000@203.0.113.2 > trunk 2",
+            "ACK sip:3000@203.0.113.2 > trunk 2",
+            "ACK sip:2000@203.0.113.1 > trunk 1"
+        ]
+    );
+    assert_eq!(bench.story(), ["leg 2.1: sip:3000@203.0.113.2", "established 2.1"]);
+}

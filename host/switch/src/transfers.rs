@@ -153,6 +153,7 @@ impl Switch {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         call.begin_transfer(&mut self.tables, now, by, into, (tx, refer, wish));
         let is_anchored = call.media.is_anchored();
+        let invite = call.invite_of_sent_on(&mut self.tables, by, wish).ok();
         let facts = |other: &Call, tables: &Tables, call: &Call| {
             let facts = CallFacts::clone(&other.facts);
             Arc::new(call.facts_of_sent_on(tables, by, TransferKind::Attended, facts))
@@ -170,7 +171,9 @@ impl Switch {
                 self.with_call(other, |ringing, tables| {
                     ringing.facts = facts.clone();
                     tables.emit(Fact::Amended { facts });
-                    ringing.give_way(tables, now, conn, by.other());
+                    if let Some(invite) = invite {
+                        ringing.give_way(tables, now, (conn, by.other()), invite);
+                    }
                 });
             }
             Some((other, side)) => {

@@ -109,6 +109,7 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     let mut kinds = Vec::new();
     let mut random = Random::new(seed);
     let mut world = World::new(Options { seed, shards, faults, ..Options::default() });
+    world.watch_wire();
     world.add_routing_point("8000");
     for n in 0..PHONES {
         world.add_phone(&format!("p{n}"));
@@ -145,6 +146,7 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     for (n, phone) in world.phones.iter().enumerate() {
         assert!(phone.is_on_hook(), "phone {n}\n{}", world.trace.as_str());
     }
+    assert_eq!(world.wire_broken(), Vec::<String>::new(), "\n{}", world.trace.as_str());
     judge(&world, wishes);
     let tickets = 0..wishes;
     let done = kinds.into_iter().zip(tickets);

@@ -220,3 +220,29 @@ fn the_phone_may_wait_at_a_routing_point() {
     let second = to_first(&mut bench);
     assert_eq!(what(&second), ["INVITE sip:2000@203.0.113.1 > trunk 1"]);
 }
+
+#[test]
+fn the_session_of_a_phone_that_waits_is_refreshed() {
+    let mut bench = bench(&[1]);
+    bench.town.points.push(Aor::new("8000", "office.test"));
+    let first = make(&mut bench, "8000").remove(0);
+    let fields = "Contact: <sip:1000@198.51.100.1>\r\nRequire: timer\r\nSession-Expires: 120;refresher=uac\r\n";
+    let sent = bench.receive(PHONE, first.response_with("200 OK", fields, OFFER));
+    let answer = sent[0].body().to_owned();
+    bench.decide(Hook::Route, Verdict::BuiltIn);
+    let sent = bench.pass(60);
+    assert_eq!(what(&sent), ["INVITE sip:1000@198.51.100.1 > phone"]);
+    assert_eq!(sent[0].body(), answer, "nothing has changed");
+    // Somebody takes its call before it has answered: it hears of that once it has.
+    let action = Action::Route { conn: bench.conn(), to: "2000".to_owned(), ring: None };
+    bench.control(action);
+    let second = to_first(&mut bench).remove(0);
+    let ok = second.response_with("200 OK", "Contact: <sip:2000@203.0.113.1>\r\n", CALLEE);
+    assert_eq!(what(&bench.receive(FIRST, ok)), ["ACK sip:2000@203.0.113.1 > trunk 1"]);
+    let sent = bench.receive(PHONE, phone_ok(&sent[0], OFFER));
+    assert_eq!(
+        what(&sent),
+        ["ACK sip:1000@198.51.100.1 > phone", "INVITE sip:1000@198.51.100.1 > phone"]
+    );
+    assert!(sent[1].body().contains("m=audio 5000"));
+}

@@ -92,7 +92,8 @@ impl Call {
         why: Purpose,
         what: Offered,
     ) -> bool {
-        if !matches!(self.state, State::Established { .. } | State::Joining) {
+        let is_up = matches!(self.state, State::Established { .. } | State::Joining);
+        if !is_up && !self.is_set_up() {
             return false;
         }
         if self.own_offer.is_some() {
@@ -183,8 +184,11 @@ impl Call {
             Offered::Ask => return Ok(None),
             Offered::Again => match self.media.said(to.other()) {
                 Some(said) => Bytes::copy_from_slice(said),
-                // The parties never spoke of media.
-                None => return Ok(None),
+                None => {
+                    // The parties never spoke of media, or it knows nobody yet.
+                    let told = self.media.told_elsewhere(to).map(Bytes::copy_from_slice);
+                    return Ok(told.map(|told| (SDP_TYPE.to_owned(), told)));
+                }
             },
             Offered::This(body) => body.clone(),
         };

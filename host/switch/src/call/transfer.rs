@@ -240,8 +240,15 @@ impl Call {
         tables.errands.push_back(Errand::Take { into: self.conn });
     }
 
-    /// The caller of this call that nobody has answered gives way to the party that it sends on from another call.
-    pub(crate) fn give_way(&mut self, tables: &mut Tables, now: Instant, of: ConnId, side: Side) {
+    /// The caller of this call that nobody has answered gives way to the party that it sends on from another call. `next` is the INVITE
+    /// that others are called with from now on.
+    pub(crate) fn give_way(
+        &mut self,
+        tables: &mut Tables,
+        now: Instant,
+        (of, side): (ConnId, Side),
+        next: Message,
+    ) {
         let Some((tx, invite)) = self.caller.invite.take() else { return };
         // A leg that was called by us, or came from another call, has no INVITE of its own.
         if tx != ServerTx::NONE {
@@ -250,7 +257,8 @@ impl Call {
         }
         tables.forget_leg(&self.caller.tag);
         self.caller.tag = "".into();
-        self.caller.invite = Some((ServerTx::NONE, invite));
+        self.caller.invite = Some((ServerTx::NONE, next));
+        self.shown = None;
         // Who rings knows a session by now, which goes on.
         let told = self.told(tables, Side::B);
         self.media.continue_session(Side::B, told.as_deref());
@@ -283,7 +291,7 @@ impl Call {
     }
 
     /// The INVITE that the party might have sent itself: from it, to whom it is sent, with what it last said of its media.
-    fn invite_of_sent_on(
+    pub(crate) fn invite_of_sent_on(
         &mut self,
         tables: &mut Tables,
         by: Side,
@@ -414,6 +422,8 @@ impl Call {
 
     /// The party that was sent on is here: it is told where its media goes now.
     pub(crate) fn join(&mut self, tables: &mut Tables, now: Instant) {
+        // A refresh of its session while it waited for somebody.
+        self.abandon_own_offer(tables, now);
         // An offer that is here already needs no asking for one.
         if self.pending_ack.is_none() && self.origin.as_ref().is_some_and(|origin| origin.asks) {
             self.offer_to(tables, now, Side::A, Purpose::Join, Offered::Ask);
