@@ -8,8 +8,11 @@ mod answer;
 mod calls;
 mod client;
 mod deliver;
+mod distribute;
 mod dn;
 mod event;
+mod filter;
+pub mod interaction_proxy;
 mod now;
 mod options;
 mod parties;
@@ -17,6 +20,8 @@ mod refusal;
 mod registry;
 mod requests;
 mod server;
+pub mod session_controller;
+pub mod smart_proxy;
 pub mod t_controller;
 
 pub use agent_login::{AgentLogin, AgentLogins};
@@ -26,6 +31,7 @@ pub use client::{ClientId, Module, Token};
 pub use deliver::{Deliver, LogLine};
 pub use dn::{Dn, DnType, Dns};
 pub use event::{CallEvent, MonitorEvent, PartyStatus};
+pub use filter::Filter;
 pub use now::Now;
 pub use options::{
     OPTIONS, OptionDef, OptionKind, OptionPlaces, names as option_names, option_named,

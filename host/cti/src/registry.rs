@@ -176,9 +176,31 @@ impl Registry {
         holders.by_client.get(&client).copied().or_else(by_bulk)
     }
 
+    /// Whether a client may act on a DN.
+    ///
+    /// # Errors
+    ///
+    /// 41 when it is not registered, 165 when it only watches (RegisterMode Monitor).
+    pub fn check_held(&self, client: ClientId, dn: &str) -> Result<(), Refusal> {
+        match self.mode(client, dn) {
+            None => Err(ErrorCode::NotRegistered.into()),
+            Some(RegisterMode::Monitor) => Err(Refusal::new(
+                ErrorCode::AccessRestricted,
+                "the client watches the DN (RegisterMode Monitor); register it in another mode to act on it",
+            )),
+            Some(RegisterMode::Share | RegisterMode::Private) => Ok(()),
+        }
+    }
+
     /// Whether anybody is registered on a DN by its name.
     pub fn is_held(&self, dn: &str) -> bool {
         self.lines.get(dn).is_some_and(|holders| !holders.by_client.is_empty())
+    }
+
+    /// The DNs that anybody is registered on by name, in order.
+    pub fn held(&self) -> impl Iterator<Item = &Arc<str>> {
+        let held = |holders: &Holders| !holders.by_client.is_empty();
+        self.lines.iter().filter(move |(_, holders)| held(holders)).map(|(dn, _)| dn)
     }
 
     /// Who gets the events of a DN, by number; `None` for nobody.

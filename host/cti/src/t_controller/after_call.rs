@@ -220,6 +220,9 @@ impl TController {
 
     /// Arms the time after which an agent that does nothing is logged out, or cancels it while there are calls.
     fn arm_auto_logout(&mut self, now: Now, dn: &Arc<str>) {
+        if self.lines.get(dn).is_none_or(|line| line.agent.is_none()) {
+            return;
+        }
         self.timers.cancel(dn, Timer::AutoLogout);
         let places = self.places(dn);
         let minutes = places.number(option_names::auto_logout_timeout);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tlib::{Attribute, Message, MessageType};
 
 use super::{Configuration, Output, TController, line::Line, ownership::OwnerEvent, timers::Timer};
-use crate::{Deliver, DnType, Now, OptionDef, OptionPlaces};
+use crate::{Deliver, DnType, Now, OptionDef, OptionPlaces, option_names};
 
 impl TController {
     /// Takes a configuration in. Who was registered on a DN that is no more, or is of another type, is told that it is not registered.
@@ -33,6 +33,12 @@ impl TController {
                 None => {
                     self.lines.insert(Arc::clone(&dn.number), Line::new(Arc::clone(dn)));
                 }
+            }
+        }
+        for dn in dns.iter() {
+            let has_hook_events = self.places(&dn.number).flag(option_names::hook_events);
+            if let Some(line) = self.lines.get_mut(&dn.number) {
+                line.has_hook_events = has_hook_events;
             }
         }
         self.choose_feed();

@@ -31,6 +31,8 @@ pub(super) struct Line {
     pub(super) has_failed: bool,
     /// Whether the Smart Proxy watches it.
     pub(super) is_watched: bool,
+    /// The option `hook-events`.
+    pub(super) has_hook_events: bool,
     pub(super) reservations: Reservations,
 }
 
@@ -100,6 +102,7 @@ impl Line {
             has_contact: false,
             has_failed: false,
             is_watched: false,
+            has_hook_events: false,
             reservations: Reservations::default(),
         }
     }

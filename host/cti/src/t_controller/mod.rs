@@ -31,12 +31,12 @@ pub use io::{
     ServerFacts, TControllerSettings,
 };
 pub use ownership::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in};
-pub(crate) use register::this_dn;
+pub(crate) use register::{Registration, not_configured, registered, this_dn};
 pub use timers::Timer;
 
 use crate::{
     CallEvent, Change, ClientId, Deliver, Handler, Module, Now, Refusal, Registry, Token,
-    deliver::Numbering, handler, now::stamped, option_names, server,
+    deliver::Numbering, handler, now::stamped, server,
 };
 use line::Line;
 use monitor::Monitor;
@@ -214,20 +214,20 @@ impl TController {
     }
 
     fn on_call(&mut self, now: Now, event: CallEvent) {
-        let hooks = self.places(&event.dn).flag(option_names::hook_events);
         let max = self.settings.calls_per_dn_max;
         let Some(line) = self.lines.get_mut(&event.dn) else { return };
-        let was_off = line.parties.is_off_hook();
+        let hooks = line.has_hook_events;
+        let was_off = hooks && line.parties.is_off_hook();
         let change = line.parties.apply(&event, max);
-        let is_off = line.parties.is_off_hook();
+        let is_off = hooks && line.parties.is_off_hook();
         self.calls_not_counted += u64::from(change == Change::Full);
         let dn = event.dn;
-        if hooks && is_off && !was_off {
+        if is_off && !was_off {
             self.emit_hook(now, &dn, MessageType::EventOffHook);
         }
         let asked_by = event.asked_by.filter(|token| token.client.module == Module::TController);
         self.emit(now, &dn, event.message, asked_by);
-        if hooks && was_off && !is_off {
+        if was_off && !is_off {
             self.emit_hook(now, &dn, MessageType::EventOnHook);
         }
         match change {

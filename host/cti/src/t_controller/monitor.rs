@@ -67,6 +67,9 @@ impl TController {
         if !self.monitor.is_open || self.monitor.told == Some(bulk) {
             return;
         }
+        if bulk {
+            self.lines.values_mut().for_each(|line| line.is_watched = false);
+        }
         self.monitor.is_bulk |= bulk || self.monitor.told.is_none();
         self.monitor.told = Some(bulk);
         self.outputs.push_back(Output::Monitor(MonitorFeed::Mode { is_bulk: bulk }));

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use tlib::{
-    AddressInfoType, AddressType, Attribute, ControlMode, ErrorCode, Message, MessageType,
-    RegisterMode,
+    AddressInfoType, Attribute, ControlMode, ErrorCode, KvList, Message, MessageType, RegisterMode,
 };
 
 use super::{TController, line::Line, ownership::OwnerEvent};
@@ -51,21 +50,25 @@ impl Registration {
     }
 }
 
+/// 59 for a number.
+pub(crate) fn not_configured(dn: &str) -> Refusal {
+    Refusal::new(ErrorCode::NotConfigured, format!("DN {dn} is not configured"))
+}
+
 /// ThisDN of a request.
 pub(crate) fn this_dn(message: &Message) -> Result<&Arc<str>, Refusal> {
     let dn = message.text(Attribute::ThisDN).filter(|dn| !dn.is_empty());
     dn.ok_or_else(|| Refusal::new(ErrorCode::InvalidAttribute, "give ThisDN"))
 }
 
-/// EventRegistered of a line (section 2.3), without ReferenceID.
-pub(super) fn registered(line: &Line, calls_max: usize) -> Message {
-    let kind: AddressType = line.dn.kind.address_type();
+/// EventRegistered of a DN (section 2.3), without ReferenceID.
+pub(crate) fn registered(dn: &Dn, snapshot: KvList, agent: Option<&Arc<str>>) -> Message {
     Message::new(MessageType::EventRegistered)
-        .with(Attribute::Extensions, line.snapshot(calls_max))
-        .with(Attribute::AddressInfoStatus, i64::from(kind.number()))
+        .with(Attribute::Extensions, snapshot)
+        .with(Attribute::AddressInfoStatus, i64::from(dn.kind.address_type().number()))
         .with(Attribute::AddressInfoType, AddressInfoType::AddressType)
-        .with_some(Attribute::AgentID, line.agent.as_ref().map(|agent| &agent.id))
-        .with(Attribute::ThisDN, &line.dn.number)
+        .with_some(Attribute::AgentID, agent)
+        .with(Attribute::ThisDN, &dn.number)
 }
 
 impl TController {
@@ -146,15 +149,14 @@ impl TController {
 
     pub(super) fn registered_event(&self, dn: &str) -> Option<Message> {
         let line = self.lines.get(dn)?;
-        Some(registered(line, self.settings.snapshot_calls_max))
+        let snapshot = line.snapshot(self.settings.snapshot_calls_max);
+        Some(registered(&line.dn, snapshot, line.agent.as_ref().map(|agent| &agent.id)))
     }
 
     /// The line that a request names.
     pub(super) fn line_of(&self, message: &Message) -> Result<&Line, Refusal> {
         let dn = this_dn(message)?;
-        self.lines.get(dn).ok_or_else(|| {
-            Refusal::new(ErrorCode::NotConfigured, format!("DN {dn} is not configured"))
-        })
+        self.lines.get(dn).ok_or_else(|| not_configured(dn))
     }
 
     /// The DN of a request of a client that may act on it: it is registered, and not to watch only.

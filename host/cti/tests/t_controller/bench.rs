@@ -7,7 +7,9 @@ use jackfield_cti::{
     t_controller::{Configuration, Input, MonitorFeed, Output, TController, TControllerSettings},
 };
 use model::{ConnId, Instant};
-use tlib::{Attribute, CallType, DNRole, KvList, KvValue, Message, MessageType, Value};
+use tlib::{Attribute, CallType, DNRole, Message, MessageType};
+
+use crate::show::{delivered, text};
 
 /// The start of the wall clock of tests: 1,700,000,000.25 s.
 pub(crate) const START: Duration = Duration::from_millis(1_700_000_000_250);
@@ -186,21 +188,7 @@ pub(crate) fn request(kind: MessageType, dn: &str, reference: u32) -> Message {
 
 pub(crate) fn show(output: &Output) -> String {
     match output {
-        Output::Deliver(deliver) => {
-            let clients: Vec<String> =
-                deliver.clients.iter().map(|client| format!("{client:?}")).collect();
-            let asked = deliver.asked_by.map_or_else(String::new, |token| {
-                format!(" [{:?} ref {}]", token.client, token.reference)
-            });
-            let event = &deliver.event;
-            assert!(event.message().get(Attribute::TimeinSecs).is_some(), "an event has the time");
-            format!(
-                "#{} {}: {}{asked}",
-                event.sequence().unwrap(),
-                clients.join(" "),
-                text(event.message())
-            )
-        }
+        Output::Deliver(deliver) => delivered(deliver),
         Output::Answer { client, message } => {
             assert!(message.get(Attribute::TimeinSecs).is_some(), "an answer has the time");
             format!("{client:?}: {}", text(message))
@@ -237,42 +225,4 @@ pub(crate) fn show(output: &Output) -> String {
         Output::Log(line) => format!("log {} {}", line.id, line.text),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }
-}
-
-/// A message without the time.
-pub(crate) fn text(message: &Message) -> String {
-    let mut text = message.kind().name().to_owned();
-    for (attribute, value) in message.attributes() {
-        match attribute {
-            Attribute::TimeinSecs | Attribute::TimeinuSecs => {}
-            _ => text += &format!(" {}={}", attribute.name(), value_text(value)),
-        }
-    }
-    text
-}
-
-fn value_text(value: &Value) -> String {
-    match value {
-        Value::Int(number) => number.to_string(),
-        Value::Id(id) => format!("{id:x}"),
-        Value::Text(text) => text.to_string(),
-        Value::Bytes(bytes) => format!("{:02x?}", bytes.to_vec()),
-        Value::List(list) => list_text(list),
-    }
-}
-
-fn list_text(list: &KvList) -> String {
-    let pairs: Vec<String> = list
-        .iter()
-        .map(|pair| {
-            let value = match &pair.value {
-                KvValue::Text(text) | KvValue::Unicode(text) => format!("'{text}'"),
-                KvValue::Int(number) => number.to_string(),
-                KvValue::Binary(bytes) => format!("{bytes:?}"),
-                KvValue::List(list) => list_text(list),
-            };
-            format!("{}={value}", pair.key)
-        })
-        .collect();
-    format!("{{{}}}", pairs.join(" "))
 }

@@ -10,3 +10,4 @@ mod legal;
 mod ownership;
 mod registration;
 mod reservation;
+mod show;

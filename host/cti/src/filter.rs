@@ -1,0 +1,103 @@
+//! What of the events a client wants, said once when it subscribes.
+
+use tlib::{Attribute, CallType, ErrorCode, KvList, Message, MessageType};
+
+use crate::Refusal;
+
+/// Which events a client gets. It is looked at for every event and every client, so it is two numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Filter {
+    /// Bit n for message type n.
+    events: [u64; 4],
+    /// Bit n for CallType n.
+    call_types: u8,
+}
+
+impl Filter {
+    /// Everything.
+    pub const ALL: Self = Self { events: [u64::MAX; 4], call_types: u8::MAX };
+
+    /// These events, of calls of these types. Events of a call that do not say its type pass for every one.
+    pub fn new(
+        events: impl IntoIterator<Item = MessageType>,
+        call_types: impl IntoIterator<Item = CallType>,
+    ) -> Self {
+        let mut filter = Self { events: [0; 4], call_types: 0 };
+        for event in events {
+            let number = usize::from(event.number());
+            if let Some(word) = filter.events.get_mut(number / 64) {
+                *word |= 1 << (number % 64);
+            }
+        }
+        for call_type in call_types {
+            filter.call_types |= 1 << call_type.number();
+        }
+        filter
+    }
+
+    /// What the Extensions of a subscription say: `filter-events` and `filter-call-types`, names with commas between them. What is not there
+    /// is everything.
+    ///
+    /// # Errors
+    ///
+    /// 53 for a name that is none.
+    pub fn of(extensions: Option<&KvList>) -> Result<Self, Refusal> {
+        let mut filter = Self::ALL;
+        let Some(list) = extensions else { return Ok(filter) };
+        if let Some(text) = list.text("filter-events") {
+            filter.events = Self::new(named(text, MessageType::named)?, []).events;
+        }
+        if let Some(text) = list.text("filter-call-types") {
+            filter.call_types = Self::new([], named(text, CallType::named)?).call_types;
+        }
+        Ok(filter)
+    }
+
+    /// Whether the client gets this event.
+    pub fn passes(&self, message: &Message) -> bool {
+        let number = usize::from(message.kind().number());
+        let by_event =
+            self.events.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1);
+        by_event
+            && (self.call_types == u8::MAX
+                || message.int(Attribute::CallType).is_none_or(|call_type| {
+                    (0..8).contains(&call_type) && self.call_types >> call_type & 1 == 1
+                }))
+    }
+}
+
+fn named<T>(text: &str, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
+    text.split(',')
+        .map(str::trim)
+        .map(|name| {
+            find(name).ok_or_else(|| {
+                let text = format!("the filter names `{name}`, which is none");
+                Refusal::new(ErrorCode::InvalidAttribute, text)
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_lets_through_what_it_names() {
+        let list = KvList::new()
+            .with("filter-events", "EventCallCreated, EventRinging")
+            .with("filter-call-types", "Inbound");
+        let filter = Filter::of(Some(&list)).unwrap();
+        let ringing = Message::new(MessageType::EventRinging);
+        assert!(filter.passes(&ringing));
+        assert!(filter.passes(&ringing.clone().with(Attribute::CallType, CallType::Inbound)));
+        assert!(!filter.passes(&ringing.clone().with(Attribute::CallType, CallType::Consult)));
+        assert!(!filter.passes(&ringing.with(Attribute::CallType, 77_i64)));
+        assert!(filter.passes(&Message::new(MessageType::EventCallCreated)));
+        assert!(!filter.passes(&Message::new(MessageType::EventReleased)));
+        assert!(Filter::ALL.passes(&Message::new(MessageType::EventResourceInfo)));
+        let bad = KvList::new().with("filter-events", "EventRingin");
+        assert_eq!(Filter::of(Some(&bad)).unwrap_err().code, ErrorCode::InvalidAttribute);
+    }
+}

@@ -1,0 +1,365 @@
+//! The Interaction Proxy: every call for one client of each group, evenly (seed 001).
+//!
+//! A call is given to the client of a group that has the fewest, of equal ones to the one whose turn is longest ago, and stays with it until it is
+//! deleted; a consultation call goes where its main call is. The calls of a client that goes are given to others, who are told what is
+//! known of them. Drain [`InteractionProxy::poll_output`] after every input.
+
+mod io;
+mod known;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use tlib::{Attribute, ErrorCode, Event, Message, MessageType};
+
+pub use io::{Input, InteractionProxySettings, Output};
+
+use crate::{
+    CallEvent, ClientId, Deliver, Filter, Handler, MonitorEvent, Now, Refusal, ServerFacts, Token,
+    deliver::Numbering, handler, now::stamped, server,
+};
+use known::Known;
+
+/// The machine.
+#[derive(Debug)]
+pub struct InteractionProxy {
+    settings: InteractionProxySettings,
+    facts: ServerFacts,
+    clients: BTreeMap<ClientId, Member>,
+    /// Indexed by CallUUID.
+    calls: BTreeMap<Arc<str>, Call>,
+    /// Counts calls that were given to somebody.
+    turns: u64,
+    calls_missed: u64,
+    numbering: Numbering,
+    outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+struct Member {
+    application: Arc<str>,
+    group: Arc<str>,
+    /// What it gets; `None` while it has not subscribed.
+    filter: Option<Filter>,
+    /// The request that the fan-out is asked about.
+    asks: Option<(Token, Arc<Message>)>,
+    /// How many calls it has.
+    calls: usize,
+    /// When it was last given one.
+    turn: u64,
+    /// Itself, as a list.
+    list: Arc<[ClientId]>,
+}
+
+#[derive(Debug)]
+struct Call {
+    known: Known,
+    /// Who has it, indexed by group.
+    clients: BTreeMap<Arc<str>, ClientId>,
+}
+
+impl InteractionProxy {
+    /// One without clients.
+    pub fn new(settings: InteractionProxySettings, facts: ServerFacts) -> Self {
+        Self {
+            settings,
+            facts,
+            clients: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            turns: 0,
+            calls_missed: 0,
+            numbering: Numbering::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes something in.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Connected { client, application } => self.on_connected(client, application),
+            Input::Request { client, message } => {
+                let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+                if self.clients.contains_key(&client)
+                    && let Err(refusal) = self.dispatch(now, token, &message)
+                {
+                    self.answer(now, token, &refusal.event(token, &message));
+                }
+            }
+            Input::Gone { client } => {
+                self.leave(now, client);
+                self.clients.remove(&client);
+            }
+            Input::Call(event) => self.on_call(now, event),
+            Input::Monitor(event) => self.on_monitor(now, &event),
+            Input::FanOut { client, verdict } => self.on_fan_out(now, client, verdict),
+        }
+    }
+
+    /// What is to be done, in order; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// Calls that are followed.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Calls of which nobody was told anything, because there were too many (`calls_max`), since the start.
+    pub const fn calls_missed(&self) -> u64 {
+        self.calls_missed
+    }
+
+    fn on_connected(&mut self, client: ClientId, application: Arc<str>) {
+        if self.clients.len() >= self.settings.clients_max {
+            let reason = "clients_max of the Interaction Proxy is reached";
+            self.outputs.push_back(Output::Close { client, reason });
+            return;
+        }
+        let group = self.settings.groups.get(&application).cloned();
+        let member = Member {
+            group: group.unwrap_or_else(|| Arc::from("")),
+            application,
+            filter: None,
+            asks: None,
+            calls: 0,
+            turn: 0,
+            list: Arc::from([client]),
+        };
+        self.clients.insert(client, member);
+    }
+
+    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+        match (message.kind(), handler(message.kind())) {
+            (MessageType::RequestStartCallMonitoring, _) => self.start(now, token, message),
+            (MessageType::RequestStopCallMonitoring, _) => {
+                let member = self.clients.get_mut(&token.client);
+                member.and_then(|member| member.filter.take()).ok_or(ErrorCode::NotRegistered)?;
+                self.acknowledge(now, token, message.kind());
+                self.leave(now, token.client);
+                Ok(())
+            }
+            (
+                MessageType::RequestQueryServer
+                | MessageType::RequestQuerySwitch
+                | MessageType::RequestQueryLocation,
+                _,
+            ) => {
+                let answer = server::answer(&self.facts, now, message)?;
+                self.answer(now, token, &answer.with(Attribute::ReferenceID, token.reference));
+                Ok(())
+            }
+            (_, Handler::Monitoring | Handler::Session) => Err(ErrorCode::Unsupported.into()),
+            (kind, _) if !kind.is_request() => {
+                let text = format!("{} is no request", kind.name());
+                Err(Refusal::new(ErrorCode::InvalidAttribute, text))
+            }
+            _ => Err(Refusal::new(
+                ErrorCode::NotSupportedHere,
+                "the Interaction Proxy shows calls; DNs and agents are on the port of the T-Controller (TCport)",
+            )),
+        }
+    }
+
+    fn start(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+        let asks_fan_out = self.settings.asks_fan_out;
+        let Some(member) = self.clients.get_mut(&token.client) else { return Ok(()) };
+        if member.filter.is_some() {
+            return Err(ErrorCode::SameState.into());
+        }
+        if member.asks.is_some() {
+            return Err(ErrorCode::RequestInProgress.into());
+        }
+        if asks_fan_out {
+            member.asks = Some((token, Arc::clone(message)));
+            let application = Arc::clone(&member.application);
+            let message = Arc::clone(message);
+            self.outputs.push_back(Output::Ask { client: token.client, application, message });
+            return Ok(());
+        }
+        let filter = Filter::of(message.list(Attribute::Extensions))?;
+        self.subscribe(now, token, filter);
+        Ok(())
+    }
+
+    fn on_fan_out(&mut self, now: Now, client: ClientId, verdict: Result<Filter, Refusal>) {
+        let member = self.clients.get_mut(&client);
+        let Some((token, message)) = member.and_then(|member| member.asks.take()) else { return };
+        match verdict {
+            Ok(filter) => self.subscribe(now, token, filter),
+            Err(refusal) => self.answer(now, token, &refusal.event(token, &message)),
+        }
+    }
+
+    /// A client gets calls from now on, and those at once that nobody of its group has.
+    fn subscribe(&mut self, now: Now, token: Token, filter: Filter) {
+        let Some(member) = self.clients.get_mut(&token.client) else { return };
+        member.filter = Some(filter);
+        let group = Arc::clone(&member.group);
+        self.acknowledge(now, token, MessageType::RequestStartCallMonitoring);
+        let nobodys: Vec<Arc<str>> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| !call.clients.contains_key(&group))
+            .map(|(uuid, _)| Arc::clone(uuid))
+            .collect();
+        for uuid in nobodys {
+            self.hand_over(now, &uuid, &group);
+        }
+    }
+
+    /// A client gets nothing more: its calls go to others of its group.
+    fn leave(&mut self, now: Now, client: ClientId) {
+        let Some(member) = self.clients.get_mut(&client) else { return };
+        member.filter = None;
+        member.calls = 0;
+        let group = Arc::clone(&member.group);
+        let has = |call: &Call| call.clients.get(&group) == Some(&client);
+        let its: Vec<Arc<str>> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| has(call))
+            .map(|(uuid, _)| Arc::clone(uuid))
+            .collect();
+        for uuid in its {
+            if let Some(call) = self.calls.get_mut(&uuid) {
+                call.clients.remove(&group);
+            }
+            self.hand_over(now, &uuid, &group);
+        }
+    }
+
+    /// Gives a call to a client of a group, and tells it what is known of the call.
+    fn hand_over(&mut self, now: Now, uuid: &Arc<str>, group: &Arc<str>) {
+        let Some(client) = self.choose(group, None) else { return };
+        let Some(call) = self.calls.get_mut(uuid) else { return };
+        call.clients.insert(Arc::clone(group), client);
+        let told: Vec<Message> = call.known.told().collect();
+        for message in told {
+            let event = self.numbering.next(Arc::new(message), now);
+            self.deliver(client, &event);
+        }
+    }
+
+    /// Who of a group is given a call: who has its main call, or who has the fewest, of these the one whose turn is longest ago.
+    fn choose(&mut self, group: &Arc<str>, main: Option<ClientId>) -> Option<ClientId> {
+        let members = self.clients.iter();
+        let open = members.filter(|(_, member)| member.filter.is_some() && member.group == *group);
+        let by_load = open.min_by_key(|(_, member)| (member.calls, member.turn));
+        let client = main.or_else(|| by_load.map(|(client, _)| *client))?;
+        self.turns += 1;
+        let member = self.clients.get_mut(&client)?;
+        member.calls += 1;
+        member.turn = self.turns;
+        Some(client)
+    }
+
+    fn on_monitor(&mut self, now: Now, event: &MonitorEvent) {
+        let kind = event.message.kind();
+        if kind == MessageType::EventCallCreated {
+            self.begin(event);
+        } else if let Some(call) = self.calls.get_mut(&event.uuid) {
+            call.known.update(&event.message);
+        }
+        let Some(call) = self.calls.get(&event.uuid) else { return };
+        let mut clients: Vec<ClientId> = call.clients.values().copied().collect();
+        if kind == MessageType::EventCallPartyMoved {
+            clients.extend(self.move_party(event));
+        }
+        self.tell(now, clients, Arc::clone(&event.message));
+        if kind == MessageType::EventCallDeleted {
+            self.end(&event.uuid);
+        }
+    }
+
+    fn begin(&mut self, event: &MonitorEvent) {
+        if self.calls.len() >= self.settings.calls_max {
+            self.calls_missed += 1;
+            return;
+        }
+        let main = event.message.text(Attribute::OrigCallUUID);
+        let of_main = main.and_then(|main| self.calls.get(main)).map(|call| call.clients.clone());
+        let mut groups: Vec<Arc<str>> = self
+            .clients
+            .values()
+            .filter(|member| member.filter.is_some())
+            .map(|member| Arc::clone(&member.group))
+            .collect();
+        groups.sort();
+        groups.dedup();
+        let mut clients = BTreeMap::new();
+        for group in groups {
+            let main = of_main.as_ref().and_then(|of_main| of_main.get(&group)).copied();
+            if let Some(client) = self.choose(&group, main) {
+                clients.insert(group, client);
+            }
+        }
+        let known = Known::new(&event.message);
+        self.calls.insert(Arc::clone(&event.uuid), Call { known, clients });
+    }
+
+    fn end(&mut self, uuid: &Arc<str>) {
+        let Some(call) = self.calls.remove(uuid) else { return };
+        for client in call.clients.values() {
+            if let Some(member) = self.clients.get_mut(client) {
+                member.calls = member.calls.saturating_sub(1);
+            }
+        }
+    }
+
+    /// A party goes from one call to another: who has the other one must know, if that is somebody else.
+    fn move_party(&mut self, event: &MonitorEvent) -> Vec<ClientId> {
+        let from = self.calls.get_mut(&event.uuid);
+        let party = from.and_then(|call| call.known.take(&event.message));
+        let to = event.message.text(Attribute::NewCallUUID).cloned();
+        let Some((to, call)) = to.and_then(|to| self.calls.get_mut(&to).map(|call| (to, call)))
+        else {
+            return Vec::new();
+        };
+        if let Some(party) = party {
+            call.known.put(party, &to);
+        }
+        call.clients.values().copied().collect()
+    }
+
+    fn on_call(&mut self, now: Now, event: CallEvent) {
+        let Some(call) = self.calls.get(&event.uuid) else { return };
+        let clients = call.clients.values().copied().collect();
+        self.tell(now, clients, event.message);
+    }
+
+    fn tell(&mut self, now: Now, mut clients: Vec<ClientId>, message: Arc<Message>) {
+        clients.sort();
+        clients.dedup();
+        if clients.is_empty() {
+            return;
+        }
+        let event = self.numbering.next(message, now);
+        for client in clients {
+            self.deliver(client, &event);
+        }
+    }
+
+    fn deliver(&mut self, client: ClientId, event: &Event) {
+        let Some(member) = self.clients.get(&client) else { return };
+        if member.filter.is_some_and(|filter| filter.passes(event.message())) {
+            let clients = Arc::clone(&member.list);
+            let event = event.clone();
+            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+        }
+    }
+
+    fn acknowledge(&mut self, now: Now, token: Token, request: MessageType) {
+        let ack = Message::new(MessageType::EventACK)
+            .with(Attribute::UserEvent, i64::from(request.number()))
+            .with(Attribute::ReferenceID, token.reference);
+        self.answer(now, token, &ack);
+    }
+
+    fn answer(&mut self, now: Now, token: Token, message: &Message) {
+        let message = stamped(message, now);
+        self.outputs.push_back(Output::Answer { client: token.client, message });
+    }
+}

@@ -1,0 +1,414 @@
+//! The Session Controller: the calls of this node, and routing clients on the default port (seed 001).
+//!
+//! It holds the [`Calls`], dates each of their events once, gives them to its own clients and hands them to the other modules, and does the
+//! call requests of all modules' clients. Drain [`SessionController::poll_output`] after every input.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use model::Instant;
+use switch::{Control, Fact};
+use tlib::{AddressInfoType, Attribute, DNState, ErrorCode, KvList, Message, MessageType};
+
+use crate::{
+    CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Handler, Module,
+    MonitorEvent, Now, Parties, Refusal, Registry, RegistryLimits, ServerFacts, Token,
+    deliver::Numbering,
+    distribute::distribute,
+    handler,
+    now::{dated, stamped},
+    server,
+    t_controller::{Registration, not_configured, registered, this_dn},
+};
+
+/// How much a Session Controller holds.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionControllerSettings {
+    /// Registrations.
+    pub registry: RegistryLimits,
+    /// Clients that may be connected; the next one is sent away.
+    pub clients_max: usize,
+    /// Calls on one DN that snapshots count.
+    pub calls_per_dn_max: usize,
+    /// Calls of a DN that a snapshot lists.
+    pub snapshot_calls_max: usize,
+    /// The calls.
+    pub calls: CallsConfig,
+}
+
+impl Default for SessionControllerSettings {
+    fn default() -> Self {
+        Self {
+            registry: RegistryLimits::default(),
+            clients_max: 2_000,
+            calls_per_dn_max: 10_000,
+            snapshot_calls_max: 100,
+            calls: CallsConfig::default(),
+        }
+    }
+}
+
+/// What comes in, besides facts ([`SessionController::on_fact`]).
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The DNs, at the beginning and whenever they change.
+    Configure(Arc<Dns>),
+    /// A client has registered itself.
+    Connected {
+        /// Which.
+        client: ClientId,
+    },
+    /// A client wants something.
+    Request {
+        /// Who.
+        client: ClientId,
+        /// What.
+        message: Arc<Message>,
+    },
+    /// A client is gone.
+    Gone {
+        /// Which.
+        client: ClientId,
+    },
+    /// A request of another module's client, who has the DN registered there.
+    CallRequest {
+        /// Who asks.
+        token: Token,
+        /// What for.
+        message: Arc<Message>,
+    },
+}
+
+/// What goes out.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// An event for routing clients.
+    Deliver(Deliver),
+    /// What one routing client alone is told.
+    Answer {
+        /// Whom.
+        client: ClientId,
+        /// What.
+        message: Message,
+    },
+    /// What a client of another module alone is told: for that module.
+    Forward {
+        /// Whom.
+        token: Token,
+        /// What, with the ReferenceID.
+        message: Message,
+    },
+    /// An event of a call, for the T-Controller and the Interaction Proxy. It says when it was.
+    Call(CallEvent),
+    /// An event of the call-monitoring stream, for the Interaction Proxy. It says when it was.
+    Monitor(MonitorEvent),
+    /// What is wanted of the call engine.
+    Control(Control),
+    /// A request about agents, for the T-Controller, which answers the client.
+    AgentRequest {
+        /// Who asks.
+        client: ClientId,
+        /// What for.
+        message: Arc<Message>,
+    },
+    /// A client is to be sent away.
+    Close {
+        /// Which.
+        client: ClientId,
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// The machine.
+pub struct SessionController {
+    settings: SessionControllerSettings,
+    facts: ServerFacts,
+    dns: Arc<Dns>,
+    calls: Calls,
+    registry: Registry,
+    clients: BTreeSet<ClientId>,
+    /// The calls on each DN, indexed by number.
+    parties: BTreeMap<Arc<str>, Parties>,
+    numbering: Numbering,
+    outputs: VecDeque<Output>,
+}
+
+impl SessionController {
+    /// One without calls. `seed` is the upper half of every CallUUID and must be another at each start.
+    pub fn new(settings: SessionControllerSettings, facts: ServerFacts, seed: u64) -> Self {
+        let dns = Arc::new(Dns::default());
+        Self {
+            calls: Calls::new(Arc::clone(&dns), settings.calls.clone(), seed),
+            registry: Registry::new(settings.registry),
+            settings,
+            facts,
+            dns,
+            clients: BTreeSet::new(),
+            parties: BTreeMap::new(),
+            numbering: Numbering::default(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes what a shard of the call engine tells.
+    pub fn on_fact(&mut self, now: Now, fact: &Fact) {
+        self.calls.on_fact(now.at, fact);
+        self.take_calls(now);
+    }
+
+    /// Takes something in.
+    pub fn handle_input(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Configure(dns) => self.configure(now, dns),
+            Input::Connected { client } => self.on_connected(client),
+            Input::Request { client, message } => {
+                let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+                if self.clients.contains(&client)
+                    && let Err(refusal) = self.dispatch(now, token, &message)
+                {
+                    self.answer(now, token, refusal.event(token, &message));
+                }
+            }
+            Input::Gone { client } => {
+                self.clients.remove(&client);
+                self.registry.leave(client);
+            }
+            Input::CallRequest { token, message } => {
+                if let Err(refusal) = self.do_call_request(now, token, &message) {
+                    self.answer(now, token, refusal.event(token, &message));
+                }
+            }
+        }
+        self.take_calls(now);
+    }
+
+    /// What is to be done, in order; `None` when there is nothing more.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is to be called next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.calls.poll_timeout()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.calls.handle_timeout(now.at);
+        self.take_calls(now);
+    }
+
+    /// The calls, for statistics.
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn configure(&mut self, now: Now, dns: Arc<Dns>) {
+        let gone: Vec<Arc<str>> = self
+            .registry
+            .held()
+            .filter(|dn| dns.get(dn).map(|new| new.kind) != self.dns.get(dn).map(|old| old.kind))
+            .cloned()
+            .collect();
+        for dn in gone {
+            let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
+            if let Some(clients) = self.registry.forget(&dn) {
+                let event = self.numbering.next(Arc::new(message), now);
+                self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+            }
+        }
+        self.calls.configure(Arc::clone(&dns), self.settings.calls.clone());
+        self.dns = dns;
+    }
+
+    fn on_connected(&mut self, client: ClientId) {
+        if self.clients.len() >= self.settings.clients_max {
+            let reason = "clients_max of the Session Controller is reached";
+            self.outputs.push_back(Output::Close { client, reason });
+            return;
+        }
+        self.clients.insert(client);
+    }
+
+    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+        if !message.kind().is_request() {
+            let text = format!("{} is no request", message.kind().name());
+            return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
+        }
+        match handler(message.kind()) {
+            Handler::Registry => {
+                let answer = self.registry_request(now, token.client, message)?;
+                self.answer(now, token, answer.with(Attribute::ReferenceID, token.reference));
+                Ok(())
+            }
+            Handler::Calls => {
+                if message.kind() != MessageType::RequestDistributeEvent {
+                    let dn = this_dn(message)?;
+                    self.dns.get(dn).ok_or_else(|| not_configured(dn))?;
+                    self.registry.check_held(token.client, dn)?;
+                }
+                self.do_call_request(now, token, message)
+            }
+            Handler::Agents if message.kind() == MessageType::RequestReserveAgent => {
+                let message = Arc::clone(message);
+                self.outputs.push_back(Output::AgentRequest { client: token.client, message });
+                Ok(())
+            }
+            Handler::Agents | Handler::Features | Handler::Bulk | Handler::Supervision => {
+                Err(Refusal::new(
+                    ErrorCode::NotSupportedHere,
+                    "agents and what DNs can do are on the port of the T-Controller (TCport)",
+                ))
+            }
+            Handler::Monitoring => Err(Refusal::new(
+                ErrorCode::NotSupportedHere,
+                "call monitoring is on the port of the Interaction Proxy (IPport)",
+            )),
+            Handler::Session => Err(ErrorCode::Unsupported.into()),
+        }
+    }
+
+    fn do_call_request(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+    ) -> Result<(), Refusal> {
+        let kind = message.kind();
+        if !matches!(
+            kind,
+            MessageType::RequestDistributeEvent | MessageType::RequestDistributeUserEvent
+        ) {
+            self.calls.on_request(now.at, token, message);
+            return Ok(());
+        }
+        let event = distribute(&self.dns, message)?;
+        self.tell(now, event);
+        let ack = Message::new(MessageType::EventACK)
+            .with(Attribute::UserEvent, i64::from(kind.number()))
+            .with(Attribute::ReferenceID, token.reference);
+        self.answer(now, token, ack);
+        Ok(())
+    }
+
+    fn registry_request(
+        &mut self,
+        now: Now,
+        client: ClientId,
+        message: &Message,
+    ) -> Result<Message, Refusal> {
+        match message.kind() {
+            MessageType::RequestRegisterAddress => {
+                let number = this_dn(message)?;
+                let dn = self.dns.get(number).ok_or_else(|| not_configured(number))?;
+                let asked = Registration::of(message, dn)?;
+                self.registry.register(client, &dn.number, asked.mode)?;
+                Ok(registered(dn, self.snapshot(&dn.number), None))
+            }
+            MessageType::RequestUnregisterAddress => {
+                let dn = this_dn(message)?;
+                if !self.registry.unregister(client, dn) {
+                    return Err(ErrorCode::NotRegistered.into());
+                }
+                Ok(Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn))
+            }
+            MessageType::RequestQueryAddress => self.query_address(client, message),
+            _ => server::answer(&self.facts, now, message),
+        }
+    }
+
+    /// What the calls tell of a DN: DNStatus, QueueStatus, CallsQuery and NumberOfCallsInQueue.
+    fn query_address(&self, client: ClientId, message: &Message) -> Result<Message, Refusal> {
+        let dn = this_dn(message)?;
+        self.dns.get(dn).ok_or_else(|| not_configured(dn))?;
+        if self.registry.mode(client, dn).is_none() {
+            return Err(ErrorCode::NotRegistered.into());
+        }
+        let number =
+            message.int(Attribute::AddressInfoType).unwrap_or(AddressInfoType::DNStatus as i64);
+        let extensions = match AddressInfoType::of(number) {
+            Some(AddressInfoType::DNStatus | AddressInfoType::QueueStatus) => {
+                Some(self.snapshot(dn))
+            }
+            Some(AddressInfoType::CallsQuery) => Some(self.calls_on(dn)),
+            Some(AddressInfoType::NumberOfCallsInQueue) => None,
+            Some(_) => {
+                return Err(Refusal::new(
+                    ErrorCode::NotSupportedHere,
+                    "of a DN only its calls are known here; ask on the port of the T-Controller (TCport)",
+                ));
+            }
+            None => return Err(ErrorCode::InvalidAttribute.into()),
+        };
+        let calls = self.parties.get(dn).map_or(0, Parties::len);
+        Ok(Message::new(MessageType::EventAddressInfo)
+            .with_some(Attribute::Extensions, extensions)
+            .with(Attribute::AddressInfoStatus, i64::try_from(calls).unwrap_or(i64::MAX))
+            .with(Attribute::AddressInfoType, number)
+            .with(Attribute::ThisDN, dn))
+    }
+
+    fn calls_on(&self, dn: &str) -> KvList {
+        let mut list = KvList::new();
+        if let Some(parties) = self.parties.get(dn) {
+            parties.write(&mut list, self.settings.snapshot_calls_max);
+        }
+        list
+    }
+
+    fn snapshot(&self, dn: &str) -> KvList {
+        self.calls_on(dn).with("status", i32::from(DNState::Ok.number()))
+    }
+
+    fn take_calls(&mut self, now: Now) {
+        while let Some(output) = self.calls.poll_output() {
+            match output {
+                CallsOutput::Event(event) => self.tell(now, event),
+                CallsOutput::Monitor(event) => {
+                    let message = dated(event.message, now);
+                    let event = MonitorEvent { message, ..event };
+                    self.outputs.push_back(Output::Monitor(event));
+                }
+                CallsOutput::Answer { token, message } => self.answer(now, token, message),
+                CallsOutput::Control(control) => self.outputs.push_back(Output::Control(control)),
+            }
+        }
+    }
+
+    /// Gives an event to the clients of its DN here, and to the other modules.
+    fn tell(&mut self, now: Now, event: CallEvent) {
+        let event = CallEvent { message: dated(event.message, now), ..event };
+        self.count(&event);
+        if let Some(clients) = self.registry.clients(&event.dn) {
+            let module = Module::SessionController;
+            let asked_by = event.asked_by.filter(|token| token.client.module == module);
+            let event = self.numbering.next(Arc::clone(&event.message), now);
+            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by }));
+        }
+        self.outputs.push_back(Output::Call(event));
+    }
+
+    fn count(&mut self, event: &CallEvent) {
+        let max = self.settings.calls_per_dn_max;
+        if let Some(parties) = self.parties.get_mut(&event.dn) {
+            parties.apply(event, max);
+            if parties.is_empty() {
+                self.parties.remove(&event.dn);
+            }
+        } else if event.party.is_some() {
+            self.parties.entry(Arc::clone(&event.dn)).or_default().apply(event, max);
+        }
+    }
+
+    fn answer(&mut self, now: Now, token: Token, message: Message) {
+        let output = if token.client.module == Module::SessionController {
+            Output::Answer { client: token.client, message: stamped(&message, now) }
+        } else {
+            Output::Forward { token, message }
+        };
+        self.outputs.push_back(output);
+    }
+}

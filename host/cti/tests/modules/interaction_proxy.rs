@@ -1,0 +1,262 @@
+//! The Interaction Proxy, one behaviour after the other.
+
+use std::sync::Arc;
+
+use jackfield_cti::{
+    CallEvent, ClientId, Filter, Module, MonitorEvent, Refusal,
+    interaction_proxy::{Input, InteractionProxy, InteractionProxySettings, Output},
+};
+use model::ConnId;
+use tlib::{Attribute, CallType, ErrorCode, KvList, Message, MessageType};
+
+use crate::{
+    NONE, at, client, facts,
+    show::{delivered, text},
+};
+
+pub(crate) struct Bench(pub(crate) InteractionProxy);
+
+impl Bench {
+    pub(crate) fn new(settings: InteractionProxySettings) -> Self {
+        Self(InteractionProxy::new(settings, facts()))
+    }
+
+    pub(crate) fn put(&mut self, input: Input) -> Vec<String> {
+        self.0.handle_input(at(0), input);
+        std::iter::from_fn(|| self.0.poll_output()).map(|output| show(&output)).collect()
+    }
+
+    pub(crate) fn connect(&mut self, number: u64, application: &str) -> Vec<String> {
+        let application = application.into();
+        self.put(Input::Connected { client: recorder(number), application })
+    }
+
+    pub(crate) fn start(&mut self, number: u64) -> Vec<String> {
+        self.ask(number, Message::new(MessageType::RequestStartCallMonitoring))
+    }
+
+    pub(crate) fn ask(&mut self, number: u64, message: Message) -> Vec<String> {
+        let message = Arc::new(message.with(Attribute::ReferenceID, 5_u32));
+        self.put(Input::Request { client: recorder(number), message })
+    }
+
+    pub(crate) fn monitor(
+        &mut self,
+        kind: MessageType,
+        uuid: &str,
+        more: &[(Attribute, &str)],
+    ) -> Vec<String> {
+        let mut message = Message::new(kind).with(Attribute::CallUUID, uuid);
+        more.iter().for_each(|(attribute, value)| message.set(*attribute, *value));
+        let message = Arc::new(message);
+        self.put(Input::Monitor(MonitorEvent { message, uuid: uuid.into() }))
+    }
+
+    pub(crate) fn ringing(&mut self, uuid: &str) -> Vec<String> {
+        let message = Message::new(MessageType::EventRinging)
+            .with(Attribute::ThisDN, "1001")
+            .with(Attribute::CallType, CallType::Inbound);
+        self.put(Input::Call(CallEvent {
+            message: Arc::new(message),
+            dn: "1001".into(),
+            conn: ConnId(5),
+            uuid: uuid.into(),
+            asked_by: None,
+            party: None,
+        }))
+    }
+}
+
+pub(crate) fn recorder(number: u64) -> ClientId {
+    client(Module::InteractionProxy, number)
+}
+
+fn show(output: &Output) -> String {
+    match output {
+        Output::Deliver(deliver) => delivered(deliver),
+        Output::Answer { client, message } => format!("{client:?}: {}", text(message)),
+        Output::Ask { client, application, message } => {
+            format!("what is for {client:?} ({application})? {}", text(message))
+        }
+        Output::Close { client, reason } => format!("close {client:?}: {reason}"),
+    }
+}
+
+const CREATED: MessageType = MessageType::EventCallCreated;
+const DELETED: MessageType = MessageType::EventCallDeleted;
+
+fn two_recorders() -> Bench {
+    let mut bench = Bench::new(InteractionProxySettings::default());
+    for number in 1..=2 {
+        bench.connect(number, "recorder");
+        assert_eq!(
+            bench.start(number),
+            [format!("IPR{number}: EventACK UserEvent=167 ReferenceID=5")]
+        );
+    }
+    bench
+}
+
+#[test]
+fn each_call_is_for_one_client_and_stays_with_it() {
+    let mut bench = two_recorders();
+    assert_eq!(bench.monitor(CREATED, "U1", &[]), ["#1 IPR1: EventCallCreated CallUUID=U1"]);
+    assert_eq!(bench.monitor(CREATED, "U2", &[]), ["#2 IPR2: EventCallCreated CallUUID=U2"]);
+    assert_eq!(bench.monitor(CREATED, "U3", &[]), ["#3 IPR1: EventCallCreated CallUUID=U3"]);
+    assert_eq!(bench.ringing("U2"), ["#4 IPR2: EventRinging ThisDN=1001 CallType=2"]);
+    assert_eq!(bench.monitor(DELETED, "U2", &[]), ["#5 IPR2: EventCallDeleted CallUUID=U2"]);
+    // The one with the fewest.
+    assert_eq!(bench.monitor(CREATED, "U4", &[])[0][..7], *"#6 IPR2");
+    assert_eq!(bench.monitor(CREATED, "U5", &[])[0][..7], *"#7 IPR2");
+    // Nobody knows these calls.
+    assert_eq!(bench.ringing("U2"), NONE);
+    assert_eq!(bench.monitor(DELETED, "U9", &[]), NONE);
+    assert_eq!(bench.0.calls(), 4);
+}
+
+#[test]
+fn a_consultation_goes_where_its_main_call_is() {
+    let mut bench = two_recorders();
+    bench.monitor(CREATED, "U1", &[]);
+    assert_eq!(
+        bench.monitor(CREATED, "U2", &[(Attribute::OrigCallUUID, "U1")]),
+        ["#2 IPR1: EventCallCreated CallUUID=U2 OrigCallUUID=U1"]
+    );
+}
+
+#[test]
+fn the_calls_of_a_client_that_goes_are_told_anew_to_another() {
+    let mut bench = two_recorders();
+    bench.monitor(CREATED, "U1", &[(Attribute::ANI, "5551")]);
+    let added = MessageType::EventCallPartyAdded;
+    bench.monitor(added, "U1", &[(Attribute::PartyUUID, "P1"), (Attribute::Device, "1001")]);
+    bench.monitor(added, "U1", &[(Attribute::PartyUUID, "P2"), (Attribute::Device, "1002")]);
+    let changed = MessageType::EventCallDataChanged;
+    bench.monitor(changed, "U1", &[(Attribute::DNIS, "7000")]);
+    let state = [(Attribute::PartyUUID, "P2"), (Attribute::CtrlParty, "7000")];
+    bench.monitor(MessageType::EventCallPartyState, "U1", &state);
+    let gone = MessageType::EventCallPartyDeleted;
+    bench.monitor(gone, "U1", &[(Attribute::PartyUUID, "P1")]);
+    assert_eq!(
+        bench.put(Input::Gone { client: recorder(1) }),
+        [
+            "#7 IPR2: EventCallCreated CallUUID=U1 ANI=5551 DNIS=7000",
+            "#8 IPR2: EventCallPartyAdded CallUUID=U1 PartyUUID=P2 Device=1002 CtrlParty=7000"
+        ]
+    );
+    assert_eq!(bench.ringing("U1")[0][..7], *"#9 IPR2");
+    // Nobody is left, and somebody comes again.
+    assert_eq!(
+        bench.ask(2, Message::new(MessageType::RequestStopCallMonitoring)),
+        ["IPR2: EventACK UserEvent=168 ReferenceID=5"]
+    );
+    assert_eq!(bench.ringing("U1"), NONE);
+    let shown = bench.start(2);
+    assert_eq!(shown.len(), 3);
+    assert_eq!(shown[1], "#10 IPR2: EventCallCreated CallUUID=U1 ANI=5551 DNIS=7000");
+}
+
+#[test]
+fn a_party_that_moves_is_known_in_its_new_call() {
+    let mut bench = two_recorders();
+    bench.monitor(CREATED, "U1", &[]);
+    bench.monitor(CREATED, "U2", &[]);
+    let party = [(Attribute::PartyUUID, "P1"), (Attribute::Device, "1001")];
+    bench.monitor(MessageType::EventCallPartyAdded, "U2", &party);
+    let moved = [(Attribute::NewCallUUID, "U1"), (Attribute::PartyUUID, "P1")];
+    assert_eq!(
+        bench.monitor(MessageType::EventCallPartyMoved, "U2", &moved),
+        [
+            "#4 IPR1: EventCallPartyMoved CallUUID=U2 NewCallUUID=U1 PartyUUID=P1",
+            "#4 IPR2: EventCallPartyMoved CallUUID=U2 NewCallUUID=U1 PartyUUID=P1"
+        ]
+    );
+    assert_eq!(
+        bench.put(Input::Gone { client: recorder(1) }),
+        [
+            "#5 IPR2: EventCallCreated CallUUID=U1",
+            "#6 IPR2: EventCallPartyAdded CallUUID=U1 PartyUUID=P1 Device=1001"
+        ]
+    );
+}
+
+#[test]
+fn each_group_gets_every_call() {
+    let groups = [("tape".into(), "archive".into())].into();
+    let mut bench = Bench::new(InteractionProxySettings { groups, ..Default::default() });
+    for (number, application) in [(1, "recorder"), (2, "other"), (3, "tape")] {
+        bench.connect(number, application);
+        bench.start(number);
+    }
+    let shown = bench.monitor(CREATED, "U1", &[]);
+    assert_eq!(
+        shown,
+        ["#1 IPR1: EventCallCreated CallUUID=U1", "#1 IPR3: EventCallCreated CallUUID=U1"]
+    );
+    let shown = bench.monitor(CREATED, "U2", &[]);
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].starts_with("#2 IPR2"));
+    assert!(shown[1].starts_with("#2 IPR3"));
+}
+
+#[test]
+fn a_filter_is_said_with_the_subscription_or_by_the_policy() {
+    let mut bench = Bench::new(InteractionProxySettings::default());
+    bench.connect(1, "recorder");
+    let start = |names: &str| {
+        Message::new(MessageType::RequestStartCallMonitoring)
+            .with(Attribute::Extensions, KvList::new().with("filter-events", names))
+    };
+    assert!(bench.ask(1, start("EventNothing"))[0].contains("ErrorCode=53 "));
+    bench.ask(1, start("EventRinging"));
+    assert!(bench.start(1)[0].contains("ErrorCode=43 "));
+    assert_eq!(bench.monitor(CREATED, "U1", &[]), NONE);
+    assert_eq!(bench.ringing("U1").len(), 1);
+
+    let settings = InteractionProxySettings { asks_fan_out: true, ..Default::default() };
+    let mut bench = Bench::new(settings);
+    bench.connect(1, "recorder");
+    assert_eq!(
+        bench.start(1),
+        ["what is for IPR1 (recorder)? RequestStartCallMonitoring ReferenceID=5"]
+    );
+    assert!(bench.start(1)[0].contains("ErrorCode=110 "));
+    let verdict = Err(Refusal::from(ErrorCode::NotAuthorised));
+    assert_eq!(
+        bench.put(Input::FanOut { client: recorder(1), verdict }),
+        ["IPR1: EventError ErrorCode=1016 ErrorMessage=the client is not authorised ReferenceID=5"]
+    );
+    bench.start(1);
+    let verdict = Ok(Filter::new([CREATED], [CallType::Inbound]));
+    assert_eq!(bench.put(Input::FanOut { client: recorder(1), verdict }).len(), 1);
+    assert_eq!(bench.monitor(CREATED, "U1", &[]).len(), 1);
+    assert_eq!(bench.ringing("U1"), NONE);
+}
+
+#[test]
+fn what_it_does_not_do_is_refused_and_what_is_too_much_counted() {
+    let settings = InteractionProxySettings { clients_max: 1, calls_max: 1, ..Default::default() };
+    let mut bench = Bench::new(settings);
+    bench.connect(1, "recorder");
+    assert_eq!(
+        bench.connect(2, "recorder"),
+        ["close IPR2: clients_max of the Interaction Proxy is reached"]
+    );
+    bench.start(1);
+    for (kind, code) in [
+        (MessageType::RequestRegisterAddress, 258),
+        (MessageType::RequestMakeCall, 258),
+        (MessageType::RequestAgentLogin, 258),
+        (MessageType::RequestTransactionMonitoring, 51),
+        (MessageType::EventRinging, 53),
+    ] {
+        let shown = bench.ask(1, Message::new(kind));
+        assert!(shown[0].contains(&format!("ErrorCode={code} ")), "{shown:?}");
+    }
+    assert_eq!(bench.monitor(CREATED, "U1", &[]).len(), 1);
+    assert_eq!(bench.monitor(CREATED, "U2", &[]), NONE);
+    assert_eq!(bench.0.calls_missed(), 1);
+    assert!(
+        bench.ask(1, Message::new(MessageType::RequestQueryServer))[0].contains("EventServerInfo")
+    );
+}

@@ -1,0 +1,231 @@
+//! The Smart Proxy, fed by a real T-Controller.
+
+use std::sync::Arc;
+
+use jackfield_cti::{
+    ClientId, Dns, Module,
+    smart_proxy::{Input, Output, SmartProxy, SmartProxySettings},
+    t_controller::{self, Configuration, TController, TControllerSettings},
+};
+use tlib::{AddressInfoType, Attribute, Message, MessageType, RegisterMode};
+
+use crate::{
+    NONE, all_dns, at, client, facts, request,
+    show::{delivered, text},
+};
+
+/// Both machines, and the mailboxes between them.
+struct Bench {
+    proxy: SmartProxy,
+    controller: TController,
+    /// What the T-Controller was asked.
+    asked: Vec<String>,
+    /// Events that were handed over to the Smart Proxy.
+    fed: usize,
+}
+
+impl Bench {
+    fn new(smart_proxy_enabled: bool) -> Self {
+        let mut bench = Self {
+            proxy: SmartProxy::new(SmartProxySettings::default(), facts()),
+            controller: TController::new(TControllerSettings::default(), facts()),
+            asked: Vec::new(),
+            fed: 0,
+        };
+        bench.configure(smart_proxy_enabled, &all_dns());
+        for number in 1..=2 {
+            assert_eq!(bench.put(Input::Connected { client: monitor(number) }), NONE);
+        }
+        bench
+    }
+
+    fn configure(&mut self, smart_proxy_enabled: bool, dns: &Arc<Dns>) -> Vec<String> {
+        // Without a cluster's DN the option of the application counts.
+        let flag = if smart_proxy_enabled { "true" } else { "false" };
+        let configuration = Configuration {
+            dns: Arc::clone(dns),
+            application: [("smart-proxy-enabled".into(), flag.into())].into(),
+            ..Configuration::default()
+        };
+        self.put_controller(t_controller::Input::Configure(Box::new(configuration)));
+        self.put(Input::Configure(Arc::clone(dns)))
+    }
+
+    fn put(&mut self, input: Input) -> Vec<String> {
+        self.proxy.handle_input(at(0), input);
+        self.run()
+    }
+
+    fn put_controller(&mut self, input: t_controller::Input) -> Vec<String> {
+        self.controller.handle_input(at(0), input);
+        self.run()
+    }
+
+    fn run(&mut self) -> Vec<String> {
+        let mut shown = Vec::new();
+        loop {
+            if let Some(output) = self.controller.poll_output() {
+                if let t_controller::Output::Monitor(feed) = output {
+                    let is_event = matches!(feed, t_controller::MonitorFeed::Event { .. });
+                    self.fed += usize::from(is_event);
+                    self.proxy.handle_input(at(0), Input::Feed(feed));
+                }
+                continue;
+            }
+            match self.proxy.poll_output() {
+                None => return shown,
+                Some(Output::Ask(request)) => {
+                    self.asked.push(format!("{request:?}").split(' ').next().unwrap().to_owned());
+                    let input = t_controller::Input::Monitor(request);
+                    self.controller.handle_input(at(0), input);
+                }
+                Some(Output::Deliver(deliver)) => shown.push(delivered(&deliver)),
+                Some(Output::Answer { client, message }) => {
+                    shown.push(format!("{client:?}: {}", text(&message)));
+                }
+                Some(Output::Close { client, reason }) => {
+                    shown.push(format!("close {client:?}: {reason}"));
+                }
+            }
+        }
+    }
+
+    fn ask(&mut self, number: u64, message: Message) -> Vec<String> {
+        self.put(Input::Request { client: monitor(number), message: Arc::new(message) })
+    }
+
+    fn change(&mut self, dn: &str, in_service: bool) -> Vec<String> {
+        self.put_controller(t_controller::Input::Service { dn: dn.into(), in_service })
+    }
+}
+
+fn monitor(number: u64) -> ClientId {
+    client(Module::SmartProxy, number)
+}
+
+const REGISTER: MessageType = MessageType::RequestRegisterAddress;
+
+#[test]
+fn monitors_see_dns_whoever_owns_them_in_both_modes() {
+    for is_bulk in [false, true] {
+        let mut bench = Bench::new(is_bulk);
+        assert_eq!(
+            bench.ask(1, request(REGISTER, "1001", 3)),
+            [
+                "SPX1: EventRegistered Extensions={status=1 AgentStatus=0 fwd='' dnd=0 mwl=0} AddressInfoStatus=1 AddressInfoType=8 ThisDN=1001 ReferenceID=3"
+            ]
+        );
+        bench.ask(
+            2,
+            request(REGISTER, "1001", 3).with(Attribute::RegisterMode, RegisterMode::Monitor),
+        );
+        assert_eq!(bench.change("1001", false), ["#1 SPX1 SPX2: EventDNOutOfService ThisDN=1001"]);
+        let shown = bench.ask(2, request(MessageType::RequestQueryAddress, "1001", 4));
+        assert!(shown[0].contains("Extensions={status=3 "), "{shown:?}");
+        assert_eq!(bench.change("1002", false), NONE);
+        assert_eq!(bench.fed, if is_bulk { 2 } else { 1 });
+        assert_eq!(
+            bench.ask(1, request(MessageType::RequestUnregisterAddress, "1001", 5)),
+            ["SPX1: EventUnregistered ThisDN=1001 ReferenceID=5"]
+        );
+        assert_eq!(bench.change("1001", true), ["#2 SPX2: EventDNBackInService ThisDN=1001"]);
+        bench.put(Input::Gone { client: monitor(2) });
+        assert_eq!(bench.change("1001", false), NONE);
+        let asked: &[&str] = if is_bulk {
+            &["Open", "Ask", "Ask", "Ask"]
+        } else {
+            &["Open", "Watching", "Watch", "Ask", "Ask", "Ask", "Unwatch"]
+        };
+        assert_eq!(bench.asked, asked);
+    }
+}
+
+#[test]
+fn the_mode_changes_without_an_event_lost_or_doubled() {
+    let mut bench = Bench::new(false);
+    bench.ask(1, request(REGISTER, "1001", 3));
+    bench.ask(1, request(REGISTER, "7000", 3));
+    for is_bulk in [true, false, true, false] {
+        assert_eq!(bench.configure(is_bulk, &all_dns()), NONE);
+        assert_eq!(bench.change("1001", false).len(), 1);
+        assert_eq!(bench.change("1001", true).len(), 1);
+        let fed = bench.fed;
+        assert_eq!(bench.change("1002", false), NONE);
+        bench.change("1002", true);
+        assert_eq!(bench.fed - fed, if is_bulk { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn it_shows_and_does_nothing_else() {
+    let mut bench = Bench::new(true);
+    bench.ask(1, request(REGISTER, "1001", 3));
+    for kind in [
+        MessageType::RequestAgentLogin,
+        MessageType::RequestAgentReady,
+        MessageType::RequestReserveAgent,
+        MessageType::RequestMonitorNextCall,
+        MessageType::RequestCancelMonitoring,
+        MessageType::RequestRegisterAll,
+        MessageType::RequestSetDNDOn,
+        MessageType::RequestMakeCall,
+        MessageType::RequestStartCallMonitoring,
+    ] {
+        let shown = bench.ask(1, request(kind, "1001", 1));
+        assert!(shown[0].starts_with("SPX1: EventError ErrorCode=258 "), "{shown:?}");
+    }
+    let private = request(REGISTER, "1002", 1).with(Attribute::RegisterMode, RegisterMode::Private);
+    assert!(bench.ask(1, private)[0].contains("ErrorCode=258 "));
+    assert!(bench.ask(1, request(REGISTER, "1001", 1))[0].contains("ErrorCode=125 "));
+    assert!(bench.ask(1, request(REGISTER, "4711", 1))[0].contains("ErrorCode=59 "));
+    assert!(
+        bench.ask(1, request(MessageType::RequestQueryAddress, "1002", 1))[0]
+            .contains("ErrorCode=41 ")
+    );
+    let association = |dn: &str| {
+        request(MessageType::RequestQueryAddress, dn, 1)
+            .with(Attribute::AddressInfoType, AddressInfoType::AssociationStatus)
+    };
+    assert!(bench.ask(1, association("1001"))[0].contains("AddressInfoStatus=0 "));
+    assert!(bench.ask(2, association("1001"))[0].contains("AddressInfoStatus=1 "));
+    assert!(bench.ask(2, association("1002"))[0].contains("AddressInfoStatus=2 "));
+    assert_eq!(
+        bench.ask(1, Message::new(MessageType::RequestQuerySwitch)),
+        ["SPX1: EventSwitchInfo SwitchInfoType=1 SwitchTime=1700000000 ReferenceID=0"]
+    );
+}
+
+#[test]
+fn a_dn_that_is_no_more_is_unregistered() {
+    for is_bulk in [false, true] {
+        let mut bench = Bench::new(is_bulk);
+        bench.ask(1, request(REGISTER, "1001", 3));
+        let without = crate::dns().into_iter().skip(1).collect::<Vec<_>>();
+        let dns = Arc::new(Dns::new(without, Vec::new()));
+        let configuration = Configuration { dns, ..Configuration::default() };
+        assert_eq!(
+            bench.put_controller(t_controller::Input::Configure(Box::new(configuration))),
+            ["#1 SPX1: EventUnregistered ThisDN=1001"]
+        );
+        assert_eq!(bench.proxy.registrations(), 0);
+    }
+}
+
+#[test]
+fn an_event_before_the_snapshot_is_in_the_snapshot_and_not_told() {
+    let mut bench = Bench::new(false);
+    let message = Arc::new(request(REGISTER, "1001", 3));
+    // The question is under way when the event happens.
+    bench.proxy.handle_input(at(0), Input::Request { client: monitor(1), message });
+    let out = t_controller::Input::Service { dn: "1001".into(), in_service: false };
+    bench.controller.handle_input(at(0), out);
+    let shown = bench.run();
+    assert_eq!(shown.len(), 1);
+    assert!(shown[0].contains("EventRegistered Extensions={status=3 "), "{shown:?}");
+    // A client that is gone before the answer is registered on nothing.
+    let message = Arc::new(request(REGISTER, "1002", 3));
+    bench.proxy.handle_input(at(0), Input::Request { client: monitor(2), message });
+    assert_eq!(bench.put(Input::Gone { client: monitor(2) }), NONE);
+    assert_eq!(bench.proxy.registrations(), 1);
+    assert_eq!(bench.asked.last().unwrap(), "Unwatch");
+}
