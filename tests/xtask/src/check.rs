@@ -2,12 +2,12 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{binary, error::Error, machine, pjsua2, run};
+use crate::{binary, error::Error, machine, python, run};
 
 /// Everything: the machine, format, lints, and every test there is.
 pub(crate) fn all() -> Result<(), Error> {
     machine::provide_for_tests()?;
-    let phone = pjsua2::install()?;
+    let phone = python::PJSUA2.install()?;
     format_and_lints()?;
     let program = binary::build(binary::Profile::Dev)?;
     run::step("tests", with_peers(&mut tests(&["--workspace"]), &program, &phone))?;
@@ -15,6 +15,7 @@ pub(crate) fn all() -> Result<(), Error> {
         "documentation tests",
         &mut run::cargo(&["test", "--locked", "--workspace", "--doc"]),
     )?;
+    python()?;
     println!("\nEverything passed.");
     Ok(())
 }
@@ -37,11 +38,19 @@ pub(crate) fn fix() -> Result<(), Error> {
 /// The tests with real peers only, or those of them whose names contain `name`.
 pub(crate) fn interop(name: Option<&str>) -> Result<(), Error> {
     machine::provide_for_tests()?;
-    let phone = pjsua2::install()?;
+    let phone = python::PJSUA2.install()?;
     let program = binary::build(binary::Profile::Dev)?;
     let mut arguments = vec!["--package", "jackfield-interop"];
     arguments.extend(name);
     run::step("tests with real peers", with_peers(&mut tests(&arguments), &program, &phone))
+}
+
+/// The tests of the T-Library client for Python.
+pub(crate) fn python() -> Result<(), Error> {
+    let folder = python::TLIB.install()?;
+    let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "sdk/tlib/python/tests"];
+    let mut tests = python::with(&folder);
+    run::step("client for Python", tests.args(pytest).current_dir(run::root()))
 }
 
 fn tests(arguments: &[&str]) -> Command {

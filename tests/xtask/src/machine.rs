@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use crate::{error::Error, pjsua2, run};
+use crate::{error::Error, python, run};
 
 /// Something a test or a benchmark runs.
 struct Need {
@@ -34,7 +34,7 @@ const TESTS: [Need; 8] = [
     Need {
         program: "python3",
         package: "python3",
-        purpose: "runs the pjsua2 phones in tests/interop",
+        purpose: "runs the pjsua2 phones in tests/interop and the tests of sdk/tlib/python",
     },
 ];
 
@@ -67,8 +67,10 @@ pub(crate) fn show() -> Result<(), Error> {
     for need in TESTS.iter().chain(&BENCHMARKS) {
         println!("{:7} {}", if need.is_met() { "here" } else { "missing" }, need.describe());
     }
-    let phone = pjsua2::is_installed();
-    println!("{:7} {}", if phone { "here" } else { "missing" }, pjsua2::DESCRIPTION);
+    for packages in [python::PJSUA2, python::TLIB] {
+        let word = if packages.are_installed() { "here" } else { "missing" };
+        println!("{word:7} {}", packages.description);
+    }
     Ok(())
 }
 

@@ -7,8 +7,8 @@ mod binary;
 mod check;
 mod error;
 mod machine;
-mod pjsua2;
 mod plugins;
+mod python;
 mod run;
 
 use std::{env, process::ExitCode};
@@ -23,6 +23,7 @@ cargo xtask COMMAND
   check           format and lints only
   fix             formats, and applies the lints that fix themselves
   interop [NAME]  the tests with real peers (SIPp, pjsua2) only, or those whose names contain NAME
+  python          the tests of the T-Library client for Python only
   plugins [DIR]   builds the stock plugins to WebAssembly, into DIR (default: stock below the target folder)
   bench NAME ...  a benchmark: calls, register, overload, memory, soak …; without a NAME all are named, --help after it shows its options
   storm [N [FROM]] [plain] [trace]
@@ -54,12 +55,13 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Error> {
         "check" => check::format_and_lints(),
         "fix" => check::fix(),
         "interop" => check::interop(rest.first().map(String::as_str)),
+        "python" => check::python(),
         "plugins" => plugins::build(rest.first().map(String::as_str)),
         "bench" => bench::run(rest),
         "storm" => check::storm(rest),
         "needs" => machine::show(),
         "binary" => binary::build(binary::Profile::Dev).map(|path| println!("{}", path.display())),
-        "pjsua2" => pjsua2::install().map(|folder| println!("{}", folder.display())),
+        "pjsua2" => python::PJSUA2.install().map(|folder| println!("{}", folder.display())),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

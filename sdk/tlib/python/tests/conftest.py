@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "sdk/tlib/python"))
 @pytest.fixture(scope="session")
 def echo():
     """Host and port of a server without a switch."""
-    command = ["cargo", "run", "--quiet", "--package", "jackfield-tlib", "--example", "echo"]
+    command = ["cargo", "run", "--quiet", "--locked", "--package", "jackfield-tlib", "--example", "echo"]
     environment = {**os.environ, "CARGO_TERM_COLOR": "never"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
