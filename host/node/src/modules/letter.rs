@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use cti::{
-    CallEvent, MonitorEvent, Token,
+    CallEvent, ClientId, MonitorEvent, Token,
     t_controller::{MonitorFeed, MonitorRequest},
 };
-use model::Instant;
 use switch::Fact;
 use tlib::Message;
 
@@ -16,7 +15,7 @@ use crate::mailbox::Postbox;
 #[derive(Debug)]
 pub enum Letter {
     /// To the Session Controller: this has happened to a call or a registration.
-    Fact(Instant, Fact),
+    Fact(Fact),
     /// To the Session Controller: a client of another module asks for this.
     Request(Token, Arc<Message>),
     /// To the T-Controller and the Interaction Proxy: an event of a call.
@@ -25,6 +24,10 @@ pub enum Letter {
     Monitor(MonitorEvent),
     /// To the module of the token's client: the answer to its request.
     Answer(Token, Message),
+    /// To the T-Controller: a routing client wants something of agents.
+    Agent(ClientId, Arc<Message>),
+    /// To the module of this client: something that it alone is told.
+    Tell(ClientId, Message),
     /// To the T-Controller: a DN has a registered phone, or none any more.
     Phone(Arc<str>, bool),
     /// To the T-Controller: what the Smart Proxy wants.
@@ -45,8 +48,8 @@ impl FactPort {
         Self(postbox)
     }
 
-    /// Tells of `fact`, which happened at `at`; `false` when there was no room. What no module looks at is not told.
-    pub fn tell(&self, at: Instant, fact: &Fact) -> bool {
+    /// Tells of `fact`, which has just happened; `false` when there was no room. What no module looks at is not told.
+    pub fn tell(&self, fact: &Fact) -> bool {
         let is_seen = !matches!(
             fact,
             Fact::Decided { .. }
@@ -55,6 +58,6 @@ impl FactPort {
                 | Fact::TrunkPassed { .. }
                 | Fact::NotAuthenticated { .. }
         );
-        !is_seen || self.0.post(Letter::Fact(at, fact.clone())).is_ok()
+        !is_seen || self.0.post(Letter::Fact(fact.clone())).is_ok()
     }
 }

@@ -1,10 +1,13 @@
-//! The modules as machines that a thread drives.
+//! The four modules as machines that threads drive.
 
 use std::{collections::VecDeque, sync::Arc};
 
 use cti::{
-    Calls, CallsOutput, ClientId, Dns, Module, Now,
-    t_controller::{Input, Output, TController},
+    ClientId, Dns, Module, Now,
+    interaction_proxy::{self, InteractionProxy},
+    session_controller::{self, SessionController},
+    smart_proxy::{self, SmartProxy},
+    t_controller::{self, TController},
 };
 use model::Instant;
 use switch::Fact;
@@ -12,39 +15,61 @@ use tlib::Message;
 
 use super::{Effect, Letter, Machine};
 
-/// The Session Controller: calls, and routing clients.
-pub(super) struct SessionController {
-    calls: Calls,
+/// A machine with what it wants done.
+pub(super) struct Driven<M> {
+    inner: M,
+    module: Module,
     dns: Arc<Dns>,
     effects: VecDeque<Effect>,
 }
 
-impl SessionController {
-    /// Takes the calls and the devices.
-    pub(super) const fn new(calls: Calls, dns: Arc<Dns>) -> Self {
-        Self { calls, dns, effects: VecDeque::new() }
-    }
-
-    fn drain(&mut self) {
-        while let Some(output) = self.calls.poll_output() {
-            match output {
-                CallsOutput::Event(event) => {
-                    self.post(Module::InteractionProxy, Letter::Call(event.clone()));
-                    self.post(Module::TController, Letter::Call(event));
-                }
-                CallsOutput::Monitor(event) => {
-                    self.post(Module::InteractionProxy, Letter::Monitor(event));
-                }
-                CallsOutput::Answer { token, message } => {
-                    self.post(token.client.module, Letter::Answer(token, message));
-                }
-                CallsOutput::Control(control) => self.effects.push_back(Effect::Control(control)),
-            }
-        }
+impl<M> Driven<M> {
+    /// Takes a machine that has its configuration.
+    pub(super) const fn new(inner: M, module: Module, dns: Arc<Dns>) -> Self {
+        Self { inner, module, dns, effects: VecDeque::new() }
     }
 
     fn post(&mut self, to: Module, letter: Letter) {
         self.effects.push_back(Effect::Post(to, letter));
+    }
+
+    /// Tells one client, of whichever module it is.
+    fn answer(&mut self, client: ClientId, message: Message) {
+        let effect = if client.module == self.module {
+            Effect::Answer(client, message)
+        } else {
+            Effect::Post(client.module, Letter::Tell(client, message))
+        };
+        self.effects.push_back(effect);
+    }
+}
+
+impl Driven<SessionController> {
+    fn drain(&mut self) {
+        use session_controller::Output;
+        while let Some(output) = self.inner.poll_output() {
+            match output {
+                Output::Deliver(deliver) => self.effects.push_back(Effect::Deliver(deliver)),
+                Output::Answer { client, message } => self.answer(client, message),
+                Output::Forward { token, message } => {
+                    self.post(token.client.module, Letter::Answer(token, message));
+                }
+                Output::Call(event) => {
+                    self.post(Module::InteractionProxy, Letter::Call(event.clone()));
+                    self.post(Module::TController, Letter::Call(event));
+                }
+                Output::Monitor(event) => {
+                    self.post(Module::InteractionProxy, Letter::Monitor(event));
+                }
+                Output::Control(control) => self.effects.push_back(Effect::Control(control)),
+                Output::AgentRequest { client, message } => {
+                    self.post(Module::TController, Letter::Agent(client, message));
+                }
+                Output::Close { client, reason } => {
+                    self.effects.push_back(Effect::Close(client, reason));
+                }
+            }
+        }
     }
 
     /// The T-Controller keeps who has a phone.
@@ -59,63 +84,72 @@ impl SessionController {
             self.post(Module::TController, Letter::Phone(dn, is_there));
         }
     }
-}
 
-impl Machine for SessionController {
-    fn on_letter(&mut self, now: Now, letter: Letter) {
-        match letter {
-            Letter::Fact(at, fact) => {
-                self.tell_of_phone(&fact);
-                self.calls.on_fact(at.max(now.at), &fact);
-            }
-            Letter::Request(token, message) => self.calls.on_request(now.at, token, &message),
-            _ => {}
-        }
+    fn input(&mut self, now: Now, input: session_controller::Input) {
+        self.inner.handle_input(now, input);
         self.drain();
     }
+}
 
-    fn on_client(&mut self, _: Now, _: ClientId, _: Arc<str>) {}
+impl Machine for Driven<SessionController> {
+    fn on_letter(&mut self, now: Now, letter: Letter) {
+        use session_controller::Input;
+        match letter {
+            Letter::Fact(fact) => {
+                self.tell_of_phone(&fact);
+                self.inner.on_fact(now, &fact);
+                self.drain();
+            }
+            Letter::Request(token, message) => {
+                self.input(now, Input::CallRequest { token, message });
+            }
+            Letter::Tell(client, message) => self.answer(client, message),
+            _ => {}
+        }
+    }
 
-    fn on_request(&mut self, _: Now, _: ClientId, _: Message) {}
+    fn on_client(&mut self, now: Now, client: ClientId, _: Arc<str>) {
+        self.input(now, session_controller::Input::Connected { client });
+    }
 
-    fn on_gone(&mut self, _: Now, _: ClientId) {}
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+        let message = Arc::new(message);
+        self.input(now, session_controller::Input::Request { client, message });
+    }
+
+    fn on_gone(&mut self, now: Now, client: ClientId) {
+        self.input(now, session_controller::Input::Gone { client });
+    }
 
     fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.calls.poll_timeout()
+        self.inner.poll_timeout()
     }
 
     fn on_time(&mut self, now: Now) {
-        self.calls.handle_timeout(now.at);
+        self.inner.handle_timeout(now);
         self.drain();
     }
 }
 
-/// The T-Controller: DNs, agents, desktops.
-pub(super) struct Desk {
-    inner: TController,
-    effects: VecDeque<Effect>,
-}
-
-impl Desk {
-    /// Takes a T-Controller that has its configuration.
-    pub(super) const fn new(inner: TController) -> Self {
-        Self { inner, effects: VecDeque::new() }
-    }
-
-    fn input(&mut self, now: Now, input: Input) {
+impl Driven<TController> {
+    fn input(&mut self, now: Now, input: t_controller::Input) {
         self.inner.handle_input(now, input);
         self.drain();
     }
 
     fn drain(&mut self) {
+        use t_controller::Output;
         while let Some(output) = self.inner.poll_output() {
             let effect = match output {
                 Output::Deliver(deliver) => Effect::Deliver(deliver),
-                Output::Answer { client, message } => Effect::Answer(client, message),
+                Output::Answer { client, message } => {
+                    self.answer(client, message);
+                    continue;
+                }
                 Output::CallRequest { token, message } => {
                     Effect::Post(Module::SessionController, Letter::Request(token, message))
                 }
@@ -132,11 +166,13 @@ impl Desk {
     }
 }
 
-impl Machine for Desk {
+impl Machine for Driven<TController> {
     fn on_letter(&mut self, now: Now, letter: Letter) {
+        use t_controller::Input;
         let input = match letter {
             Letter::Call(event) => Input::Call(event),
             Letter::Answer(token, message) => Input::Answer { token, message },
+            Letter::Agent(client, message) => Input::Request { client, message },
             Letter::Phone(dn, true) => Input::Registered { dn },
             Letter::Phone(dn, false) => Input::Unregistered { dn },
             Letter::Watch(request) => Input::Monitor(request),
@@ -146,15 +182,16 @@ impl Machine for Desk {
     }
 
     fn on_client(&mut self, now: Now, client: ClientId, application: Arc<str>) {
-        self.input(now, Input::Connected { client, application });
+        self.input(now, t_controller::Input::Connected { client, application });
     }
 
     fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
-        self.input(now, Input::Request { client, message: Arc::new(message) });
+        let message = Arc::new(message);
+        self.input(now, t_controller::Input::Request { client, message });
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {
-        self.input(now, Input::Gone { client });
+        self.input(now, t_controller::Input::Gone { client });
     }
 
     fn poll_effect(&mut self) -> Option<Effect> {
@@ -169,4 +206,118 @@ impl Machine for Desk {
         self.inner.handle_timeout(now);
         self.drain();
     }
+}
+
+impl Driven<SmartProxy> {
+    /// Asks the T-Controller to be fed.
+    pub(super) fn open(mut self) -> Self {
+        self.drain();
+        self
+    }
+
+    fn input(&mut self, now: Now, input: smart_proxy::Input) {
+        self.inner.handle_input(now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        use smart_proxy::Output;
+        while let Some(output) = self.inner.poll_output() {
+            match output {
+                Output::Deliver(deliver) => self.effects.push_back(Effect::Deliver(deliver)),
+                Output::Answer { client, message } => self.answer(client, message),
+                Output::Ask(request) => self.post(Module::TController, Letter::Watch(request)),
+                Output::Close { client, reason } => {
+                    self.effects.push_back(Effect::Close(client, reason));
+                }
+            }
+        }
+    }
+}
+
+impl Machine for Driven<SmartProxy> {
+    fn on_letter(&mut self, now: Now, letter: Letter) {
+        if let Letter::Feed(feed) = letter {
+            self.input(now, smart_proxy::Input::Feed(feed));
+        }
+    }
+
+    fn on_client(&mut self, now: Now, client: ClientId, _: Arc<str>) {
+        self.input(now, smart_proxy::Input::Connected { client });
+    }
+
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+        let message = Arc::new(message);
+        self.input(now, smart_proxy::Input::Request { client, message });
+    }
+
+    fn on_gone(&mut self, now: Now, client: ClientId) {
+        self.input(now, smart_proxy::Input::Gone { client });
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_time(&mut self, _: Now) {}
+}
+
+impl Driven<InteractionProxy> {
+    fn input(&mut self, now: Now, input: interaction_proxy::Input) {
+        self.inner.handle_input(now, input);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        use interaction_proxy::Output;
+        while let Some(output) = self.inner.poll_output() {
+            match output {
+                Output::Deliver(deliver) => self.effects.push_back(Effect::Deliver(deliver)),
+                Output::Answer { client, message } => self.answer(client, message),
+                // Nobody is asked as long as `asks_fan_out` is off.
+                Output::Ask { .. } => {}
+                Output::Close { client, reason } => {
+                    self.effects.push_back(Effect::Close(client, reason));
+                }
+            }
+        }
+    }
+}
+
+impl Machine for Driven<InteractionProxy> {
+    fn on_letter(&mut self, now: Now, letter: Letter) {
+        use interaction_proxy::Input;
+        match letter {
+            Letter::Call(event) => self.input(now, Input::Call(event)),
+            Letter::Monitor(event) => self.input(now, Input::Monitor(event)),
+            _ => {}
+        }
+    }
+
+    fn on_client(&mut self, now: Now, client: ClientId, application: Arc<str>) {
+        self.input(now, interaction_proxy::Input::Connected { client, application });
+    }
+
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+        let message = Arc::new(message);
+        self.input(now, interaction_proxy::Input::Request { client, message });
+    }
+
+    fn on_gone(&mut self, now: Now, client: ClientId) {
+        self.input(now, interaction_proxy::Input::Gone { client });
+    }
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_time(&mut self, _: Now) {}
 }

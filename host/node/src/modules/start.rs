@@ -10,15 +10,15 @@ use std::{
 };
 
 use cti::{
-    Calls, CallsConfig, Dns, Module, Now,
-    t_controller::{Configuration, Input, ServerFacts, TController, TControllerSettings},
+    CallsConfig, Dns, Module, Now, RegistryLimits, ServerFacts,
+    interaction_proxy::{InteractionProxy, InteractionProxySettings},
+    session_controller::{self, SessionController, SessionControllerSettings},
+    smart_proxy::{self, SmartProxy, SmartProxySettings},
+    t_controller::{self, Configuration, TController, TControllerSettings},
 };
 use tracing::info;
 
-use super::{
-    ClientLimits, FactPort, Letter, Machine, Others, Parts, Running,
-    machines::{Desk, SessionController},
-};
+use super::{ClientLimits, FactPort, Letter, Machine, Others, Parts, Running, machines::Driven};
 use crate::{
     clock::Clock,
     config::{Config, TlibSection},
@@ -103,7 +103,13 @@ impl Modules {
         let tlib = &config.tlib;
         let mut boxes: BTreeMap<Module, Mailbox<Letter>> = BTreeMap::new();
         let mut postboxes = Vec::new();
-        for module in [Module::SessionController, Module::TController] {
+        let has_port = |module| ports.0.iter().any(|(have, _)| *have == module);
+        for module in Module::ALL {
+            // Calls and DNs are kept whoever looks at them.
+            let is_needed = matches!(module, Module::SessionController | Module::TController);
+            if !is_needed && !has_port(module) {
+                continue;
+            }
             let (postbox, mailbox) = mailbox(tlib.mailbox_max)?;
             boxes.insert(module, mailbox);
             postboxes.push((module, postbox));
@@ -125,12 +131,12 @@ impl Modules {
                 clock,
                 application: tlib.application.clone(),
             };
+            let made = Made { tlib, dns: &dns, clock, seed };
             let thread = match module {
-                Module::SessionController => {
-                    let calls = Calls::new(dns.clone(), calls_config(tlib), seed);
-                    spawn(parts, SessionController::new(calls, dns.clone()))?
-                }
-                _ => spawn(parts, Desk::new(t_controller(tlib, &dns, clock)))?,
+                Module::SessionController => spawn(parts, made.session_controller())?,
+                Module::TController => spawn(parts, made.t_controller())?,
+                Module::InteractionProxy => spawn(parts, made.interaction_proxy())?,
+                Module::SmartProxy => spawn(parts, made.smart_proxy())?,
             };
             threads.push(thread);
         }
@@ -204,21 +210,84 @@ fn limits(tlib: &TlibSection) -> ClientLimits {
     }
 }
 
-fn t_controller(tlib: &TlibSection, dns: &Arc<Dns>, clock: Clock) -> TController {
-    let at = clock.now();
-    let now = Now { at, unix: clock.unix(at) };
-    let facts = ServerFacts {
-        application: tlib.application.as_str().into(),
-        version: env!("CARGO_PKG_VERSION").into(),
-        location: "".into(),
-        started_s: i64::try_from(now.unix.as_secs()).unwrap_or(i64::MAX),
-    };
-    let mut settings =
-        TControllerSettings { clients_max: tlib.clients_max, ..TControllerSettings::default() };
-    settings.registry.dns_per_client_max = tlib.dns_per_client_max;
-    settings.registry.clients_per_dn_max = tlib.clients_per_dn_max;
-    let mut inner = TController::new(settings, facts);
-    let configuration = Configuration { dns: dns.clone(), ..Configuration::default() };
-    inner.handle_input(now, Input::Configure(Box::new(configuration)));
-    inner
+/// What machines are made of.
+struct Made<'a> {
+    tlib: &'a TlibSection,
+    dns: &'a Arc<Dns>,
+    clock: Clock,
+    seed: u64,
+}
+
+impl Made<'_> {
+    fn now(&self) -> Now {
+        let at = self.clock.now();
+        Now { at, unix: self.clock.unix(at) }
+    }
+
+    fn facts(&self) -> ServerFacts {
+        ServerFacts {
+            application: self.tlib.application.as_str().into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            location: "".into(),
+            started_s: self.now().unix_s(),
+        }
+    }
+
+    fn registry(&self) -> RegistryLimits {
+        RegistryLimits {
+            dns_per_client_max: self.tlib.dns_per_client_max,
+            clients_per_dn_max: self.tlib.clients_per_dn_max,
+            ..RegistryLimits::default()
+        }
+    }
+
+    fn driven<M>(&self, inner: M, module: Module) -> Driven<M> {
+        Driven::new(inner, module, self.dns.clone())
+    }
+
+    fn session_controller(&self) -> Driven<SessionController> {
+        let settings = SessionControllerSettings {
+            registry: self.registry(),
+            clients_max: self.tlib.clients_max,
+            calls: calls_config(self.tlib),
+            ..SessionControllerSettings::default()
+        };
+        let mut inner = SessionController::new(settings, self.facts(), self.seed);
+        let configure = session_controller::Input::Configure(self.dns.clone());
+        inner.handle_input(self.now(), configure);
+        self.driven(inner, Module::SessionController)
+    }
+
+    fn t_controller(&self) -> Driven<TController> {
+        let settings = TControllerSettings {
+            registry: self.registry(),
+            clients_max: self.tlib.clients_max,
+            ..TControllerSettings::default()
+        };
+        let mut inner = TController::new(settings, self.facts());
+        let configuration = Configuration { dns: self.dns.clone(), ..Configuration::default() };
+        let configure = t_controller::Input::Configure(Box::new(configuration));
+        inner.handle_input(self.now(), configure);
+        self.driven(inner, Module::TController)
+    }
+
+    fn interaction_proxy(&self) -> Driven<InteractionProxy> {
+        let settings = InteractionProxySettings {
+            clients_max: self.tlib.clients_max,
+            calls_max: self.tlib.calls_max,
+            ..InteractionProxySettings::default()
+        };
+        self.driven(InteractionProxy::new(settings, self.facts()), Module::InteractionProxy)
+    }
+
+    fn smart_proxy(&self) -> Driven<SmartProxy> {
+        let settings = SmartProxySettings {
+            registry: self.registry(),
+            clients_max: self.tlib.clients_max,
+            ..SmartProxySettings::default()
+        };
+        let mut inner = SmartProxy::new(settings, self.facts());
+        inner.handle_input(self.now(), smart_proxy::Input::Configure(self.dns.clone()));
+        self.driven(inner, Module::SmartProxy).open()
+    }
 }

@@ -96,6 +96,7 @@ impl<M: Machine> Running<M> {
     /// Runs until it is told to stop.
     pub fn run(mut self) {
         let mut ready = Ready::new();
+        self.drain(self.now());
         while !self.stopped {
             let timeout = self.wait();
             self.poller.wait(&mut ready, timeout.as_ref());

@@ -520,7 +520,7 @@ impl<D: Decide> Worker<D> {
             Output::Emit(fact) => {
                 self.parts.records.take(now, &fact);
                 if let Some(cti) = &self.parts.cti
-                    && !cti.tell(now, &fact)
+                    && !cti.tell(&fact)
                 {
                     self.figures.facts_dropped += 1;
                 }
