@@ -125,6 +125,17 @@ fn a_trunk_is_a_target_with_a_number_or_without() {
 }
 
 #[test]
+fn a_routing_point_is_a_target() {
+    let script = r#"fn route(call) {
+        if call.callee.user == "desk" { return plan([aor("2000@example.com").ring(20), routing_point("8000@example.com")]); }
+        plan(routing_point("8000@Example.com"))
+    }"#;
+    assert_eq!(targets(&says(script, &route("2000"))), ["routing-point:8000@example.com"]);
+    let both = ["aor:2000@example.com", "routing-point:8000@example.com"];
+    assert_eq!(targets(&says(script, &route("desk"))), both);
+}
+
+#[test]
 fn a_plan_says_where_media_goes() {
     for (method, media) in [("anchor", MediaMode::Anchor), ("bypass", MediaMode::Bypass)] {
         let script = format!("fn route(call) {{ plan(\"sip:192.0.2.1\").{method}() }}");
