@@ -78,7 +78,9 @@ impl Registry {
         dn: &Arc<str>,
         mode: RegisterMode,
     ) -> Result<(), Refusal> {
-        let have = self.mode(client, dn);
+        // A bulk client may register by name as well, and keeps that registration when it ends the other.
+        let by_name = self.by_client.get(&client);
+        let have = by_name.and_then(|dns| dns.get(dn)).copied();
         if have == Some(mode) {
             return Err(ErrorCode::AlreadyRegistered.into());
         }

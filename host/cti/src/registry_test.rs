@@ -80,6 +80,19 @@ fn bulk_clients_get_what_is_covered_once() {
     assert!(registry.is_empty());
 }
 
+/// It used to be told that it was registered already.
+#[test]
+fn a_bulk_client_may_register_by_name_as_well() {
+    let mut registry = Registry::new(RegistryLimits::default());
+    let dn: Arc<str> = "1001".into();
+    registry.cover(&dn, true);
+    registry.join_bulk(client(1));
+    registry.register(client(1), &dn, RegisterMode::Share).unwrap();
+    registry.leave_bulk(client(1));
+    assert_eq!(*registry.clients(&dn).unwrap(), [client(1)]);
+    assert_eq!(registry.len(), 1);
+}
+
 #[test]
 fn each_limit_is_named_when_it_is_reached() {
     let limits =
@@ -107,4 +120,99 @@ fn each_limit_is_named_when_it_is_reached() {
         register(4, 3).unwrap_err(),
         "the DN cannot be registered: registrations_max is 4; unregister another"
     );
+}
+
+/// What a registry is to do, done the plain way.
+#[derive(Default)]
+struct Plain {
+    held: Vec<(u64, usize, RegisterMode)>,
+    bulk: Vec<u64>,
+    covered: [bool; 3],
+}
+
+impl Plain {
+    fn register(&mut self, client: u64, dn: usize, mode: RegisterMode) -> Option<ErrorCode> {
+        let on_dn = || self.held.iter().filter(move |(_, on, _)| *on == dn);
+        if on_dn().any(|(who, _, have)| (*who, *have) == (client, mode)) {
+            return Some(ErrorCode::AlreadyRegistered);
+        }
+        let mut others = on_dn().filter(|(who, ..)| *who != client);
+        let seized = match mode {
+            RegisterMode::Private => others.next().is_some(),
+            _ => others.any(|(_, _, have)| *have == RegisterMode::Private),
+        };
+        if seized {
+            return Some(ErrorCode::ResourceSeized);
+        }
+        self.held.retain(|(who, on, _)| (*who, *on) != (client, dn));
+        self.held.push((client, dn, mode));
+        None
+    }
+
+    fn clients(&self, dn: usize) -> Vec<u64> {
+        let by_name = self.held.iter().filter(|(_, on, _)| *on == dn).map(|(who, ..)| *who);
+        let mut all: Vec<u64> = by_name.collect();
+        if self.covered[dn] {
+            all.extend(&self.bulk);
+        }
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config {
+        failure_persistence: None, ..proptest::test_runner::Config::default()
+    })]
+
+    #[test]
+    fn it_does_what_the_plain_way_does(
+        ops in proptest::collection::vec((0..8_u8, 1..5_u64, 0..3_usize, 0..3_i64), 1..100)
+    ) {
+        let dns: [Arc<str>; 3] = ["1".into(), "2".into(), "3".into()];
+        let mut registry = Registry::new(RegistryLimits::default());
+        let mut plain = Plain::default();
+        for (what, who, dn, mode) in ops {
+            let mode = RegisterMode::of(mode).unwrap();
+            match what {
+                0..=2 => {
+                    let code = registry.register(client(who), &dns[dn], mode).err();
+                    assert_eq!(code.map(|refusal| refusal.code), plain.register(who, dn, mode));
+                }
+                3 => {
+                    let before = plain.held.len();
+                    plain.held.retain(|(one, on, _)| (*one, *on) != (who, dn));
+                    let was = registry.unregister(client(who), &dns[dn]);
+                    assert_eq!(was, plain.held.len() < before);
+                }
+                4 => {
+                    registry.leave(client(who));
+                    plain.held.retain(|(one, ..)| *one != who);
+                    plain.bulk.retain(|one| *one != who);
+                }
+                5 => {
+                    registry.cover(&dns[dn], mode == RegisterMode::Share);
+                    plain.covered[dn] = mode == RegisterMode::Share;
+                }
+                6 => {
+                    assert_eq!(registry.join_bulk(client(who)), !plain.bulk.contains(&who));
+                    plain.bulk.retain(|one| *one != who);
+                    plain.bulk.push(who);
+                }
+                _ => {
+                    registry.forget(&dns[dn]);
+                    plain.held.retain(|(_, on, _)| *on != dn);
+                    plain.covered[dn] = false;
+                }
+            }
+            assert_eq!(registry.len(), plain.held.len());
+            for (dn, number) in dns.iter().enumerate() {
+                let clients = registry.clients(number);
+                let clients = clients.map_or_else(Vec::new, |all| all.iter().map(|one| one.number).collect());
+                assert_eq!(clients, plain.clients(dn), "of DN {number}");
+                assert_eq!(registry.is_held(number), plain.held.iter().any(|(_, on, _)| *on == dn));
+            }
+        }
+    }
 }

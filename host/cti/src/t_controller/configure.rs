@@ -8,7 +8,7 @@ use super::{Configuration, Output, TController, line::Line, ownership::OwnerEven
 use crate::{Deliver, DnType, Now, OptionDef, OptionPlaces, option_names};
 
 impl TController {
-    /// Takes a configuration in. Who was registered on a DN that is no more, or is of another type, is told that it is not registered.
+    /// Takes a configuration in, and says how each DN is that is new. Who was registered on a DN that is no more, or is of another type, is told that it is not registered.
     pub(super) fn configure(&mut self, now: Now, configuration: Configuration) {
         let gone: Vec<Arc<str>> = self
             .lines
@@ -32,6 +32,7 @@ impl TController {
                 }
                 None => {
                     self.lines.insert(Arc::clone(&dn.number), Line::new(Arc::clone(dn)));
+                    self.publish(&dn.number);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answered;
 mod evenly;
 mod interaction_proxy;
 mod session_controller;

@@ -185,10 +185,13 @@ fn a_dn_that_leaves_the_configuration_is_unregistered() {
     assert_eq!(bench.machine.registrations(), 0);
     // With another type it is another DN.
     bench.dns.insert(0, dn("1001", DnType::RoutingPoint, &[]));
-    bench.configure();
+    assert_eq!(bench.configure(), ["publish 1001:"]);
     bench.register(1, "1001");
     bench.dns[0] = phone("1001");
-    assert_eq!(bench.configure(), ["#5 TCO1: EventUnregistered ThisDN=1001", "unpublish 1001"]);
+    assert_eq!(
+        bench.configure(),
+        ["#5 TCO1: EventUnregistered ThisDN=1001", "unpublish 1001", "publish 1001:"]
+    );
 }
 
 // table: what is asked, and the answers in the same order.
