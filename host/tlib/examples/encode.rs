@@ -1,5 +1,5 @@
 //! What it costs to encode and decode EventEstablished with 25 attributes and six pairs of user data, in nanoseconds of this machine:
-//! `cargo run --release -p jackfield-tlib --example encode`.
+//! `cargo run --release -p jackfield-tlib --example encode [WHAT]`.
 #![allow(
     clippy::unwrap_used,
     dead_code,
@@ -11,7 +11,10 @@ extern crate jackfield_tlib as tlib;
 
 use std::{hint::black_box, time::Instant};
 
-use tlib::{Encoded, EncodedJson, Event, Form, Limits, Message, PREFIX_BYTES};
+use tlib::{
+    Encoded, EncodedJson, Event, Form, Limits, Message, PREFIX_BYTES,
+    log::{Function, LogTime, Printer},
+};
 
 #[path = "../tests/protocol/messages.rs"]
 mod messages;
@@ -35,12 +38,22 @@ fn main() {
     measure("decode", || Message::decode(black_box(&body), &Limits::DEFAULT).unwrap());
     measure("encode JSON", || EncodedJson::new(black_box(&message)));
     measure("decode JSON", || Message::from_json(black_box(&text), &Limits::DEFAULT).unwrap());
+    let (mut log, time) = (String::new(), LogTime { unix_us: 1, utc_offset_min: 0 });
+    let printer = Printer::default();
+    measure("print in the log", || {
+        log.clear();
+        let server = ("0.1.0", Function::DistributeEvent);
+        printer.event(&mut log, time, server, (black_box(&message), Some(1)));
+    });
     let event = Event::new(message.into(), Some(1));
     measure("frame that is shared", || event.frame(Form::Wire, None));
 }
 
 /// The best of ten rounds: what others do on the machine is not counted.
 fn measure<T>(what: &str, mut run: impl FnMut() -> T) {
+    if std::env::args().nth(1).is_some_and(|only| only != what) {
+        return;
+    }
     let mut best = f64::MAX;
     for _ in 0..10 {
         let begin = Instant::now();

@@ -138,6 +138,7 @@ impl Decoder<'_> {
         Ok(message.of_kind(kind))
     }
 
+    #[inline]
     fn attribute(
         &mut self,
         message: &mut Message,
@@ -319,6 +320,7 @@ struct Seen([u64; 3]);
 
 impl Seen {
     /// Whether this attribute is seen for the first time.
+    #[inline]
     fn first(&mut self, attribute: Attribute) -> bool {
         let number = attribute.number();
         let bit = if number < 160 { number } else { 160 + (number - 1000) % 32 };

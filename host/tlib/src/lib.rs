@@ -29,6 +29,7 @@ mod message_type;
 mod outbox;
 mod rate;
 pub mod session;
+mod text;
 
 pub use attribute::{Attribute, Kind};
 pub use client::{Client, ClientConfig};

@@ -77,6 +77,7 @@ impl Message {
     }
 
     /// Appends an attribute that is known not to be there.
+    #[inline]
     pub(crate) fn append(&mut self, attribute: Attribute, value: Value) {
         self.attributes.push((attribute, value));
     }

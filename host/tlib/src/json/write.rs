@@ -1,10 +1,14 @@
 //! Messages to JSON.
 
-use std::fmt::Write as _;
-
 use bytes::Bytes;
 
-use crate::{Attribute, Kind, KvList, KvValue, Message, Value};
+use crate::{
+    Attribute, Kind, KvList, KvValue, Message, Value,
+    text::{put_byte, put_id, put_int},
+};
+
+/// Room for most messages, so that memory is taken once.
+const CAPACITY: usize = 1024;
 
 /// A message as JSON.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,11 +19,15 @@ pub struct EncodedJson {
 impl EncodedJson {
     /// Writes a message. An attribute whose value is not of its kind is left out.
     pub fn new(message: &Message) -> Self {
-        let mut out = String::with_capacity(512);
-        let _ = write!(out, "{{\"type\":\"{}\"", message.kind().name());
+        let mut out = String::with_capacity(CAPACITY);
+        out.push_str("{\"type\":\"");
+        out.push_str(message.kind().name());
+        out.push('"');
         for (attribute, value) in message.attributes() {
             if attribute.kind().takes(value) {
-                let _ = write!(out, ",\"{}\":", attribute.name());
+                out.push_str(",\"");
+                out.push_str(attribute.name());
+                out.push_str("\":");
                 write_value(&mut out, attribute, value);
             }
         }
@@ -58,13 +66,13 @@ impl EncodedJson {
 fn write_value(out: &mut String, attribute: Attribute, value: &Value) {
     match value {
         Value::Int(int) if attribute.kind() == Kind::Enum => {
-            let _ = write!(out, "{}", (*int).clamp(i64::from(i32::MIN), i64::from(i32::MAX)));
+            put_int(out, (*int).clamp(i64::from(i32::MIN), i64::from(i32::MAX)));
         }
-        Value::Int(int) => {
-            let _ = write!(out, "{int}");
-        }
+        Value::Int(int) => put_int(out, *int),
         Value::Id(id) => {
-            let _ = write!(out, "\"{id:016x}\"");
+            out.push('"');
+            put_id(out, *id);
+            out.push('"');
         }
         Value::Text(text) => write_text(out, text),
         Value::Bytes(bytes) => write_hex(out, bytes),
@@ -80,9 +88,7 @@ fn write_list(out: &mut String, list: &KvList) {
         out.push(',');
         match &pair.value {
             KvValue::Text(text) => write_text(out, text),
-            KvValue::Int(int) => {
-                let _ = write!(out, "{int}");
-            }
+            KvValue::Int(int) => put_int(out, i64::from(*int)),
             KvValue::Binary(bytes) => {
                 out.push_str("{\"binary\":");
                 write_hex(out, bytes);
@@ -103,7 +109,7 @@ fn write_list(out: &mut String, list: &KvList) {
 fn write_hex(out: &mut String, bytes: &[u8]) {
     out.push('"');
     for byte in bytes {
-        let _ = write!(out, "{byte:02x}");
+        put_byte(out, *byte);
     }
     out.push('"');
 }
@@ -111,19 +117,21 @@ fn write_hex(out: &mut String, bytes: &[u8]) {
 fn write_text(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| matches!(c, '"' | '\\') || c < ' ') {
+    // What is escaped is ASCII, and so never within another character.
+    let escaped = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..b' ');
+    while let Some(at) = rest.as_bytes().iter().position(escaped) {
         let (plain, from) = rest.split_at(at);
         out.push_str(plain);
-        let mut characters = from.chars();
-        match characters.next() {
-            Some(c @ ('"' | '\\')) => out.extend(['\\', c]),
-            Some('\n') => out.push_str("\\n"),
-            Some(c) => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
+        match from.bytes().next() {
+            Some(b'\n') => out.push_str("\\n"),
+            Some(byte @ 0..b' ') => {
+                out.push_str("\\u00");
+                put_byte(out, byte);
             }
+            Some(byte) => out.extend(['\\', char::from(byte)]),
             None => {}
         }
-        rest = characters.as_str();
+        rest = from.get(1..).unwrap_or_default();
     }
     out.push_str(rest);
     out.push('"');

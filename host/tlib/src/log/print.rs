@@ -5,6 +5,7 @@ use std::{fmt, fmt::Write as _};
 use crate::{
     Attribute, KvList, KvPair, KvValue, Message, MessageType, Value,
     log::{LogFilter, LogTime, Shown, time::clock_of},
+    text::{put_byte, put_id, put_int, put_len},
 };
 
 /// Characters of text, and bytes, that are left of what is truncated.
@@ -80,8 +81,7 @@ impl Printer {
         let name = message.kind().name();
         let _ = writeln!(out, "@{time} [0] {version} {function}: message {name}");
         if let Some(sequence) = sequence {
-            let name = Attribute::EventSequenceNumber.name();
-            let _ = writeln!(out, "\tAttribute{name}\t{sequence:016x}");
+            self.attribute(out, Attribute::EventSequenceNumber, &Value::Id(sequence));
         }
         self.attributes(out, message);
     }
@@ -103,39 +103,41 @@ impl Printer {
     pub fn attributes(&self, out: &mut String, message: &Message) {
         for (attribute, value) in message.attributes() {
             if attribute.kind().takes(value) {
-                let _ = write!(out, "\tAttribute{}", attribute.name());
-                self.value(out, attribute, value);
+                self.attribute(out, attribute, value);
             }
         }
         out.push('\n');
     }
 
-    fn value(&self, out: &mut String, attribute: Attribute, value: &Value) {
-        let _ = match (attribute, value) {
-            (Attribute::ApplicationPassword | Attribute::Password, _) => {
-                writeln!(out, "\t'{STARS}'")
-            }
+    fn attribute(&self, out: &mut String, attribute: Attribute, value: &Value) {
+        out.push_str("\tAttribute");
+        out.push_str(attribute.name());
+        out.push('\t');
+        match (attribute, value) {
+            (Attribute::ApplicationPassword | Attribute::Password, _) => put_quoted(out, STARS),
             (Attribute::TimeinSecs, Value::Int(unix)) => {
-                writeln!(out, "\t{unix} ({})", clock_of(*unix, self.utc_offset_min))
+                let _ = write!(out, "{unix} ({})", clock_of(*unix, self.utc_offset_min));
             }
             (Attribute::UserEvent, Value::Int(number)) => match MessageType::of(*number) {
-                Some(event) => writeln!(out, "\t{}", event.name()),
-                None => writeln!(out, "\t{number}"),
+                Some(event) => out.push_str(event.name()),
+                None => put_int(out, *number),
             },
-            (_, Value::Int(number)) => writeln!(out, "\t{number}"),
-            (_, Value::Id(id)) => writeln!(out, "\t{id:016x}"),
-            (_, Value::Text(text)) => writeln!(out, "\t'{}'", Clean(text)),
-            (_, Value::Bytes(bytes)) => writeln!(out, "\t{}", Hex(bytes, usize::MAX)),
+            (_, Value::Int(number)) => put_int(out, *number),
+            (_, Value::Id(id)) => put_id(out, *id),
+            (_, Value::Text(text)) => put_quoted(out, text),
+            (_, Value::Bytes(bytes)) => put_bytes(out, bytes, usize::MAX),
             (_, Value::List(list)) => {
-                let _ = write!(out, "\t[{}]", list.packed_len());
+                put_size(out, list.packed_len());
                 for byte in list.packed_head() {
-                    let _ = write!(out, " {byte:02x}");
+                    out.push(' ');
+                    put_byte(out, byte);
                 }
                 out.push_str("..\n");
                 self.list(out, list, 2);
-                Ok(())
+                return;
             }
-        };
+        }
+        out.push('\n');
     }
 
     fn list(&self, out: &mut String, list: &KvList, depth: usize) {
@@ -145,9 +147,11 @@ impl Printer {
                 continue;
             }
             out.extend(std::iter::repeat_n('\t', depth));
-            let _ = write!(out, "'{}'", Clean(&pair.key));
+            put_quoted(out, &pair.key);
             if shown == Shown::Hide {
-                let _ = writeln!(out, "\t'{STARS}'");
+                out.push('\t');
+                put_quoted(out, STARS);
+                out.push('\n');
             } else {
                 self.pair(out, pair, shown, depth);
             }
@@ -156,58 +160,93 @@ impl Printer {
 
     fn pair(&self, out: &mut String, pair: &KvPair, shown: Shown, depth: usize) {
         let most = if shown == Shown::Truncate { TRUNCATED_TO } else { usize::MAX };
-        let _ = match &pair.value {
-            KvValue::Text(text) => writeln!(out, "\t'{}'", Short(text, most)),
-            KvValue::Int(number) => writeln!(out, "\t{number}"),
-            KvValue::Binary(bytes) => writeln!(out, "(binary)\t{}", Hex(bytes, most)),
-            KvValue::Unicode(text) => writeln!(out, "(unicode)\t'{}'", Short(text, most)),
+        match &pair.value {
+            KvValue::Text(text) => {
+                out.push('\t');
+                put_short(out, text, most);
+            }
+            KvValue::Int(number) => {
+                out.push('\t');
+                put_int(out, i64::from(*number));
+            }
+            KvValue::Binary(bytes) => {
+                out.push_str("(binary)\t");
+                put_bytes(out, bytes, most);
+            }
+            KvValue::Unicode(text) => {
+                out.push_str("(unicode)\t");
+                put_short(out, text, most);
+            }
             KvValue::List(list) => {
                 out.push_str("(list)\n");
                 self.list(out, list, depth + 1);
-                Ok(())
+                return;
             }
-        };
+        }
+        out.push('\n');
+    }
+}
+
+/// Text in quotes.
+fn put_quoted(out: &mut String, text: &str) {
+    out.push('\'');
+    put_clean(out, text);
+    out.push('\'');
+}
+
+/// The first so many characters in quotes, and two dots if there are more.
+fn put_short(out: &mut String, text: &str, most: usize) {
+    // A character is a byte or more.
+    let end = if text.len() <= most { None } else { text.char_indices().nth(most) };
+    let Some((end, _)) = end else { return put_quoted(out, text) };
+    out.push('\'');
+    put_clean(out, text.get(..end).unwrap_or_default());
+    out.push_str("..'");
+}
+
+/// A size in brackets.
+fn put_size(out: &mut String, size: usize) {
+    out.push('[');
+    put_len(out, size);
+    out.push(']');
+}
+
+/// The size, and the first so many bytes.
+fn put_bytes(out: &mut String, bytes: &[u8], most: usize) {
+    put_size(out, bytes.len());
+    for byte in bytes.iter().take(most) {
+        out.push(' ');
+        put_byte(out, *byte);
+    }
+    if bytes.len() > most {
+        out.push_str("..");
     }
 }
 
 /// Text without control characters.
+fn put_clean(out: &mut String, text: &str) {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        out.push_str(text);
+        return;
+    }
+    for character in text.chars() {
+        match u8::try_from(character) {
+            Ok(byte) if character.is_control() => {
+                out.push_str("\\x");
+                put_byte(out, byte);
+            }
+            _ => out.push(character),
+        }
+    }
+}
+
+/// Text without control characters, for a line that is formatted.
 struct Clean<'a>(&'a str);
 
 impl fmt::Display for Clean<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(at) = rest.find(char::is_control) {
-            let (plain, from) = rest.split_at(at);
-            let mut characters = from.chars();
-            let broken = characters.next().map_or(0, u32::from);
-            write!(f, "{plain}\\x{broken:02x}")?;
-            rest = characters.as_str();
-        }
-        f.write_str(rest)
-    }
-}
-
-/// The first so many characters, and two dots if there are more.
-struct Short<'a>(&'a str, usize);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.char_indices().nth(self.1) {
-            Some((end, _)) => write!(f, "{}..", Clean(self.0.get(..end).unwrap_or_default())),
-            None => Clean(self.0).fmt(f),
-        }
-    }
-}
-
-/// The size in brackets, and the first so many bytes.
-struct Hex<'a>(&'a [u8], usize);
-
-impl fmt::Display for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}]", self.0.len())?;
-        for byte in self.0.iter().take(self.1) {
-            write!(f, " {byte:02x}")?;
-        }
-        f.write_str(if self.0.len() > self.1 { ".." } else { "" })
+        let mut out = String::new();
+        put_clean(&mut out, self.0);
+        f.write_str(&out)
     }
 }
