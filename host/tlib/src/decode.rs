@@ -1,7 +1,7 @@
 //! Bytes to messages: the protobuf of `sdk/tlib.proto`. Fields that are not known are skipped; what no reader of protobuf takes is an
 //! error, and so is what is over a limit.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -82,23 +82,25 @@ impl Message {
             let (name, max) = ("message_bytes_max", limits.message_bytes_max);
             return Err(DecodeError { fault: Fault::Limit { name, max }, at: max });
         }
-        Decoder { bytes, limits, pairs: 0 }.message()
+        Decoder { limits, pairs: 0 }.message(Cursor { rest: bytes, end: bytes.len() })
     }
 }
 
 struct Decoder<'a> {
-    bytes: &'a [u8],
     limits: &'a Limits,
     /// Pairs read so far, in all lists.
     pairs: usize,
 }
 
-/// The part of the bytes that is being read.
-#[derive(Clone)]
-struct Span(Range<usize>);
+/// Bytes that are being read, and where they end in the message.
+#[derive(Clone, Copy)]
+struct Cursor<'a> {
+    rest: &'a [u8],
+    end: usize,
+}
 
 /// A field as it came.
-struct Field {
+struct Field<'a> {
     number: u32,
     wire: WireType,
     /// Where its tag is.
@@ -106,7 +108,7 @@ struct Field {
     /// A varint, or eight bytes; else nothing.
     int: u64,
     /// The bytes of its value.
-    span: Span,
+    value: Cursor<'a>,
 }
 
 type Read<T> = Result<T, DecodeError>;
@@ -116,12 +118,12 @@ const fn fail<T>(fault: Fault, at: usize) -> Read<T> {
 }
 
 impl Decoder<'_> {
-    fn message(mut self) -> Read<Message> {
+    fn message(mut self, mut cursor: Cursor<'_>) -> Read<Message> {
+        let end = cursor.end;
         let mut message = Message::with_capacity(MessageType::RequestRegisterClient, 32);
         let mut kind = None;
         let mut seen = Seen::default();
-        let mut span = Span(0..self.bytes.len());
-        while let Some(field) = self.field(&mut span)? {
+        while let Some(field) = cursor.field()? {
             if field.number == TYPE {
                 // An enumeration has 32 bits; a reader takes the lower ones.
                 kind = Some((field.expect(WireType::Varint)?.int as i32, field.at));
@@ -129,7 +131,7 @@ impl Decoder<'_> {
                 self.attribute(&mut message, &mut seen, attribute, &field)?;
             }
         }
-        let Some((number, at)) = kind else { return fail(Fault::NoType, self.bytes.len()) };
+        let Some((number, at)) = kind else { return fail(Fault::NoType, end) };
         let number = i64::from(number);
         let Some(kind) = MessageType::of(number) else {
             let reference = message.reference_id();
@@ -144,18 +146,17 @@ impl Decoder<'_> {
         message: &mut Message,
         seen: &mut Seen,
         attribute: Attribute,
-        field: &Field,
+        field: &Field<'_>,
     ) -> Read<()> {
         let value = match attribute.kind() {
-            Kind::Text => Value::Text(self.text(field)?),
+            Kind::Text => Value::Text(field.text()?),
             Kind::Int => Value::Int(field.expect(WireType::Varint)?.int.cast_signed()),
             Kind::Enum => Value::Int(i64::from(field.expect(WireType::Varint)?.int as i32)),
             Kind::ConnId | Kind::Sequence => Value::Id(field.expect(WireType::Fixed64)?.int),
-            Kind::Bytes => Value::Bytes(self.binary(field)?),
+            Kind::Bytes => Value::Bytes(field.binary()?),
             Kind::List => {
-                let span = field.expect(WireType::Bytes)?.span.clone();
                 let mut list = KvList::new();
-                self.list(span, &mut list, 1)?;
+                self.list(field.expect(WireType::Bytes)?.value, &mut list, 1)?;
                 Value::List(list)
             }
         };
@@ -176,141 +177,145 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn list(&mut self, mut span: Span, list: &mut KvList, depth: usize) -> Read<()> {
+    fn list(&mut self, mut cursor: Cursor<'_>, list: &mut KvList, depth: usize) -> Read<()> {
         if depth > self.limits.depth_max {
             let (name, max) = ("depth_max", self.limits.depth_max);
-            return fail(Fault::Limit { name, max }, span.0.start);
+            return fail(Fault::Limit { name, max }, cursor.at());
         }
-        while let Some(field) = self.field(&mut span)? {
+        while let Some(field) = cursor.field()? {
             if field.number == PAIRS {
                 if self.pairs == self.limits.pairs_max {
                     let (name, max) = ("pairs_max", self.limits.pairs_max);
                     return fail(Fault::Limit { name, max }, field.at);
                 }
                 self.pairs += 1;
-                let span = field.expect(WireType::Bytes)?.span.clone();
-                list.push_pair(self.pair(span, depth)?);
+                list.push_pair(self.pair(field.expect(WireType::Bytes)?.value, depth)?);
             }
         }
         Ok(())
     }
 
-    fn pair(&mut self, mut span: Span, depth: usize) -> Read<KvPair> {
-        let begin = span.0.start;
+    fn pair(&mut self, mut cursor: Cursor<'_>, depth: usize) -> Read<KvPair> {
+        let begin = cursor.at();
         let mut key = None;
         let mut value = None;
-        while let Some(field) = self.field(&mut span)? {
+        while let Some(field) = cursor.field()? {
             match field.number {
-                pair::KEY => key = Some(self.text(&field)?),
-                pair::TEXT => value = Some(KvValue::Text(self.text(&field)?)),
+                pair::KEY => key = Some(field.text()?),
+                pair::TEXT => value = Some(KvValue::Text(field.text()?)),
                 pair::NUMBER => {
                     value = Some(KvValue::Int(field.expect(WireType::Varint)?.int as i32));
                 }
-                pair::BINARY => value = Some(KvValue::Binary(self.binary(&field)?)),
+                pair::BINARY => value = Some(KvValue::Binary(field.binary()?)),
                 pair::LIST => {
-                    let span = field.expect(WireType::Bytes)?.span.clone();
+                    let within = field.expect(WireType::Bytes)?.value;
                     let mut list = match value.take() {
                         Some(KvValue::List(list)) => list,
                         _ => KvList::new(),
                     };
-                    self.list(span, &mut list, depth + 1)?;
+                    self.list(within, &mut list, depth + 1)?;
                     value = Some(KvValue::List(list));
                 }
-                pair::UNICODE => value = Some(KvValue::Unicode(self.text(&field)?)),
+                pair::UNICODE => value = Some(KvValue::Unicode(field.text()?)),
                 _ => {}
             }
         }
         let Some(value) = value else { return fail(Fault::Pair, begin) };
         Ok(KvPair { key: key.unwrap_or_else(|| "".into()), value })
     }
+}
 
-    #[inline]
-    fn text(&self, field: &Field) -> Read<Arc<str>> {
-        let span = field.expect(WireType::Bytes)?.span.0.clone();
-        match std::str::from_utf8(self.bytes.get(span).unwrap_or_default()) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => fail(Fault::Text { field: field.number }, field.at),
-        }
+impl<'a> Cursor<'a> {
+    const fn at(&self) -> usize {
+        self.end - self.rest.len()
     }
 
-    fn binary(&self, field: &Field) -> Read<Bytes> {
-        let span = field.expect(WireType::Bytes)?.span.0.clone();
-        Ok(Bytes::copy_from_slice(self.bytes.get(span).unwrap_or_default()))
-    }
-
-    /// The next field, or nothing at the end of the span.
+    /// The next field, or nothing at the end.
     #[inline]
-    fn field(&self, span: &mut Span) -> Read<Option<Field>> {
-        let at = span.0.start;
-        if at == span.0.end {
+    fn field(&mut self) -> Read<Option<Field<'a>>> {
+        if self.rest.is_empty() {
             return Ok(None);
         }
-        let tag = self.varint(span)?;
+        let at = self.at();
+        let tag = self.varint()?;
         let number = u32::try_from(tag >> 3).ok().filter(|number| (1..1 << 29).contains(number));
         let (Some(number), Some(wire)) = (number, WireType::of(tag)) else {
             return fail(Fault::Tag(tag), at);
         };
-        let mut field = Field { number, wire, at, int: 0, span: Span(0..0) };
+        let mut field = Field { number, wire, at, int: 0, value: Cursor { rest: &[], end: at } };
         match wire {
-            WireType::Varint => field.int = self.varint(span)?,
+            WireType::Varint => field.int = self.varint()?,
             WireType::Fixed64 => {
-                let taken = self.take(span, 8)?;
-                let bytes = self.bytes.get(taken.0).and_then(|bytes| bytes.try_into().ok());
-                field.int = u64::from_le_bytes(bytes.unwrap_or_default());
+                let value = self.take(8)?;
+                field.int = u64::from_le_bytes(value.rest.try_into().unwrap_or_default());
             }
-            WireType::Fixed32 => field.span = self.take(span, 4)?,
+            WireType::Fixed32 => field.value = self.take(4)?,
             WireType::Bytes => {
-                let length = self.varint(span)?;
-                field.span = self.take(span, length)?;
+                let length = self.varint()?;
+                field.value = self.take(length)?;
             }
         }
         Ok(Some(field))
     }
 
     #[inline]
-    fn take(&self, span: &mut Span, length: u64) -> Read<Span> {
-        let begin = span.0.start;
-        match usize::try_from(length) {
-            Ok(length) if length <= span.0.end - begin => {
-                span.0.start += length;
-                Ok(Span(begin..begin + length))
-            }
-            _ => fail(Fault::CutOff, begin),
-        }
+    fn take(&mut self, length: u64) -> Read<Self> {
+        let split = usize::try_from(length).ok().and_then(|at| self.rest.split_at_checked(at));
+        let Some((value, rest)) = split else { return fail(Fault::CutOff, self.at()) };
+        self.rest = rest;
+        Ok(Self { rest: value, end: self.at() })
     }
 
     #[inline]
-    fn varint(&self, span: &mut Span) -> Read<u64> {
-        let begin = span.0.start;
-        if let Some(byte @ 0..0x80) = self.bytes.get(begin).copied()
-            && begin < span.0.end
-        {
-            span.0.start += 1;
-            return Ok(u64::from(byte));
-        }
-        let mut value = 0;
-        for (n, byte) in self.bytes.get(span.0.clone()).unwrap_or_default().iter().enumerate() {
-            let bits = u64::from(byte & 0x7f);
-            if n == 9 && *byte > 1 {
-                return fail(Fault::Varint, begin);
+    fn varint(&mut self) -> Read<u64> {
+        match self.rest {
+            [byte @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
             }
-            value |= bits << (7 * n);
+            [low, high @ 0..0x80, rest @ ..] => {
+                self.rest = rest;
+                Ok(u64::from(low & 0x7f) | u64::from(*high) << 7)
+            }
+            _ => self.long_varint(),
+        }
+    }
+
+    fn long_varint(&mut self) -> Read<u64> {
+        let mut value = 0;
+        for (n, byte) in self.rest.iter().enumerate() {
+            if n == 9 && *byte > 1 {
+                return fail(Fault::Varint, self.at());
+            }
+            value |= u64::from(byte & 0x7f) << (7 * n);
             if byte & 0x80 == 0 {
-                span.0.start += n + 1;
+                self.rest = self.rest.get(n + 1..).unwrap_or_default();
                 return Ok(value);
             }
         }
-        fail(Fault::CutOff, begin)
+        fail(Fault::CutOff, self.at())
     }
 }
 
-impl Field {
+impl Field<'_> {
     #[inline]
     fn expect(&self, wire: WireType) -> Read<&Self> {
         if self.wire == wire {
             return Ok(self);
         }
         fail(Fault::WireType { field: self.number, wire: self.wire as u8 }, self.at)
+    }
+
+    #[inline]
+    fn text(&self) -> Read<Arc<str>> {
+        match std::str::from_utf8(self.expect(WireType::Bytes)?.value.rest) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => fail(Fault::Text { field: self.number }, self.at),
+        }
+    }
+
+    fn binary(&self) -> Read<Bytes> {
+        Ok(Bytes::copy_from_slice(self.expect(WireType::Bytes)?.value.rest))
     }
 }
 
