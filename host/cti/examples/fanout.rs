@@ -1,4 +1,5 @@
-//! What it costs the T-Controller to give one event of a call to 1, 100 and 1,000 clients, and what the encoding adds.
+//! What it costs the T-Controller to give one event of a call to 1, 100 and 1,000 clients, and what the encoding adds; and what monitors of
+//! every DN cost it, on TCport and behind the Smart Proxy.
 //!
 //! `cargo run --release -p jackfield-cti --example fanout`
 
@@ -6,7 +7,9 @@ use std::{hint::black_box, sync::Arc, time::Duration};
 
 use jackfield_cti::{
     CallEvent, ClientId, Dn, DnType, Dns, Module, Now, PartyStatus, ServerFacts,
-    t_controller::{Configuration, Input, Output, TController, TControllerSettings},
+    t_controller::{
+        Configuration, Input, MonitorRequest, Output, TController, TControllerSettings,
+    },
 };
 use model::{ConnId, Instant};
 use tlib::{Attribute, CallType, DNRole, Form, KvList, Message, MessageType, party_state};
@@ -36,6 +39,27 @@ fn main() {
             written / per
         );
     }
+    println!("monitors  on TCport ns/event  behind the Smart Proxy ns/event");
+    for count in [0, 1, 5] {
+        let (direct, behind) = monitors(count);
+        println!("{count:8}  {direct:18.0}  {behind:31.0}");
+    }
+}
+
+/// Nanoseconds of the T-Controller for each event with so many monitors of every DN: on its own port, and behind the Smart Proxy.
+fn monitors(count: u64) -> (f64, f64) {
+    let mut queue: Vec<tlib::session::Outgoing> = Vec::with_capacity(16);
+    let direct = measure(&mut machine(count), 200_000, |event, clients| {
+        let outgoing = event.outgoing(Form::Wire, None);
+        queue.clear();
+        queue.extend(clients.iter().map(|_| outgoing.clone()));
+        black_box(&queue);
+    });
+    let mut behind = machine(0);
+    if count > 0 {
+        behind.handle_input(now(0), Input::Monitor(MonitorRequest::Open));
+    }
+    (direct, measure(&mut behind, 200_000, |_, _| {}))
 }
 
 /// Nanoseconds for each event, taken in and given out again.

@@ -27,6 +27,13 @@ pub struct Party {
     pub has_talked: bool,
 }
 
+impl Party {
+    /// Whether it rings.
+    pub const fn is_alerting(&self) -> bool {
+        self.status.state & TELEPHONY == party_state::ALERTING
+    }
+}
+
 /// What an event of a call did to the calls of a DN.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -48,20 +55,26 @@ impl Parties {
         let Some(status) = &event.party else {
             return self.by_conn.remove(&event.conn).map_or(Change::None, Change::Left);
         };
-        let before = self.moved_from(event).or_else(|| self.by_conn.get(&event.conn).cloned());
-        if before.is_none() && self.by_conn.len() >= max {
+        let moved = self.moved_from(event);
+        let before = moved.as_ref().or_else(|| self.by_conn.get(&event.conn));
+        let is_known = before.is_some();
+        if !is_known && self.by_conn.len() >= max {
             return Change::Full;
         }
-        let mut status = status.clone();
-        if status.queue.is_none() {
-            status.queue = before.as_ref().and_then(|party| party.status.queue.clone());
-        }
-        let has_talked =
-            before.as_ref().is_some_and(|party| party.has_talked) || is_talking(status.state);
-        let change = if before.is_some() { Change::Changed } else { Change::Joined };
+        let has_talked = before.is_some_and(|party| party.has_talked) || is_talking(status.state);
+        let queue = match &status.queue {
+            Some(queue) => Some(Arc::clone(queue)),
+            None => before.and_then(|party| party.status.queue.clone()),
+        };
+        let status = PartyStatus {
+            state: status.state,
+            role: status.role,
+            call_type: status.call_type,
+            queue,
+        };
         let uuid = Arc::clone(&event.uuid);
         self.by_conn.insert(event.conn, Party { uuid, status, has_talked });
-        change
+        if is_known { Change::Changed } else { Change::Joined }
     }
 
     /// The party as it was in the call that it came from, when a transfer took it to another (EventPartyChanged with PreviousConnID).

@@ -131,7 +131,8 @@ pub enum Input {
         /// Whether it answers.
         in_service: bool,
     },
-    /// A call that was routed to the agent on a DN was not answered in time.
+    /// A call that was routed to the agent on a DN was not answered in time, and the route says what is to become of the agent. Without it
+    /// the option decides, when the call leaves the DN with CallState NoAnswer.
     NoAnswer {
         /// The DN.
         dn: Arc<str>,

@@ -23,7 +23,7 @@ use std::{
 };
 
 use model::Instant;
-use tlib::{Attribute, ErrorCode, Message, MessageType};
+use tlib::{Attribute, CallState, ErrorCode, Message, MessageType};
 
 pub use agent_table::{AgentEvent, AgentStatus, AgentStep, Facts, step};
 pub use io::{
@@ -222,6 +222,8 @@ impl TController {
         let is_off = hooks && line.parties.is_off_hook();
         self.calls_not_counted += u64::from(change == Change::Full);
         let dn = event.dn;
+        let state = event.message.int(Attribute::CallState);
+        let was_not_answered = state == Some(CallState::NoAnswer as i64);
         if is_off && !was_off {
             self.emit_hook(now, &dn, MessageType::EventOffHook);
         }
@@ -231,7 +233,12 @@ impl TController {
             self.emit_hook(now, &dn, MessageType::EventOnHook);
         }
         match change {
-            Change::Left(party) => self.on_parties_changed(now, &dn, Some(&party)),
+            Change::Left(party) => {
+                self.on_parties_changed(now, &dn, Some(&party));
+                if was_not_answered && party.is_alerting() && party.status.queue.is_some() {
+                    self.on_no_answer(now, &dn, None);
+                }
+            }
             Change::Joined => self.on_parties_changed(now, &dn, None),
             Change::Changed | Change::None | Change::Full => {}
         }

@@ -448,6 +448,27 @@ fn an_agent_that_does_not_answer() {
 }
 
 #[test]
+fn a_call_through_a_queue_that_nobody_answers_is_seen_by_itself() {
+    let mut bench = bench_with_agent().option("agent-no-answer-action", "notready");
+    bench.ready(1, "1001");
+    // A direct call, and one that the caller gave up, say nothing of the agent.
+    assert_eq!(bench.unanswered("1001", 5, None).len(), 1);
+    bench.call(MessageType::EventRinging, "1001", 6, Some(party_state::ALERTING), Some("7000"));
+    assert_eq!(bench.call(MessageType::EventAbandoned, "1001", 6, None, None).len(), 1);
+    assert_eq!(
+        bench.unanswered("1001", 7, Some("7000")),
+        [
+            "#9 TCO1: EventReleased ThisDN=1001 CallState=7",
+            "#10 TCO1: EventAgentNotReady AgentWorkMode=4 AgentID=A1 ThisDN=1001",
+            "publish 1001: agentA1"
+        ]
+    );
+    let mut bench = bench.option("agent-no-answer-action", "logout");
+    assert_eq!(bench.unanswered("1001", 8, Some("7000")).len(), 3);
+    assert_eq!(bench.machine.agents(), 0);
+}
+
+#[test]
 fn an_idle_reason_is_given_for_not_being_ready() {
     let mut bench = bench_with_agent();
     let reason = request(MessageType::RequestAgentSetIdleReason, "1001", 3);

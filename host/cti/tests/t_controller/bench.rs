@@ -7,7 +7,7 @@ use jackfield_cti::{
     t_controller::{Configuration, Input, MonitorFeed, Output, TController, TControllerSettings},
 };
 use model::{ConnId, Instant};
-use tlib::{Attribute, CallType, DNRole, Message, MessageType};
+use tlib::{Attribute, CallState, CallType, DNRole, Message, MessageType};
 
 use crate::show::{delivered, text};
 
@@ -170,6 +170,22 @@ impl Bench {
                 call_type: CallType::Inbound,
                 queue: queue.map(Arc::from),
             }),
+        }))
+    }
+
+    /// A call rings, and nobody answers it in time.
+    pub(crate) fn unanswered(&mut self, dn: &str, conn: u64, queue: Option<&str>) -> Vec<String> {
+        self.call(MessageType::EventRinging, dn, conn, Some(tlib::party_state::ALERTING), queue);
+        let message = Message::new(MessageType::EventReleased)
+            .with(Attribute::ThisDN, dn)
+            .with(Attribute::CallState, CallState::NoAnswer);
+        self.put(Input::Call(CallEvent {
+            message: Arc::new(message),
+            dn: dn.into(),
+            conn: ConnId(conn),
+            uuid: format!("U{conn}").into(),
+            asked_by: None,
+            party: None,
         }))
     }
 
