@@ -11,11 +11,19 @@ use tlib::MessageType;
 
 const MARK: &str = "do not edit below this line. -->\n";
 
+/// What tells of the node and of no DN is answered everywhere.
+const OF_THE_NODE: [MessageType; 3] = [
+    MessageType::RequestQueryServer,
+    MessageType::RequestQuerySwitch,
+    MessageType::RequestQueryLocation,
+];
+
 fn table() -> String {
     let mut text = String::from("\n| number | request | done by | |\n|---|---|---|---|\n");
     for kind in MessageType::ALL.iter().filter(|kind| kind.is_request()) {
         let by = match handler(*kind) {
             Handler::Session => "every port",
+            Handler::Registry if OF_THE_NODE.contains(kind) => "every port",
             Handler::Registry => "every port but IPport",
             Handler::Agents | Handler::Features | Handler::Supervision | Handler::Bulk => {
                 "T-Controller"
