@@ -8,7 +8,9 @@ from .errors import TlibError
 _FIELDS = tlib_pb2.TMessage.DESCRIPTOR.fields_by_name
 _TYPES = tlib_pb2.DESCRIPTOR.enum_types_by_name["MessageType"]
 ATTRIBUTES = frozenset(_FIELDS) - {"type"}
-_FIXED64 = {name for name, field in _FIELDS.items() if field.type == field.TYPE_FIXED64}
+_IDS = {name for name, field in _FIELDS.items() if field.type == field.TYPE_FIXED64} - {
+    "EventSequenceNumber"
+}
 _LISTS = {name for name, field in _FIELDS.items() if field.message_type is not None}
 _KINDS = ("text", "number", "binary", "list", "unicode")
 
@@ -141,7 +143,7 @@ class Message:
         for field, value in read.ListFields():
             if field.name in _LISTS:
                 message.attributes[field.name] = _read_list(value)
-            elif field.name in _FIXED64:
+            elif field.name in _IDS:
                 message.attributes[field.name] = ConnID(value)
             elif field.name != "type":
                 message.attributes[field.name] = value

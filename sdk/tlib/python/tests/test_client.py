@@ -26,6 +26,7 @@ def test_a_desktop_registers_calls_and_sees_events(client):
     dialing = reference.wait()
     assert (dialing.name, dialing.ReferenceID, str(dialing.ConnID)) == ("EventDialing", reference, "006c02462a161006")
     assert dialing.UserData == [("Segment", "gold"), ("Tries", 2)]
+    assert repr(dialing.EventSequenceNumber) == "2", "a number, as it counts; ConnIDs are none"
     names = [event.name for event in client.events(timeout=0.2)]
     assert names == ["EventLinkConnected", "EventRegistered", "EventDialing", "EventRinging"]
 
