@@ -44,6 +44,9 @@ impl Switch {
     }
 
     fn both(&mut self, held: ConnId, consult: ConnId, leg: LegId) -> Result<Both, Unfit> {
+        if held == consult {
+            return Err(Unfit::State);
+        }
         let second = self.calls.get_mut(&consult).ok_or(Unfit::NoCall)?;
         let shared = second.pair.as_deref().copied().filter(|pair| pair.other == held);
         let talks = matches!(second.state, State::Established { .. });

@@ -527,9 +527,12 @@ fn calls_of_two_parties_are_not_joined() {
     assert!(bench.control(Action::Complete { held, consult, leg }).is_empty());
     let leg = LegId { conn: held, number: 0 };
     assert!(bench.control(Action::Complete { held, consult, leg }).is_empty());
+    assert!(bench.control(Action::Complete { held, consult: held, leg }).is_empty());
     let nobody = model::ConnId::mint(model::Shard(0), 99);
     assert!(bench.control(Action::Complete { held, consult: nobody, leg }).is_empty());
-    assert_eq!(bench.story(), ["not done: NoLeg", "not done: NoLeg", "not done: NoCall"]);
+    let no_leg = "not done: NoLeg";
+    let expected = [no_leg, no_leg, "not done: State", "not done: NoCall"];
+    assert_eq!(bench.story(), expected);
 }
 
 #[test]

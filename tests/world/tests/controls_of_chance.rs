@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use jackfield_world::{Faults, HOST, Manner, Options, Random, Reaction, World, check};
+use jackfield_world::{Faults, HOST, Manner, Options, Phone, Random, Reaction, World, check};
 use model::{Aor, ConnId, LegId};
 use switch::{Action, Control, Fact};
 
@@ -69,7 +69,7 @@ fn action(world: &World, random: &mut Random) -> Option<Action> {
     })
 }
 
-fn phone_acts(world: &mut World, random: &mut Random) {
+fn phone_acts(world: &mut World, random: &mut Random, refuses: bool) {
     let phone = usize::try_from(random.below(6)).unwrap();
     let manner = match random.below(12) {
         0..=4 => Manner::Call(user(random)),
@@ -77,7 +77,7 @@ fn phone_acts(world: &mut World, random: &mut Random) {
         6 => Manner::Hold(random.chance(500)),
         7 => Manner::Consult(user(random)),
         8 => Manner::Refer(user(random), true),
-        9 => Manner::RefuseOffers(random.chance(300).then_some(488)),
+        9 => Manner::RefuseOffers((refuses && random.chance(300)).then_some(488)),
         10 => Manner::OnCall(reaction(random)),
         _ => Manner::Cancel,
     };
@@ -104,6 +104,44 @@ fn judge(world: &World, wishes: u64) {
     }
 }
 
+/// Two phones that are in one call, and in no other, hear each other; gives how many such calls there are.
+fn audit(world: &World) -> u32 {
+    let phone_of = |call_id: &str| {
+        let is_it = |phone: &&Phone| phone.call_ids().eq([call_id]);
+        let at = world.phones.iter().position(|phone| is_it(&phone))?;
+        world.phones[at].is_up().then_some(at)
+    };
+    let mut heard = 0;
+    let all = || world.node.shards().iter().flat_map(|shard| shard.calls(world.now()));
+    // A leg that two calls share is in one of them.
+    let is_shared = |call_id: &String| {
+        all().flat_map(|call| call.legs).filter(|leg| leg.call_id == *call_id).count() > 1
+    };
+    for call in all() {
+        if call.legs.iter().any(|leg| is_shared(&leg.call_id)) {
+            continue;
+        }
+        let parties: Vec<usize> =
+            call.legs.iter().filter_map(|leg| phone_of(&leg.call_id)).collect();
+        let [one, other] = *parties else { continue };
+        if call.established_for.is_none() || call.legs.len() != 2 {
+            continue;
+        }
+        heard += 1;
+        for (one, other) in [(one, other), (other, one)] {
+            let media = Some(world.phones[other].media());
+            assert_eq!(
+                world.hears(one),
+                media,
+                "phone {one} of {}\n{}",
+                call.conn,
+                world.trace.as_str()
+            );
+        }
+    }
+    heard
+}
+
 /// Gives what was wanted and carried out, by its kind.
 fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     let mut kinds = Vec::new();
@@ -118,9 +156,12 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     }
     world.run_for(secs(2));
     let mut wishes = 0;
+    let mut heard = 0;
+    // What is refused leaves phones where they were, whatever they were told before.
+    let (refuses, is_good) = (seed % 2 == 0, faults.loss_per_mille == 0);
     for _ in 0..100 {
         if random.chance(350) {
-            phone_acts(&mut world, &mut random);
+            phone_acts(&mut world, &mut random, refuses);
         } else if let Some(action) = action(&world, &mut random) {
             let shown = format!("{action:?}");
             kinds.push(shown.split(' ').next().unwrap().to_owned());
@@ -129,6 +170,10 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
         }
         let pause = random.between(Duration::from_millis(1), Duration::from_millis(900));
         world.run_for(pause);
+    }
+    if is_good && !refuses {
+        world.run_for(secs(100));
+        heard = audit(&world);
     }
     for _ in 0..3 {
         for phone in 0..PHONES {
@@ -150,9 +195,9 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     judge(&world, wishes);
     let tickets = 0..wishes;
     let done = kinds.into_iter().zip(tickets);
-    done.filter(|(_, ticket)| world.controlled(*ticket).unwrap().is_ok())
-        .map(|(kind, _)| kind)
-        .collect()
+    let done = done.filter(|(_, ticket)| world.controlled(*ticket).unwrap().is_ok());
+    let heard = (0..heard).map(|_| "heard".to_owned());
+    done.map(|(kind, _)| kind).chain(heard).collect()
 }
 
 #[test]
@@ -168,6 +213,6 @@ fn whatever_is_wanted_leaves_nothing_behind_and_is_answered_once() {
             }
         }
     }
-    assert_eq!(done.len(), 13, "{done:?}");
+    assert_eq!(done.len(), 14, "{done:?}");
     assert!(done.values().all(|count| *count > 9), "{done:?}");
 }

@@ -93,6 +93,10 @@ pub(crate) use self::{
 };
 use crate::{CallPhase, CallView, LegView, LocateId, Reason, tables::Tables, trunk::Trunks};
 
+fn call_id_of(dialog: &sip::Dialog) -> &String {
+    &dialog.id.call_id
+}
+
 /// A call: the caller's leg, and either the branches being tried or the leg that answered.
 pub(crate) struct Call {
     pub(crate) conn: ConnId,
@@ -278,7 +282,7 @@ impl Call {
         let mut legs = vec![LegView {
             number: 0,
             uri: self.facts.caller.uri.clone(),
-            call_id: self.facts.call_id.clone(),
+            call_id: self.caller.dialog.as_ref().map_or(&self.facts.call_id, call_id_of).clone(),
             holding: self.holds(Side::A),
             trunk: self.facts.trunk.clone(),
         }];
