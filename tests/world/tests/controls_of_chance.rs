@@ -158,7 +158,7 @@ fn run(seed: u64, shards: u16, faults: Faults) -> Vec<String> {
     let mut wishes = 0;
     let mut heard = 0;
     // What is refused leaves phones where they were, whatever they were told before.
-    let (refuses, is_good) = (seed % 2 == 0, faults.loss_per_mille == 0);
+    let (refuses, is_good) = (seed.is_multiple_of(2), faults.loss_per_mille == 0);
     for _ in 0..100 {
         if random.chance(350) {
             phone_acts(&mut world, &mut random, refuses);
