@@ -1,0 +1,56 @@
+//! A floor of agents: a switch that has DNs and T-Library ports.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use crate::{Desk, Phone, Switch, ports};
+
+/// A switch with the extensions 2001 to 2005, the Routing Point 8000, and its T-Library ports.
+pub struct Floor {
+    /// The switch.
+    pub switch: Switch,
+    /// The port of the T-Controller.
+    pub tc_port: SocketAddr,
+    /// The default port, of the Session Controller.
+    pub default_port: SocketAddr,
+}
+
+impl Floor {
+    /// Starts one; `wrap_up_s` is the after-call work of every agent.
+    ///
+    /// # Panics
+    ///
+    /// When the switch does not come up.
+    pub fn start(wrap_up_s: u32) -> Self {
+        let [tc_port, default_port] =
+            [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
+        let dns = format!(
+            "dn=[{{number=[\"2001-2005\"],options={{wrap-up-time=\"{wrap_up_s}\"}}}},\
+             {{number=[\"8000\"],type=\"routing-point\"}}]"
+        );
+        let listen = format!(
+            "tlib.listen=[{{name=\"TCport\",bind=\"{tc_port}\"}},{{name=\"default\",bind=\"{default_port}\"}}]"
+        );
+        let switch = Switch::start(&[&dns, &listen], &[]);
+        Self { switch, tc_port, default_port }
+    }
+
+    /// A desktop, registered on these DNs at the T-Controller.
+    ///
+    /// # Panics
+    ///
+    /// When it is not taken.
+    #[track_caller]
+    pub fn desk(&self, dns: &[&str]) -> Desk {
+        Desk::connect(self.tc_port, "desk", dns)
+    }
+
+    /// A pjsua2 phone of this user.
+    ///
+    /// # Panics
+    ///
+    /// When it does not register.
+    #[track_caller]
+    pub fn phone(&self, user: &str) -> Phone {
+        Phone::register(&self.switch, user, 440)
+    }
+}
