@@ -36,6 +36,8 @@ pub struct Desk {
     /// The ConnIDs it saw, in order: the first is C1.
     calls: Vec<String>,
     seen: Vec<String>,
+    /// Requests that went before the first one of the test, which is number 1.
+    before: u64,
 }
 
 impl Desk {
@@ -59,8 +61,8 @@ impl Desk {
             .expect("the program starts");
         let requests = process.stdin.take().expect("a pipe to the client");
         let events = lines::of(process.stdout.take().expect("a pipe from the client"));
-        let (calls, seen) = (Vec::new(), Vec::new());
-        let mut desk = Self { process, requests, events, calls, seen };
+        let (calls, seen, before) = (Vec::new(), Vec::new(), dns.len() as u64 + 1);
+        let mut desk = Self { process, requests, events, calls, seen, before };
         assert_eq!(desk.next_of("EventLinkConnected")["type"], "EventLinkConnected");
         for dn in dns {
             let event = desk.next_of("EventRegistered");
@@ -76,12 +78,9 @@ impl Desk {
     /// When the client is gone, or has not seen that call.
     #[track_caller]
     pub fn ask(&mut self, request: &str) {
-        let words = request.split(' ').map(|word| match word.split_once("=C") {
-            Some((name, number)) => {
-                let number: usize = number.parse().expect("a call by its number");
-                format!("{name}={}", self.calls[number - 1])
-            }
-            None => word.to_owned(),
+        let words = request.split(' ').map(|word| {
+            let call = word.split_once("=C").and_then(|(name, nth)| Some((name, nth.parse::<usize>().ok()?)));
+            call.map_or_else(|| word.to_owned(), |(name, nth)| format!("{name}={}", self.calls[nth - 1]))
         });
         let line: Vec<String> = words.collect();
         writeln!(self.requests, "{}", line.join(" ")).expect("the client reads");
@@ -150,6 +149,9 @@ impl Desk {
             let value = match &event[attribute] {
                 Value::Null => continue,
                 Value::Number(zero) if attribute == "CallState" && zero.as_u64() == Some(0) => continue,
+                Value::Number(number) if attribute == "ReferenceID" => {
+                    number.as_u64().unwrap_or_default().saturating_sub(self.before).to_string()
+                }
                 Value::String(conn) if attribute == "PreviousConnID" => self.name_of(conn),
                 Value::String(text) => text.clone(),
                 other => list(other),

@@ -44,6 +44,16 @@ impl Floor {
         Desk::connect(self.tc_port, "desk", dns)
     }
 
+    /// A routing client of the Session Controller, registered on the Routing Point.
+    ///
+    /// # Panics
+    ///
+    /// When it is not taken.
+    #[track_caller]
+    pub fn router(&self) -> Desk {
+        Desk::connect(self.default_port, "router", &["8000"])
+    }
+
     /// A pjsua2 phone of this user.
     ///
     /// # Panics
