@@ -66,7 +66,10 @@ impl Desk {
         assert_eq!(desk.next_of("EventLinkConnected")["type"], "EventLinkConnected");
         for dn in dns {
             let event = desk.next_of("EventRegistered");
-            assert_eq!((&event["type"], &event["ThisDN"]), (&"EventRegistered".into(), &(*dn).into()));
+            assert_eq!(
+                (&event["type"], &event["ThisDN"]),
+                (&"EventRegistered".into(), &(*dn).into())
+            );
         }
         desk
     }
@@ -79,8 +82,13 @@ impl Desk {
     #[track_caller]
     pub fn ask(&mut self, request: &str) {
         let words = request.split(' ').map(|word| {
-            let call = word.split_once("=C").and_then(|(name, nth)| Some((name, nth.parse::<usize>().ok()?)));
-            call.map_or_else(|| word.to_owned(), |(name, nth)| format!("{name}={}", self.calls[nth - 1]))
+            let call = word
+                .split_once("=C")
+                .and_then(|(name, nth)| Some((name, nth.parse::<usize>().ok()?)));
+            call.map_or_else(
+                || word.to_owned(),
+                |(name, nth)| format!("{name}={}", self.calls[nth - 1]),
+            )
         });
         let line: Vec<String> = words.collect();
         writeln!(self.requests, "{}", line.join(" ")).expect("the client reads");
@@ -98,7 +106,12 @@ impl Desk {
             let event = self.next_of(wanted);
             let shown = self.shown(&event);
             let before = self.seen.join("\n");
-            assert_eq!(shown, *wanted, "event {} of {expected:#?}, after\n{before}\n{event}", nth + 1);
+            assert_eq!(
+                shown,
+                *wanted,
+                "event {} of {expected:#?}, after\n{before}\n{event}",
+                nth + 1
+            );
             self.seen.push(shown);
         }
     }
@@ -148,7 +161,9 @@ impl Desk {
         for (attribute, name) in SHOWN {
             let value = match &event[attribute] {
                 Value::Null => continue,
-                Value::Number(zero) if attribute == "CallState" && zero.as_u64() == Some(0) => continue,
+                Value::Number(zero) if attribute == "CallState" && zero.as_u64() == Some(0) => {
+                    continue;
+                }
                 Value::Number(number) if attribute == "ReferenceID" => {
                     number.as_u64().unwrap_or_default().saturating_sub(self.before).to_string()
                 }

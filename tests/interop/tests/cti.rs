@@ -13,10 +13,7 @@ fn talk(desk: &mut Desk, ann: &mut Phone, ben: &mut Phone) {
     ben.ringing();
     desk.sees(&["2002 Ringing{C1 De, O 2001 Or}"]);
     ben.answer();
-    desk.sees(&[
-        "2001 Established{C1 Or, O 2002 De}",
-        "2002 Established{C1 De, O 2001 Or}",
-    ]);
+    desk.sees(&["2001 Established{C1 Or, O 2002 De}", "2002 Established{C1 De, O 2001 Or}"]);
     ann.expect_call("CONFIRMED");
     ben.expect_call("CONFIRMED");
 }
@@ -51,10 +48,7 @@ fn a_call_from_outside_is_seen_from_the_side_of_the_called_party() {
     ben.ringing();
     desk.sees(&["2002 Ringing{C1 De, O 5551001 Or}"]);
     ben.answer();
-    desk.sees(&[
-        "2002 Established{C1 De, O 5551001 Or}",
-        "2002 Released{C1 De, O 5551001 Or}",
-    ]);
+    desk.sees(&["2002 Established{C1 De, O 5551001 Or}", "2002 Released{C1 De, O 5551001 Or}"]);
     desk.sees_nothing_more();
     trunk.succeed();
 }
@@ -168,10 +162,7 @@ fn a_consultation_is_given_up_and_the_call_taken_back() {
     let mut desk = floor.desk(&["2001", "2002", "2003"]);
     talk(&mut desk, &mut ann, &mut ben);
     desk.ask("InitiateTransfer ThisDN=2002 ConnID=C1 OtherDN=2003");
-    desk.sees(&[
-        "2002 Held{C1 De, O 2001 Or}",
-        "2002 Dialing{C2 Or, O 2003 De, prev C1, ref 1}",
-    ]);
+    desk.sees(&["2002 Held{C1 De, O 2001 Or}", "2002 Dialing{C2 Or, O 2003 De, prev C1, ref 1}"]);
     cas.ringing();
     cas.answer();
     desk.sees(&[
@@ -180,10 +171,7 @@ fn a_consultation_is_given_up_and_the_call_taken_back() {
         "2003 Established{C2 De, O 2002 Or, prev C1}",
     ]);
     desk.ask("AlternateCall ThisDN=2002 ConnID=C1 TransferConnID=C2");
-    desk.sees(&[
-        "2002 Held{C2 Or, O 2003 De, prev C1}",
-        "2002 Retrieved{C1 De, O 2001 Or, ref 2}",
-    ]);
+    desk.sees(&["2002 Held{C2 Or, O 2003 De, prev C1}", "2002 Retrieved{C1 De, O 2001 Or, ref 2}"]);
     desk.ask("ReconnectCall ThisDN=2002 ConnID=C2 TransferConnID=C1");
     desk.sees(&[
         "2002 Released{C1 De, O 2001 Or}",
@@ -191,7 +179,10 @@ fn a_consultation_is_given_up_and_the_call_taken_back() {
         "2002 Retrieved{C2 Or, O 2003 De, prev C1, ref 3}",
     ]);
     cas.hang_up();
-    desk.sees(&["2003 Released{C2 De, O 2002 Or, prev C1}", "2002 Released{C2 Or, O 2003 De, prev C1}"]);
+    desk.sees(&[
+        "2003 Released{C2 De, O 2002 Or, prev C1}",
+        "2002 Released{C2 Or, O 2003 De, prev C1}",
+    ]);
     desk.sees_nothing_more();
 }
 
@@ -278,7 +269,11 @@ fn user_data_are_the_calls_and_all_learn_of_them() {
     let mut desk = floor.desk(&["2001", "2002"]);
     talk(&mut desk, &mut ann, &mut ben);
     for (request, data, number) in [
-        ("AttachUserData ThisDN=2002 ConnID=C1 UserData.Customer=4711 UserData.Tries=1", "Customer:4711 Tries:1", 1),
+        (
+            "AttachUserData ThisDN=2002 ConnID=C1 UserData.Customer=4711 UserData.Tries=1",
+            "Customer:4711 Tries:1",
+            1,
+        ),
         ("UpdateUserData ThisDN=2002 ConnID=C1 UserData.Tries=2", "Customer:4711 Tries:2", 2),
         ("DeletePair ThisDN=2002 ConnID=C1 DataKey=Customer", "Tries:2", 3),
         ("DeleteUserData ThisDN=2002 ConnID=C1", "", 4),
@@ -360,13 +355,13 @@ fn an_agent_works_and_is_not_ready_while_after_call_work_lasts() {
     ben.ringing();
     ben.answer();
     desk.sees(&[
-        "2002 Ringing{C1 De, O 5551001 Or, q 8000, agent ben}",
-        "2002 Established{C1 De, O 5551001 Or, q 8000, agent ben}",
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2002 Established{C1 De, O 5551001 Or, q 8000}",
     ]);
     ann.expect_call("CONFIRMED");
     ann.hang_up();
     desk.sees(&[
-        "2002 Released{C1 De, O 5551001 Or, q 8000, agent ben}",
+        "2002 Released{C1 De, O 5551001 Or, q 8000}",
         "2002 AgentNotReady{agent ben, mode 3}",
         "2002 AgentReady{agent ben, mode 1}",
     ]);

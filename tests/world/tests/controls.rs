@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use jackfield_world::{HOST, Manner, Options, PhoneFact, Reaction, World, check};
-use model::{Aor, ConnId, LegId};
+use jackfield_world::{HOST, Manner, Options, PhoneFact, Reaction, Reply, World, check};
+use model::{
+    Aor, ConnId, LegId,
+    hook::{Destination, MediaMode, Plan, Target, Verdict},
+};
 use switch::{Action, Control, Fact, Unfit};
 
 const fn s(seconds: u64) -> Duration {
@@ -94,6 +97,22 @@ fn a_call_waits_at_a_routing_point_until_somebody_takes_it() {
         assert_eq!(queued(world, Some(486)), 1);
         done(world, 2, Action::Route { conn, to: format!("sip:cat@{HOST}"), ring: None });
         hear(world, ANN, CAT);
+        world.act(ANN, Manner::HangUp);
+    });
+}
+
+/// The stock plugin of `route` names every user of the switch so.
+#[test]
+fn a_routing_point_that_a_plan_calls_a_user_is_a_routing_point() {
+    everywhere(|world| {
+        world.decide_by(Box::new(|question, _| {
+            let to = Aor::new(&question.call.callee.user, HOST);
+            let targets = vec![Target::new(Destination::Aor(to))];
+            vec![Reply::now(Verdict::Plan(Plan { targets, media: MediaMode::Default }))]
+        }));
+        let conn = calls(world, ANN, "8000");
+        done(world, 1, Action::Route { conn, to: "bob".into(), ring: None });
+        hear(world, ANN, BOB);
         world.act(ANN, Manner::HangUp);
     });
 }

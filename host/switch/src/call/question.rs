@@ -185,6 +185,7 @@ impl Call {
         }
         self.begin_policy(dir, plan.media);
         self.plan = plan.targets.into();
+        self.plan.iter_mut().for_each(|target| mean_routing_point(target, dir));
         self.groups.clear();
         if let Some(ring) = self.ring_of_route() {
             self.plan.iter_mut().for_each(|target| target.ring = Some(ring));
@@ -243,3 +244,12 @@ impl Call {
 
 /// A call may ring this long at the most, whatever its plan says.
 pub(super) const RING_MAX: Duration = Duration::from_secs(3600);
+
+/// An address-of-record that is a Routing Point has no contacts: who names it as one of ours means that the call waits there.
+fn mean_routing_point(target: &mut Target, dir: &dyn Directory) {
+    if let Destination::Aor(aor) = &target.to
+        && dir.routing_point(aor)
+    {
+        target.to = Destination::RoutingPoint(aor.clone());
+    }
+}
