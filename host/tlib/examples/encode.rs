@@ -9,11 +9,16 @@
 
 extern crate jackfield_tlib as tlib;
 
-use std::{hint::black_box, time::Instant};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use tlib::{
-    Encoded, EncodedJson, Event, Form, Limits, Message, PREFIX_BYTES,
+    Client, ClientConfig, Encoded, EncodedJson, Event, Form, Limits, Message, MessageType,
+    PREFIX_BYTES, Session, SessionConfig,
     log::{Function, LogTime, Printer},
+    session::Input,
 };
 
 #[path = "../tests/protocol/messages.rs"]
@@ -47,6 +52,24 @@ fn main() {
     });
     let event = Event::new(message.into(), Some(1));
     measure("frame that is shared", || event.frame(Form::Wire, None));
+    let mut session = registered();
+    measure("one delivery", || {
+        session.send(&event.outgoing(Form::Wire, None));
+        let length = session.writes().map(<[u8]>::len).sum();
+        session.wrote(length);
+    });
+}
+
+/// The session of a client that is registered.
+fn registered() -> Session {
+    let now = model::Instant::ZERO;
+    let mut session = Session::new(SessionConfig::DEFAULT, now, Duration::ZERO);
+    for bytes in Client::new(ClientConfig::new("x"), now).take_writes(1) {
+        session.handle_input(now, Input::Bytes(bytes));
+    }
+    session.handle_input(now, Input::Accept(Message::new(MessageType::EventLinkConnected)));
+    assert_eq!(session.take_writes(1).len(), 1);
+    session
 }
 
 /// The best of ten rounds: what others do on the machine is not counted.

@@ -342,7 +342,11 @@ impl Session {
         match Message::from_json(text, &limits) {
             Ok(message) => self.on_message(now, message),
             Err(error) => {
-                self.on_unreadable(now, error.reference, ErrorCode::InvalidAttribute, error.what);
+                let code = match error.is_of_type {
+                    true => ErrorCode::BadMessageType,
+                    false => ErrorCode::InvalidAttribute,
+                };
+                self.on_unreadable(now, error.reference, code, error.what);
             }
         }
     }

@@ -15,6 +15,8 @@ pub struct JsonError {
     pub what: String,
     /// The ReferenceID of the message, where it was read before what is wrong.
     pub reference: Option<u32>,
+    /// Whether it is the type that is wrong.
+    pub is_of_type: bool,
 }
 
 impl Message {
@@ -25,9 +27,17 @@ impl Message {
     ///
     /// When the text is no message, names an attribute that there is not or one twice, or is over one of the limits.
     pub fn from_json(text: &[u8], limits: &Limits) -> Result<Self, JsonError> {
-        let reading = Reading { limits, pairs: Cell::new(0), reference: Cell::new(None) };
+        let reading = Reading {
+            limits,
+            pairs: Cell::new(0),
+            reference: Cell::new(None),
+            is_of_type: Cell::new(false),
+        };
         let max = limits.message_bytes_max;
-        let fail = |what: String| JsonError { what, reference: reading.reference.get() };
+        let fail = |what: String| {
+            let (reference, is_of_type) = (reading.reference.get(), reading.is_of_type.get());
+            JsonError { what, reference, is_of_type }
+        };
         if text.len() > max {
             return Err(fail(format!("the message is over message_bytes_max, {max}")));
         }
@@ -44,6 +54,8 @@ struct Reading<'a> {
     /// Pairs read so far, in all lists.
     pairs: Cell<usize>,
     reference: Cell<Option<u32>>,
+    /// What goes wrong now is the type.
+    is_of_type: Cell<bool>,
 }
 
 impl Reading<'_> {
@@ -87,7 +99,9 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
         let mut message = Message::new(MessageType::RequestRegisterClient);
         while let Some(name) = map.next_key::<String>()? {
             if name == "type" {
+                self.0.is_of_type.set(true);
                 kind = Some(map.next_value_seed(EnumSeed("type", Some(MessageType::NAMES)))?);
+                self.0.is_of_type.set(false);
                 continue;
             }
             let attribute = Attribute::named(&name)
@@ -105,6 +119,7 @@ impl<'de> Visitor<'de> for MessageSeed<'_> {
             message.append(attribute, value);
             self.0.reference.set(message.reference_id());
         }
+        self.0.is_of_type.set(true);
         let number = kind.ok_or_else(|| de::Error::custom("there is no \"type\""))?;
         let kind = MessageType::of(number).ok_or_else(|| unknown("type", number))?;
         Ok(message.of_kind(kind))

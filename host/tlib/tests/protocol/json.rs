@@ -105,7 +105,22 @@ fn what_cannot_be_read_is_named_with_its_place() {
 fn an_error_has_the_reference_id_that_was_read_before_it() {
     let text = br#"{"ReferenceID":9,"type":"Nonsense"}"#;
     let error = Message::from_json(text, &Limits::DEFAULT).unwrap_err();
-    assert_eq!(error.reference, Some(9));
+    assert_eq!((error.reference, error.is_of_type), (Some(9), true));
+    let text = br#"{"type":1,"ReferenceID":9,"DNIS":1}"#;
+    let error = Message::from_json(text, &Limits::DEFAULT).unwrap_err();
+    assert_eq!((error.reference, error.is_of_type), (Some(9), false));
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the manual is a file")]
+fn the_example_of_the_manual_is_a_message() {
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/tlib.md");
+    let manual = std::fs::read_to_string(manual).unwrap();
+    let (_, from) = manual.split_once("```json\n").unwrap();
+    let (example, _) = from.split_once("```").unwrap();
+    let message = read(example).unwrap();
+    assert_eq!(message.kind(), MessageType::EventRinging);
+    assert_eq!(message.list(Attribute::UserData).unwrap().len(), 5);
 }
 
 #[test]

@@ -417,6 +417,19 @@ fn what_cannot_be_read_is_answered_and_does_not_go_on_for_ever() {
 }
 
 #[test]
+fn in_json_a_type_that_is_not_known_is_told_from_what_else_is_wrong() {
+    let mut session = registered(SessionConfig { form: Form::Json, ..SessionConfig::DEFAULT });
+    let mut answer = |text: &'static str| {
+        session.handle_input(at(0.0), Input::Bytes(Bytes::from_static(text.as_bytes())));
+        let answer = written(&mut session).remove(0);
+        (answer.int(Attribute::ErrorCode).unwrap(), answer.reference_id())
+    };
+    assert_eq!(answer(r#"{"ReferenceID":3,"type":"EventNone"}"#), (102, Some(3)));
+    assert_eq!(answer(r#"{"ReferenceID":3,"type":500}"#), (102, Some(3)));
+    assert_eq!(answer(r#"{"type":"RequestMakeCall","ReferenceID":3,"DN":1}"#), (53, Some(3)));
+}
+
+#[test]
 fn before_it_is_registered_a_client_may_send_small_messages_only() {
     let mut wire = session(SessionConfig::DEFAULT);
     wire.handle_input(at(0.0), Input::Bytes(Bytes::from_static(b"GET / HTTP/1.1\r\n\r\n")));
