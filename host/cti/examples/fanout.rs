@@ -128,6 +128,7 @@ fn event(kind: MessageType, state: Option<u32>, call: u64) -> CallEvent {
             call_type: CallType::Inbound,
             queue: Some("7000".into()),
         }),
+        no_answer: None,
     }
 }
 

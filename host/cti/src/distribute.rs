@@ -62,6 +62,7 @@ pub(crate) fn distribute(dns: &Dns, request: &Message) -> Result<CallEvent, Refu
         dn: Arc::clone(&dn.number),
         conn,
         asked_by: None,
+        no_answer: None,
     })
 }
 

@@ -23,6 +23,31 @@ pub struct CallEvent {
     pub asked_by: Option<Token>,
     /// How the party on `dn` is after it in this call; `None` when it is not in it any more.
     pub party: Option<PartyStatus>,
+    /// What the route that led here said is to become of an agent that does not answer; `None` leaves it to the agent's options.
+    pub no_answer: Option<NoAnswerAction>,
+}
+
+/// What becomes of an agent that did not answer (NO_ANSWER_ACTION of TRouteCall, option `agent-no-answer-action`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoAnswerAction {
+    /// Nothing.
+    None,
+    /// It is not ready.
+    NotReady,
+    /// It is logged out.
+    Logout,
+}
+
+impl NoAnswerAction {
+    /// The action of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "none" => Some(Self::None),
+            "notready" => Some(Self::NotReady),
+            "logout" => Some(Self::Logout),
+            _ => None,
+        }
+    }
 }
 
 /// A party of a call as who keeps the states of DNs must know it.

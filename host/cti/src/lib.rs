@@ -30,7 +30,7 @@ pub use calls::{Calls, CallsConfig, CallsOutput};
 pub use client::{ClientId, Module, Token};
 pub use deliver::{Deliver, LogLine};
 pub use dn::{Dn, DnType, Dns};
-pub use event::{CallEvent, MonitorEvent, PartyStatus};
+pub use event::{CallEvent, MonitorEvent, NoAnswerAction, PartyStatus};
 pub use filter::Filter;
 pub use now::Now;
 pub use options::{

@@ -84,6 +84,11 @@ impl Parties {
         moved.then(|| self.by_conn.remove(&was)).flatten()
     }
 
+    /// Whether a call is there.
+    pub fn has(&self, conn: ConnId) -> bool {
+        self.by_conn.contains_key(&conn)
+    }
+
     /// How many calls there are.
     pub fn len(&self) -> usize {
         self.by_conn.len()
@@ -191,6 +196,7 @@ mod tests {
             uuid: format!("U{conn}").into(),
             asked_by: None,
             party,
+            no_answer: None,
         }
     }
 

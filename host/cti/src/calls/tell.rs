@@ -67,6 +67,7 @@ impl Calls {
             uuid,
             asked_by,
             party,
+            no_answer: None,
         }));
     }
 

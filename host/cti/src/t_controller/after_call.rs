@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tlib::{AgentWorkMode, Attribute, Message, MessageType};
 
 use super::{
-    NoAnswerAction, TController,
+    TController,
     agent_table::{AgentEvent, AgentStatus, AgentStep, Facts, step},
     line::Standing,
     timers::Timer,
 };
-use crate::{Now, Party, Token, option_names};
+use crate::{NoAnswerAction, Now, Party, Token, option_names};
 
 impl TController {
     /// What the table says of the agent on a DN; `None` when there is none.
@@ -202,10 +202,9 @@ impl TController {
 
     /// A call that was routed to the agent on a DN was not answered.
     pub(super) fn on_no_answer(&mut self, now: Now, dn: &Arc<str>, action: Option<NoAnswerAction>) {
-        let by_option = || match self.places(dn).text(option_names::agent_no_answer_action) {
-            "notready" => NoAnswerAction::NotReady,
-            "logout" => NoAnswerAction::Logout,
-            _ => NoAnswerAction::None,
+        let by_option = || {
+            let word = self.places(dn).text(option_names::agent_no_answer_action);
+            NoAnswerAction::named(word).unwrap_or(NoAnswerAction::None)
         };
         match action.unwrap_or_else(by_option) {
             NoAnswerAction::None => {}

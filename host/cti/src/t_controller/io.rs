@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use tlib::{ForwardMode, Message};
 
 use super::ownership::{Owner, OwnerQuestion, OwnerVerdict};
-use crate::{AgentLogins, CallEvent, ClientId, Deliver, Dns, LogLine, RegistryLimits, Token};
+use crate::{
+    AgentLogins, CallEvent, ClientId, Deliver, Dns, LogLine, NoAnswerAction, RegistryLimits, Token,
+};
 
 /// What the node is, as it says to clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,17 +72,6 @@ pub struct Configuration {
     pub logins: Arc<AgentLogins>,
 }
 
-/// What becomes of an agent that did not answer.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoAnswerAction {
-    /// Nothing.
-    None,
-    /// It is not ready.
-    NotReady,
-    /// It is logged out.
-    Logout,
-}
-
 /// What comes in.
 #[derive(Clone, Debug)]
 pub enum Input {
@@ -131,12 +122,12 @@ pub enum Input {
         /// Whether it answers.
         in_service: bool,
     },
-    /// A call that was routed to the agent on a DN was not answered in time, and the route says what is to become of the agent. Without it
-    /// the option decides, when the call leaves the DN with CallState NoAnswer.
+    /// The agent on a DN has not answered, as somebody knows who does not follow calls. Of calls it is known by their events: one that came
+    /// through a queue leaves the DN with CallState NoAnswer while it rings.
     NoAnswer {
         /// The DN.
         dn: Arc<str>,
-        /// What NO_ANSWER_ACTION of the route said; `None` leaves it to the option.
+        /// What is to become of it; `None` leaves it to the option.
         action: Option<NoAnswerAction>,
     },
     /// The answer to [`Output::Ask`].

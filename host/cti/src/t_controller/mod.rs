@@ -27,8 +27,8 @@ use tlib::{Attribute, CallState, ErrorCode, Message, MessageType};
 
 pub use agent_table::{AgentEvent, AgentStatus, AgentStep, Facts, step};
 pub use io::{
-    Configuration, DnState, Input, MonitorFeed, MonitorRequest, NoAnswerAction, Output,
-    ServerFacts, TControllerSettings,
+    Configuration, DnState, Input, MonitorFeed, MonitorRequest, Output, ServerFacts,
+    TControllerSettings,
 };
 pub use ownership::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in};
 pub(crate) use register::{Registration, not_configured, registered, this_dn};
@@ -223,6 +223,7 @@ impl TController {
         self.calls_not_counted += u64::from(change == Change::Full);
         let dn = event.dn;
         let state = event.message.int(Attribute::CallState);
+        let no_answer = event.no_answer;
         let was_not_answered = state == Some(CallState::NoAnswer as i64);
         if is_off && !was_off {
             self.emit_hook(now, &dn, MessageType::EventOffHook);
@@ -236,7 +237,7 @@ impl TController {
             Change::Left(party) => {
                 self.on_parties_changed(now, &dn, Some(&party));
                 if was_not_answered && party.is_alerting() && party.status.queue.is_some() {
-                    self.on_no_answer(now, &dn, None);
+                    self.on_no_answer(now, &dn, no_answer);
                 }
             }
             Change::Joined => self.on_parties_changed(now, &dn, None),

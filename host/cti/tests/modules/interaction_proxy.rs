@@ -63,6 +63,7 @@ impl Bench {
             uuid: uuid.into(),
             asked_by: None,
             party: None,
+            no_answer: None,
         }))
     }
 }

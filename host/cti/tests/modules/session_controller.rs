@@ -51,7 +51,8 @@ fn show(output: &Output) -> String {
         Output::Forward { token, message } => format!("for {:?}: {}", token.client, text(message)),
         Output::Call(event) => {
             assert!(event.message.get(Attribute::TimeinSecs).is_some());
-            format!("call event of {}: {}", event.dn, text(&event.message))
+            let route = event.no_answer.map_or_else(String::new, |action| format!(" [{action:?}]"));
+            format!("call event of {}: {}{route}", event.dn, text(&event.message))
         }
         Output::Monitor(event) => format!("monitor: {}", text(&event.message)),
         Output::Control(control) => format!("control: {:?}", control.action),
@@ -145,6 +146,36 @@ fn a_virtual_queue_holds_what_clients_report() {
     assert_eq!(code(bench.ask(1, elsewhere)), "128");
     assert_eq!(code(bench.ask(1, query(AddressInfoType::AgentStatus))), "41 ");
     assert_eq!(code(bench.ask(2, query(AddressInfoType::AgentStatus))), "258");
+}
+
+#[test]
+fn what_a_route_says_of_agents_that_do_not_answer_goes_with_the_events_of_the_call() {
+    let mut bench = Bench::new();
+    bench.ask(1, request(MessageType::RequestRegisterAddress, "8000", 3));
+    let route = |action: &str| {
+        request(MessageType::RequestRouteCall, "8000", 4)
+            .with(Attribute::ConnID, ConnId(5))
+            .with(Attribute::Extensions, KvList::new().with("NO_ANSWER_ACTION", action))
+    };
+    let told = |bench: &mut Bench| {
+        let shown = bench.ask(2, queued(MessageType::EventQueued, 5));
+        shown[1].rsplit_once(' ').unwrap().1.to_owned()
+    };
+    // The call is not there yet.
+    bench.ask(1, route("logout"));
+    assert_eq!(told(&mut bench), "CallUUID=U5");
+    bench.ask(1, route("logout"));
+    assert_eq!(told(&mut bench), "[Logout]");
+    let shown = bench.ask(1, route("perhaps"));
+    assert!(shown[0].contains("ErrorCode=53 ErrorMessage=NO_ANSWER_ACTION is `perhaps`"));
+    bench.ask(1, route("none"));
+    assert_eq!(told(&mut bench), "[None]");
+    bench.ask(1, {
+        let mut again = route("none");
+        again.remove(Attribute::Extensions);
+        again
+    });
+    assert_eq!(told(&mut bench), "CallUUID=U5");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jackfield_cti::{
-    AgentLogin, CallEvent, ClientId, Dn, DnType, Dns, Module, Now, PartyStatus, ServerFacts,
+    AgentLogin, CallEvent, ClientId, Dn, DnType, Dns, Module, NoAnswerAction, Now, PartyStatus,
+    ServerFacts,
     t_controller::{Configuration, Input, MonitorFeed, Output, TController, TControllerSettings},
 };
 use model::{ConnId, Instant};
@@ -53,6 +54,8 @@ pub(crate) struct Bench {
     pub(crate) dns: Vec<Dn>,
     pub(crate) application: BTreeMap<Arc<str>, Arc<str>>,
     pub(crate) logins: Vec<AgentLogin>,
+    /// What events of calls that nobody answers say of the route.
+    pub(crate) no_answer: Option<NoAnswerAction>,
 }
 
 impl Bench {
@@ -68,8 +71,14 @@ impl Bench {
             started_s: 1_600_000_000,
         };
         let machine = TController::new(settings, facts);
-        let mut bench =
-            Self { machine, at_ms: 0, dns, application: BTreeMap::new(), logins: Vec::new() };
+        let mut bench = Self {
+            machine,
+            at_ms: 0,
+            dns,
+            application: BTreeMap::new(),
+            logins: Vec::new(),
+            no_answer: None,
+        };
         bench.configure();
         for number in 1..=3 {
             let application = ["desktop", "gateway", "monitor"][number as usize - 1].into();
@@ -170,6 +179,7 @@ impl Bench {
                 call_type: CallType::Inbound,
                 queue: queue.map(Arc::from),
             }),
+            no_answer: None,
         }))
     }
 
@@ -186,6 +196,7 @@ impl Bench {
             uuid: format!("U{conn}").into(),
             asked_by: None,
             party: None,
+            no_answer: self.no_answer,
         }))
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jackfield_cti::t_controller::{Input, NoAnswerAction};
+use jackfield_cti::{NoAnswerAction, t_controller::Input};
 use proptest::prelude::*;
 use tlib::{AgentWorkMode, Attribute, MessageType, RegisterMode, party_state};
 
