@@ -435,6 +435,10 @@ impl Session {
     }
 
     fn on_request(&mut self, now: Instant, message: Message, reference: Option<u32>) {
+        // It is what was asked for, and nothing answers it.
+        if message.kind() == MessageType::KeepAliveAnswer {
+            return;
+        }
         if !self.rate.take(now) {
             self.stats.refused += 1;
             self.refused_in_row += 1;
@@ -447,7 +451,6 @@ impl Session {
         }
         self.refused_in_row = 0;
         match message.kind() {
-            MessageType::KeepAliveAnswer => {}
             MessageType::KeepAlivePoll => {
                 let answer = Message::new(MessageType::KeepAliveAnswer);
                 let answer = answer.with_some(Attribute::ReferenceID, reference);

@@ -321,6 +321,8 @@ fn requests_over_the_limit_are_refused_and_a_flood_is_closed() {
     assert_eq!(outputs(&mut session).len(), 3);
     let text = "more than 10 requests a second";
     assert_eq!(written(&mut session), [error(0, ErrorCode::CallRate, text, Some(4))]);
+    put(&mut session, 0.0, &Message::new(MessageType::KeepAliveAnswer));
+    assert_eq!(written(&mut session), [], "it was asked for, and is no request");
     put(&mut session, 0.1, &request(5));
     assert_eq!(outputs(&mut session), [Output::Request(request(5))], "a tenth of a second is one");
     put(&mut session, 0.1, &request(6));

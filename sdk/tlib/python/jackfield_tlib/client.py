@@ -115,7 +115,6 @@ class Client(Requests):
         self._wire.shut()
         if self._thread is not threading.current_thread():
             self._thread.join()
-            self._wire.close()
 
     @property
     def closed(self):
@@ -251,6 +250,7 @@ class Client(Requests):
             self._finish(error if isinstance(error, ConnectionClosed) else ConnectionClosed(str(error)))
         finally:
             self._wire.shut()
+            self._wire.close()
 
     def _take(self, frame):
         message = Message.decode(frame)

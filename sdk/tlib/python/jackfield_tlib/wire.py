@@ -77,9 +77,10 @@ class Wire:
             pass
 
     def close(self):
-        """Gives the socket back. Nothing else may use it."""
+        """Gives the socket back. Who uses it still is told that it is closed."""
         self._closed = True
-        self._socket.close()
+        with self._call:
+            self._socket.close()
 
     def _frames(self):
         at = 0

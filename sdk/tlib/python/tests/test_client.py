@@ -66,6 +66,22 @@ def test_events_go_to_a_function_if_there_is_one(echo):
     assert come == ["EventLinkConnected", "EventDialing", "EventRinging"]
 
 
+def test_a_function_for_events_may_close_its_client(echo):
+    closed = threading.Event()
+
+    def on_event(event):
+        if event.name == "EventRinging":
+            client.close()
+            closed.set()
+
+    client = tlib.Client(*echo, application="desk", on_event=on_event).open()
+    client.make_call("2001", "2002")
+    assert closed.wait(5)
+    with pytest.raises(tlib.ConnectionClosed, match="closed by this client"):
+        client.query_server()
+    client.close()
+
+
 def test_a_wrong_password_is_refused(echo):
     with pytest.raises(tlib.RegistrationRefused, match="bad password") as error:
         tlib.Client(*echo, application="desk", password="wrong").open()
