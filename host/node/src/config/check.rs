@@ -80,6 +80,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("tlib.message_kib_max", 1, 65_536),
     ("tlib.write_queue_kib", 64, 1_048_576),
     ("tlib.requests_per_second_max", 1, 1_000_000),
+    ("tlib.requests_burst_max", 1, 10_000_000),
     ("tlib.hello_timeout_ms", 10, 600_000),
     ("tlib.keep_alive_s", 0, 86_400),
     ("tlib.dns_per_client_max", 1, 10_000_000),
@@ -89,6 +90,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("tlib.request_timeout_ms", 10, 600_000),
     ("tlib.user_data_bytes_max", 16, 65_535),
     ("tlib.router_timeout_s", 1, 86_400),
+    ("tlib.log_mib_max", 1, 65_536),
+    ("tlib.log_files_max", 1, 100_000),
     ("tlib.mailbox_max", 64, 10_000_000),
     ("plugins.cpu_limit_ms", 1, 1000),
     ("plugins.memory_limit_mib", 1, 4096),
@@ -471,7 +474,12 @@ fn telephony(config: &Config) -> Vec<Violation> {
     let dns = super::dn::problems(&config.dn).into_iter();
     let dns =
         dns.map(|(at, key, what, help)| Violation::new(&format!("dn.{at}.{key}"), what, help));
-    ports.chain(dns).collect()
+    let filter = config
+        .tlib
+        .filter()
+        .err()
+        .map(|what| Violation::new("tlib.log_filter", what, "give one of them for each key"));
+    ports.chain(dns).chain(filter).collect()
 }
 
 fn subscribers(config: &Config) -> Vec<Violation> {

@@ -1,6 +1,11 @@
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use serde::{Deserialize, Serialize};
+use tlib::log::{LogFilter, Shown};
 
 /// `[tlib]`: T-Library clients: where they connect, what they may use. `docs/cti.md` shows how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,8 +24,10 @@ pub struct TlibSection {
     pub message_kib_max: usize,
     /// What may wait for one client to read it, in KiB; a client that leaves more unread is closed.
     pub write_queue_kib: usize,
-    /// Requests of one client a second, and as many at once; more are answered EventError 569.
+    /// Requests of one client a second in the long run; more are answered EventError 569.
     pub requests_per_second_max: u32,
+    /// Requests that one client may send at once: a monitor registers on all its DNs when it connects.
+    pub requests_burst_max: u32,
     /// How long a client may take to say who it is, in milliseconds.
     pub hello_timeout_ms: u64,
     /// How long a line may be silent before the switch asks whether the client is there, in seconds; as long again without an answer and it is
@@ -41,6 +48,18 @@ pub struct TlibSection {
     /// How long a routing client may take for a call at a Routing Point that has a `default-dn` and no `router-timeout` of its own, in
     /// seconds.
     pub router_timeout_s: u64,
+    /// The folder of the modules' logs, in which every request and every event is text; absent writes none. Files are named as
+    /// `SIPS-1280.20261122_065859_123.log`, by `application`, the module's thread (none for the Session Controller, 1024 Interaction Proxy, 1280 T-Controller, 1792 Smart
+    /// Proxy) and the time they begin at.
+    pub log_path: Option<PathBuf>,
+    /// A log file that is larger is followed by another, in MiB.
+    pub log_mib_max: u64,
+    /// Log files of each module; the oldest go.
+    pub log_files_max: usize,
+    /// Whether the logs have a line for each copy of an event that goes to a client.
+    pub log_deliveries: bool,
+    /// What logs show of a key of user data, extensions and reasons: `copy`, `skip`, `hide` or `truncate`, by key: `{ Card = "hide" }`.
+    pub log_filter: BTreeMap<String, String>,
     /// What modules keep for one another while one of them is behind, in messages; beyond it events are lost, and that is counted and told in
     /// the log.
     pub mailbox_max: usize,
@@ -72,8 +91,9 @@ impl Default for TlibSection {
             message_kib_max: 256,
             write_queue_kib: 4096,
             requests_per_second_max: 1000,
+            requests_burst_max: 20_000,
             hello_timeout_ms: 5000,
-            keep_alive_s: 0,
+            keep_alive_s: 30,
             dns_per_client_max: 100_000,
             clients_per_dn_max: 2000,
             calls_max: 100_000,
@@ -81,6 +101,11 @@ impl Default for TlibSection {
             request_timeout_ms: 60_000,
             user_data_bytes_max: 16_000,
             router_timeout_s: 10,
+            log_path: None,
+            log_mib_max: 64,
+            log_files_max: 10,
+            log_deliveries: false,
+            log_filter: BTreeMap::new(),
             mailbox_max: 65_536,
         }
     }
@@ -91,6 +116,21 @@ const PORTS: [(&str, u16); 4] =
     [("default", 7000), ("TCport", 7001), ("IPport", 7002), ("SmartProxy", 7003)];
 
 impl TlibSection {
+    /// What logs show of key-value lists; the error names what cannot be.
+    pub(crate) fn filter(&self) -> Result<LogFilter, String> {
+        let mut filter = LogFilter::default();
+        for (key, shown) in &self.log_filter {
+            let shown: Shown = shown.parse().map_err(|_| {
+                format!(
+                    "`{}` of {key} is none of copy, skip, hide and truncate",
+                    shown.escape_debug()
+                )
+            })?;
+            filter.by_key.insert(key.clone(), shown);
+        }
+        Ok(filter)
+    }
+
     /// The ports that are to be opened, where there are DNs or not.
     pub(crate) fn ports(&self, has_dns: bool) -> Vec<TlibListen> {
         if !self.listen.is_empty() || !has_dns {

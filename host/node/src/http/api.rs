@@ -29,6 +29,7 @@ use crate::{
     directory::NodeDirectory,
     journal::{self, Journal},
     mailbox::Postbox,
+    modules::{AllFigures, ModuleView},
     records::RecordFigures,
     reload::ReloadHandle,
     store::{StoreFigures, StoreSender},
@@ -59,6 +60,8 @@ pub struct Api {
     pub plugins: Arc<PluginHost>,
     /// What the store counts; nothing without a store.
     pub store: Arc<StoreFigures>,
+    /// What the T-Library modules count.
+    pub modules: AllFigures,
     /// What keeps counts of voice messages, `None` when they are kept in memory alone; and how many users have one at most.
     pub mailboxes: (Option<StoreSender>, usize),
     /// What is counted of call records.
@@ -113,6 +116,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/messages", get(messages::list))
         .route("/api/messages/{aor}", post(messages::set))
         .route("/api/trunks", get(trunks))
+        .route("/api/modules", get(modules))
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/generations", get(generations::list))
         .route("/api/plugins/quarantine", post(generations::quarantine))
@@ -180,6 +184,13 @@ async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
     }))
 }
 
+impl Api {
+    /// What each T-Library module counts.
+    fn module_views(&self) -> Vec<ModuleView> {
+        self.modules.iter().map(|(module, figures)| figures.view(*module)).collect()
+    }
+}
+
 async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
     let text = metrics::text(&metrics::Sources {
         workers: &api.figures().await?,
@@ -188,6 +199,7 @@ async fn metrics(State(api): Shared) -> Result<Response, Refusal> {
         kept: &api.plugins.all_kept(),
         registered: api.directory.registered(),
         trunks: &api.directory.trunks().views(),
+        modules: &api.module_views(),
         decisions: api.journal.decisions(),
         store: &api.store,
         records: &api.records,
@@ -230,6 +242,10 @@ async fn registrations(
     let now = api.clock.now();
     let all = api.directory.registrations(page.limit());
     Json(all.iter().map(|(aor, list)| convert::registration(aor, list, now)).collect())
+}
+
+async fn modules(State(api): Shared) -> Json<Vec<view::Module>> {
+    Json(api.module_views().into_iter().map(convert::module).collect())
 }
 
 async fn trunks(State(api): Shared) -> Json<Vec<view::Trunk>> {

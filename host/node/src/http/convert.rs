@@ -8,7 +8,10 @@ use plugin::{HookStats, PluginStatus, ReloadReport, Reloaded};
 use switch::{CallView, Reach, Registration};
 
 use super::{versions, view};
-use crate::{clock::format_wall, directory::TrunkView, journal::Entry, node::Reconfigured};
+use crate::{
+    clock::format_wall, directory::TrunkView, journal::Entry, modules::ModuleView,
+    node::Reconfigured,
+};
 
 pub(super) fn call(call: CallView, now: Instant) -> view::Call {
     let legs = call.legs.into_iter().map(|leg| view::Leg {
@@ -48,6 +51,22 @@ pub(super) fn registration(aor: &Aor, bindings: &[Binding], now: Instant) -> vie
         reg_id: binding.reg_id,
     });
     view::Registration { aor: aor.to_string(), contacts: contacts.collect() }
+}
+
+pub(super) fn module(of: ModuleView) -> view::Module {
+    view::Module {
+        module: of.module.tag().to_owned(),
+        thread: of.module.thread(),
+        clients: of.clients,
+        accepted: of.accepted,
+        turned_away: of.turned_away,
+        not_reading: of.not_reading,
+        requests: of.requests,
+        deliveries: of.deliveries,
+        letters: of.letters,
+        lost: of.lost,
+        cpu_us: of.cpu_us,
+    }
 }
 
 pub(super) fn trunk(trunk: TrunkView, now: Instant) -> view::Trunk {

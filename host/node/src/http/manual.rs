@@ -23,6 +23,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `POST /api/messages/USER@DOMAIN?new=N&old=N&urgent_new=N&urgent_old=N` | 204: so many voice messages wait for the user, and its \
     phones are told (RFC 3842); what is left out is 0; 404 for a user that is none of ours |\n\
     | `GET /api/trunks` | an array of [trunks](#trunk), in the order of the configuration |\n\
+    | `GET /api/modules` | an array of T-Library [modules](#module) with what each counts and its CPU time; empty where there is no `[[dn]]` |\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
     | `POST /api/plugins/reload?id=ID&canary=SHARE&at_once=true` | an array of [reloads](#reload), of one plugin or, without `id`, of all; \
     `canary` (`5%25`) tries what has changed for so many of the calls, `at_once` puts it into service whatever its manifest says; status 422 when \
@@ -56,7 +57,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 38] = [
+const STRUCTURES: [&str; 39] = [
     "Status",
     "Listener",
     "Call",
@@ -66,6 +67,7 @@ const STRUCTURES: [&str; 38] = [
     "Messages",
     "Trunk",
     "TrunkFailure",
+    "Module",
     "Plugin",
     "HookFigures",
     "Trial",

@@ -7,7 +7,10 @@ use plugin::{GenerationStats, HookStats, HostStats};
 use switch::{Reach, Registration};
 
 use super::{generations, kept};
-use crate::{directory::TrunkView, records::RecordFigures, store::StoreFigures, worker::Figures};
+use crate::{
+    directory::TrunkView, modules::ModuleView, records::RecordFigures, store::StoreFigures,
+    worker::Figures,
+};
 
 /// What the metrics are made from.
 pub(super) struct Sources<'a> {
@@ -17,6 +20,7 @@ pub(super) struct Sources<'a> {
     pub(super) kept: &'a [plugin::Kept],
     pub(super) registered: usize,
     pub(super) trunks: &'a [TrunkView],
+    pub(super) modules: &'a [ModuleView],
     pub(super) decisions: u64,
     pub(super) store: &'a StoreFigures,
     pub(super) records: &'a RecordFigures,
@@ -33,6 +37,9 @@ type OfHost = (&'static str, &'static str, &'static str, fn(&HostStats) -> u64);
 type OfTrunk = (&'static str, &'static str, fn(&TrunkView) -> f64);
 /// A metric of each plugin at each hook.
 type OfHook = (&'static str, &'static str, fn(&HookStats) -> f64);
+
+/// A metric of each T-Library module: name, kind, help, value.
+type OfModule = (&'static str, &'static str, &'static str, fn(&ModuleView) -> f64);
 
 const GAUGE: &str = "gauge";
 const COUNTER: &str = "counter";
@@ -306,6 +313,42 @@ const OF_TRUNK: &[OfTrunk] = &[
     }),
 ];
 
+const OF_MODULE: &[OfModule] = &[
+    ("jackfield_tlib_clients", GAUGE, "Clients of a T-Library module.", |m| m.clients as f64),
+    ("jackfield_tlib_accepted_total", COUNTER, "Connections it accepted.", |m| m.accepted as f64),
+    (
+        "jackfield_tlib_turned_away_total",
+        COUNTER,
+        "Connections it closed because of tlib.clients_max.",
+        |m| m.turned_away as f64,
+    ),
+    (
+        "jackfield_tlib_not_reading_total",
+        COUNTER,
+        "Clients it closed because they did not read.",
+        |m| m.not_reading as f64,
+    ),
+    ("jackfield_tlib_requests_total", COUNTER, "Requests of its clients.", |m| m.requests as f64),
+    (
+        "jackfield_tlib_deliveries_total",
+        COUNTER,
+        "Copies of events that went to its clients.",
+        |m| m.deliveries as f64,
+    ),
+    ("jackfield_tlib_letters_total", COUNTER, "What other threads have told it.", |m| {
+        m.letters as f64
+    }),
+    (
+        "jackfield_tlib_lost_total",
+        COUNTER,
+        "What it had for other modules and found no room for.",
+        |m| m.lost as f64,
+    ),
+    ("jackfield_tlib_cpu_seconds_total", COUNTER, "CPU time of its thread.", |m| {
+        m.cpu_us as f64 / 1e6
+    }),
+];
+
 /// By worker and status.
 const REFUSED: (&str, &str, &str) = (
     "jackfield_sip_refused_total",
@@ -327,6 +370,7 @@ pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
     all.extend(generations::declared());
     all.extend(kept::declared());
     all.extend(OF_TRUNK.iter().map(|(name, help, _)| (*name, GAUGE, *help)));
+    all.extend(OF_MODULE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all
@@ -364,6 +408,7 @@ pub(super) fn text(from: &Sources<'_>) -> String {
             line(&mut text, name, &format!("trunk=\"{}\"", escaped(&trunk.name)), value(trunk));
         }
     }
+    modules(&mut text, from.modules);
     for (name, kind, help, value) in OF_HOST {
         head(&mut text, name, kind, help);
         line(&mut text, name, "", value(from.plugins) as f64);
@@ -373,6 +418,15 @@ pub(super) fn text(from: &Sources<'_>) -> String {
         line(&mut text, name, "", value(from));
     }
     text
+}
+
+fn modules(text: &mut String, all: &[ModuleView]) {
+    for (name, kind, help, value) in OF_MODULE {
+        head(text, name, kind, help);
+        for module in all {
+            line(text, name, &labelled("module", module.module.tag()), value(module));
+        }
+    }
 }
 
 fn failures(text: &mut String, hooks: &[HookStats]) {
@@ -427,6 +481,7 @@ mod tests {
             kept: &[],
             registered: 2,
             trunks: &[],
+            modules: &[],
             decisions: 4,
             store: &StoreFigures::default(),
             records: &RecordFigures::default(),

@@ -175,6 +175,33 @@ pub struct Trunk {
     pub failure: Option<TrunkFailure>,
 }
 
+/// An element of `GET /api/modules`: a T-Library module.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// Its tag in logs: `CTI` Session Controller, `TCO` T-Controller, `IPR` Interaction Proxy, `SPX` Smart Proxy.
+    pub module: String,
+    /// The id of its thread in the names of logs; none of the Session Controller.
+    pub thread: Option<u16>,
+    /// Clients now.
+    pub clients: u64,
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Connections closed because of `tlib.clients_max`.
+    pub turned_away: u64,
+    /// Clients closed because they did not read.
+    pub not_reading: u64,
+    /// Requests of its clients.
+    pub requests: u64,
+    /// Copies of events that went to its clients.
+    pub deliveries: u64,
+    /// What other threads have told it.
+    pub letters: u64,
+    /// What it had for other modules and found no room for; more than 0 is a fault that clients see.
+    pub lost: u64,
+    /// CPU time of its thread, in microseconds.
+    pub cpu_us: u64,
+}
+
 /// A failure of a trunk.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrunkFailure {

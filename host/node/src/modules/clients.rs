@@ -13,12 +13,14 @@ use cti::{ClientId, Deliver, Module};
 use model::Instant;
 use tlib::{
     Attribute, ErrorCode, Message, MessageType, Session, SessionConfig,
+    log::Peer,
     session::{
         CloseReason, Input as SessionInput, Outgoing, Output as SessionOutput, Registration,
     },
 };
 use tracing::{debug, info, warn};
 
+use super::log::ModuleLog;
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 
 /// Slices of one vectored write.
@@ -56,6 +58,8 @@ struct Client {
     id: ClientId,
     application: Arc<str>,
     peer: SocketAddr,
+    /// The same as text.
+    address: Box<str>,
     socket: TcpStream,
     session: Session,
     /// The module knows it.
@@ -90,6 +94,8 @@ pub(super) struct Clients {
     buffer: Vec<u8>,
     /// What EventLinkConnected says of the server.
     hello: Message,
+    /// The module's log, if it has one.
+    pub(super) log: Option<ModuleLog>,
     /// What was counted.
     pub(super) figures: ClientFigures,
 }
@@ -144,6 +150,7 @@ impl Clients {
             happened: Vec::new(),
             buffer: vec![0; 64 << 10],
             hello,
+            log: None,
             figures: ClientFigures::default(),
         })
     }
@@ -202,6 +209,7 @@ impl Clients {
             id,
             application: "".into(),
             peer,
+            address: peer.to_string().into(),
             socket,
             session,
             is_known: false,
@@ -264,9 +272,21 @@ impl Clients {
                 SessionOutput::Register(registration) => self.register(now, slot, &registration),
                 SessionOutput::Request(message) => {
                     self.figures.requests += 1;
+                    if let Some(log) = &mut self.log {
+                        log.received(unix(self.unix_at_zero, now), &message, peer_of(client));
+                    }
                     self.happened.push(Happened::Request(client.id, message));
                 }
-                SessionOutput::Took(_) | SessionOutput::Gave(_) => {}
+                SessionOutput::Took(message) => {
+                    if let Some(log) = &mut self.log {
+                        log.received(unix(self.unix_at_zero, now), &message, peer_of(client));
+                    }
+                }
+                SessionOutput::Gave(message) => {
+                    if let Some(log) = &mut self.log {
+                        log.answered(unix(self.unix_at_zero, now), &message, peer_of(client));
+                    }
+                }
                 SessionOutput::Closed(reason) => {
                     if matches!(reason, CloseReason::Slow { .. }) {
                         self.figures.not_reading += 1;
@@ -302,23 +322,33 @@ impl Clients {
     }
 
     /// Puts an event into the queues of all who get it.
-    pub(super) fn deliver(&mut self, deliver: &Deliver) {
+    pub(super) fn deliver(&mut self, now: Instant, deliver: &Deliver) {
+        let at = unix(self.unix_at_zero, now);
+        if let Some(log) = &mut self.log {
+            log.distributed(at, deliver.event.message(), deliver.event.sequence());
+        }
         for client in deliver.clients.iter() {
             let Some(slot) = self.slot_by_number.get(&client.number).copied() else { continue };
             let Some(have) = self.slots[slot].client.as_mut() else { continue };
             let form = have.session.form();
             have.session.send(&deliver.event.outgoing(form, deliver.reference_for(*client)));
             self.figures.deliveries += 1;
+            if let Some(log) = &mut self.log {
+                log.sent(at, deliver.event.kind(), peer_of(have));
+            }
             self.mark(slot);
         }
     }
 
     /// Sends one client a message of its own.
-    pub(super) fn answer(&mut self, client: ClientId, message: &Message) {
+    pub(super) fn answer(&mut self, now: Instant, client: ClientId, message: &Message) {
         let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
         let Some(have) = self.slots[slot].client.as_mut() else { return };
         let bytes = have.session.form().write(message);
         have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
+        if let Some(log) = &mut self.log {
+            log.answered(unix(self.unix_at_zero, now), message, peer_of(have));
+        }
         self.mark(slot);
     }
 
@@ -388,6 +418,21 @@ impl Clients {
         if client.is_known {
             self.happened.push(Happened::Gone(client.id));
         }
+    }
+}
+
+/// The time since 1970.
+fn unix(at_zero: Duration, now: Instant) -> Duration {
+    at_zero + now.saturating_since(Instant::ZERO)
+}
+
+/// A client as logs name it.
+fn peer_of(client: &Client) -> Peer<'_> {
+    Peer {
+        socket: client.id.number,
+        id: client.id.number,
+        application: &client.application,
+        address: &client.address,
     }
 }
 

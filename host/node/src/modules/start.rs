@@ -16,9 +16,13 @@ use cti::{
     smart_proxy::{self, SmartProxy, SmartProxySettings},
     t_controller::{self, Configuration, TController, TControllerSettings},
 };
+use jiff::tz::TimeZone;
 use tracing::info;
 
-use super::{ClientLimits, FactPort, Letter, Machine, Others, Parts, Running, machines::Driven};
+use super::{
+    AllFigures, ClientLimits, FactPort, Letter, LogSettings, Machine, Others, Parts, Running,
+    machines::Driven,
+};
 use crate::{
     clock::Clock,
     config::{Config, TlibSection},
@@ -35,6 +39,7 @@ pub struct Modules {
     postboxes: Vec<(Module, Postbox<Letter>)>,
     threads: Vec<JoinHandle<()>>,
     addresses: Vec<(Module, SocketAddr)>,
+    figures: AllFigures,
 }
 
 /// The module of a port (seed 001).
@@ -120,7 +125,7 @@ impl Modules {
             directory: directory.clone(),
         };
         let dns = directory.dns();
-        let mut threads = Vec::new();
+        let (mut threads, mut figures) = (Vec::new(), AllFigures::new());
         for (module, mailbox) in boxes {
             let parts = Parts {
                 module,
@@ -130,7 +135,10 @@ impl Modules {
                 others: others.clone(),
                 clock,
                 application: tlib.application.clone(),
+                log: log_settings(config),
+                figures: Arc::default(),
             };
+            figures.push((module, parts.figures.clone()));
             let made = Made { tlib, dns: &dns, clock, seed };
             let thread = match module {
                 Module::SessionController => spawn(parts, made.session_controller())?,
@@ -143,13 +151,18 @@ impl Modules {
         for (module, address) in &addresses {
             info!(module = module.tag(), %address, "T-Library port");
         }
-        Ok(Self { postboxes, threads, addresses })
+        Ok(Self { postboxes, threads, addresses, figures })
     }
 
     /// Where workers tell of calls.
     pub fn fact_port(&self) -> Option<FactPort> {
         let is_it = |(module, _): &&(Module, Postbox<Letter>)| *module == Module::SessionController;
         self.postboxes.iter().find(is_it).map(|(_, postbox)| FactPort::new(postbox.clone()))
+    }
+
+    /// What each module counts.
+    pub fn figures(&self) -> AllFigures {
+        self.figures.clone()
     }
 
     /// The addresses of the ports, with the module of each.
@@ -181,6 +194,21 @@ fn spawn<M: Machine + 'static>(parts: Parts, machine: M) -> io::Result<JoinHandl
     std::thread::Builder::new().name(name).spawn(move || running.run())
 }
 
+fn log_settings(config: &Config) -> Option<LogSettings> {
+    let tlib = &config.tlib;
+    let zone = config.node.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
+    Some(LogSettings {
+        folder: config.folder.join(tlib.log_path.as_ref()?),
+        application: tlib.application.clone(),
+        bytes_max: tlib.log_mib_max << 20,
+        files_max: tlib.log_files_max,
+        deliveries: tlib.log_deliveries,
+        // The check of the configuration lets no other by.
+        filter: tlib.filter().unwrap_or_default(),
+        zone: zone.unwrap_or_else(TimeZone::system),
+    })
+}
+
 fn calls_config(tlib: &TlibSection) -> CallsConfig {
     CallsConfig {
         calls_max: tlib.calls_max,
@@ -196,10 +224,11 @@ fn limits(tlib: &TlibSection) -> ClientLimits {
     let mut session = tlib::SessionConfig {
         register_timeout: Duration::from_millis(tlib.hello_timeout_ms),
         requests_per_second: tlib.requests_per_second_max,
-        requests_burst: tlib.requests_per_second_max,
+        requests_burst: tlib.requests_burst_max,
         queue_bytes_max: tlib.write_queue_kib << 10,
         keep_alive_timeout: keep_alive,
         keep_alive_remote_timeout: keep_alive,
+        trace: tlib.log_path.is_some(),
         ..tlib::SessionConfig::DEFAULT
     };
     session.limits.message_bytes_max = tlib.message_kib_max << 10;

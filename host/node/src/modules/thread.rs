@@ -9,8 +9,9 @@ use switch::Action;
 use tracing::{info, warn};
 
 use super::{
-    ClientLimits, Effect, Letter, Machine,
+    ClientLimits, Effect, Letter, LogSettings, Machine, ModuleFigures,
     clients::{Clients, Happened, hello},
+    log::ModuleLog,
 };
 use crate::{
     clock::Clock,
@@ -50,6 +51,10 @@ pub struct Parts {
     pub clock: Clock,
     /// What the switch calls itself.
     pub application: String,
+    /// Its log, if there is to be one.
+    pub log: Option<LogSettings>,
+    /// Where it counts.
+    pub figures: Arc<ModuleFigures>,
 }
 
 /// A module that runs.
@@ -61,6 +66,9 @@ pub struct Running<M> {
     poller: Arc<Poller>,
     others: Others,
     clock: Clock,
+    figures: Arc<ModuleFigures>,
+    /// Letters that came.
+    letters: u64,
     /// Letters that found no room.
     lost: u64,
     stopped: bool,
@@ -73,13 +81,18 @@ impl<M: Machine> Running<M> {
     ///
     /// When the kernel does not wait for its sockets.
     pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
-        let Parts { module, mailbox, listeners, limits, others, clock, application } = parts;
+        let Parts { module, mailbox, listeners, limits, others, clock, application, log, figures } =
+            parts;
         let poller = Arc::new(Poller::new()?);
         poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
         let unix_at_zero = clock.unix(model::Instant::ZERO);
         let hello = hello(&application);
-        let clients =
+        let mut clients =
             Clients::new(module, poller.clone(), listeners, limits, (unix_at_zero, hello))?;
+        if let Some(settings) = log {
+            let unix = clock.unix(clock.now());
+            clients.log = Some(ModuleLog::open(settings, module, unix)?);
+        }
         Ok(Self {
             machine,
             module,
@@ -88,6 +101,8 @@ impl<M: Machine> Running<M> {
             poller,
             others,
             clock,
+            figures,
+            letters: 0,
             lost: 0,
             stopped: false,
         })
@@ -115,6 +130,16 @@ impl<M: Machine> Running<M> {
             let at = self.clock.now();
             self.clients.flush(at);
             self.take_happened();
+            self.flush_log();
+            self.figures.note(&self.clients.figures, self.letters, self.lost);
+        }
+        self.flush_log();
+    }
+
+    fn flush_log(&mut self) {
+        let unix = self.now().unix;
+        if let Some(log) = &mut self.clients.log {
+            log.flush(unix);
         }
     }
 
@@ -148,9 +173,13 @@ impl<M: Machine> Running<M> {
                 self.stopped = true;
                 return;
             }
+            self.letters += 1;
             let now = self.now();
             self.machine.on_letter(now, letter);
             self.drain(now);
+            if self.clients.log.as_ref().is_some_and(ModuleLog::is_full) {
+                self.flush_log();
+            }
         }
     }
 
@@ -179,8 +208,8 @@ impl<M: Machine> Running<M> {
     fn drain(&mut self, now: Now) {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
-                Effect::Deliver(deliver) => self.clients.deliver(&deliver),
-                Effect::Answer(client, message) => self.clients.answer(client, &message),
+                Effect::Deliver(deliver) => self.clients.deliver(now.at, &deliver),
+                Effect::Answer(client, message) => self.clients.answer(now.at, client, &message),
                 Effect::Close(client, reason) => self.clients.close(now.at, client, reason),
                 Effect::Post(to, letter) => self.post(to, letter),
                 Effect::Control(control) => self.control(control),
@@ -193,6 +222,9 @@ impl<M: Machine> Running<M> {
                         "{}",
                         line.text
                     );
+                    if let Some(log) = &mut self.clients.log {
+                        log.line(now.unix, &line);
+                    }
                 }
             }
         }

@@ -29,6 +29,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
         ("registrar.keepalive", _) => "\"crlf\"".to_owned(),
         ("records.format", _) => "\"csv\"".to_owned(),
         ("log.format", _) => "\"json\"".to_owned(),
+        ("tlib.log_filter", _) => "{ Card = \"hide\" }".to_owned(),
         ("plugins.grants", _) => "{ office = [\"log\"] }".to_owned(),
         ("plugins.config", _) => "{ office = { a = 1 } }".to_owned(),
         ("emergency.route", _) => "[\"sip:192.0.2.1\"]".to_owned(),
