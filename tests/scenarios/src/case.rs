@@ -24,6 +24,8 @@ pub enum Setup {
     Dn(String, String, Vec<(String, String)>),
     /// A phone of a user, and what it does with calls.
     Phone(String, Reaction),
+    /// A client: its name, the port, and the DNs it registers on.
+    Client(String, String, Vec<String>),
 }
 
 /// Something that somebody does.
@@ -132,6 +134,10 @@ fn setup(line: &str) -> Result<Setup, Trouble> {
             _ => return Err(Trouble(format!("`{line}`: what does the phone do?"))),
         };
         return Ok(Setup::Phone(who, reaction));
+    }
+    if what == "client" {
+        let port = words.next().unwrap_or("TCport").to_owned();
+        return Ok(Setup::Client(who, port, words.map(str::to_owned).collect()));
     }
     let options = words.map(|word| {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));

@@ -2,13 +2,15 @@
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
-use cti::{Calls, CallsConfig, CallsOutput, ClientId, Dn, DnType, Dns, Module, Token};
+use cti::{Dn, DnType, Dns, Module, Now};
 use model::Instant;
+use tlib::{Attribute, Message, MessageType};
 use world::{HOST, Manner, Options, World};
 
 use crate::{
     Case, Trouble,
     case::{Setup, Step},
+    floor::Floor,
     notation::{Names, shown},
 };
 
@@ -26,10 +28,42 @@ pub fn play(case: &Case, shards: u16) -> Result<String, Trouble> {
     }
     let end = stage.world.now() + AFTER;
     stage.run_to(end);
-    if !stage.calls.is_empty() {
-        return Err(Trouble(format!("{} calls are left", stage.calls.len())));
+    if stage.floor.calls() > 0 {
+        return Err(Trouble(format!("{} calls are left", stage.floor.calls())));
     }
     Ok(stage.seen())
+}
+
+/// The module of a port.
+fn module_of(port: &str) -> Result<Module, Trouble> {
+    Ok(match port {
+        "default" => Module::SessionController,
+        "TCport" => Module::TController,
+        "IPport" => Module::InteractionProxy,
+        "SmartProxy" => Module::SmartProxy,
+        _ => return Err(Trouble(format!("{port} is no port"))),
+    })
+}
+
+/// Who is there when a scenario does not say: a desktop on every Extension, and a routing client on every Routing Point.
+fn usual(dns: &[Dn]) -> Vec<(String, Module, Vec<String>)> {
+    let of = |kind| {
+        let numbers = dns.iter().filter(move |dn| dn.kind == kind);
+        numbers.map(|dn| dn.number.to_string()).collect::<Vec<_>>()
+    };
+    [
+        ("desk", Module::TController, of(DnType::Extension)),
+        ("urs", Module::SessionController, of(DnType::RoutingPoint)),
+    ]
+    .into_iter()
+    .filter(|(_, _, numbers)| !numbers.is_empty())
+    .map(|(name, module, numbers)| (name.to_owned(), module, numbers))
+    .collect()
+}
+
+/// The moment it is, by both clocks.
+fn moment(world: &World) -> Now {
+    Now::new(world.now(), Duration::from_secs(1_700_000_000))
 }
 
 /// What the phones need to register.
@@ -37,13 +71,12 @@ const BEGIN: Duration = Duration::from_secs(1);
 
 struct Stage {
     world: World,
-    calls: Calls,
+    floor: Floor,
     phones: BTreeMap<String, usize>,
     names: Names,
     /// Facts that the calls have taken.
     taken: usize,
     references: u32,
-    clients: BTreeMap<String, u64>,
     /// What was seen, with its time; of SIP the length of the trace before it.
     lines: Vec<(Instant, String)>,
     /// The trace that was read.
@@ -54,6 +87,7 @@ impl Stage {
     fn new(case: &Case, shards: u16) -> Result<Self, Trouble> {
         let mut world = World::new(Options { shards, ..Options::default() });
         let (mut dns, mut phones) = (Vec::new(), BTreeMap::new());
+        let mut clients = Vec::new();
         for setup in &case.setup {
             match setup {
                 Setup::Dn(kind, number, options) => {
@@ -68,6 +102,9 @@ impl Stage {
                     let number = number.as_str().into();
                     dns.push(Dn { number, kind, sip_owned: true, options });
                 }
+                Setup::Client(name, port, numbers) => {
+                    clients.push((name.clone(), module_of(port)?, numbers.clone()));
+                }
                 Setup::Phone(user, reaction) => {
                     let phone = world.add_phone(user);
                     world.plan(Duration::ZERO, phone, Manner::Register(36_000));
@@ -76,20 +113,37 @@ impl Stage {
                 }
             }
         }
+        if clients.is_empty() {
+            clients = usual(&dns);
+        }
         let dns = Arc::new(Dns::new(dns, vec![HOST.to_owned()]));
-        world.run_to(BEGIN);
-        let (taken, read) = (world.node.facts.len(), world.trace.as_str().len());
-        Ok(Self {
-            world,
-            calls: Calls::new(dns, CallsConfig::default(), 0x5EED),
-            phones,
-            names: Names::default(),
-            taken,
-            references: 0,
-            clients: BTreeMap::new(),
-            lines: Vec::new(),
-            read,
-        })
+        let floor = Floor::new(dns, moment(&world));
+        let (taken, read, references) = (0, 0, 0);
+        let (names, lines) = (Names::default(), Vec::new());
+        let mut stage = Self { world, floor, phones, names, taken, references, lines, read };
+        stage.run_to(Instant::ZERO + BEGIN);
+        stage.admit(clients);
+        Ok(stage)
+    }
+
+    /// Has the clients connect and register, of which nothing is written down.
+    fn admit(&mut self, clients: Vec<(String, Module, Vec<String>)>) {
+        let now = moment(&self.world);
+        for (name, module, numbers) in clients {
+            self.floor.connect(now, &name, module);
+            if module == Module::InteractionProxy {
+                let message = Message::new(MessageType::RequestStartCallMonitoring);
+                self.floor.request(now, &name, message.with(Attribute::ReferenceID, 1_u32));
+            }
+            for number in numbers {
+                let message = Message::new(MessageType::RequestRegisterAddress)
+                    .with(Attribute::ThisDN, number)
+                    .with(Attribute::ReferenceID, 1_u32);
+                self.floor.request(now, &name, message);
+            }
+        }
+        self.floor.take_told();
+        self.lines.clear();
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Trouble> {
@@ -100,17 +154,17 @@ impl Stage {
             }
             Step::Request(client, request) => {
                 let message = request.message(&self.names.0)?;
+                if !self.floor.knows(client) {
+                    return Err(Trouble(format!("nobody is called {client}")));
+                }
                 self.references += 1;
-                let new = self.clients.len() as u64 + 1;
-                let number = *self.clients.entry(client.clone()).or_insert(new);
-                let client_id = ClientId { module: Module::TController, number };
-                let token = Token { client: client_id, reference: self.references };
                 let shown = shown(&message, &mut self.names);
                 self.note_sip();
-                let now = self.world.now();
                 let at = self.references;
-                self.line(now, &format!("{:WIDE$}{client} > {shown} ref {at}", ""));
-                self.calls.on_request(now, token, &message);
+                let now = moment(&self.world);
+                self.line(now.at, &format!("{:WIDE$}{client} asks {shown} ref {at}", ""));
+                let message = message.with(Attribute::ReferenceID, at);
+                self.floor.request(now, client, message);
             }
         }
         self.settle();
@@ -122,7 +176,7 @@ impl Stage {
         loop {
             self.settle();
             let taken = self.taken;
-            let due = self.calls.poll_timeout().filter(|due| *due <= at);
+            let due = self.floor.poll_timeout().filter(|due| *due <= at);
             let until = due.unwrap_or(at);
             let limit = until.saturating_since(self.world.now());
             let is_news = self.world.run_until(limit, |world| world.node.facts.len() > taken);
@@ -133,7 +187,7 @@ impl Stage {
             if due.is_none() {
                 break;
             }
-            self.calls.handle_timeout(until);
+            self.floor.handle_timeout(moment(&self.world));
         }
         self.settle();
     }
@@ -142,29 +196,24 @@ impl Stage {
     fn settle(&mut self) {
         loop {
             self.note_sip();
-            let now = self.world.now();
+            let now = moment(&self.world);
             if let Some(fact) = self.world.node.facts.get(self.taken).cloned() {
                 self.taken += 1;
-                self.calls.on_fact(now, &fact);
+                self.floor.on_fact(now, &fact);
             }
-            let mut controls = Vec::new();
-            while let Some(output) = self.calls.poll_output() {
-                match output {
-                    CallsOutput::Event(event) => {
-                        let mut shown = shown(&event.message, &mut self.names);
-                        if let Some(token) = event.asked_by {
-                            let _ = write!(shown, " ref {}", token.reference);
-                        }
-                        self.line(now, &format!("{:WIDE$}{shown}", ""));
-                    }
-                    CallsOutput::Answer { message, .. } => {
-                        let shown = shown(&message, &mut self.names);
-                        self.line(now, &format!("{:WIDE$}{shown}", ""));
-                    }
-                    CallsOutput::Monitor(_) => {}
-                    CallsOutput::Control(control) => controls.push(control),
-                }
+            for told in self.floor.take_told() {
+                let shown = shown(&told.message, &mut self.names);
+                let to: Vec<String> = told
+                    .to
+                    .iter()
+                    .map(|(name, reference)| match reference {
+                        Some(reference) => format!("{name} ref {reference}"),
+                        None => name.clone(),
+                    })
+                    .collect();
+                self.line(now.at, &format!("{:WIDE$}{shown} -> {}", "", to.join(", ")));
             }
+            let controls = self.floor.take_controls();
             let is_still = controls.is_empty() && self.taken == self.world.node.facts.len();
             controls.into_iter().for_each(|control| self.world.control(control));
             if is_still {
