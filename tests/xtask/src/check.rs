@@ -48,7 +48,15 @@ pub(crate) fn interop(name: Option<&str>) -> Result<(), Error> {
 /// The tests of the T-Library client for Python.
 pub(crate) fn python() -> Result<(), Error> {
     let folder = python::TLIB.install()?;
-    let pytest = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "sdk/tlib/python/tests"];
+    let pytest = [
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "sdk/tlib/python/tests",
+        "sdk/examples/strategy/tests",
+    ];
     let mut tests = python::with(&folder);
     run::step("client for Python", tests.args(pytest).current_dir(run::root()))
 }
