@@ -21,6 +21,11 @@ pub fn pjsua2() -> PathBuf {
     named_or_asked("JACKFIELD_PJSUA2", "pjsua2")
 }
 
+/// The folder of what T-Library clients in Python need, with the Python it is for as `python`.
+pub fn tlib_python() -> PathBuf {
+    named_or_asked("JACKFIELD_TLIB_PYTHON", "tlib-python")
+}
+
 /// The code of a plugin of this tree, compiled from source.
 ///
 /// # Panics

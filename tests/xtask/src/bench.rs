@@ -2,10 +2,10 @@
 
 use std::{env, path::PathBuf, process::Command};
 
-use crate::{binary, error::Error, machine, plugins, run};
+use crate::{binary, error::Error, machine, plugins, python, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "calls",
     "register",
     "transports",
@@ -17,6 +17,7 @@ const NAMES: [&str; 11] = [
     "memory",
     "overload",
     "soak",
+    "shift",
 ];
 
 /// Runs the benchmark named first, with the rest as its options.
@@ -27,7 +28,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Error> {
         return Err(Error::Usage(format!("name a benchmark: {}", NAMES.join(", "))));
     };
     let script = run::root().join("tests/bench").join(format!("{}.py", name.replace('-', "_")));
-    let mut python = Command::new("python3");
+    // The shift has T-Library clients, which need protobuf.
+    let mut python = match name.as_str() {
+        "shift" => python::with(&python::TLIB.install()?),
+        _ => Command::new("python3"),
+    };
     python.arg(script).args(options);
     if !options.iter().any(|option| option == "--help") {
         machine::provide_for_benchmarks()?;

@@ -32,6 +32,7 @@ cargo xtask COMMAND
   needs           what tests and benchmarks need on this machine, and what of it is missing
   binary          builds the program for tests and prints its path
   pjsua2          installs the pjsua2 phone for tests and prints its folder
+  tlib-python     installs what T-Library clients in Python need and prints its folder
 ";
 
 fn main() -> ExitCode {
@@ -62,6 +63,7 @@ fn dispatch(command: &str, rest: &[String]) -> Result<(), Error> {
         "needs" => machine::show(),
         "binary" => binary::build(binary::Profile::Dev).map(|path| println!("{}", path.display())),
         "pjsua2" => python::PJSUA2.install().map(|folder| println!("{}", folder.display())),
+        "tlib-python" => python::TLIB.install().map(|folder| println!("{}", folder.display())),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
