@@ -336,7 +336,7 @@ impl Clients {
             if let Some(log) = &mut self.log {
                 log.sent(at, deliver.event.kind(), peer_of(have));
             }
-            self.mark(slot);
+            self.queued(slot);
         }
     }
 
@@ -349,7 +349,7 @@ impl Clients {
         if let Some(log) = &mut self.log {
             log.answered(unix(self.unix_at_zero, now), message, peer_of(have));
         }
-        self.mark(slot);
+        self.queued(slot);
     }
 
     /// Sends a client away.
@@ -358,6 +358,19 @@ impl Clients {
         if let Some(have) = self.slots[slot].client.as_mut() {
             have.session.handle_input(now, SessionInput::End(reason.to_owned()));
             self.mark(slot);
+        }
+    }
+
+    /// Something waits for a client. It is written when all have had their turn, or at once when much waits: what one turn makes may be more
+    /// than may wait for a client that reads.
+    fn queued(&mut self, slot: usize) {
+        self.mark(slot);
+        let Some(client) = self.slots[slot].client.as_ref() else { return };
+        if !client.waits_to_write
+            && client.session.queued().0 > self.limits.session.queue_bytes_max / 4
+        {
+            // A connection that is broken is found so once more, by `flush`.
+            let _ = self.write_out(slot);
         }
     }
 
@@ -375,25 +388,28 @@ impl Clients {
         while let Some(slot) = self.dirty.pop() {
             let Some(client) = self.slots[slot].client.as_mut() else { continue };
             client.is_dirty = false;
-            let is_full = match write(client) {
-                Ok(is_full) => is_full,
-                Err(error) => {
-                    debug!(client = ?client.id, peer = %client.peer, %error, "a client cannot be written to");
-                    client.session.handle_input(now, SessionInput::Closed);
-                    false
-                }
-            };
-            if is_full != client.waits_to_write {
-                client.waits_to_write = is_full;
-                let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-                let token = token(slot, self.slots[slot].generation);
-                if let Some(client) = self.slots[slot].client.as_ref() {
-                    // It was added when it was accepted.
-                    let _ = self.poller.change(&client.socket, token, flags);
-                }
+            if let Err(error) = self.write_out(slot)
+                && let Some(client) = self.slots[slot].client.as_mut()
+            {
+                debug!(client = ?client.id, peer = %client.peer, %error, "a client cannot be written to");
+                client.session.handle_input(now, SessionInput::Closed);
             }
             self.take_outputs(now, slot);
         }
+    }
+
+    /// Writes what waits for one client, as far as its connection takes it.
+    fn write_out(&mut self, slot: usize) -> io::Result<()> {
+        let token = token(slot, self.slots[slot].generation);
+        let Some(client) = self.slots[slot].client.as_mut() else { return Ok(()) };
+        let is_full = write(client)?;
+        if is_full != client.waits_to_write {
+            client.waits_to_write = is_full;
+            let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
+            // It was added when it was accepted.
+            let _ = self.poller.change(&client.socket, token, flags);
+        }
+        Ok(())
     }
 
     /// Looks whose time is over.
@@ -469,3 +485,7 @@ fn is_same(one: &str, other: &str) -> bool {
 pub(super) fn hello(application: &str) -> Message {
     Message::new(MessageType::EventLinkConnected).with(Attribute::ApplicationName, application)
 }
+
+#[cfg(test)]
+#[path = "clients_test.rs"]
+mod tests;
