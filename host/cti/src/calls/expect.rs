@@ -186,12 +186,13 @@ impl Calls {
             },
             Then::Complete { held } => {
                 let consult = self.by_engine.get(&engine).copied().unwrap_or(engine);
-                if let Some(action) = self.completion(held, consult, &expected.dn) {
-                    let ticket = self.control(action);
-                    let what = Some(MessageType::EventReleased);
-                    let expected = Expected { what, conn: Some(held), ..expected };
-                    self.expected.insert(ticket, expected);
-                }
+                let Some(action) = self.completion(held, consult, &expected.dn) else {
+                    return self.fail(expected, Unfit::State);
+                };
+                let ticket = self.control(action);
+                let what = Some(MessageType::EventReleased);
+                let expected = Expected { what, conn: Some(held), ..expected };
+                self.expected.insert(ticket, expected);
             }
             Then::Redirected { to } => {
                 let asked = expected.asked;

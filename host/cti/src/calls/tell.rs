@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::ConnId;
 use tlib::{Attribute as A, CallState, DNRole, Message, MessageType};
 
-use super::{Call, Calls, CallsOutput, Party, expect::Asked};
+use super::{Call, Calls, CallsOutput, Party, call::State, expect::Asked};
 use crate::CallEvent;
 
 /// What an event says besides what is so of its call and its party.
@@ -43,13 +43,12 @@ impl More {
 }
 
 impl Calls {
-    /// Tells the clients of a party's DN of something. Of an external party nobody is told.
+    /// Tells the clients of a party's DN of something. Of an external party nobody is told, nor of one that does not ring yet: who is told of
+    /// a call must be told of its end.
     pub(super) fn tell(&mut self, conn: ConnId, at: usize, what: MessageType, more: More) {
         let party = self.calls.get(&conn).and_then(|call| call.parties.get(at));
-        let Some(dn) = party.filter(|party| party.is_dn).map(|party| Arc::clone(&party.number))
-        else {
-            return;
-        };
+        let known = party.filter(|party| party.is_dn && party.state != State::Offered);
+        let Some(dn) = known.map(|party| Arc::clone(&party.number)) else { return };
         let mut more = more;
         if more.asked.is_none() {
             more.asked = self.expect(what, &dn, conn);

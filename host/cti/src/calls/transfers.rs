@@ -160,7 +160,9 @@ impl Calls {
                 self.leave(&party.number, consult);
                 self.enter(&party.number, held);
             }
-            party.via = None;
+            // Who does not ring yet learns of whom it has the call when it does.
+            let is_new = party.state == State::Offered;
+            party.via = is_new.then(|| (Arc::clone(by), DNRole::TransferredBy));
             if let Some(call) = self.calls.get_mut(&held) {
                 call.parties.push(party);
             }
