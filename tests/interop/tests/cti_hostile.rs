@@ -259,7 +259,8 @@ fn what_cannot_be_is_refused_and_the_session_goes_on() {
         assert_eq!(peer.answer(7).kind(), M::EventServerInfo);
         peer.reference = 100;
         // Lists that are deep, and long.
-        let deep = (0..64).fold(KvList::new(), |list, _| KvList::new().with("in", KvValue::List(list)));
+        let deep =
+            (0..64).fold(KvList::new(), |list, _| KvList::new().with("in", KvValue::List(list)));
         let mut long = KvList::new();
         for number in 0..20_000 {
             long.push("k", number);
