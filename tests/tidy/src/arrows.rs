@@ -52,7 +52,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("conformance", &["model", "sip", "media", "switch", "world"]),
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),
-    ("interop", &["plugin-build"]),
+    ("interop", &["plugin-build", "tlib"]),
     ("load", &["sip"]),
 ];
 
