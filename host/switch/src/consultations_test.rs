@@ -591,3 +591,21 @@ fn whoever_is_called_after_a_call_was_handed_over_hears_of_who_was_held() {
     );
     assert_eq!(bench.story(), ["leg 2.1: sip:3000@203.0.113.2", "established 2.1"]);
 }
+
+#[test]
+fn a_phone_that_is_let_go_with_an_offer_open_is_acknowledged_when_it_answers() {
+    let mut bench = up();
+    talking(&mut bench, 0);
+    let sent = bench.control(Action::Hold { leg: leg(&bench, 1, 0) });
+    assert_eq!(what(&sent), ["INVITE sip:1000@198.51.100.1 > phone"]);
+    let open = sent[0].clone();
+    let sent = complete(&mut bench);
+    let sent = takes(&mut bench, FIRST, &sent[0]);
+    let sent = takes(&mut bench, SECOND, &sent[0]);
+    assert_eq!(what(&sent)[2..], ["BYE sip:1000@198.51.100.1 > phone"]);
+    // It has crossed the BYE.
+    let sent = takes(&mut bench, PHONE, &open);
+    assert_eq!(what(&sent), ["ACK sip:1000@198.51.100.1 > phone"]);
+    let sent = takes(&mut bench, PHONE, &open);
+    assert_eq!(what(&sent), ["ACK sip:1000@198.51.100.1 > phone"], "the same again");
+}

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use media::Side;
 use model::Instant;
-use sip::{ClientTx, Message, Method};
+use sip::{ClientTx, Dialog, Message, Method};
 
 use super::{Call, media::SDP_TYPE};
 use crate::tables::{ClientUse, Tables};
@@ -16,6 +16,14 @@ pub(crate) struct GivenUp {
     tx: ClientTx,
     /// It had no description: its answer has an offer, which the ACK must answer.
     asks: bool,
+}
+
+impl GivenUp {
+    /// Its dialog ends: a 2xx that comes yet needs an ACK, and no BYE but the one there is.
+    pub(super) fn outlive(self, tables: &mut Tables, dialog: &Dialog) {
+        let over = ClientUse::Over(Box::new(dialog.clone()));
+        tables.uses_by_client_tx.insert(self.tx, over);
+    }
 }
 
 impl Call {

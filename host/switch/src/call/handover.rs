@@ -49,6 +49,9 @@ impl Handed {
     pub(crate) fn hang_up(mut self, tables: &mut Tables, now: Instant) {
         let trunk = self.trunk.as_ref().map(|on| on.id);
         tables.forget_leg(&self.dialog.id.local_tag);
+        if let Some(open) = self.given_up {
+            open.outlive(tables, &self.dialog);
+        }
         tables.send_bye(now, &mut self.dialog, &self.contact, trunk, Parting::Plain);
     }
 
