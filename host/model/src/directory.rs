@@ -102,6 +102,11 @@ pub trait Directory {
         None
     }
 
+    /// Whether `aor` does not want to be disturbed: calls to it find it busy.
+    fn do_not_disturb(&self, _aor: &Aor) -> bool {
+        false
+    }
+
     /// The voice messages that wait for `aor`; `None` when nothing is known of any.
     fn messages(&self, _aor: &Aor) -> Option<MessageCount> {
         None

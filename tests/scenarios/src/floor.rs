@@ -31,6 +31,8 @@ pub(crate) struct Floor {
     clients: BTreeMap<String, ClientId>,
     told: Vec<Told>,
     controls: Vec<Control>,
+    /// DNs that want, or do not want any more, not to be disturbed.
+    undisturbed: Vec<(Arc<str>, bool)>,
 }
 
 impl Floor {
@@ -54,8 +56,8 @@ impl Floor {
         spx.handle_input(now, smart_proxy::Input::Configure(Arc::clone(&dns)));
         let ipr = InteractionProxy::new(InteractionProxySettings::default(), facts);
         let (names, clients) = (BTreeMap::new(), BTreeMap::new());
-        let (told, controls) = (Vec::new(), Vec::new());
-        let mut floor = Self { sc, tc, spx, ipr, dns, names, clients, told, controls };
+        let (told, controls, undisturbed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut floor = Self { sc, tc, spx, ipr, dns, names, clients, told, controls, undisturbed };
         floor.settle(now);
         floor
     }
@@ -155,6 +157,11 @@ impl Floor {
         std::mem::take(&mut self.controls)
     }
 
+    /// DNs that want, or do not want any more, not to be disturbed.
+    pub(crate) fn take_undisturbed(&mut self) -> Vec<(Arc<str>, bool)> {
+        std::mem::take(&mut self.undisturbed)
+    }
+
     /// Calls that are left.
     pub(crate) fn calls(&self) -> usize {
         self.sc.calls().len()
@@ -239,8 +246,8 @@ impl Floor {
                     self.spx.handle_input(now, smart_proxy::Input::Feed(feed));
                     self.settle_proxies(now);
                 }
-                Output::Publish(_)
-                | Output::Unpublish { .. }
+                Output::Publish(state) => self.undisturbed.push((state.dn, state.dnd)),
+                Output::Unpublish { .. }
                 | Output::Ask(_)
                 | Output::Log(_)
                 | Output::Close { .. } => {}

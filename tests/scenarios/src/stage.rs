@@ -213,6 +213,9 @@ impl Stage {
                     .collect();
                 self.line(now.at, &format!("{:WIDE$}{shown} -> {}", "", to.join(", ")));
             }
+            for (dn, is_so) in self.floor.take_undisturbed() {
+                self.world.set_undisturbed(&dn, is_so);
+            }
             let controls = self.floor.take_controls();
             let is_still = controls.is_empty() && self.taken == self.world.node.facts.len();
             controls.into_iter().for_each(|control| self.world.control(control));

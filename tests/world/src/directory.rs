@@ -22,6 +22,8 @@ pub(crate) struct SimDirectory {
     pub(crate) hooks: Vec<Hook>,
     /// Where calls wait to be sent on.
     pub(crate) routing_points: Vec<Aor>,
+    /// Who does not want to be disturbed.
+    pub(crate) undisturbed: Vec<Aor>,
 }
 
 impl SimDirectory {
@@ -62,6 +64,10 @@ impl SimDirectory {
 }
 
 impl Directory for SimDirectory {
+    fn do_not_disturb(&self, aor: &Aor) -> bool {
+        self.undisturbed.contains(aor)
+    }
+
     fn routing_point(&self, aor: &Aor) -> bool {
         self.routing_points.contains(aor)
     }

@@ -59,6 +59,11 @@ impl Node {
         self.directory.routing_points.push(aor);
     }
 
+    pub(crate) fn set_undisturbed(&mut self, aor: model::Aor, is_so: bool) {
+        self.directory.undisturbed.retain(|have| *have != aor);
+        self.directory.undisturbed.extend(is_so.then_some(aor));
+    }
+
     /// The shard that carries out what a third party wants.
     pub(crate) fn shard_of_control(&self, action: &switch::Action) -> Shard {
         match (action.conn(), action) {

@@ -255,6 +255,11 @@ impl World {
         self.node.add_routing_point(Aor::new(user, self.host));
     }
 
+    /// Has calls to `user` find it busy, or not any more.
+    pub fn set_undisturbed(&mut self, user: &str, is_so: bool) {
+        self.node.set_undisturbed(Aor::new(user, self.host), is_so);
+    }
+
     /// Has a third party want something done with a call.
     pub fn control(&mut self, control: Control) {
         self.trace.line(self.now, format_args!("{control:?}"));

@@ -185,6 +185,12 @@ impl Directory for NodeDirectory {
         dns.of(aor.user(), aor.host()).is_some_and(|dn| dn.kind == DnType::RoutingPoint)
     }
 
+    fn do_not_disturb(&self, aor: &Aor) -> bool {
+        let states = self.dn_states.pin();
+        states.get(aor.user()).is_some_and(|state| state.dnd)
+            && self.dns.load().of(aor.user(), aor.host()).is_some()
+    }
+
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {
         self.trunks.is_up(trunk)
     }

@@ -177,6 +177,8 @@ impl Call {
         for (of, target) in targets.into_iter().enumerate() {
             let (mut best, mut trunks) = (0, TrunksLeft::default());
             match &target.to {
+                // Whoever calls finds the user busy (RFC 3261 section 21.4.24).
+                Destination::Aor(aor) if dir.do_not_disturb(aor) => best = 486,
                 Destination::Aor(aor) => {
                     match groups_of_aor(tables, dir, now, of, aor, &self.facts.callee) {
                         Ok(groups) => self.add_groups(groups),
