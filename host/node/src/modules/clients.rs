@@ -292,7 +292,7 @@ impl Clients {
                         self.figures.not_reading += 1;
                     }
                     info!(
-                        module = self.module.tag(), client = client.id.number, application = %client.application,
+                        module = self.module.tag(), client = client.id.number, application = &*client.application,
                         peer = %client.peer, %reason, "T-Library client disconnected"
                     );
                     self.remove(slot);
@@ -315,7 +315,7 @@ impl Clients {
         client.is_known = true;
         client.session.handle_input(now, SessionInput::Accept(self.hello.clone()));
         info!(
-            module = self.module.tag(), client = client.id.number, application = %client.application, peer = %client.peer,
+            module = self.module.tag(), client = client.id.number, application = &*client.application, peer = %client.peer,
             "T-Library client connected"
         );
         self.happened.push(Happened::Connected(client.id, Arc::clone(&registration.name)));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use cti::{
-    CallEvent, ClientId, MonitorEvent, Token,
+    CallEvent, ClientId, MonitorEvent, Now, Token, error,
     t_controller::{MonitorFeed, MonitorRequest},
 };
 use switch::Fact;
-use tlib::Message;
+use tlib::{Attribute, ErrorCode, Message};
 
 use crate::mailbox::Postbox;
 
@@ -38,6 +38,26 @@ pub enum Letter {
     Stop,
 }
 
+impl Letter {
+    /// What a client is told whose request this is and who finds no room for it: EventError 111.
+    pub fn no_room(&self, now: Now) -> Option<(ClientId, Message)> {
+        let (token, request) = match self {
+            Self::Request(token, request)
+            | Self::Watch(MonitorRequest::Ask { token, message: request }) => (*token, request),
+            Self::Agent(client, request) => {
+                let reference = request.reference_id().unwrap_or(0);
+                (Token { client: *client, reference }, request)
+            }
+            _ => return None,
+        };
+        let text = "a module is behind: more than tlib.mailbox_max waits for it; ask again later";
+        let error = error(token, Some(request), ErrorCode::TooManyRequests, Some(text))
+            .with(Attribute::TimeinSecs, now.unix_s())
+            .with(Attribute::TimeinuSecs, i64::from(now.unix.subsec_micros()));
+        Some((token.client, error))
+    }
+}
+
 /// Where workers tell of calls and registrations.
 #[derive(Clone)]
 pub struct FactPort(Postbox<Letter>);
@@ -59,5 +79,37 @@ impl FactPort {
                 | Fact::NotAuthenticated { .. }
         );
         !is_seen || self.0.post(Letter::Fact(fact.clone())).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use cti::Module;
+    use model::Instant;
+    use tlib::MessageType;
+
+    use super::*;
+
+    #[test]
+    fn a_request_that_finds_no_room_is_answered_and_nothing_else_is() {
+        let now = Now::new(Instant::ZERO, std::time::Duration::from_secs(7));
+        let client = ClientId { module: Module::TController, number: 3 };
+        let token = Token { client, reference: 9 };
+        let asks = Message::new(MessageType::RequestHoldCall)
+            .with(Attribute::ThisDN, "2001")
+            .with(Attribute::ReferenceID, 9_u32);
+        let asks = Arc::new(asks);
+        for letter in [
+            Letter::Request(token, Arc::clone(&asks)),
+            Letter::Agent(client, Arc::clone(&asks)),
+            Letter::Watch(MonitorRequest::Ask { token, message: Arc::clone(&asks) }),
+        ] {
+            let (who, told) = letter.no_room(now).unwrap();
+            assert_eq!((who, told.kind()), (client, MessageType::EventError));
+            assert_eq!((told.reference_id(), told.int(Attribute::ErrorCode)), (Some(9), Some(111)));
+            assert_eq!(told.int(Attribute::TimeinSecs), Some(7));
+        }
+        assert!(Letter::Stop.no_room(now).is_none());
     }
 }

@@ -211,7 +211,7 @@ impl<M: Machine> Running<M> {
                 Effect::Deliver(deliver) => self.clients.deliver(now.at, &deliver),
                 Effect::Answer(client, message) => self.clients.answer(now.at, client, &message),
                 Effect::Close(client, reason) => self.clients.close(now.at, client, reason),
-                Effect::Post(to, letter) => self.post(to, letter),
+                Effect::Post(to, letter) => self.post(now, to, letter),
                 Effect::Control(control) => self.control(control),
                 Effect::Publish(state) => self.others.directory.publish_dn(state),
                 Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),
@@ -230,12 +230,17 @@ impl<M: Machine> Running<M> {
         }
     }
 
-    fn post(&mut self, to: cti::Module, letter: Letter) {
+    fn post(&mut self, now: Now, to: cti::Module, letter: Letter) {
         let Some((_, postbox)) = self.others.modules.iter().find(|(module, _)| *module == to)
         else {
             return;
         };
-        if postbox.post(letter).is_err() {
+        if let Err(letter) = postbox.post(letter) {
+            if let Some((client, message)) = letter.no_room(now)
+                && client.module == self.module
+            {
+                self.clients.answer(now.at, client, &message);
+            }
             if self.lost == 0 {
                 warn!(
                     from = self.module.tag(),
