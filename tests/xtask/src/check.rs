@@ -56,6 +56,7 @@ pub(crate) fn python() -> Result<(), Error> {
         "no:cacheprovider",
         "sdk/tlib/python/tests",
         "sdk/examples/strategy/tests",
+        "tests/bench/floor",
     ];
     let mut tests = python::with(&folder);
     run::step("client for Python", tests.args(pytest).current_dir(run::root()))
