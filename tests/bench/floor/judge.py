@@ -55,6 +55,7 @@ class Judge:
         self.wrapped = collections.Counter()
         self.agent_events = collections.Counter()
         self.conn_of, self.uuid_of = {}, {}
+        self.queued = collections.Counter()
         self.requested, self.diverted, self.abandoned = set(), collections.Counter(), set()
         self.abandoned_ringing = 0
         self.sequence = {}
@@ -102,7 +103,9 @@ class Judge:
             self._of_working_agent(event, dn, conn, was)
 
     def _at_point(self, name, conn):
-        if name == "EventRouteRequest":
+        if name == "EventQueued":
+            self.queued[conn] += 1
+        elif name == "EventRouteRequest":
             self.requested.add(conn)
         elif name == "EventDiverted":
             self.diverted[conn] += 1
@@ -145,8 +148,9 @@ class Judge:
             faults.append(f"{len(self.requested)} calls asked for a route, of {calls}")
         for conn in self.requested:
             ends = self.diverted[conn] + (conn in self.abandoned)
-            if ends != 1:
-                faults.append(f"call {conn:016x} has {ends} ends at the Routing Point")
+            # A call that nobody answered is back at it.
+            if ends != self.queued[conn]:
+                faults.append(f"call {conn:016x} came to the Routing Point {self.queued[conn]} times and left it {ends} times")
         for dn in agents:
             if self.answered[dn] != self.wrapped[dn]:
                 faults.append(f"{dn} answered {self.answered[dn]} calls and had after-call work {self.wrapped[dn]} times")

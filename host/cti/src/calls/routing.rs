@@ -1,10 +1,12 @@
 //! Calls at Routing Points (sections 2.5 and 4.6).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use model::{Aor, ConnId, hook::CallFacts};
 use switch::Action;
-use tlib::{Attribute as A, CallState, DNRole, ErrorCode, Message, MessageType, RouteType};
+use tlib::{
+    Attribute as A, CallState, DNRole, ErrorCode, KvValue, Message, MessageType, RouteType,
+};
 
 use super::{
     Calls, CallsOutput, Party,
@@ -15,6 +17,9 @@ use crate::{Token, answer::error};
 
 /// The status of a call that a routing client has disconnected, where the Routing Point has no option `reject-call-status`.
 const DISCONNECTED: u16 = 603;
+
+/// The longest NO_ANSWER_TIMEOUT, in seconds: what a call may ring at most.
+const RING_MAX_S: u64 = 3600;
 
 impl Calls {
     pub(super) fn on_queued(&mut self, engine: ConnId, point: &Aor, failed: Option<u16>) {
@@ -81,7 +86,7 @@ impl Calls {
             return;
         };
         let wait = match dn.number_of("router-timeout") {
-            Some(seconds) => std::time::Duration::from_secs(seconds),
+            Some(seconds) => Duration::from_secs(seconds),
             None => self.config.router_timeout,
         };
         let at = self.now + wait;
@@ -112,11 +117,18 @@ impl Calls {
             };
             let to = self.dns.get(&point).and_then(|dn| dn.options.get("default-dn").cloned());
             let Some(to) = to else { continue };
-            self.send(conn, point, to, RouteType::Default as i64);
+            self.send(conn, point, to, (RouteType::Default as i64, None));
         }
     }
 
-    fn send(&mut self, conn: ConnId, point: Arc<str>, to: Arc<str>, route_type: i64) -> u64 {
+    /// Sends a call on from its Routing Point, by this type of route; what rings then may ring this long, if it was said.
+    fn send(
+        &mut self,
+        conn: ConnId,
+        point: Arc<str>,
+        to: Arc<str>,
+        (route_type, ring): (i64, Option<Duration>),
+    ) -> u64 {
         let text = to.to_string();
         let mut engine = conn;
         if let Some(call) = self.calls.get_mut(&conn) {
@@ -125,7 +137,7 @@ impl Calls {
             call.routed = Some(Routed { point, to, route_type });
         }
         self.stop_routing(conn);
-        self.control(Action::Route { conn: engine, to: text, ring: None })
+        self.control(Action::Route { conn: engine, to: text, ring })
     }
 
     pub(super) fn on_routed(&mut self, engine: ConnId, _facts: &CallFacts) {
@@ -212,8 +224,24 @@ impl Calls {
         if to == dn {
             return Err(ErrorCode::DestinationIsRoutePoint);
         }
-        let ticket = self.send(conn, dn, to, number);
+        let ring = no_answer_timeout(request)?;
+        let ticket = self.send(conn, dn, to, (number, ring));
         self.expected.insert(ticket, expected);
         Ok(())
     }
+}
+
+/// The extension NO_ANSWER_TIMEOUT of TRouteCall (section 1.6): for how many seconds the destination may ring; 0 is as if it were not there.
+fn no_answer_timeout(request: &Message) -> Result<Option<Duration>, ErrorCode> {
+    let extensions = request.list(A::Extensions);
+    let Some(value) = extensions.and_then(|list| list.get("NO_ANSWER_TIMEOUT")) else {
+        return Ok(None);
+    };
+    let seconds = match value {
+        KvValue::Int(seconds) => u64::try_from(*seconds).ok(),
+        KvValue::Text(text) | KvValue::Unicode(text) => text.parse().ok(),
+        KvValue::Binary(_) | KvValue::List(_) => None,
+    };
+    let seconds = seconds.filter(|s| *s <= RING_MAX_S).ok_or(ErrorCode::InvalidAttribute)?;
+    Ok((seconds > 0).then(|| Duration::from_secs(seconds)))
 }
