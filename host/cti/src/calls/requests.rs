@@ -32,11 +32,7 @@ impl Calls {
                 self.act(token, request, &[State::Alerting], M::EventEstablished, with)
             }
             M::RequestReleaseCall => self.release_call(token, request),
-            M::RequestClearCall => {
-                let states = [State::Dialing, State::Connected, State::Held, State::Alerting];
-                let with = |_, conn| Action::Clear { conn };
-                self.act(token, request, &states, M::EventReleased, with)
-            }
+            M::RequestClearCall => self.clear_call(token, request),
             M::RequestHoldCall => {
                 let with = |leg, _| Action::Hold { leg };
                 self.act(token, request, &[State::Connected], M::EventHeld, with)
@@ -85,10 +81,12 @@ impl Calls {
         Ok((conn, at, Arc::clone(dn)))
     }
 
-    /// The leg of a party and the engine's call it is in.
+    /// The leg of a party, as it is named in this call wherever it is, and the engine's call.
     fn leg_of(&self, conn: ConnId, at: usize) -> Result<(LegId, ConnId), ErrorCode> {
         let call = self.calls.get(&conn).ok_or(ErrorCode::InvalidConnId)?;
-        let leg = call.parties[at].legs.first().copied().ok_or(ErrorCode::CallState)?;
+        let legs = &call.parties[at].legs;
+        let here = legs.iter().find(|leg| call.engines.contains(&leg.conn));
+        let leg = here.or(legs.first()).copied().ok_or(ErrorCode::CallState)?;
         let engine = call.engines.last().copied().ok_or(ErrorCode::InvalidConnId)?;
         Ok((leg, engine))
     }
@@ -165,6 +163,20 @@ impl Calls {
             return Err(ErrorCode::CallState);
         }
         self.act(token, request, &[state], M::EventReleased, |leg, _| Action::Release { leg })
+    }
+
+    fn clear_call(&mut self, token: Token, request: &Message) -> Result<(), ErrorCode> {
+        let states = [State::Dialing, State::Connected, State::Held, State::Alerting];
+        let with = |_, conn| Action::Clear { conn };
+        self.act(token, request, &states, M::EventReleased, with)?;
+        // While a party is sent on there are two, and the other one would go on.
+        let conn = request.conn(A::ConnID).and_then(|conn| self.calls.get(&conn));
+        let engines = conn.map_or(&[][..], |call| &call.engines);
+        let others: Vec<ConnId> = engines.iter().rev().skip(1).copied().collect();
+        for conn in others {
+            self.control(Action::Clear { conn });
+        }
+        Ok(())
     }
 
     fn alternate_call(&mut self, token: Token, request: &Message) -> Result<(), ErrorCode> {
