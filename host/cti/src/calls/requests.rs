@@ -86,7 +86,7 @@ impl Calls {
         let call = self.calls.get(&conn).ok_or(ErrorCode::InvalidConnId)?;
         let legs = &call.parties[at].legs;
         let here = legs.iter().find(|leg| call.engines.contains(&leg.conn));
-        let leg = here.or(legs.first()).copied().ok_or(ErrorCode::CallState)?;
+        let leg = here.or_else(|| legs.first()).copied().ok_or(ErrorCode::CallState)?;
         let engine = call.engines.last().copied().ok_or(ErrorCode::InvalidConnId)?;
         Ok((leg, engine))
     }
