@@ -17,7 +17,7 @@ use cti::{
     t_controller::{self, Configuration, TController, TControllerSettings},
 };
 use jiff::tz::TimeZone;
-use tracing::info;
+use tracing::{error, info};
 
 use super::{
     AllFigures, ClientLimits, FactPort, Letter, LogSettings, Machine, Others, Parts, Running,
@@ -173,10 +173,12 @@ impl Modules {
 
 impl Drop for Modules {
     fn drop(&mut self) {
-        for (_, postbox) in &self.postboxes {
-            // One that is behind takes what waits, and then this.
+        for ((_, postbox), thread) in self.postboxes.iter().zip(&self.threads) {
+            // One that is behind takes what waits, and then this; one that has panicked takes nothing.
             let mut stop = Letter::Stop;
-            while let Err(letter) = postbox.post(stop) {
+            while let Err(letter) = postbox.post(stop)
+                && !thread.is_finished()
+            {
                 stop = letter;
                 std::thread::yield_now();
             }
@@ -188,10 +190,28 @@ impl Drop for Modules {
     }
 }
 
+/// Tells of a module that ends in a panic: the calls go on without it.
+struct Obituary(Module);
+
+impl Drop for Obituary {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            error!(
+                module = self.0.tag(),
+                "a T-Library module has ended by a fault of this program: its clients are disconnected and calls go on without it; restart the \
+                 switch to have it back, and report the panic above"
+            );
+        }
+    }
+}
+
 fn spawn<M: Machine + 'static>(parts: Parts, machine: M) -> io::Result<JoinHandle<()>> {
-    let name = format!("jf-{}", parts.module.tag().to_ascii_lowercase());
+    let (module, name) = (parts.module, format!("jf-{}", parts.module.tag().to_ascii_lowercase()));
     let running = Running::new(parts, machine)?;
-    std::thread::Builder::new().name(name).spawn(move || running.run())
+    std::thread::Builder::new().name(name).spawn(move || {
+        let _obituary = Obituary(module);
+        running.run();
+    })
 }
 
 fn log_settings(config: &Config) -> Option<LogSettings> {
