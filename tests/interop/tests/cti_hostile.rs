@@ -349,7 +349,7 @@ fn conn(number: u64) -> ConnId {
 
 #[test]
 fn a_flood_is_refused_and_every_request_of_it_is_answered_once() {
-    let node = Node::start(&["tlib.requests_per_second_max=100"]);
+    let node = Node::start(&["tlib.requests_per_second_max=100", "tlib.requests_burst_max=100"]);
     let mut others = Others::of(&node);
     const FLOOD: u32 = 2000;
     for port in node.ports {
