@@ -200,6 +200,9 @@ impl Calls {
         let to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
         let number = request.int(A::RouteType).unwrap_or(RouteType::Default as i64);
         let route_type = RouteType::of(number).ok_or(ErrorCode::InvalidAttribute)?;
+        if route_type == RouteType::AgentID {
+            return Err(ErrorCode::Unsupported);
+        }
         let ends = matches!(route_type, RouteType::CallDisconnect | RouteType::Reject);
         let expected =
             self.expecting(token, request, MessageType::EventRouteUsed, (&dn, Some(conn)));
