@@ -12,6 +12,10 @@ pub struct Floor {
     pub tc_port: SocketAddr,
     /// The default port, of the Session Controller.
     pub default_port: SocketAddr,
+    /// The port of the Interaction Proxy.
+    pub ip_port: SocketAddr,
+    /// The port of the Smart Proxy.
+    pub monitor_port: SocketAddr,
 }
 
 impl Floor {
@@ -21,17 +25,22 @@ impl Floor {
     ///
     /// When the switch does not come up.
     pub fn start(wrap_up_s: u32) -> Self {
-        let [tc_port, default_port] =
-            [(); 2].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
+        let [tc_port, default_port, ip_port, monitor_port] =
+            [(); 4].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
         let dns = format!(
             "dn=[{{number=[\"2001-2005\"],options={{wrap-up-time=\"{wrap_up_s}\"}}}},\
              {{number=[\"8000\"],type=\"routing-point\"}}]"
         );
-        let listen = format!(
-            "tlib.listen=[{{name=\"TCport\",bind=\"{tc_port}\"}},{{name=\"default\",bind=\"{default_port}\"}}]"
-        );
+        let ports = [
+            ("TCport", tc_port),
+            ("default", default_port),
+            ("IPport", ip_port),
+            ("SmartProxy", monitor_port),
+        ];
+        let listen = ports.map(|(name, bind)| format!("{{name=\"{name}\",bind=\"{bind}\"}}"));
+        let listen = format!("tlib.listen=[{}]", listen.join(","));
         let switch = Switch::start(&[&dns, &listen], &[]);
-        Self { switch, tc_port, default_port }
+        Self { switch, tc_port, default_port, ip_port, monitor_port }
     }
 
     /// A desktop, registered on these DNs at the T-Controller.

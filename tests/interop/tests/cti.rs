@@ -371,3 +371,69 @@ fn an_agent_works_and_is_not_ready_while_after_call_work_lasts() {
     desk.sees(&["2002 AgentLogout{agent ben, ref 4}"]);
     desk.sees_nothing_more();
 }
+
+/// What a recorder is told of a routed call (section 4.16).
+const RECORDED: [&str; 17] = [
+    "CallCreated{C1}",
+    "CallPartyAdded{Or}",
+    "8000 CallPartyAdded{De, q 8000}",
+    "8000 Queued{C1 De, O 5551001 Or, q 8000}",
+    "8000 RouteRequest{C1 De, O 5551001 Or, q 8000}",
+    "8000 RouteUsed{C1 De, O 5551001 Or, 3 2002 De, type 1, q 8000}",
+    "8000 Diverted{C1 De, O 5551001 Or, 3 2002 De, q 8000}",
+    "CallPartyDeleted{}",
+    "2002 CallPartyAdded{De, q 8000}",
+    "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+    "2002 CallPartyState{De, q 8000}",
+    "CallPartyState{Or}",
+    "2002 Established{C1 De, O 5551001 Or, q 8000}",
+    "CallPartyDeleted{}",
+    "2002 Released{C1 De, O 5551001 Or, q 8000}",
+    "CallPartyDeleted{}",
+    "CallDeleted{C1}",
+];
+
+#[test]
+fn clients_of_all_four_ports_see_what_is_theirs_of_a_routed_call() {
+    let floor = Floor::start(0);
+    let (mut ann, mut ben) = (floor.phone("5551001"), floor.phone("2002"));
+    let (mut desk, mut router) = (floor.desk(&["2002"]), floor.router());
+    let mut monitor = Desk::connect(floor.monitor_port, "stat", &["2002", "8000"]);
+    let mut recorder = Desk::connect(floor.ip_port, "icon", &[]);
+    recorder.ask("StartCallMonitoring");
+    recorder.sees(&["ACK{event 167, ref 1}"]);
+    ann.call("8000");
+    let waits = [
+        "8000 Queued{C1 De, O 5551001 Or, q 8000}",
+        "8000 RouteRequest{C1 De, O 5551001 Or, q 8000}",
+    ];
+    router.sees(&waits);
+    monitor.sees(&waits);
+    router.ask("RouteCall ThisDN=8000 ConnID=C1 OtherDN=2002");
+    ben.ringing();
+    router.sees(&[
+        "8000 RouteUsed{C1 De, O 5551001 Or, 3 2002 De, type 1, q 8000, ref 1}",
+        "8000 Diverted{C1 De, O 5551001 Or, 3 2002 De, q 8000}",
+    ]);
+    ben.answer();
+    ann.expect_call("CONFIRMED");
+    ann.hang_up();
+    let talk = [
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2002 Established{C1 De, O 5551001 Or, q 8000}",
+        "2002 Released{C1 De, O 5551001 Or, q 8000}",
+    ];
+    desk.sees(&talk);
+    let diverted = [
+        "8000 RouteUsed{C1 De, O 5551001 Or, 3 2002 De, type 1, q 8000}",
+        "8000 Diverted{C1 De, O 5551001 Or, 3 2002 De, q 8000}",
+    ];
+    monitor.sees(&diverted);
+    monitor.sees(&talk);
+    recorder.sees(&RECORDED);
+    monitor.ask("HoldCall ThisDN=2002 ConnID=C1");
+    monitor.sees(&["2002 Error{C1, error 258, ref 1}"]);
+    for client in [&mut desk, &mut router, &mut monitor, &mut recorder] {
+        client.sees_nothing_more();
+    }
+}
