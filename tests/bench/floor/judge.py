@@ -59,7 +59,7 @@ class Judge:
         self.requested, self.diverted, self.abandoned = set(), collections.Counter(), set()
         self.abandoned_ringing = 0
         self.sequence = {}
-        self.refused = []
+        self.refused = collections.Counter()
         self.events = collections.Counter()
         self.faults = []
 
@@ -73,7 +73,7 @@ class Judge:
             self.sequence[client] = number
         if event.name == "EventError":
             state = self.parties.get((event.ThisDN, int(event.ConnID or 0)))
-            self.refused.append(f"{event.ErrorCode} {event.ErrorMessage}: {event.ThisDN}, {state}")
+            self.refused[f"{event.ErrorCode} {event.ErrorMessage}, party {state or 'gone'}"] += 1
         elif event.ConnID is not None and event.CallUUID is not None:
             self._of_call(event)
         elif event.name.startswith("EventAgent"):

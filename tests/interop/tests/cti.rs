@@ -317,6 +317,35 @@ fn a_call_waits_at_a_routing_point_and_is_routed() {
 }
 
 #[test]
+fn a_call_that_nobody_answers_in_the_time_of_its_route_is_back_at_the_routing_point() {
+    let floor = Floor::start(0);
+    let (mut ann, mut ben) = (floor.phone("5551001"), floor.phone("2002"));
+    let mut desk = floor.desk(&["2002"]);
+    let mut router = floor.router();
+    let waits = [
+        "8000 Queued{C1 De, O 5551001 Or, q 8000}",
+        "8000 RouteRequest{C1 De, O 5551001 Or, q 8000}",
+    ];
+    ann.call("8000");
+    router.sees(&waits);
+    router.ask("RouteCall ThisDN=8000 ConnID=C1 OtherDN=2002 Extensions.NO_ANSWER_TIMEOUT=1");
+    ben.ringing();
+    router.sees(&[
+        "8000 RouteUsed{C1 De, O 5551001 Or, 3 2002 De, type 1, q 8000, ref 1}",
+        "8000 Diverted{C1 De, O 5551001 Or, 3 2002 De, q 8000}",
+    ]);
+    router.sees(&waits);
+    desk.sees(&[
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2002 Released{C1 De, O 5551001 Or, q 8000, cs 7}",
+    ]);
+    ann.hang_up();
+    router.sees(&["8000 Abandoned{C1 De, O 5551001 Or, q 8000}"]);
+    router.sees_nothing_more();
+    desk.sees_nothing_more();
+}
+
+#[test]
 fn a_caller_leaves_before_the_call_is_routed() {
     let floor = Floor::start(0);
     let mut ann = floor.phone("5551001");
