@@ -164,6 +164,12 @@ impl Calls {
 
     /// Answers that a request cannot be done, if somebody still waits for it.
     fn fail(&mut self, expected: Expected, unfit: Unfit) {
+        if let (Some(Then::Redirected { .. }), Some(conn)) = (&expected.then, expected.conn)
+            && let Some(call) = self.calls.get_mut(&conn)
+        {
+            // Nobody has the call from the phone that was to pass it on.
+            call.via = None;
+        }
         let Some(asked) = expected.asked else { return };
         let code = code_of(unfit, expected.request.kind());
         let text = match unfit {

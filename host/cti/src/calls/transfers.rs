@@ -147,6 +147,8 @@ impl Calls {
             let more = More::state(CallState::Transferred);
             self.tell_last(conn, at, MessageType::EventReleased, more);
         }
+        // What else was asked of it will not happen.
+        self.fail_requests_of(consult);
         let Some(mut gone) = self.calls.remove(&consult) else { return };
         let Some(uuid) = self.calls.get(&held).map(|call| Arc::clone(&call.uuid)) else { return };
         let engines = std::mem::take(&mut gone.engines);

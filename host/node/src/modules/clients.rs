@@ -90,6 +90,10 @@ pub(super) struct Clients {
     /// The time since 1970 at the origin of the clock.
     unix_at_zero: Duration,
     sweep_at: Option<Instant>,
+    /// Nobody is accepted before the next sweep.
+    is_paused: bool,
+    /// It was told that there are too many clients, since one of them went.
+    is_full_told: bool,
     happened: Vec<Happened>,
     buffer: Vec<u8>,
     /// What EventLinkConnected says of the server.
@@ -147,6 +151,8 @@ impl Clients {
             next: 0,
             unix_at_zero,
             sweep_at: None,
+            is_paused: false,
+            is_full_told: false,
             happened: Vec::new(),
             buffer: vec![0; 64 << 10],
             hello,
@@ -174,17 +180,38 @@ impl Clients {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
-                    warn!(module = self.module.tag(), %error, "a client could not be accepted");
-                    return;
+                    warn!(
+                        module = self.module.tag(), %error,
+                        "clients cannot be accepted, and those who connect wait; for want of file handles raise the limit of open files"
+                    );
+                    return self.pause(now);
                 }
             }
+        }
+    }
+
+    /// Leaves the ports alone until the next sweep: what cannot be accepted stays ready.
+    fn pause(&mut self, now: Instant) {
+        self.is_paused = true;
+        self.listen_for(EventFlags::empty());
+        self.sweep_at.get_or_insert(now + SWEEP);
+    }
+
+    fn listen_for(&self, flags: EventFlags) {
+        for (number, listener) in self.listeners.iter().enumerate() {
+            let token = Token::Listener(u16::try_from(number).unwrap_or(u16::MAX));
+            // It was added when the module began.
+            let _ = self.poller.change(listener, token, flags);
         }
     }
 
     fn accept(&mut self, now: Instant, socket: TcpStream, peer: SocketAddr) {
         if self.figures.now >= self.limits.clients_max {
             self.figures.turned_away += 1;
-            warn!(module = self.module.tag(), %peer, "more clients than tlib.clients_max: a connection is closed");
+            if !self.is_full_told {
+                self.is_full_told = true;
+                warn!(module = self.module.tag(), %peer, "more clients than tlib.clients_max: connections are closed as they come");
+            }
             return;
         }
         let slot = self.free.pop().unwrap_or_else(|| {
@@ -415,6 +442,9 @@ impl Clients {
     /// Looks whose time is over.
     pub(super) fn sweep(&mut self, now: Instant) {
         self.sweep_at = (self.figures.now > 0).then_some(now + SWEEP);
+        if std::mem::take(&mut self.is_paused) {
+            self.listen_for(EventFlags::IN);
+        }
         for slot in 0..self.slots.len() {
             let Some(client) = self.slots[slot].client.as_mut() else { continue };
             if client.session.poll_timeout().is_some_and(|at| at <= now) {
@@ -431,6 +461,7 @@ impl Clients {
         self.slot_by_number.remove(&client.id.number);
         self.free.push(slot);
         self.figures.now -= 1;
+        self.is_full_told = false;
         if client.is_known {
             self.happened.push(Happened::Gone(client.id));
         }
