@@ -5,6 +5,7 @@
 //! neither SHA-256 nor TLS.
 
 mod call;
+mod events;
 mod link;
 mod phone;
 mod register;
@@ -32,6 +33,8 @@ enum What {
         #[arg(long)]
         password: Option<String>,
     },
+    /// T-Library events to so many clients, which read and discard.
+    Events(events::Events),
     /// Calls from one phone to another, in each thread: INVITE, 180, 200, ACK, BYE, 200.
     Call {
         #[command(flatten)]
@@ -113,6 +116,7 @@ fn main() -> ExitCode {
         What::Register { load, password } => {
             in_threads(load, |thread| register::run(load, thread, password.as_deref()))
         }
+        What::Events(options) => events::run(options),
         What::Call { load } => in_threads(load, |thread| call::run(load, thread)),
     };
     let tally = match tally {

@@ -5,7 +5,7 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{binary, error::Error, machine, plugins, python, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "calls",
     "register",
     "transports",
@@ -18,6 +18,7 @@ const NAMES: [&str; 12] = [
     "overload",
     "soak",
     "shift",
+    "events",
 ];
 
 /// Runs the benchmark named first, with the rest as its options.
