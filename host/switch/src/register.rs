@@ -96,8 +96,9 @@ impl Switch {
     /// Takes bindings from before a restart. They were acknowledged then, so no limit is applied.
     pub(crate) fn restore(&mut self, now: Instant, aor: Aor, bindings: Vec<Binding>) {
         self.keepalive.follow(now, &aor, &bindings);
-        let (publish, _) = self.registrar.commit(&aor, bindings);
+        let (publish, fact) = self.registrar.commit(&aor, bindings);
         self.tables.outputs.push_back(Output::Publish(publish));
+        self.tables.emit(fact);
     }
 
     /// Makes `bindings` those of `aor`, after a REGISTER that came by `flow`.

@@ -222,7 +222,7 @@ fn bindings_from_before_a_restart_are_published_told_and_lapse() {
     let mut switch = switch(10);
     let aor = Aor::new("1", "example.org");
     switch.handle_input(START, &Anyone, Input::Restore { aor, bindings });
-    assert_eq!(told(&mut switch), ["publish 1@example.org 1"]);
+    assert_eq!(told(&mut switch), ["publish 1@example.org 1", "Emit(Registered"]);
     let half = START + Duration::from_secs(1800);
     assert_eq!(
         register_at(&mut switch, half, "1", "c2", ""),

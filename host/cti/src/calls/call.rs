@@ -58,6 +58,8 @@ pub(super) struct Routed {
     /// Where to.
     pub(super) to: Arc<str>,
     pub(super) route_type: i64,
+    /// Nobody said so but the option `default-dn`.
+    pub(super) is_default: bool,
 }
 
 /// A party of a call.
@@ -70,6 +72,8 @@ pub(super) struct Party {
     pub(super) is_dn: bool,
     pub(super) role: DNRole,
     pub(super) state: State,
+    /// The target of the engine's plan that it is called by; of who is not called none.
+    pub(super) target: Option<model::hook::Destination>,
     /// Its legs in the engine: one, and while several phones of it ring one each.
     pub(super) legs: Vec<LegId>,
     /// The queue or Routing Point it has the call from.

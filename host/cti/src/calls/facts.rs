@@ -93,6 +93,7 @@ impl Calls {
                 is_dn,
                 role: DNRole::Origination,
                 state: State::Dialing,
+                target: None,
                 legs: vec![LegId { conn: engine, number: 0 }],
                 queue: None,
                 via: None,
@@ -159,6 +160,7 @@ impl Calls {
             is_dn,
             role: DNRole::Destination,
             state: State::Offered,
+            target: Some(target.clone()),
             legs: vec![leg],
             queue,
             via,
@@ -216,15 +218,9 @@ impl Calls {
 
     fn on_target_failed(&mut self, engine: ConnId, target: &Destination, status: u16) {
         let Some(conn) = self.call_of(engine) else { return };
-        let (number, is_dn) = self.party_at("", target);
         let Some(call) = self.calls.get(&conn) else { return };
-        let is_it = |party: &Party| {
-            party.state.is_called()
-                && match target {
-                    Destination::Aor(_) => party.is_dn == is_dn && party.number == number,
-                    _ => party.legs.iter().all(|leg| leg.conn == engine) && !party.is_dn,
-                }
-        };
+        let is_it =
+            |party: &Party| party.state.is_called() && party.target.as_ref() == Some(target);
         let Some(at) = call.parties.iter().position(is_it) else { return };
         if call.parties[at].state == State::Alerting {
             let state = if status == 408 { CallState::NoAnswer } else { CallState::Ok };

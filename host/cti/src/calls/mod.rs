@@ -91,6 +91,8 @@ pub struct Calls {
     expected: Waiting,
     /// The called party's leg of a call of the engine that joins two others, until it is told which they were.
     joined_leg: BTreeMap<ConnId, u16>,
+    /// Tickets of routes that the option `default-dn` makes, with their calls.
+    defaults: BTreeMap<u64, ConnId>,
     /// Calls at Routing Points, by the time at which somebody must have said where they go.
     route_by: BTreeSet<(Instant, ConnId)>,
     outputs: VecDeque<CallsOutput>,
@@ -113,6 +115,7 @@ impl Calls {
             by_dn: BTreeMap::new(),
             expected: Waiting::default(),
             joined_leg: BTreeMap::new(),
+            defaults: BTreeMap::new(),
             route_by: BTreeSet::new(),
             outputs: VecDeque::new(),
             now: Instant::default(),

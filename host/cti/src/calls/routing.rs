@@ -18,6 +18,9 @@ use crate::{Token, answer::error};
 /// The status of a call that a routing client has disconnected, where the Routing Point has no option `reject-call-status`.
 const DISCONNECTED: u16 = 603;
 
+/// The status of a call that nobody can send on.
+const UNAVAILABLE: u16 = 480;
+
 /// The longest NO_ANSWER_TIMEOUT, in seconds: what a call may ring at most.
 const RING_MAX_S: u64 = 3600;
 
@@ -34,10 +37,11 @@ impl Calls {
         let is_here =
             call.party_on(&number).is_some_and(|at| call.parties[at].state == State::Queued);
         if is_here {
+            let was_default = routed.as_ref().is_some_and(|routed| routed.is_default);
             if let (Some(_), Some(status)) = (routed, failed) {
                 self.route_failed(conn, &number, status);
             }
-            return self.await_route(conn, &number);
+            return self.await_route_again(conn, &number, was_default);
         }
         let uuid = self.mint_uuid();
         let Some(call) = self.calls.get_mut(&conn) else { return };
@@ -47,6 +51,7 @@ impl Calls {
             is_dn: true,
             role: DNRole::Destination,
             state: State::Queued,
+            target: None,
             legs: Vec::new(),
             queue: Some(Arc::clone(&number)),
             via: None,
@@ -54,9 +59,36 @@ impl Calls {
         let at = call.parties.len() - 1;
         self.enter(&number, conn);
         self.monitor_joined(conn, at);
+        if let (Some(routed), Some(call)) = (routed, self.calls.get_mut(&conn)) {
+            // Where it was sent is another Routing Point: it has left the one before.
+            call.routed = Some(routed);
+            self.leave_point(conn, at);
+        }
+        let Some(at) = self.calls.get(&conn).and_then(|call| call.party_on(&number)) else {
+            return;
+        };
         self.tell(conn, at, MessageType::EventQueued, More::state(CallState::Ok));
         self.tell(conn, at, MessageType::EventRouteRequest, More::default());
         self.await_route(conn, &number);
+    }
+
+    /// A call is at its Routing Point as before. Where the option `default-dn` led nowhere, nobody is left who could say where it goes.
+    fn await_route_again(&mut self, conn: ConnId, point: &str, was_default: bool) {
+        if !was_default {
+            return self.await_route(conn, point);
+        }
+        let engine = self.calls.get(&conn).and_then(|call| call.engines.last().copied());
+        if let Some(conn) = engine {
+            self.control(Action::Refuse { conn, status: UNAVAILABLE });
+        }
+    }
+
+    /// What a call was to be sent on by could not be done.
+    pub(super) fn route_unfit(&mut self, conn: ConnId) {
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        let Some(routed) = call.routed.take() else { return };
+        call.queue = None;
+        self.await_route_again(conn, &routed.point, routed.is_default);
     }
 
     /// Where a routing client has sent a call could not take it: the client learns why, and may send it somewhere else.
@@ -112,12 +144,17 @@ impl Calls {
                 continue;
             };
             let waits = |party: &&Party| party.state == State::Queued;
-            let Some(point) = call.parties.iter().find(waits).map(|p| Arc::clone(&p.number)) else {
+            let Some(point) = call.parties.iter().rev().find(waits).map(|p| Arc::clone(&p.number))
+            else {
                 continue;
             };
             let to = self.dns.get(&point).and_then(|dn| dn.options.get("default-dn").cloned());
             let Some(to) = to else { continue };
-            self.send(conn, point, to, (RouteType::Default as i64, None));
+            let ticket = self.send(conn, point, to, (RouteType::Default as i64, None));
+            if let Some(routed) = self.calls.get_mut(&conn).and_then(|call| call.routed.as_mut()) {
+                routed.is_default = true;
+            }
+            self.defaults.insert(ticket, conn);
         }
     }
 
@@ -134,7 +171,7 @@ impl Calls {
         if let Some(call) = self.calls.get_mut(&conn) {
             engine = call.engines.last().copied().unwrap_or(conn);
             call.queue = Some(Arc::clone(&point));
-            call.routed = Some(Routed { point, to, route_type });
+            call.routed = Some(Routed { point, to, route_type, is_default: false });
         }
         self.stop_routing(conn);
         self.control(Action::Route { conn: engine, to: text, ring })
@@ -215,7 +252,8 @@ impl Calls {
             let status = status.filter(|s| (400..700).contains(s)).unwrap_or(DISCONNECTED);
             let engine = call.engines.last().copied().unwrap_or(conn);
             if let Some(call) = self.calls.get_mut(&conn) {
-                call.routed = Some(Routed { point: dn, to: "".into(), route_type: number });
+                let (to, is_default) = ("".into(), false);
+                call.routed = Some(Routed { point: dn, to, route_type: number, is_default });
             }
             let ticket = self.control(Action::Refuse { conn: engine, status });
             self.expected.insert(ticket, expected);

@@ -93,6 +93,42 @@ fn range(text: &str) -> Result<Vec<String>, String> {
     Ok((first..=last).map(|number| format!("{number:0wide$}")).collect())
 }
 
+/// Options of Routing Points, and the kind of a service: with the least and the greatest number that they may be.
+const OF_CALLS: [(&str, Option<(u64, u64)>); 4] = [
+    ("default-dn", None),
+    ("router-timeout", Some((1, 86_400))),
+    ("reject-call-status", Some((400, 699))),
+    ("service-type", None),
+];
+
+/// What is wrong with an option: what, and what to do.
+fn option_problem(dn: &DnSection, name: &str, value: &str) -> Option<(String, String)> {
+    if let Some(option) = cti::option_named(name) {
+        let help = "docs/agents.md lists the options".to_owned();
+        return option.check(value).err().map(|what| (what, help));
+    }
+    let Some((_, range)) = OF_CALLS.iter().find(|(have, _)| *have == name) else {
+        let known =
+            cti::OPTIONS.iter().map(|option| option.name).chain(OF_CALLS.map(|(name, _)| name));
+        let nearest = known.min_by_key(|known| strsim::levenshtein(known, name));
+        let help = format!("write `{}`, or leave it out", nearest.unwrap_or_default());
+        return Some((format!("there is no option `{}`", name.escape_debug()), help));
+    };
+    let number = value.parse::<u64>().ok();
+    if let Some((min, max)) = range
+        && !number.is_some_and(|number| (*min..=*max).contains(&number))
+    {
+        let what = format!("{name} is \"{}\"", value.escape_debug());
+        return Some((what, format!("give {min} to {max}")));
+    }
+    if name == "default-dn" && (value.is_empty() || dn.texts().iter().any(|text| text == value)) {
+        let help =
+            "give the number that calls go to when no routing client says anything".to_owned();
+        return Some((format!("default-dn is \"{}\"", value.escape_debug()), help));
+    }
+    None
+}
+
 /// What is wrong with the DNs: which block, which key, what, and what to do.
 pub(super) fn problems(dns: &[DnSection]) -> Vec<(usize, &'static str, String, String)> {
     let mut problems = Vec::new();
@@ -106,6 +142,11 @@ pub(super) fn problems(dns: &[DnSection]) -> Vec<(usize, &'static str, String, S
             let names = DnType::NAMES.map(|(_, name)| name).join(", ");
             let what = format!("`type` is \"{}\", which no device is", dn.r#type.escape_debug());
             problems.push((at, "type", what, format!("give one of {names}")));
+        }
+        for (name, value) in &dn.options {
+            if let Some((what, help)) = option_problem(dn, name, value) {
+                problems.push((at, "options", what, help));
+            }
         }
         for text in dn.texts() {
             match range(text) {
@@ -140,5 +181,27 @@ mod tests {
         for bad in ["", "1@x", "20-10", "1-22", "0000000-9999999"] {
             assert!(range(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn options_are_held_to_what_they_may_be() {
+        let of = |name: &str, value: &str| {
+            let options = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let number = Numbers::One("8000".to_owned());
+            let dn = DnSection { number, options, ..DnSection::default() };
+            problems(&[dn])
+                .into_iter()
+                .map(|(_, key, what, _)| format!("{key}: {what}"))
+                .collect::<Vec<_>>()
+        };
+        for (name, value) in
+            [("wrap-up-time", "30"), ("router-timeout", "1"), ("default-dn", "2000")]
+        {
+            assert_eq!(of(name, value), Vec::<String>::new());
+        }
+        assert_eq!(of("router-timeout", "0"), ["options: router-timeout is \"0\""]);
+        assert_eq!(of("default-dn", "8000"), ["options: default-dn is \"8000\""]);
+        assert_eq!(of("wrap-up-tim", "3"), ["options: there is no option `wrap-up-tim`"]);
+        assert_eq!(of("wrap-up-time", "x").len(), 1);
     }
 }

@@ -5,7 +5,7 @@ use std::{io, net::TcpListener, sync::Arc};
 use cti::Now;
 use model::Shards;
 use rustix::event::Timespec;
-use switch::Action;
+use switch::{Action, Fact, Unfit};
 use tracing::{info, warn};
 
 use super::{
@@ -212,7 +212,14 @@ impl<M: Machine> Running<M> {
                 Effect::Answer(client, message) => self.clients.answer(now.at, client, &message),
                 Effect::Close(client, reason) => self.clients.close(now.at, client, reason),
                 Effect::Post(to, letter) => self.post(now, to, letter),
-                Effect::Control(control) => self.control(control),
+                Effect::Control(control) => {
+                    let ticket = control.ticket;
+                    if !self.control(control) {
+                        let outcome = Err(Unfit::Limit);
+                        let fact = Fact::Controlled { ticket, outcome };
+                        self.machine.on_letter(now, Letter::Fact(fact));
+                    }
+                }
                 Effect::Publish(state) => self.others.directory.publish_dn(state),
                 Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),
                 Effect::Log(line) => {
@@ -252,7 +259,8 @@ impl<M: Machine> Running<M> {
         }
     }
 
-    fn control(&self, control: switch::Control) {
+    /// Gives a control to the worker that has the call; `false` when it found no room.
+    fn control(&self, control: switch::Control) -> bool {
         let shard = match (&control.action, control.action.conn()) {
             (_, Some(conn)) => usize::from(conn.shard().0),
             (Action::Make { from, .. }, None) => {
@@ -262,11 +270,14 @@ impl<M: Machine> Running<M> {
             }
             (_, None) => 0,
         };
-        // A control that finds no room is answered when its request is over its time.
-        if let Some(worker) = self.others.workers.get(shard)
-            && worker.post(Mail::Control(Box::new(control))).is_err()
-        {
-            warn!(shard, "a worker is behind: what a T-Library client wants of a call is not done");
+        let Some(worker) = self.others.workers.get(shard) else { return false };
+        let is_taken = worker.post(Mail::Control(Box::new(control))).is_ok();
+        if !is_taken {
+            warn!(
+                shard,
+                "a worker takes no more: what a T-Library client wants of a call is refused"
+            );
         }
+        is_taken
     }
 }

@@ -174,11 +174,13 @@ impl Call {
         self.groups.clear();
         let mut trying =
             Trying { targets: Vec::new(), unplaced: VecDeque::new(), since: now, heard: None };
+        // Not of an emergency, and not of a phone that is called for its own user.
+        let heeds = !self.facts.emergency && self.dial.is_none();
         for (of, target) in targets.into_iter().enumerate() {
             let (mut best, mut trunks) = (0, TrunksLeft::default());
             match &target.to {
                 // Whoever calls finds the user busy (RFC 3261 section 21.4.24).
-                Destination::Aor(aor) if dir.do_not_disturb(aor) => best = 486,
+                Destination::Aor(aor) if heeds && dir.do_not_disturb(aor) => best = 486,
                 Destination::Aor(aor) => {
                     match groups_of_aor(tables, dir, now, of, aor, &self.facts.callee) {
                         Ok(groups) => self.add_groups(groups),

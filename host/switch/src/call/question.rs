@@ -162,7 +162,7 @@ impl Call {
     fn built_in_plan(&self, tables: &Tables, dir: &dyn Directory) -> Result<Plan, u16> {
         let callee = &self.facts.callee;
         let aor = Aor::new(&callee.user, &callee.host);
-        if dir.routing_point(&aor) {
+        if dir.routing_point(&aor) && !self.facts.emergency {
             let targets = vec![Target::new(Destination::RoutingPoint(aor))];
             return Ok(Plan { targets, media: tables.config.media });
         }
@@ -185,9 +185,13 @@ impl Call {
         }
         self.begin_policy(dir, plan.media);
         self.plan = plan.targets.into();
-        self.plan.iter_mut().for_each(|target| mean_routing_point(target, dir));
         self.groups.clear();
-        if let Some(ring) = self.ring_of_route() {
+        // An emergency waits for nobody, and its targets ring as long as the route says.
+        let is_ordinary = !self.facts.emergency;
+        if is_ordinary {
+            self.plan.iter_mut().for_each(|target| mean_routing_point(target, dir));
+        }
+        if let Some(ring) = self.ring_of_route().filter(|_| is_ordinary) {
             self.plan.iter_mut().for_each(|target| target.ring = Some(ring));
         }
         let mode = match plan.media {

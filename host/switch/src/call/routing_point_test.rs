@@ -226,3 +226,30 @@ fn an_emergency_number_is_one_from_a_routing_point_as_well() {
     assert!(bench.asked.is_none());
     assert!(bench.switch.calls(bench.now).next().unwrap().facts.emergency);
 }
+
+#[test]
+fn an_emergency_waits_at_no_routing_point_of_its_route() {
+    let route = ["+43123@192.0.2.9".to_owned(), "sip:2000@203.0.113.1".to_owned()];
+    let emergency = Emergency::new(&["43123".to_owned()], &[], &route).unwrap();
+    let mut bench = Bench::of(Config { emergency, ..Bench::config(Vec::new(), None) });
+    bench.town.points.push(point());
+    let sent = bench.invite_asking(PHONE, "", "offer");
+    assert!(what(&sent).iter().any(|line| line.starts_with("INVITE")), "{:?}", what(&sent));
+}
+
+#[test]
+fn an_emergency_without_a_route_does_not_wait_where_its_number_is_a_routing_point() {
+    let emergency = Emergency::new(&["43123".to_owned()], &[], &[]).unwrap();
+    let mut bench = Bench::of(Config { emergency, ..Bench::config(Vec::new(), None) });
+    bench.town.points.push(point());
+    bench.invite_asking(PHONE, "", "offer");
+    let sent = bench.decide(Hook::Route, Verdict::BuiltIn);
+    assert!(what(&sent).iter().all(|line| !line.starts_with("182")), "{:?}", what(&sent));
+    assert!(
+        bench
+            .switch
+            .calls(bench.now)
+            .next()
+            .is_none_or(|call| call.phase != crate::CallPhase::Waiting)
+    );
+}
