@@ -8,64 +8,70 @@ T-Controller's thread (and, beside it, of the whole process), divided by the cop
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import urllib.request
 
 from lab import table
-from lab.process import Failed, wait_for
-from lab.subjects import jackfield
+from lab.modules import in_steps, modules
+from lab.process import Failed, find_program, wait_for
+from lab.subjects import BENCH, Description
 
-PORT = 7001
-
-
-def module():
-    try:
-        with urllib.request.urlopen("http://127.0.0.1:8080/api/modules", timeout=10) as answer:
-            return next(one for one in json.load(answer) if one["module"] == "TCO")
-    except OSError:
-        return None
+# SIP, HTTP, TCport.
+PORTS = (5060, 8080, 7001)
 
 
-def measure(clients, events):
-    subject = jackfield(f"{clients}", "lab.toml", "--set", 'dn=[{number="2001"}]', "--set",
-                        f'tlib.listen=[{{name="TCport",bind="127.0.0.1:{PORT}"}}]', "--set",
-                        "tlib.requests_per_second_max=1000000", "--set", "tlib.requests_burst_max=10000000", "--set",
-                        "tlib.write_queue_kib=65536")
+def subject(ports):
+    """The switch with one DN."""
+    sip, http, desks = ports
+    settings = ['dn=[{number="2001"}]', f'sip.listen=[{{name="udp",bind="127.0.0.1:{sip}"}}]', f'http.bind="127.0.0.1:{http}"',
+                f'tlib.listen=[{{name="TCport",bind="127.0.0.1:{desks}"}}]', "tlib.requests_per_second_max=1000000",
+                "tlib.requests_burst_max=10000000", "tlib.write_queue_kib=65536"]
+    options = [word for setting in settings for word in ("--set", setting)]
+
+    def command(_work):
+        return [find_program("JACKFIELD_BIN"), "run", "--config", os.path.join(BENCH, "lab.toml"), *options]
+    return Description("events", sip, command)
+
+
+def measure(clients, events, ports):
     with tempfile.TemporaryDirectory(prefix="jackfield-bench.") as work:
-        running = subject.start(work)
+        running = subject(ports).start(work)
         try:
-            return deliver(running, clients, events)
+            return deliver(running, clients, events, ports)
         finally:
             running.stop()
 
 
-def deliver(running, clients, events):
-    before = wait_for(module, "the HTTP API")
-    process = running.cpu_seconds()
-    done = subprocess.run([os.environ["JACKFIELD_LOAD"], "events", "--to", f"127.0.0.1:{PORT}", "--clients", str(clients),
-                           "--count", str(events)], capture_output=True, text=True, check=False, timeout=600)
-    if done.returncode:
-        raise Failed(done.stderr)
-    after, whole = module(), running.cpu_seconds() - process
-    outcome = json.loads(done.stdout)
+def deliver(running, clients, events, ports):
+    wait_for(lambda: modules(ports[1]), "the HTTP API")
+    command = [find_program("JACKFIELD_LOAD"), "events", "--to", f"127.0.0.1:{ports[2]}", "--clients", str(clients), "--count", str(events)]
+    (process, before), (process_after, after), outcome = in_steps(command, running, ports[1])
+    whole = process_after - process
     if outcome["failed"]:
         raise Failed(f"{clients} clients: {outcome['errors']}")
-    copies = after["deliveries"] - before["deliveries"]
-    cpu = (after["cpu_us"] - before["cpu_us"]) / 1e6
+    copies = after["TCO"]["deliveries"] - before["TCO"]["deliveries"]
+    # The agent has a client too.
+    if copies != events * (clients + 1):
+        raise Failed(f"{clients} clients: {copies} copies of {events} events")
+    cpu = (after["TCO"]["cpu_us"] - before["TCO"]["cpu_us"]) / 1e6
     return {"clients": clients, "copies": copies, "seconds": outcome["seconds"], "tco_s": cpu, "process_s": whole}
+
+
+def numbers(text):
+    return [int(number) for number in text.split(",")]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="runs of each, interleaved (default 3)")
     parser.add_argument("--copies", type=int, default=1_000_000, help="copies in one run, about (default 1000000)")
+    parser.add_argument("--clients", type=numbers, default=[1, 100, 1000], help="clients, separated by commas (default 1,100,1000)")
+    parser.add_argument("--ports", type=numbers, default=PORTS, help="SIP, HTTP, TCport")
     options = parser.parse_args()
-    sizes, runs = [1, 100, 1000], []
+    sizes, runs = options.clients, []
     for _ in range(options.rounds):
         for clients in sizes:
-            run = measure(clients, max(options.copies // (clients + 1), 500) if clients > 1 else options.copies // 4)
+            run = measure(clients, max(options.copies // (clients + 1), 10), options.ports)
             runs.append(run)
             print(json.dumps(run), file=sys.stderr, flush=True)
     rows = []

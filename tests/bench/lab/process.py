@@ -24,6 +24,14 @@ def wait_for(condition, what, seconds=15):
     raise Failed(f"waited {seconds} s in vain for {what}")
 
 
+def find_program(variable):
+    """The path of a program that the environment names."""
+    program = os.environ.get(variable)
+    if not program:
+        raise Failed(f"{variable} names no program; run this through `cargo xtask bench`")
+    return program
+
+
 def udp_port_is_taken(port):
     """True when some process has bound UDP 127.0.0.1:port or 0.0.0.0:port."""
     ending = f":{port:04X}"

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long a called phone waits for a request before it looks whether there are to be more.
-const LOOK: Duration = Duration::from_millis(100);
+pub(crate) const LOOK: Duration = Duration::from_millis(100);
 
 const SDP: &str = "v=0\r\no=- 20 20 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n\
                    m=audio 6000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=sendrecv\r\n";
@@ -43,12 +43,12 @@ pub(crate) fn run(load: &Load, thread: u32) -> io::Result<Tally> {
             while !over.load(Ordering::Relaxed) {
                 // Without a request in its time it looks whether there are to be more.
                 let Ok(request) = callee.link.receive() else { continue };
-                answer(&mut callee, &request);
+                answer(&mut callee, &request, |_| {});
             }
         });
         let to = user(1);
         for _ in 0..load.share(thread) {
-            tally.note(place(&mut caller, &to));
+            tally.note(place(&mut caller, &to, |_| {}));
         }
         over.store(true, Ordering::Relaxed);
         drop(answering);
@@ -56,21 +56,40 @@ pub(crate) fn run(load: &Load, thread: u32) -> io::Result<Tally> {
     Ok(tally)
 }
 
+/// What passes between a phone and the switch in a call, by who has it in hand: noted as it comes, and before it goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// INVITE.
+    Invite,
+    /// 180.
+    Ringing,
+    /// 200 to the INVITE.
+    Answer,
+    /// BYE.
+    Bye,
+}
+
 /// Answers what a phone is asked; what it does not know it leaves alone.
-fn answer(phone: &mut Phone<'_>, request: &Message) {
+pub(crate) fn answer(phone: &mut Phone, request: &Message, mut note: impl FnMut(Step)) {
     if !request.is_request() {
         return;
     }
     let contact = phone.contact();
     match request.method() {
         Method::Invite => {
+            note(Step::Invite);
             let ringing = sip::response_to(request, 180, "", Some("callee"));
-            let _ = send(phone, ringing.finish(None));
+            let ringing = ringing.finish(None);
+            note(Step::Ringing);
+            let _ = send(phone, ringing);
             let mut ok = sip::response_to(request, 200, "", Some("callee"));
             ok.header(Name::Contact, format_args!("<{contact}>"));
-            let _ = send(phone, ok.finish(Some(("application/sdp", SDP.as_bytes()))));
+            let ok = ok.finish(Some(("application/sdp", SDP.as_bytes())));
+            note(Step::Answer);
+            let _ = send(phone, ok);
         }
         Method::Bye => {
+            note(Step::Bye);
             let ok = sip::response_to(request, 200, "", None);
             let _ = send(phone, ok.finish(None));
         }
@@ -78,12 +97,12 @@ fn answer(phone: &mut Phone<'_>, request: &Message) {
     }
 }
 
-fn send(phone: &mut Phone<'_>, bytes: bytes::Bytes) -> Result<(), String> {
+fn send(phone: &mut Phone, bytes: bytes::Bytes) -> Result<(), String> {
     phone.link.send(&String::from_utf8_lossy(&bytes))
 }
 
 /// One call: INVITE, 200, ACK, BYE, 200.
-fn place(phone: &mut Phone<'_>, to: &str) -> Result<(), String> {
+pub(crate) fn place(phone: &mut Phone, to: &str, mut note: impl FnMut(Step)) -> Result<(), String> {
     let call_id = phone.mint();
     let (via, contact) = (phone.via(), phone.contact());
     let target = format!("sip:{to}@{}", phone.domain);
@@ -96,8 +115,17 @@ fn place(phone: &mut Phone<'_>, to: &str) -> Result<(), String> {
          Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
         SDP.len()
     );
+    note(Step::Invite);
     phone.link.send(&invite)?;
-    let answer = phone.final_response(&call_id)?;
+    let answer = loop {
+        let answer = phone.response(&call_id)?;
+        match answer.status() {
+            180 => note(Step::Ringing),
+            200.. => break answer,
+            _ => {}
+        }
+    };
+    note(Step::Answer);
     if answer.status() != 200 {
         return Err(format!("INVITE got {}", answer.status()));
     }
@@ -109,6 +137,9 @@ fn place(phone: &mut Phone<'_>, to: &str) -> Result<(), String> {
         let text = format!(
             "{method} {remote} SIP/2.0\r\n{via}{common}To: {to}\r\nCSeq: {cseq} {method}\r\nContent-Length: 0\r\n\r\n"
         );
+        if method == "BYE" {
+            note(Step::Bye);
+        }
         phone.link.send(&text)?;
     }
     match phone.final_response(&call_id)?.status() {

@@ -1,27 +1,25 @@
 //! T-Library clients that read and discard: one agent goes ready and not ready, and every client of its DN is told.
 
 use std::{
-    io::{self, Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
+    io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use tlib::{
-    AgentWorkMode, Attribute, Deframer, Encoded, Limits, Message, MessageType, PROTOCOL_VERSION,
+use tlib::{AgentWorkMode, Attribute, Message, MessageType};
+
+use crate::{
+    Tally,
+    line::{Line, frame},
+    steps::Steps,
 };
 
-use crate::Tally;
-
-/// How long an answer may take before all is given up.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What a reader takes at once.
-const CHUNK: usize = 256 << 10;
 /// Enough for a thread that only reads.
 const STACK: usize = 128 << 10;
 
@@ -43,91 +41,26 @@ pub(crate) struct Events {
     /// Requests under way at once; divided by the clients, and at least 4.
     #[arg(long, default_value_t = 512)]
     window: u32,
+    #[command(flatten)]
+    steps: Steps,
 }
 
-struct Line {
-    socket: TcpStream,
-    deframer: Deframer,
-    waiting: Vec<Bytes>,
+/// Reads until told to end, and counts.
+fn discard(mut line: Line, told: &AtomicU64, ends: &AtomicBool) -> io::Result<()> {
+    line.be_impatient()?;
+    while !ends.load(Relaxed) {
+        if let Some((_, frames)) = line.take()? {
+            told.fetch_add(frames.count() as u64, Relaxed);
+        }
+    }
+    Ok(())
 }
 
-impl Line {
-    /// Connects, says who it is, and registers on the DN.
-    fn open(events: &Events, name: &str) -> io::Result<Self> {
-        let socket = TcpStream::connect(events.to)?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        let deframer = Deframer::new(Limits::DEFAULT.message_bytes_max);
-        let mut line = Self { socket, deframer, waiting: Vec::new() };
-        let hello = Message::new(MessageType::RequestRegisterClient)
-            .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
-            .with(Attribute::ApplicationName, name);
-        line.ask(hello, MessageType::EventLinkConnected)?;
-        let register = Message::new(MessageType::RequestRegisterAddress)
-            .with(Attribute::ThisDN, events.dn.as_str());
-        line.ask(register, MessageType::EventRegistered)?;
-        Ok(line)
-    }
-
-    fn ask(&mut self, request: Message, answer: MessageType) -> io::Result<()> {
-        let request = request.with(Attribute::ReferenceID, 1_u32);
-        self.socket.write_all(&Encoded::new(&request).frame(None, None))?;
-        loop {
-            let message = Message::decode(&self.frame()?, &Limits::DEFAULT)
-                .map_err(|error| io::Error::other(error.to_string()))?;
-            match message.kind() {
-                kind if kind == answer => return Ok(()),
-                MessageType::EventError => {
-                    let text = message.text(Attribute::ErrorMessage);
-                    let text = text.map_or_else(String::new, ToString::to_string);
-                    return Err(io::Error::other(format!("{}: {text}", request.kind().name())));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn frame(&mut self) -> io::Result<Bytes> {
-        let mut chunk = vec![0; CHUNK];
-        loop {
-            if !self.waiting.is_empty() {
-                return Ok(self.waiting.remove(0));
-            }
-            let length = self.socket.read(&mut chunk)?;
-            if length == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            let mut bytes = Bytes::copy_from_slice(&chunk[..length]);
-            while let Some(frame) = self
-                .deframer
-                .take(&mut bytes)
-                .map_err(|error| io::Error::other(error.to_string()))?
-            {
-                self.waiting.push(frame);
-            }
-        }
-    }
-
-    /// Reads until told to end, and counts.
-    fn discard(mut self, told: &AtomicU64, ends: &AtomicBool) -> io::Result<()> {
-        self.socket.set_read_timeout(Some(Duration::from_millis(200)))?;
-        let mut chunk = vec![0; CHUNK];
-        while !ends.load(Relaxed) {
-            let length = match self.socket.read(&mut chunk) {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(length) => length,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error),
-            };
-            let mut bytes = Bytes::copy_from_slice(&chunk[..length]);
-            let mut frames = 0;
-            while let Ok(Some(_)) = self.deframer.take(&mut bytes) {
-                frames += 1;
-            }
-            told.fetch_add(frames, Relaxed);
-        }
-        Ok(())
-    }
+/// A client of the DN.
+fn open(events: &Events, name: &str) -> io::Result<Line> {
+    let mut line = Line::open(events.to, name)?;
+    line.register(std::slice::from_ref(&events.dn))?;
+    Ok(line)
 }
 
 /// Runs it.
@@ -140,18 +73,19 @@ pub(crate) fn run(events: &Events) -> Result<Tally, String> {
     let ends = Arc::new(AtomicBool::new(false));
     let mut readers = Vec::new();
     for number in 0..events.clients {
-        let line = Line::open(events, &format!("reader-{number}"));
+        let line = open(events, &format!("reader-{number}"));
         let line = line.map_err(|error| format!("client {number}: {error}"))?;
         let (told, ends) = (told.clone(), ends.clone());
         let reader = thread::Builder::new().stack_size(STACK);
-        let reader = reader.spawn(move || line.discard(&told, &ends));
+        let reader = reader.spawn(move || discard(line, &told, &ends));
         readers.push(reader.map_err(|error| error.to_string())?);
     }
     let outcome = drive(events, &told);
     ends.store(true, Relaxed);
     let mut tally = Tally { ok: events.count, ..Tally::default() };
-    if let Err(error) = outcome {
-        tally.note(Err(error.to_string()));
+    match outcome {
+        Ok(took) => tally.seconds = Some(took),
+        Err(error) => tally.note(Err(error.to_string())),
     }
     for reader in readers {
         if let Ok(Err(error)) = reader.join() {
@@ -162,8 +96,8 @@ pub(crate) fn run(events: &Events) -> Result<Tally, String> {
 }
 
 /// The agent: as fast as its own events come back and the others have theirs.
-fn drive(events: &Events, told: &AtomicU64) -> io::Result<()> {
-    let mut line = Line::open(events, "agent")?;
+fn drive(events: &Events, told: &AtomicU64) -> io::Result<Duration> {
+    let mut line = open(events, "agent")?;
     let login = Message::new(MessageType::RequestAgentLogin)
         .with(Attribute::ThisDN, events.dn.as_str())
         .with(Attribute::AgentID, "77")
@@ -175,9 +109,11 @@ fn drive(events: &Events, told: &AtomicU64) -> io::Result<()> {
             let request = Message::new(kind)
                 .with(Attribute::ThisDN, events.dn.as_str())
                 .with(Attribute::ReferenceID, 7_u32);
-            Encoded::new(&request).frame(None, None)
+            frame(&request)
         })
         .collect();
+    events.steps.reach("ready")?;
+    let began = Instant::now();
     // What readers were told before this does not count.
     let window = u64::from((events.window / events.clients.max(1)).max(4));
     let clients = u64::from(events.clients);
@@ -189,7 +125,7 @@ fn drive(events: &Events, told: &AtomicU64) -> io::Result<()> {
             batch.extend_from_slice(&frames[usize::from(asked % 2 == 1)]);
             asked += 1;
         }
-        line.socket.write_all(&batch)?;
+        line.write(&batch)?;
         line.frame()?;
         seen += 1 + line.waiting.drain(..).count() as u64;
         while (told.load(Relaxed) - before) + 2 * window * clients < seen * clients {
@@ -199,5 +135,7 @@ fn drive(events: &Events, told: &AtomicU64) -> io::Result<()> {
     while told.load(Relaxed) - before < count * clients {
         thread::yield_now();
     }
-    Ok(())
+    let took = began.elapsed();
+    events.steps.reach("done")?;
+    Ok(took)
 }

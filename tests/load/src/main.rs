@@ -1,18 +1,29 @@
 //! Phones that load a switch from outside, as many at once as there are threads, each as fast as it is answered.
 //!
 //! `load register` registers users one after another, each asked for a password or not; `load call` places calls between
-//! pairs of phones. What came of it is one JSON object on standard output. SIPp, which loads the other benchmarks, knows
+//! pairs of phones, `load cti` does so with T-Library clients that are told of them, and `load events` has many clients told
+//! of one agent. What came of it is one JSON object on standard output. SIPp, which loads the other benchmarks, knows
 //! neither SHA-256 nor TLS.
 
 mod call;
+mod cti;
 mod events;
+mod line;
 mod link;
 mod phone;
 mod register;
+mod steps;
 
-use std::{io, net::SocketAddr, process::ExitCode, thread, time::Instant};
+use std::{
+    io,
+    net::SocketAddr,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clap::{Args, Parser, Subcommand};
+use serde_json::{Map, Value};
 
 use crate::link::Transport;
 
@@ -35,6 +46,8 @@ enum What {
     },
     /// T-Library events to so many clients, which read and discard.
     Events(events::Events),
+    /// Calls, and T-Library clients that are told of them.
+    Cti(cti::Cti),
     /// Calls from one phone to another, in each thread: INVITE, 180, 200, ACK, BYE, 200.
     Call {
         #[command(flatten)]
@@ -86,6 +99,10 @@ pub(crate) struct Tally {
     pub(crate) failed: u32,
     /// The first few reasons.
     pub(crate) errors: Vec<String>,
+    /// How long it took, where that is not how long the program ran.
+    pub(crate) seconds: Option<Duration>,
+    /// What else there is to say.
+    pub(crate) more: Map<String, Value>,
 }
 
 impl Tally {
@@ -102,10 +119,19 @@ impl Tally {
         }
     }
 
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.ok += other.ok;
         self.failed += other.failed;
         self.errors.extend(other.errors);
+    }
+
+    fn json(self, took: Duration) -> Value {
+        let mut all = self.more;
+        all.insert("ok".to_owned(), self.ok.into());
+        all.insert("failed".to_owned(), self.failed.into());
+        all.insert("seconds".to_owned(), self.seconds.unwrap_or(took).as_secs_f64().into());
+        all.insert("errors".to_owned(), self.errors.into());
+        all.into()
     }
 }
 
@@ -117,6 +143,7 @@ fn main() -> ExitCode {
             in_threads(load, |thread| register::run(load, thread, password.as_deref()))
         }
         What::Events(options) => events::run(options),
+        What::Cti(options) => cti::run(options),
         What::Call { load } => in_threads(load, |thread| call::run(load, thread)),
     };
     let tally = match tally {
@@ -126,14 +153,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let seconds = began.elapsed().as_secs_f64();
-    let errors: Vec<String> = tally.errors.iter().map(|error| format!("{error:?}")).collect();
-    println!(
-        "{{\"ok\": {}, \"failed\": {}, \"seconds\": {seconds:.3}, \"errors\": [{}]}}",
-        tally.ok,
-        tally.failed,
-        errors.join(", ")
-    );
+    println!("{}", tally.json(began.elapsed()));
     ExitCode::SUCCESS
 }
 

@@ -8,19 +8,19 @@ use sip::{
 use crate::link::Link;
 
 /// One user at one link.
-pub(crate) struct Phone<'a> {
+pub(crate) struct Phone {
     pub(crate) link: Link,
     pub(crate) user: String,
-    pub(crate) domain: &'a str,
+    pub(crate) domain: String,
     /// Names this phone in what must be unlike all others.
     name: String,
     sent: u32,
 }
 
-impl<'a> Phone<'a> {
-    pub(crate) fn new(link: Link, user: String, domain: &'a str, thread: u32) -> Self {
+impl Phone {
+    pub(crate) fn new(link: Link, user: String, domain: &str, thread: u32) -> Self {
         let name = format!("{}-{thread}-{}", std::process::id(), link.here.port());
-        Self { link, user, domain, name, sent: 0 }
+        Self { link, user, domain: domain.to_owned(), name, sent: 0 }
     }
 
     /// An identifier nobody else has.
@@ -95,8 +95,18 @@ impl<'a> Phone<'a> {
     /// The final response to what was sent with this Call-ID; what belongs to an earlier request is passed over.
     pub(crate) fn final_response(&mut self, call_id: &str) -> Result<Message, String> {
         loop {
+            let message = self.response(call_id)?;
+            if message.status() >= 200 {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// The next response to what was sent with this Call-ID.
+    pub(crate) fn response(&mut self, call_id: &str) -> Result<Message, String> {
+        loop {
             let message = self.link.receive()?;
-            if !message.is_request() && message.call_id() == call_id && message.status() >= 200 {
+            if !message.is_request() && message.call_id() == call_id {
                 return Ok(message);
             }
         }

@@ -53,7 +53,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),
     ("interop", &["plugin-build", "tlib"]),
-    ("load", &["sip", "tlib"]),
+    ("load", &["sip", "tlib", "interop"]),
 ];
 
 /// What a stock or example plugin may depend on.

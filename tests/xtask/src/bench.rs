@@ -5,7 +5,7 @@ use std::{env, path::PathBuf, process::Command};
 use crate::{binary, error::Error, machine, plugins, python, run};
 
 /// Benchmarks there are; each is `tests/bench/<name>.py`.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "calls",
     "register",
     "transports",
@@ -19,6 +19,7 @@ const NAMES: [&str; 13] = [
     "soak",
     "shift",
     "events",
+    "cti",
 ];
 
 /// Runs the benchmark named first, with the rest as its options.
