@@ -57,6 +57,17 @@ pub enum Membership {
     ForeignHost,
 }
 
+/// In which case the calls of a user go to somebody else.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ForwardWhen {
+    /// All of them do.
+    Always,
+    /// It is busy, or refuses.
+    Busy,
+    /// It does not answer, or is not there.
+    NoAnswer,
+}
+
 /// The read-only view of registrations and subscribers that comes in with every input of a shard.
 ///
 /// The node and the simulator implement it; a shard publishes changes as outputs and reads them back from here.
@@ -105,6 +116,11 @@ pub trait Directory {
     /// Whether `aor` does not want to be disturbed: calls to it find it busy.
     fn do_not_disturb(&self, _aor: &Aor) -> bool {
         false
+    }
+
+    /// Where calls to `aor` go in this case, as was set for it: a URI, or a number of its host. `None` when they stay.
+    fn forward(&self, _aor: &Aor, _when: ForwardWhen) -> Option<Arc<str>> {
+        None
     }
 
     /// The voice messages that wait for `aor`; `None` when nothing is known of any.

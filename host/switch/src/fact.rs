@@ -100,6 +100,9 @@ pub enum Fact {
         conn: ConnId,
         /// The target, what came of it and how long it was tried.
         attempt: Attempt,
+        /// Who is called in its place, unless a plugin has another opinion: as its phone has said (3xx), or as was set for it
+        /// ([`model::Directory::forward`]).
+        sent_to: Option<Box<model::hook::Party>>,
     },
     /// A target answered; the parties talk.
     Established {

@@ -187,6 +187,41 @@ fn a_consultation_is_given_up_and_the_call_taken_back() {
 }
 
 #[test]
+fn a_call_goes_where_a_desktop_has_set_it() {
+    let floor = Floor::start(0);
+    let (mut ann, _ben) = (floor.phone("2001"), floor.phone("2002"));
+    let mut cas = floor.phone("2003");
+    let mut desk = floor.desk(&["2001", "2002", "2003"]);
+    desk.ask("CallForwardSet ThisDN=2002 OtherDN=2003 ForwardMode=1");
+    desk.sees(&["2002 ForwardSet{O 2003, ref 1}"]);
+    ann.call("2002");
+    cas.ringing();
+    desk.sees(&["2001 Dialing{C1 Or, O 2002 De}", "2003 Ringing{C1 De, O 2001 Or, 3 2002 De}"]);
+    cas.answer();
+    desk.sees(&[
+        "2001 Established{C1 Or, O 2003 De}",
+        "2003 Established{C1 De, O 2001 Or, 3 2002 De}",
+    ]);
+    ann.hang_up();
+    desk.sees(&["2001 Released{C1 Or, O 2003 De}", "2003 Released{C1 De, O 2001 Or}"]);
+    // A DN that does not want to be disturbed is busy.
+    desk.ask("CallForwardCancel ThisDN=2002");
+    desk.ask("CallForwardSet ThisDN=2002 OtherDN=2003 ForwardMode=2");
+    desk.ask("SetDNDOn ThisDN=2002");
+    desk.sees(&[
+        "2002 ForwardCancel{O 2003, ref 2}",
+        "2002 ForwardSet{O 2003, ref 3}",
+        "2002 DNDOn{ref 4}",
+    ]);
+    ann.call("2002");
+    cas.ringing();
+    desk.sees(&["2001 Dialing{C2 Or, O 2002 De}", "2003 Ringing{C2 De, O 2001 Or, 3 2002 De}"]);
+    ann.hang_up();
+    desk.sees(&["2001 Released{C2 Or, O 2002 De}", "2003 Abandoned{C2 De, O 2001 Or}"]);
+    desk.sees_nothing_more();
+}
+
+#[test]
 fn a_single_step_transfer_needs_no_consultation() {
     let floor = Floor::start(0);
     let (mut ann, mut ben) = (floor.phone("2001"), floor.phone("2002"));

@@ -7,7 +7,7 @@ use cti::{
     interaction_proxy::{self, InteractionProxy, InteractionProxySettings},
     session_controller::{self, SessionController, SessionControllerSettings},
     smart_proxy::{self, SmartProxy, SmartProxySettings},
-    t_controller::{self, Configuration, TController, TControllerSettings},
+    t_controller::{self, Configuration, DnState, TController, TControllerSettings},
 };
 use model::Instant;
 use switch::{Control, Fact};
@@ -31,8 +31,8 @@ pub(crate) struct Floor {
     clients: BTreeMap<String, ClientId>,
     told: Vec<Told>,
     controls: Vec<Control>,
-    /// DNs that want, or do not want any more, not to be disturbed.
-    undisturbed: Vec<(Arc<str>, bool)>,
+    /// What calls must know of DNs.
+    states: Vec<DnState>,
 }
 
 impl Floor {
@@ -56,8 +56,8 @@ impl Floor {
         spx.handle_input(now, smart_proxy::Input::Configure(Arc::clone(&dns)));
         let ipr = InteractionProxy::new(InteractionProxySettings::default(), facts);
         let (names, clients) = (BTreeMap::new(), BTreeMap::new());
-        let (told, controls, undisturbed) = (Vec::new(), Vec::new(), Vec::new());
-        let mut floor = Self { sc, tc, spx, ipr, dns, names, clients, told, controls, undisturbed };
+        let (told, controls, states) = (Vec::new(), Vec::new(), Vec::new());
+        let mut floor = Self { sc, tc, spx, ipr, dns, names, clients, told, controls, states };
         floor.settle(now);
         floor
     }
@@ -157,9 +157,9 @@ impl Floor {
         std::mem::take(&mut self.controls)
     }
 
-    /// DNs that want, or do not want any more, not to be disturbed.
-    pub(crate) fn take_undisturbed(&mut self) -> Vec<(Arc<str>, bool)> {
-        std::mem::take(&mut self.undisturbed)
+    /// What calls must know of DNs, as it has changed since.
+    pub(crate) fn take_states(&mut self) -> Vec<DnState> {
+        std::mem::take(&mut self.states)
     }
 
     /// Calls that are left.
@@ -246,7 +246,7 @@ impl Floor {
                     self.spx.handle_input(now, smart_proxy::Input::Feed(feed));
                     self.settle_proxies(now);
                 }
-                Output::Publish(state) => self.undisturbed.push((state.dn, state.dnd)),
+                Output::Publish(state) => self.states.push(state),
                 Output::Unpublish { .. }
                 | Output::Ask(_)
                 | Output::Log(_)

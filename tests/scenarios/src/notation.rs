@@ -59,6 +59,7 @@ fn more(attribute: A, value: &Value, names: &mut Names) -> Option<String> {
         A::ErrorCode => "error",
         A::AgentID => "agent",
         A::AgentWorkMode => "mode",
+        A::ForwardMode => "when",
         A::ReferenceID => "ref",
         _ => return None,
     };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
 use cti::{Dn, DnType, Dns, Module, Now};
-use model::Instant;
+use model::{ForwardWhen, Instant};
 use tlib::{Attribute, Message, MessageType};
 use world::{HOST, Manner, Options, World};
 
@@ -213,8 +213,12 @@ impl Stage {
                     .collect();
                 self.line(now.at, &format!("{:WIDE$}{shown} -> {}", "", to.join(", ")));
             }
-            for (dn, is_so) in self.floor.take_undisturbed() {
-                self.world.set_undisturbed(&dn, is_so);
+            for state in self.floor.take_states() {
+                self.world.set_undisturbed(&state.dn, state.dnd);
+                for when in [ForwardWhen::Always, ForwardWhen::Busy, ForwardWhen::NoAnswer] {
+                    let to = state.forward(when).map(|to| &**to);
+                    self.world.set_forward(&state.dn, when, to);
+                }
             }
             let controls = self.floor.take_controls();
             let is_still = controls.is_empty() && self.taken == self.world.node.facts.len();

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use model::{
-    Aor, Binding, Directory, GenerationToken, Membership, Seat, Seats, Secret, Shard, TrunkId,
-    hook::Hook,
+    Aor, Binding, Directory, ForwardWhen, GenerationToken, Membership, Seat, Seats, Secret, Shard,
+    TrunkId, hook::Hook,
 };
 use switch::{Publish, Reach, TrunkStatus};
 
@@ -24,6 +24,8 @@ pub(crate) struct SimDirectory {
     pub(crate) routing_points: Vec<Aor>,
     /// Who does not want to be disturbed.
     pub(crate) undisturbed: Vec<Aor>,
+    /// Whose calls go somewhere else, and when.
+    pub(crate) forwards: Vec<(Aor, ForwardWhen, Arc<str>)>,
 }
 
 impl SimDirectory {
@@ -66,6 +68,11 @@ impl SimDirectory {
 impl Directory for SimDirectory {
     fn do_not_disturb(&self, aor: &Aor) -> bool {
         self.undisturbed.contains(aor)
+    }
+
+    fn forward(&self, aor: &Aor, when: ForwardWhen) -> Option<Arc<str>> {
+        let is_it = |(of, case, _): &&(Aor, ForwardWhen, _)| of == aor && *case == when;
+        self.forwards.iter().find(is_it).map(|(_, _, to)| Arc::clone(to))
     }
 
     fn routing_point(&self, aor: &Aor) -> bool {

@@ -64,6 +64,16 @@ impl Node {
         self.directory.undisturbed.extend(is_so.then_some(aor));
     }
 
+    pub(crate) fn set_forward(
+        &mut self,
+        aor: model::Aor,
+        when: model::ForwardWhen,
+        to: Option<&str>,
+    ) {
+        self.directory.forwards.retain(|(of, case, _)| (of, *case) != (&aor, when));
+        self.directory.forwards.extend(to.map(|to| (aor, when, to.into())));
+    }
+
     /// The shard that carries out what a third party wants.
     pub(crate) fn shard_of_control(&self, action: &switch::Action) -> Shard {
         match (action.conn(), action) {

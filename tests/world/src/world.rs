@@ -260,6 +260,11 @@ impl World {
         self.node.set_undisturbed(Aor::new(user, self.host), is_so);
     }
 
+    /// Has calls to `user` go somewhere else in this case, or not any more.
+    pub fn set_forward(&mut self, user: &str, when: model::ForwardWhen, to: Option<&str>) {
+        self.node.set_forward(Aor::new(user, self.host), when, to);
+    }
+
     /// Has a third party want something done with a call.
     pub fn control(&mut self, control: Control) {
         self.trace.line(self.now, format_args!("{control:?}"));

@@ -35,6 +35,8 @@ pub(super) struct Call {
     pub(super) routed: Option<Routed>,
     /// Until when somebody must have said where it goes that waits at a Routing Point.
     pub(super) route_by: Option<model::Instant>,
+    /// How often the engine's call was sent on, as far as it is known.
+    pub(super) sent_on: usize,
 }
 
 /// A transfer that has begun.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     ConnId, LegId,
-    hook::{CallFacts, Destination, RequestKind},
+    hook::{CallFacts, Destination, Diversion, RequestKind},
 };
 use switch::{Cause, Fact, ReleasedBy};
 use tlib::{CallState, CallType, DNRole, MessageType};
@@ -19,8 +19,9 @@ impl Calls {
             Fact::LegOffered { leg, uri, target, .. } => self.on_leg(*leg, uri, target),
             Fact::LegAlerting { leg, .. } => self.on_alerting(*leg),
             Fact::LegFailed { leg, .. } => self.on_leg_failed(*leg),
-            Fact::TargetFailed { conn, attempt } => {
-                self.on_target_failed(*conn, &attempt.target.to, attempt.status);
+            Fact::TargetFailed { conn, attempt, sent_to } => {
+                let sent_to = sent_to.as_ref().map(|to| self.number_of(to));
+                self.on_target_failed(*conn, (&attempt.target.to, attempt.status), sent_to);
             }
             Fact::Established { conn, leg } => self.on_established(*conn, *leg),
             Fact::Held { leg } => self.on_held(*leg),
@@ -106,6 +107,7 @@ impl Calls {
             queue: None,
             routed: None,
             route_by: None,
+            sent_on: facts.redirections.len(),
         };
         self.calls.insert(engine, call);
         self.by_engine.insert(engine, engine);
@@ -128,8 +130,32 @@ impl Calls {
         dn.map(|dn| Arc::clone(&dn.number)).ok_or_else(|| party.user.as_str().into())
     }
 
+    /// What a party is known by: the number of the DN that it is, or its user.
+    fn number_of(&self, party: &model::hook::Party) -> Arc<str> {
+        match self.dns.of(&party.user, &party.host) {
+            Some(dn) => Arc::clone(&dn.number),
+            None => party.user.as_str().into(),
+        }
+    }
+
+    /// A call goes to somebody else than was called: who rings next has it from who has sent it on.
+    fn note_sent_on(&mut self, conn: ConnId, facts: &CallFacts) {
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        let before = std::mem::replace(&mut call.sent_on, facts.redirections.len());
+        let Some(last) = facts.redirections.get(before..).and_then(<[_]>::last) else { return };
+        // Of a phone whose client has redirected the call it is known since that was asked for.
+        if last.why == Diversion::Deflection && call.via.is_some() {
+            return;
+        }
+        let by = self.number_of(&last.by);
+        if let Some(call) = self.calls.get_mut(&conn) {
+            call.via = Some((by, DNRole::Destination));
+        }
+    }
+
     fn on_amended(&mut self, facts: &CallFacts) {
         let Some(call) = self.call_of(facts.conn_id) else { return };
+        self.note_sent_on(call, facts);
         // A dial plan may have found that the number is one of ours.
         let is_called_dn = self.dns.of(&facts.callee.user, &facts.callee.host).is_some();
         let Some(call) = self.calls.get_mut(&call) else { return };
@@ -216,15 +242,24 @@ impl Calls {
         }
     }
 
-    fn on_target_failed(&mut self, engine: ConnId, target: &Destination, status: u16) {
+    fn on_target_failed(
+        &mut self,
+        engine: ConnId,
+        (target, status): (&Destination, u16),
+        sent_to: Option<Arc<str>>,
+    ) {
         let Some(conn) = self.call_of(engine) else { return };
         let Some(call) = self.calls.get(&conn) else { return };
         let is_it =
             |party: &Party| party.state.is_called() && party.target.as_ref() == Some(target);
         let Some(at) = call.parties.iter().position(is_it) else { return };
         if call.parties[at].state == State::Alerting {
-            let state = if status == 408 { CallState::NoAnswer } else { CallState::Ok };
-            self.tell_last(conn, at, MessageType::EventReleased, More::state(state));
+            let more = match sent_to {
+                Some(to) => More::state(CallState::Forwarded).by(&to, DNRole::Destination),
+                None if status == 408 => More::state(CallState::NoAnswer),
+                None => More::state(CallState::Ok),
+            };
+            self.tell_last(conn, at, MessageType::EventReleased, more);
         } else {
             self.drop_party(conn, at);
         }

@@ -34,6 +34,8 @@ impl Calls {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         let routed = call.routed.take();
         call.queue = None;
+        // Who sent it on to where it was routed has nothing to do with where it goes next.
+        call.via.take_if(|(_, role)| *role == DNRole::Destination);
         let is_here =
             call.party_on(&number).is_some_and(|at| call.parties[at].state == State::Queued);
         if is_here {

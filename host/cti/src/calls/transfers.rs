@@ -44,7 +44,9 @@ impl Calls {
     pub(super) fn note_joining(&mut self, facts: &CallFacts) {
         let joins = facts.transfer.as_ref().is_some_and(|t| t.kind == TransferKind::Attended);
         let Some(conn) = self.call_of(facts.conn_id) else { return };
-        let transfer = self.calls.get_mut(&conn).and_then(|call| call.transfer.as_mut());
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        call.sent_on = facts.redirections.len();
+        let transfer = call.transfer.as_mut();
         if let Some(transfer) = transfer.filter(|transfer| transfer.into == facts.conn_id) {
             transfer.joins = joins;
         }

@@ -70,8 +70,9 @@ impl TController {
             .with_some(Attribute::ForwardMode, to.as_ref().map(|(mode, _)| *mode))
             .with_some(Attribute::OtherDN, to.as_ref().map(|(_, to)| to))
             .with(Attribute::ThisDN, &dn);
-        self.emit(now, &dn, Arc::new(event), Some(token));
+        // Who is told of it may count on it: calls know it before.
         self.publish(&dn);
+        self.emit(now, &dn, Arc::new(event), Some(token));
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use model::ForwardWhen;
 use tlib::{ForwardMode, Message};
 
 use super::ownership::{Owner, OwnerQuestion, OwnerVerdict};
@@ -210,6 +211,18 @@ pub struct DnState {
     pub is_ready: bool,
     /// Whether its device can be reached.
     pub in_service: bool,
+}
+
+impl DnState {
+    /// Where calls to it go in this case. What was set for one case alone comes before what was set for two.
+    pub fn forward(&self, when: ForwardWhen) -> Option<&Arc<str>> {
+        let modes = match when {
+            ForwardWhen::Always => [ForwardMode::Unconditional, ForwardMode::SendAllCalls],
+            ForwardWhen::Busy => [ForwardMode::OnBusy, ForwardMode::OnBusyAndNoAnswer],
+            ForwardWhen::NoAnswer => [ForwardMode::OnNoAnswer, ForwardMode::OnBusyAndNoAnswer],
+        };
+        modes.iter().find_map(|mode| self.forwards.get(mode))
+    }
 }
 
 /// What goes out.

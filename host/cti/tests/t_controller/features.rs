@@ -14,7 +14,7 @@ fn not_being_disturbed_and_messages_waiting_are_switched_once() {
     let mut ask = |kind| bench.ask(1, request(kind, "1001", 4));
     assert_eq!(
         ask(MessageType::RequestSetDNDOn),
-        ["#1 TCO1: EventDNDOn ThisDN=1001 [TCO1 ref 4]", "publish 1001: dnd"]
+        ["publish 1001: dnd", "#1 TCO1: EventDNDOn ThisDN=1001 [TCO1 ref 4]"]
     );
     assert_eq!(
         ask(MessageType::RequestSetDNDOn),
@@ -24,14 +24,14 @@ fn not_being_disturbed_and_messages_waiting_are_switched_once() {
     );
     assert_eq!(
         ask(MessageType::RequestSetDNDOff),
-        ["#2 TCO1: EventDNDOff ThisDN=1001 [TCO1 ref 4]", "publish 1001:"]
+        ["publish 1001:", "#2 TCO1: EventDNDOff ThisDN=1001 [TCO1 ref 4]"]
     );
     assert_eq!(
         ask(MessageType::RequestSetMessageWaitingOn),
-        ["#3 TCO1: EventMessageWaitingOn ThisDN=1001 [TCO1 ref 4]", "publish 1001:"]
+        ["publish 1001:", "#3 TCO1: EventMessageWaitingOn ThisDN=1001 [TCO1 ref 4]"]
     );
     assert!(ask(MessageType::RequestSetMessageWaitingOn)[0].contains("ErrorCode=43"));
-    assert!(ask(MessageType::RequestSetMessageWaitingOff)[0].contains("EventMessageWaitingOff"));
+    assert!(ask(MessageType::RequestSetMessageWaitingOff)[1].contains("EventMessageWaitingOff"));
     bench.register(1, "7000");
     assert!(
         bench.ask(1, request(MessageType::RequestSetDNDOn, "7000", 4))[0].contains("ErrorCode=128")
@@ -54,15 +54,15 @@ fn calls_are_forwarded_by_mode_and_no_more() {
     assert_eq!(
         bench.ask(1, set("1002", None)),
         [
-            "#1 TCO1: EventForwardSet ForwardMode=1 OtherDN=1002 ThisDN=1001 [TCO1 ref 4]",
-            "publish 1001: fwdUnconditional:1002"
+            "publish 1001: fwdUnconditional:1002",
+            "#1 TCO1: EventForwardSet ForwardMode=1 OtherDN=1002 ThisDN=1001 [TCO1 ref 4]"
         ]
     );
     assert_eq!(
         bench.ask(1, set("+43123", Some(ForwardMode::OnBusy))),
         [
-            "#2 TCO1: EventForwardSet ForwardMode=2 OtherDN=+43123 ThisDN=1001 [TCO1 ref 4]",
-            "publish 1001: fwdUnconditional:1002,OnBusy:+43123"
+            "publish 1001: fwdUnconditional:1002,OnBusy:+43123",
+            "#2 TCO1: EventForwardSet ForwardMode=2 OtherDN=+43123 ThisDN=1001 [TCO1 ref 4]"
         ]
     );
     for to in ["", "1001"] {
@@ -72,15 +72,15 @@ fn calls_are_forwarded_by_mode_and_no_more() {
     assert_eq!(
         bench.ask(1, cancel(Some(ForwardMode::OnBusy))),
         [
-            "#3 TCO1: EventForwardCancel ForwardMode=2 OtherDN=+43123 ThisDN=1001 [TCO1 ref 5]",
-            "publish 1001: fwdUnconditional:1002"
+            "publish 1001: fwdUnconditional:1002",
+            "#3 TCO1: EventForwardCancel ForwardMode=2 OtherDN=+43123 ThisDN=1001 [TCO1 ref 5]"
         ]
     );
     assert_eq!(
         bench.ask(1, cancel(None)),
         [
-            "#4 TCO1: EventForwardCancel ForwardMode=1 OtherDN=1002 ThisDN=1001 [TCO1 ref 5]",
-            "publish 1001:"
+            "publish 1001:",
+            "#4 TCO1: EventForwardCancel ForwardMode=1 OtherDN=1002 ThisDN=1001 [TCO1 ref 5]"
         ]
     );
     assert!(bench.ask(1, cancel(None))[0].contains("ErrorCode=43"));

@@ -77,7 +77,7 @@ fn a_smart_client_gets_the_events_of_owned_dns_as_they_come_and_go() {
     assert!(bench.ask(3, all(MessageType::RequestRegisterAll))[0].contains("ErrorCode=125"));
     // It acts on what it gets events of.
     assert_eq!(
-        bench.ask(3, request(MessageType::RequestSetDNDOn, "1001", 5))[0],
+        bench.ask(3, request(MessageType::RequestSetDNDOn, "1001", 5))[1],
         "#1 TCO1 TCO3: EventDNDOn ThisDN=1001 [TCO3 ref 5]"
     );
     assert!(

@@ -12,8 +12,8 @@ pub struct LimitsConfig {
     pub transactions_mib: usize,
     /// Targets tried in one call, over all its plans.
     pub attempts_max: usize,
-    /// How often one call goes where a called party sends it with a 3xx, each time as a new call of the same caller that the plugins are
-    /// asked about; beyond it, and with 0 at once, the caller gets the 3xx.
+    /// How often one call goes where a called party sends it with a 3xx or TCallSetForward, each time as a new call of the same caller that the
+    /// plugins are asked about; beyond it, and with 0 at once, the caller gets the 3xx, and nothing is forwarded.
     pub redirections_max: usize,
     /// Contacts of one target that ring at the same time.
     pub branches_max: usize,

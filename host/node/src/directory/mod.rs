@@ -10,8 +10,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use cti::{DnType, Dns, t_controller::DnState};
 use model::{
-    Aor, Binding, Directory, GenerationToken, Membership, MessageCount, Seat, Secret, Shard,
-    TrunkId, hook::Hook,
+    Aor, Binding, Directory, ForwardWhen, GenerationToken, Membership, MessageCount, Seat, Secret,
+    Shard, TrunkId, hook::Hook,
 };
 use plugin::PluginHost;
 
@@ -189,6 +189,12 @@ impl Directory for NodeDirectory {
         let states = self.dn_states.pin();
         states.get(aor.user()).is_some_and(|state| state.dnd)
             && self.dns.load().of(aor.user(), aor.host()).is_some()
+    }
+
+    fn forward(&self, aor: &Aor, when: ForwardWhen) -> Option<Arc<str>> {
+        let states = self.dn_states.pin();
+        let to = states.get(aor.user())?.forward(when)?;
+        self.dns.load().of(aor.user(), aor.host()).map(|_| Arc::clone(to))
     }
 
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {

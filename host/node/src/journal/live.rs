@@ -119,7 +119,7 @@ impl LiveCalls {
             Fact::TurnedAway { conn, status } => {
                 debug!(conn_id = %conn, call_id = self.call_id(*conn), status, "call turned away");
             }
-            Fact::TargetFailed { conn, attempt } => {
+            Fact::TargetFailed { conn, attempt, .. } => {
                 debug!(conn_id = %conn, call_id = self.call_id(*conn), status = attempt.status, "target failed");
             }
             Fact::LegOffered { leg, uri, .. } => {

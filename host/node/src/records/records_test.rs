@@ -137,7 +137,7 @@ fn talked() -> Draft {
         (at(1), decided()),
         (at(2), leg_offered(1, "2000")),
         (at(42), Fact::LegFailed { leg: leg(1), status: 486 }),
-        (at(42), Fact::TargetFailed { conn: ConnId(7), attempt: failed }),
+        (at(42), Fact::TargetFailed { conn: ConnId(7), attempt: failed, sent_to: None }),
         (at(43), trunk_passed()),
         (at(43), leg_offered(2, "3000")),
         (at(43), Fact::LegOnTrunk { leg: leg(2), trunk: "carrier".to_owned() }),

@@ -99,6 +99,7 @@ impl Call {
         self.groups = std::collections::VecDeque::new();
         self.attempts = Vec::new();
         self.last_redirect = Vec::new();
+        self.last_forward = None;
         self.waiting = None;
         self.trying = None;
         self.leave_policy(tables);

@@ -3,19 +3,19 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use model::{
-    Aor, Binding, Directory, Flow, Instant, LegId,
-    hook::{Attempt, Destination, Diversion, Party, Target},
+    Aor, Directory, Flow, ForwardWhen, Instant, LegId,
+    hook::{Attempt, Destination, Diversion, Target},
 };
-use sip::Uri;
 
 use super::{
     Call, State,
+    contacts::groups_of_aor,
     early::EarlyId,
+    forward::Forward,
     over_trunk::{OnTrunk, TrunksLeft, fails_over},
     question::RING_MAX,
-    route,
 };
-use crate::{Fact, Reason, TrunkPassed, gruu, tables::Tables};
+use crate::{Fact, Reason, TrunkPassed, tables::Tables};
 
 /// One contact of a target.
 #[derive(Clone)]
@@ -72,6 +72,9 @@ pub(super) enum Places {
     Asked,
 }
 
+/// The status of a target whose calls go somewhere else.
+const MOVED: u16 = 302;
+
 /// The targets being tried: one, or several at the same time.
 pub(crate) struct Trying {
     targets: Vec<Tried>,
@@ -91,6 +94,8 @@ pub(super) struct Tried {
     best: u16,
     /// Contacts of the 3xx that is the best answer so far.
     redirect: Vec<String>,
+    /// Where its calls go, as was set for it, if this one does.
+    forward: Option<Forward>,
     /// Of a target that is a trunk.
     pub(super) trunks: TrunksLeft,
 }
@@ -98,6 +103,18 @@ pub(super) struct Tried {
 impl Tried {
     pub(super) const fn target(&self) -> &Target {
         &self.target
+    }
+
+    /// How it has failed so far: 0 while it has not.
+    pub(super) const fn status(&self) -> u16 {
+        self.best
+    }
+
+    /// It goes somewhere else from here, as when its phone had said so.
+    pub(super) fn sent_on(&mut self, forward: Forward) {
+        self.best = MOVED;
+        self.redirect = Vec::new();
+        self.forward = Some(forward);
     }
 }
 
@@ -113,7 +130,7 @@ impl Call {
                 self.try_group(tables, now, dir, group);
                 continue;
             }
-            if self.note_attempts(tables, now) {
+            if self.note_attempts(tables, now, dir) {
                 if self.dial.is_some() {
                     continue;
                 }
@@ -178,7 +195,9 @@ impl Call {
         let heeds = !self.facts.emergency && self.dial.is_none();
         for (of, target) in targets.into_iter().enumerate() {
             let (mut best, mut trunks) = (0, TrunksLeft::default());
+            let forward = self.forward(tables, dir, &target.to, ForwardWhen::Always);
             match &target.to {
+                _ if forward.is_some() => best = MOVED,
                 // Whoever calls finds the user busy (RFC 3261 section 21.4.24).
                 Destination::Aor(aor) if heeds && dir.do_not_disturb(aor) => best = 486,
                 Destination::Aor(aor) => {
@@ -195,7 +214,7 @@ impl Call {
                 Destination::RoutingPoint(_) => best = 480,
             }
             let redirect = Vec::new();
-            trying.targets.push(Tried { target, until: None, best, redirect, trunks });
+            trying.targets.push(Tried { target, until: None, best, redirect, forward, trunks });
         }
         self.trying = Some(trying);
         self.place_targets(tables, now, dir);
@@ -468,17 +487,26 @@ impl Call {
     }
 
     /// Takes note of the targets that were tried and have failed; gives whether there were any.
-    fn note_attempts(&mut self, tables: &mut Tables, now: Instant) -> bool {
-        let Some(Trying { targets, since, .. }) = self.trying.take() else { return false };
+    fn note_attempts(&mut self, tables: &mut Tables, now: Instant, dir: &dyn Directory) -> bool {
+        let Some(Trying { mut targets, since, .. }) = self.trying.take() else { return false };
         self.stop_timer(tables, Reason::Ring);
-        self.last_status = 0;
-        for Tried { target, best, redirect, .. } in targets {
-            if self.last_status == 0 || rank(best) < rank(self.last_status) {
-                self.last_status = best;
-                self.last_redirect = redirect;
+        (self.last_status, self.last_forward) = (0, None);
+        let mut last = 0;
+        for (at, tried) in targets.iter_mut().enumerate() {
+            self.heed_forward(tables, dir, tried);
+            if self.last_status == 0 || rank(tried.best) < rank(self.last_status) {
+                last = at;
+                self.last_status = tried.best;
+                self.last_redirect = std::mem::take(&mut tried.redirect);
+                self.last_forward = tried.forward.take().map(Box::new);
             }
+        }
+        let sent_to = self.plan.is_empty().then(|| self.redirection(tables)).flatten();
+        let mut sent_to = sent_to.map(|(_, to, _)| Box::new(to));
+        for (at, Tried { target, best, .. }) in targets.into_iter().enumerate() {
             let attempt = Attempt { target, status: best, lasted: now - since };
-            tables.emit(Fact::TargetFailed { conn: self.conn, attempt: attempt.clone() });
+            let sent_to = sent_to.take_if(|_| at == last);
+            tables.emit(Fact::TargetFailed { conn: self.conn, attempt: attempt.clone(), sent_to });
             self.attempts.push(attempt);
         }
         true
@@ -520,74 +548,6 @@ pub(super) struct Failed {
     pub(super) status: u16,
     /// Contacts of a 3xx.
     pub(super) redirect: Vec<String>,
-}
-
-/// The contacts of an address-of-record in groups of equal q, best first; 480 when there are none (RFC 3261 section 21.4.18). Where `callee` is a
-/// GRUU of it, those of the phone it names.
-fn groups_of_aor(
-    tables: &Tables,
-    dir: &dyn Directory,
-    now: Instant,
-    of: usize,
-    aor: &Aor,
-    callee: &Party,
-) -> Result<Vec<Vec<Hop>>, u16> {
-    let sealer = tables.sealer();
-    let named = gruu::named(sealer, &callee.uri)
-        .filter(|_| Aor::new(&callee.user, &callee.host) == *aor)
-        .transpose()
-        .map_err(|gruu::NoSuch| 404_u16)?;
-    let is_meant = |b: &&Binding| named.as_ref().is_none_or(|named| named.is(sealer, b));
-    let bindings = dir.bindings(aor);
-    let live =
-        bindings.iter().flat_map(|b| b.iter()).filter(|b| b.expires_at > now).filter(is_meant);
-    let mut groups: Vec<(u16, Vec<Hop>)> = Vec::new();
-    // The first contact of each phone that says which one it is.
-    let mut phones: Vec<(&str, [usize; 2])> = Vec::new();
-    for binding in live {
-        let hop = hop_of(tables, of, binding);
-        let known = phones.iter().find(|(instance, _)| *instance == &*binding.instance);
-        //= RFC 5626 section 7
-        //# The proxy MUST NOT populate the target set with more than one contact with the same AOR and instance-id at a time.
-        if let Some((_, [group, at])) = known {
-            if let Some(first) = groups.get_mut(*group).and_then(|(_, group)| group.get_mut(*at)) {
-                first.spares.push(hop);
-            }
-            continue;
-        }
-        let group = groups.iter().position(|(q, _)| *q == binding.q_milli).unwrap_or_else(|| {
-            groups.push((binding.q_milli, Vec::new()));
-            groups.len() - 1
-        });
-        let Some((_, hops)) = groups.get_mut(group) else { continue };
-        hops.push(hop);
-        if !binding.instance.is_empty() {
-            phones.push((&binding.instance, [group, hops.len() - 1]));
-        }
-    }
-    groups.sort_by_key(|(q, _)| std::cmp::Reverse(*q));
-    if groups.is_empty() {
-        return Err(named.map_or(480, |named| named.status_of_none()));
-    }
-    Ok(groups.into_iter().map(|(_, g)| g).collect())
-}
-
-/// The way to one contact.
-fn hop_of(tables: &Tables, of: usize, binding: &Binding) -> Hop {
-    let Binding { contact, path, flow, .. } = binding;
-    let parsed = Uri::parse(contact);
-    let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact)).to_owned();
-    let flow = match &parsed {
-        Ok(uri) if path.is_empty() && !binding.is_a_flow() => {
-            route::flow_of(&tables.config.listeners, *flow, uri)
-        }
-        // A proxy is reached by the way it came, and so is a phone that is bound to it.
-        Ok(_) | Err(_) => *flow,
-    };
-    let (others, spares, path) = (VecDeque::new(), Vec::new(), path.clone());
-    let is_large = binding.is_a_flow();
-    let (trunk, auto, as_leg) = (None, false, None);
-    Hop { of, uri, path, flow, others, spares, is_large, trunk, auto, as_leg }
 }
 
 const fn is_routing_point(to: &Destination) -> bool {

@@ -88,7 +88,7 @@ impl Call {
         self.redirected_because = response.headers(Name::Diversion).next().and_then(reason_of);
     }
 
-    /// Goes where the last of the called parties has said, if it named a place and the call was not sent on too often: as a call of
+    /// Goes where the last of the called parties has said, or had it said for it, if the call was not sent on too often: as a call of
     /// the same caller, which the plugins are asked about anew. Gives whether it does.
     pub(super) fn follow_redirect(
         &mut self,
@@ -96,21 +96,42 @@ impl Call {
         now: Instant,
         dir: &dyn Directory,
     ) -> bool {
-        let most = tables.config.limits.redirections_max;
-        let follows = (300..400).contains(&self.last_status)
-            && self.proxied.is_none()
-            && self.dial.is_none()
-            && !self.facts.emergency
-            && self.facts.redirections.len() < most;
-        let to = if follows { best(&self.last_redirect) } else { None };
-        let Some((callee, cause)) = to else { return false };
-        let why = self.redirected_because.take().or(cause).unwrap_or(Diversion::Unconditional);
-        self.go_on_to(tables, dir, callee, why);
-        self.last_redirect = Vec::new();
-        self.last_status = 0;
+        let Some((by, callee, why)) = self.redirection(tables) else { return false };
+        self.go_on_to(tables, dir, (by, callee), why);
+        self.forget_redirect();
         self.attempts.clear();
         self.begin(tables, now, dir);
         true
+    }
+
+    /// Who sends the call on, whom to and why, if the last of the called parties has said so or had it said for it, and the call may
+    /// go there.
+    pub(super) fn redirection(&self, tables: &Tables) -> Option<(Party, Party, Diversion)> {
+        if !(300..400).contains(&self.last_status) || !self.may_be_sent_on(tables) {
+            return None;
+        }
+        if let Some(forward) = &self.last_forward {
+            return Some((self.sent_on_by(&forward.by), forward.to.clone(), forward.why));
+        }
+        let (callee, cause) = best(&self.last_redirect)?;
+        let why = self.redirected_because.or(cause).unwrap_or(Diversion::Unconditional);
+        Some((self.facts.callee.clone(), callee, why))
+    }
+
+    /// Whether the call goes somewhere else when who is called wants it so.
+    pub(super) fn may_be_sent_on(&self, tables: &Tables) -> bool {
+        self.proxied.is_none()
+            && self.dial.is_none()
+            && !self.facts.emergency
+            && self.facts.redirections.len() < tables.config.limits.redirections_max
+    }
+
+    /// What was said of where the call is to go does not count any more.
+    pub(super) fn forget_redirect(&mut self) {
+        self.last_redirect = Vec::new();
+        self.last_forward = None;
+        self.redirected_because = None;
+        self.last_status = 0;
     }
 
     /// A third party has somebody else called in the place of a leg that rings: whatever rings is given up.
@@ -140,10 +161,10 @@ impl Call {
         self.leave_policy(tables);
         self.groups.clear();
         self.trying = None;
-        self.last_redirect = Vec::new();
-        self.last_status = 0;
+        self.forget_redirect();
         self.attempts.clear();
-        self.go_on_to(tables, dir, callee, Diversion::Deflection);
+        let by = self.facts.callee.clone();
+        self.go_on_to(tables, dir, (by, callee), Diversion::Deflection);
         Ok(())
     }
 
@@ -152,11 +173,11 @@ impl Call {
         &mut self,
         tables: &mut Tables,
         dir: &dyn Directory,
-        callee: Party,
+        (by, callee): (Party, Party),
         why: Diversion,
     ) {
         let mut facts = (*self.facts).clone();
-        let by = std::mem::replace(&mut facts.callee, callee);
+        facts.callee = callee;
         facts.redirections.push(Redirection { by, why });
         // A number of another host is for that host to know, unless help is called by our own ways.
         let emergency = &tables.config.emergency;

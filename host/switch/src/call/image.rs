@@ -156,6 +156,7 @@ impl Call {
             attempts: _,
             last_status: _,
             last_redirect: _,
+            last_forward: _,
             redirected_because: _,
             policy: _,
         } = self;

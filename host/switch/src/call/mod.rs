@@ -5,6 +5,7 @@ mod answer;
 mod answer_for;
 mod attempt;
 mod branch;
+mod contacts;
 mod dial;
 mod dialogs;
 mod digits;
@@ -14,6 +15,7 @@ mod early_request;
 mod early_update;
 mod extensions;
 mod fork;
+mod forward;
 mod given_up;
 mod handover;
 mod headers;
@@ -129,6 +131,8 @@ pub(crate) struct Call {
     last_status: u16,
     /// The contacts of a redirection that ended the last target.
     last_redirect: Vec<String>,
+    /// Where the last target's calls go, as was set for it.
+    last_forward: Option<Box<forward::Forward>>,
     pub(crate) media: CallMedia,
     /// A transfer that a party has asked for, while it is under way.
     pub(crate) transfer: Option<Box<Transferring>>,

@@ -81,6 +81,7 @@ impl Call {
             attempts: Vec::new(),
             last_status: 0,
             last_redirect: Vec::new(),
+            last_forward: None,
             media: CallMedia::default(),
             transfer: None,
             origin: None,

@@ -21,6 +21,8 @@ pub(crate) struct Waiting {
     again: Instant,
     /// How long what it was sent to may ring, if who sent it said so.
     ring: Option<Duration>,
+    /// How often it had been sent on when it came. What those do that it is sent to from here is forgotten when it is back.
+    redirections: usize,
 }
 
 /// How often a caller is told that it waits.
@@ -40,7 +42,9 @@ impl Call {
             None => now + tables.config.routing_timeout,
         };
         self.plan.clear();
-        self.waiting = Some(Box::new(Waiting { point, until, again: now, ring: None }));
+        let redirections = self.facts.redirections.len();
+        let (again, ring) = (now, None);
+        self.waiting = Some(Box::new(Waiting { point, until, again, ring, redirections }));
         self.wait(tables, now, None);
     }
 
@@ -103,10 +107,11 @@ impl Call {
         let waiting = waiting.ok_or(Unfit::State)?;
         let callee = callee_of(to, waiting.point.host()).ok_or(Unfit::Destination)?;
         waiting.ring = ring;
+        let redirections = waiting.redirections;
         self.stop_timer(tables, Reason::Routing);
         self.attempts.clear();
-        self.last_status = 0;
-        self.last_redirect.clear();
+        self.forget_redirect();
+        Arc::make_mut(&mut self.facts).redirections.truncate(redirections);
         self.call_instead(tables, callee);
         tables.emit(Fact::Routed { conn: self.conn, facts: self.facts.clone() });
         tables.emit(Fact::Controlled { ticket, outcome: Ok(self.conn) });

@@ -10,8 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use model::{
-    Aor, Binding, Directory, Flow, GenerationToken, Instant, ListenerId, Membership, Seat, Seats,
-    Secret, Shard, Shards, Transport, TrunkId,
+    Aor, Binding, Directory, Flow, ForwardWhen, GenerationToken, Instant, ListenerId, Membership,
+    Seat, Seats, Secret, Shard, Shards, Transport, TrunkId,
     hook::{
         Answer, Decision, Destination, Hook, MediaMode, Plan, Question, QuestionId, Target, Verdict,
     },
@@ -39,6 +39,8 @@ pub(crate) struct Town {
     pub(crate) former: BTreeMap<u64, Vec<Hook>>,
     /// The routes of trunks that have one.
     pub(crate) routes: BTreeMap<TrunkId, Arc<str>>,
+    /// Whose calls go somewhere else, and when.
+    pub(crate) forwards: Vec<(Aor, ForwardWhen, Arc<str>)>,
 }
 
 impl Directory for Town {
@@ -52,6 +54,11 @@ impl Directory for Town {
 
     fn routing_point(&self, aor: &Aor) -> bool {
         self.points.contains(aor)
+    }
+
+    fn forward(&self, aor: &Aor, when: ForwardWhen) -> Option<Arc<str>> {
+        let is_it = |(of, case, _): &&(Aor, ForwardWhen, _)| of == aor && *case == when;
+        self.forwards.iter().find(is_it).map(|(_, _, to)| Arc::clone(to))
     }
 
     fn secret(&self, aor: &Aor) -> Option<Arc<Secret>> {
