@@ -1,6 +1,6 @@
 //! Which crate may depend on which.
 //!
-//! `model <- {sip, media, tlib, cluster} <- switch <- cti <- node`, `model <- bundle <- plugin <- node`, `model, media <- relay <- node`.
+//! `model <- {sip, media, tlib, cluster} <- switch <- cti <- node`, `websocket <- node`, `model <- bundle <- plugin <- node`, `model, media <- relay <- node`.
 //! The switch and the plugin host never see each other: a hook is a question and an answer, plain data in `model`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +10,13 @@ use serde_json::Value;
 use crate::{Finding, sans_io};
 
 /// The crates of this project that each may depend on; a plugin that is not named here gets [`PLUGIN`].
-const MAY_USE: [(&str, &[&str]); 24] = [
+const MAY_USE: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("sip", &["model"]),
     ("media", &["model"]),
     ("tlib", &["model"]),
     ("cluster", &["model"]),
+    ("websocket", &[]),
     ("switch", &["model", "sip", "media", "tlib", "cluster"]),
     ("cti", &["model", "tlib", "switch"]),
     ("bundle", &["model"]),
@@ -30,6 +31,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "media",
             "tlib",
             "cluster",
+            "websocket",
             "switch",
             "cti",
             "bundle",

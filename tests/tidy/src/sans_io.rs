@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// Crates below `host/` that are sans-IO.
-pub const CRATES: [&str; 7] = ["model", "sip", "media", "tlib", "cluster", "switch", "cti"];
+pub const CRATES: [&str; 8] =
+    ["model", "sip", "media", "tlib", "cluster", "websocket", "switch", "cti"];
 
 /// What their code may not name, with what to do instead.
 const BANNED: [(&str, &str); 12] = [
