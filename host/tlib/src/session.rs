@@ -29,6 +29,8 @@ use hello::{Timeouts, ms};
 pub enum Input {
     /// Bytes of the connection as they came; in JSON, one whole WebSocket message.
     Bytes(Bytes),
+    /// Something came that is no message, such as a part of one or a Ping: the client is there.
+    Heard,
     /// The connection is gone.
     Closed,
     /// The registration is accepted. The answer is EventLinkConnected, or EventLinkDisconnected when there is no switch; the session
@@ -215,6 +217,7 @@ impl Session {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Bytes(bytes) => self.on_bytes(now, bytes),
+            Input::Heard => self.heard(now),
             Input::Closed => self.close(CloseReason::Gone),
             Input::Accept(answer) => self.on_accept(now, answer),
             Input::Refuse(code, text) => self.on_refuse(now, code, text),
@@ -302,8 +305,7 @@ impl Session {
         if self.is_over() {
             return;
         }
-        let polled = self.keep_alive.heard(now);
-        self.stats.round_trip = polled.or(self.stats.round_trip);
+        self.heard(now);
         if self.config.form == Form::Json {
             self.on_text(now, &bytes);
             return;
@@ -319,6 +321,11 @@ impl Session {
                 }
             }
         }
+    }
+
+    fn heard(&mut self, now: Instant) {
+        let polled = self.keep_alive.heard(now);
+        self.stats.round_trip = polled.or(self.stats.round_trip);
     }
 
     fn on_frame(&mut self, now: Instant, frame: &[u8]) {

@@ -48,9 +48,24 @@ impl Desk {
     /// When it is not answered, or not taken for one of them.
     #[track_caller]
     pub fn connect(port: SocketAddr, application: &str, dns: &[&str]) -> Self {
+        Self::connect_with(port, application, dns, &[])
+    }
+
+    /// The same with further arguments of `jackfield tlib`, such as those of TLS.
+    ///
+    /// # Panics
+    ///
+    /// When it is not answered, or not taken for one of the DNs.
+    #[track_caller]
+    pub fn connect_with(
+        port: SocketAddr,
+        application: &str,
+        dns: &[&str],
+        arguments: &[&str],
+    ) -> Self {
         let mut command = Command::new(peers::jackfield());
         command.args(["tlib", "--watch", "--stdin", "--json", "--application", application]);
-        command.args(["--connect", &port.to_string()]);
+        command.args(["--connect", &port.to_string()]).args(arguments);
         for dn in dns {
             command.args(["--register", dn]);
         }

@@ -25,6 +25,15 @@ impl Floor {
     ///
     /// When the switch does not come up.
     pub fn start(wrap_up_s: u32) -> Self {
+        Self::with(wrap_up_s, &[], &[])
+    }
+
+    /// The same with further ports, as entries of `tlib.listen`, and settings.
+    ///
+    /// # Panics
+    ///
+    /// When the switch does not come up.
+    pub fn with(wrap_up_s: u32, more: &[String], settings: &[&str]) -> Self {
         let [tc_port, default_port, ip_port, monitor_port] =
             [(); 4].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
         let dns = format!(
@@ -38,8 +47,9 @@ impl Floor {
             ("SmartProxy", monitor_port),
         ];
         let listen = ports.map(|(name, bind)| format!("{{name=\"{name}\",bind=\"{bind}\"}}"));
-        let listen = format!("tlib.listen=[{}]", listen.join(","));
-        let switch = Switch::start(&[&dns, &listen], &[]);
+        let listen = format!("tlib.listen=[{}]", [&listen[..], more].concat().join(","));
+        let settings: Vec<&str> = [&[&*dns, &*listen], settings].concat();
+        let switch = Switch::start(&settings, &[]);
         Self { switch, tc_port, default_port, ip_port, monitor_port }
     }
 

@@ -1,4 +1,4 @@
-//! What a peer tells line by line, in JSON.
+//! What a peer tells line by line.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -8,7 +8,20 @@ use std::{
 
 use serde_json::Value;
 
-/// Reads them as they come, to the end; what is no JSON is talk of a library and left out.
+/// Reads lines as they come, to the end.
+pub fn text(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Reads lines of JSON as they come, to the end; what is no JSON is talk of a library and left out.
 pub fn of(output: impl Read + Send + 'static) -> Receiver<Value> {
     let (sender, events) = mpsc::channel();
     thread::spawn(move || {

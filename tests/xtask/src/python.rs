@@ -32,13 +32,19 @@ pub(crate) const PJSUA2: Packages = Packages {
     description: "pjsua2 (Python package pjsua2-python): two phones in tests/interop",
 };
 
-/// What the T-Library client for Python is tested with. The compiler is the one that its module is generated with.
+/// What the T-Library client for Python is tested with, and the WebSocket ports are. The compiler is the one that its module is generated with.
 pub(crate) const TLIB: Packages = Packages {
-    name: "tlib-1",
-    pinned: &["grpcio-tools==1.62.3", "protobuf==4.25.5", "pytest==8.3.4", "setuptools<81"],
+    name: "tlib-2",
+    pinned: &[
+        "grpcio-tools==1.62.3",
+        "protobuf==4.25.5",
+        "pytest==8.3.4",
+        "setuptools<81",
+        "websockets==15.0.1",
+    ],
     options: &[],
-    imports: "google.protobuf, grpc_tools.protoc, pytest",
-    description: "protobuf, grpcio-tools and pytest (Python packages): the tests of sdk/tlib/python",
+    imports: "google.protobuf, grpc_tools.protoc, pytest, websockets.sync.client",
+    description: "protobuf, grpcio-tools, pytest and websockets (Python packages): the tests of sdk/tlib/python and of the T-Library ports",
 };
 
 /// Interpreters there are wheels for, in the order they are tried; what is plain `python3` differs from machine to machine.

@@ -85,6 +85,24 @@ pub(super) struct TlibArgs {
     /// The port: TCport of the T-Controller, or another module's.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7001")]
     pub(super) connect: String,
+    /// Over TLS, for a port whose transport is tls or wss.
+    #[arg(long)]
+    pub(super) tls: bool,
+    /// A PEM file of the authorities that the server's certificate may be of; those of the system without it.
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub(super) ca: Option<PathBuf>,
+    /// The name or address that the server's certificate must have; the host of --connect without it.
+    #[arg(long, value_name = "NAME", requires = "tls")]
+    pub(super) server_name: Option<String>,
+    /// A PEM file of this client's own certificate, for a port that wants one (client_ca).
+    #[arg(long, value_name = "FILE", requires_all = ["tls", "key"])]
+    pub(super) certificate: Option<PathBuf>,
+    /// The PEM file of its private key.
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(super) key: Option<PathBuf>,
+    /// JSON over WebSocket, for a port whose transport is ws, or with --tls wss.
+    #[arg(long)]
+    pub(super) websocket: bool,
     /// The name that this client gives.
     #[arg(long, value_name = "NAME", default_value = "jackfield-tlib")]
     pub(super) application: String,

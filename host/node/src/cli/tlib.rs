@@ -1,8 +1,10 @@
 //! `jackfield tlib`: a T-Library client on the command line.
 
+mod line;
+
 use std::{
-    io::{BufRead as _, Read as _, Write as _},
-    net::{Shutdown, TcpStream},
+    io::{BufRead as _, Read as _},
+    net::TcpStream,
     sync::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -14,10 +16,11 @@ use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use model::ConnId;
 use tlib::{
-    Attribute, Client, ClientConfig, EncodedJson, Kind, KvList, Message, MessageType, Value,
+    Attribute, Client, ClientConfig, EncodedJson, Form, Kind, KvList, Message, MessageType, Value,
     client::ClientOutput, log::Printer,
 };
 
+use self::line::Line;
 use super::{args::TlibArgs, print};
 use crate::clock::Clock;
 
@@ -34,7 +37,7 @@ enum Came {
 
 struct Terminal {
     client: Client,
-    socket: TcpStream,
+    line: Line,
     clock: Clock,
     args: TlibArgs,
     /// Requests that are sent once the client is registered, the DNs first.
@@ -51,27 +54,24 @@ pub(super) fn run(args: TlibArgs) -> anyhow::Result<()> {
     if let Some((name, attributes)) = args.request.split_first() {
         open.push(request(name, attributes)?);
     }
-    let socket = TcpStream::connect(&args.connect).with_context(|| {
-        format!(
-            "no T-Library port answers at {}; is there a [[dn]] in the configuration?",
-            args.connect
-        )
-    })?;
-    socket.set_nodelay(true)?;
+    let mut config = ClientConfig::new(&*args.application);
+    config.password = args.password.clone().unwrap_or_default();
+    if args.websocket {
+        config.form = Form::Json;
+    }
+    let (line, early) = Line::connect(&args, config.limits.message_bytes_max)?;
     let (sender, receiver) = sync_channel(WAITING_MAX);
-    read_socket(socket.try_clone()?, sender.clone());
+    read_socket(line.reader()?, sender.clone());
     if args.stdin {
         read_lines(sender);
     }
     let clock = Clock::start();
-    let mut config = ClientConfig::new(&*args.application);
-    config.password = args.password.clone().unwrap_or_default();
     let client = Client::new(config, clock.now());
     let (waits, refused, at_end) = (Vec::new(), false, false);
-    let mut terminal = Terminal { client, socket, clock, args, open, waits, refused, at_end };
+    let mut terminal = Terminal { client, line, clock, args, open, waits, refused, at_end };
+    terminal.take(early);
     let outcome = terminal.go(&receiver);
-    // Nobody reads it any more.
-    let _ = terminal.socket.shutdown(Shutdown::Both);
+    terminal.line.close();
     outcome
 }
 
@@ -114,7 +114,10 @@ impl Terminal {
             let now = self.clock.now();
             let wait = self.client.poll_timeout().map(|at| at.saturating_since(now));
             match receiver.recv_timeout(wait.unwrap_or(Duration::from_secs(3600))) {
-                Ok(Came::Bytes(bytes)) => self.client.handle_bytes(self.clock.now(), bytes),
+                Ok(Came::Bytes(bytes)) => {
+                    let came = self.line.take(bytes)?;
+                    self.take(came);
+                }
                 Ok(Came::Closed) | Err(RecvTimeoutError::Disconnected) => {
                     self.client.handle_closed();
                 }
@@ -129,9 +132,18 @@ impl Terminal {
         Ok(())
     }
 
+    fn take(&mut self, came: line::Came) {
+        for chunk in came.chunks {
+            self.client.handle_bytes(self.clock.now(), chunk);
+        }
+        if came.is_last {
+            self.client.handle_closed();
+        }
+    }
+
     fn write(&mut self) -> anyhow::Result<()> {
         for bytes in self.client.take_writes(usize::MAX) {
-            self.socket.write_all(&bytes)?;
+            self.line.send(&bytes)?;
         }
         Ok(())
     }

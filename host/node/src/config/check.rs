@@ -78,10 +78,13 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("store.timeout_ms", 10, 30_000),
     ("tlib.clients_max", 1, 100_000),
     ("tlib.message_kib_max", 1, 65_536),
+    ("tlib.fragments_max", 1, 1_000_000),
     ("tlib.write_queue_kib", 64, 1_048_576),
     ("tlib.requests_per_second_max", 1, 1_000_000),
     ("tlib.requests_burst_max", 1, 10_000_000),
     ("tlib.hello_timeout_ms", 10, 600_000),
+    ("tlib.handshake_timeout_ms", 10, 600_000),
+    ("tlib.handshakes_max", 1, 100_000),
     ("tlib.keep_alive_s", 0, 86_400),
     ("tlib.dns_per_client_max", 1, 10_000_000),
     ("tlib.clients_per_dn_max", 1, 100_000),
@@ -467,7 +470,7 @@ fn trunks(config: &Config) -> Vec<Violation> {
 }
 
 fn telephony(config: &Config) -> Vec<Violation> {
-    let ports = super::tlib::problems(&config.tlib.listen).into_iter();
+    let ports = super::tlib_listen::problems(&config.tlib.listen).into_iter();
     let ports = ports.map(|(at, key, what, help)| {
         Violation::new(&format!("tlib.listen.{at}.{key}"), what, help)
     });

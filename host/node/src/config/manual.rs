@@ -27,7 +27,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ("subscriber", include_str!("subscriber.rs"), "SubscriberConfig"),
     ("trunk", include_str!("trunk.rs"), "TrunkSection"),
     ("tlib", include_str!("tlib.rs"), "TlibSection"),
-    ("tlib.listen", include_str!("tlib.rs"), "TlibListen"),
+    ("tlib.listen", include_str!("tlib_listen.rs"), "TlibListen"),
     ("dn", include_str!("dn.rs"), "DnSection"),
     ("plugins", include_str!("plugins.rs"), "PluginsConfig"),
     ("emergency", include_str!("emergency.rs"), "EmergencyConfig"),

@@ -32,6 +32,7 @@ mod store;
 mod streams;
 mod subscriber;
 mod tlib;
+mod tlib_listen;
 mod transfers;
 mod trunk;
 
@@ -64,7 +65,8 @@ pub use sip::{Advertised, DiversionStyle, ListenConfig, SipConfig, SipTransport}
 pub use store::StoreConfig;
 pub use streams::StreamsConfig;
 pub use subscriber::SubscriberConfig;
-pub use tlib::{TlibListen, TlibSection};
+pub use tlib::TlibSection;
+pub use tlib_listen::{TlibListen, TlibTransport};
 pub use transfers::{TakeOver, TransferBy, TransfersConfig};
 pub use trunk::TrunkSection;
 

@@ -7,6 +7,8 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tlib::log::{LogFilter, Shown};
 
+use super::tlib_listen::{PORTS, TlibListen};
+
 /// `[tlib]`: T-Library clients: where they connect, what they may use. `docs/cti.md` shows how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -22,14 +24,20 @@ pub struct TlibSection {
     pub clients_max: usize,
     /// The largest message of a client, in KiB.
     pub message_kib_max: usize,
+    /// Frames of one message of a WebSocket. Browsers send one; some libraries cut a message after so many kilobytes.
+    pub fragments_max: usize,
     /// What may wait for one client to read it, in KiB; a client that leaves more unread is closed.
     pub write_queue_kib: usize,
     /// Requests of one client a second in the long run; more are answered EventError 569.
     pub requests_per_second_max: u32,
     /// Requests that one client may send at once: a monitor registers on all its DNs when it connects.
     pub requests_burst_max: u32,
-    /// How long a client may take to say who it is, in milliseconds.
+    /// How long a client may take to say who it is, in milliseconds, once its connection is there.
     pub hello_timeout_ms: u64,
+    /// How long the handshakes of TLS and WebSocket may take, both together, in milliseconds.
+    pub handshake_timeout_ms: u64,
+    /// Connections of one module whose handshake is under way; when one more comes, the oldest of them is closed.
+    pub handshakes_max: usize,
     /// How long a line may be silent before the switch asks whether the client is there, in seconds; as long again without an answer and it is
     /// closed. A client may ask for another time. 0 asks nobody who has not asked for it.
     pub keep_alive_s: u64,
@@ -65,22 +73,6 @@ pub struct TlibSection {
     pub mailbox_max: usize,
 }
 
-/// `[[tlib.listen]]`: a port of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TlibListen {
-    /// Whose clients connect here: `default` (Session Controller), `TCport` (T-Controller), `IPport` (Interaction Proxy) or `SmartProxy`.
-    pub name: String,
-    /// The address and port. Port 0 takes a free one.
-    pub bind: SocketAddr,
-}
-
-impl Default for TlibListen {
-    fn default() -> Self {
-        Self { name: "default".to_owned(), bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 7000)) }
-    }
-}
-
 impl Default for TlibSection {
     fn default() -> Self {
         Self {
@@ -89,10 +81,13 @@ impl Default for TlibSection {
             password: None,
             clients_max: 2000,
             message_kib_max: 256,
+            fragments_max: 1024,
             write_queue_kib: 4096,
             requests_per_second_max: 1000,
             requests_burst_max: 20_000,
             hello_timeout_ms: 5000,
+            handshake_timeout_ms: 5000,
+            handshakes_max: 256,
             keep_alive_s: 30,
             dns_per_client_max: 100_000,
             clients_per_dn_max: 2000,
@@ -110,10 +105,6 @@ impl Default for TlibSection {
         }
     }
 }
-
-/// The names of the ports (seed 001) and their defaults.
-const PORTS: [(&str, u16); 4] =
-    [("default", 7000), ("TCport", 7001), ("IPport", 7002), ("SmartProxy", 7003)];
 
 impl TlibSection {
     /// What logs show of key-value lists; the error names what cannot be.
@@ -139,27 +130,8 @@ impl TlibSection {
         let default = |(name, port): (&str, u16)| TlibListen {
             name: name.to_owned(),
             bind: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            ..TlibListen::default()
         };
         PORTS.into_iter().map(default).collect()
     }
-}
-
-/// What is wrong with the ports: which one, what, and what to do.
-pub(super) fn problems(listen: &[TlibListen]) -> Vec<(usize, &'static str, String, String)> {
-    let mut problems = Vec::new();
-    for (at, port) in listen.iter().enumerate() {
-        if !PORTS.iter().any(|(name, _)| *name == port.name) {
-            let names = PORTS.map(|(name, _)| name).join(", ");
-            let what =
-                format!("`name` is \"{}\", which is no module's port", port.name.escape_debug());
-            problems.push((at, "name", what, format!("give one of {names}")));
-        }
-        let is_taken = |other: &TlibListen| other.bind == port.bind && port.bind.port() != 0;
-        if listen[..at].iter().any(is_taken) {
-            let what = format!("`bind` {} is taken by another port", port.bind);
-            let help = "give each port an address of its own".to_owned();
-            problems.push((at, "bind", what, help));
-        }
-    }
-    problems
 }

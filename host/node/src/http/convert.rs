@@ -60,6 +60,7 @@ pub(super) fn module(of: ModuleView) -> view::Module {
         clients: of.clients,
         accepted: of.accepted,
         turned_away: of.turned_away,
+        handshakes_failed: of.handshakes_failed,
         not_reading: of.not_reading,
         requests: of.requests,
         deliveries: of.deliveries,

@@ -323,6 +323,12 @@ const OF_MODULE: &[OfModule] = &[
         |m| m.turned_away as f64,
     ),
     (
+        "jackfield_tlib_handshakes_failed_total",
+        COUNTER,
+        "Connections it closed in a handshake of TLS or WebSocket.",
+        |m| m.handshakes_failed as f64,
+    ),
+    (
         "jackfield_tlib_not_reading_total",
         COUNTER,
         "Clients it closed because they did not read.",

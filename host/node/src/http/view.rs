@@ -188,6 +188,8 @@ pub struct Module {
     pub accepted: u64,
     /// Connections closed because of `tlib.clients_max`.
     pub turned_away: u64,
+    /// Connections closed in a handshake of TLS or WebSocket.
+    pub handshakes_failed: u64,
     /// Clients closed because they did not read.
     pub not_reading: u64,
     /// Requests of its clients.

@@ -1,30 +1,32 @@
 //! The clients of one module: their connections and their sessions. Nothing here waits for a client.
 
 use std::{
-    collections::HashMap,
-    io::{self, IoSlice, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    collections::{HashMap, VecDeque},
+    io,
+    net::{SocketAddr, TcpStream},
     sync::Arc,
     time::Duration,
 };
 
-use bytes::Bytes;
 use cti::{ClientId, Deliver, Module};
 use model::Instant;
 use tlib::{
-    Attribute, ErrorCode, Message, MessageType, Session, SessionConfig,
+    Attribute, ErrorCode, Form, Message, MessageType, Session, SessionConfig,
     log::Peer,
     session::{
         CloseReason, Input as SessionInput, Outgoing, Output as SessionOutput, Registration,
     },
 };
 use tracing::{debug, info, warn};
+use websocket::Code;
 
-use super::log::ModuleLog;
+use super::{
+    Port,
+    connection::{Came, Connection, Fault},
+    log::ModuleLog,
+};
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 
-/// Slices of one vectored write.
-const SLICES_MAX: usize = 128;
 /// Bytes read from one client before the others get their turn.
 const READ_MAX: usize = 256 << 10;
 /// Connections accepted at one port before the others get their turn.
@@ -37,6 +39,10 @@ const SWEEP: Duration = Duration::from_millis(200);
 pub struct ClientLimits {
     /// Clients at once.
     pub clients_max: usize,
+    /// How long the handshakes of TLS and WebSocket may take.
+    pub handshake_timeout: Duration,
+    /// Connections at once whose handshake is under way.
+    pub handshakes_max: usize,
     /// The password that each must give, if one is wanted.
     pub password: Option<Arc<str>>,
     /// Of each session.
@@ -60,7 +66,9 @@ struct Client {
     peer: SocketAddr,
     /// The same as text.
     address: Box<str>,
-    socket: TcpStream,
+    connection: Connection,
+    /// The handshakes of its connection are done, and its session has begun.
+    is_open: bool,
     session: Session,
     /// The module knows it.
     is_known: bool,
@@ -81,9 +89,11 @@ pub(super) struct Clients {
     module: Module,
     poller: Arc<Poller>,
     limits: ClientLimits,
-    listeners: Vec<TcpListener>,
+    ports: Vec<Port>,
     slots: Vec<Slot>,
     free: Vec<usize>,
+    /// Slots of connections whose handshake is under way, the oldest first; some of them are open or gone by now.
+    handshakes: VecDeque<(usize, u32)>,
     slot_by_number: HashMap<u64, usize>,
     dirty: Vec<usize>,
     next: u64,
@@ -113,6 +123,8 @@ pub struct ClientFigures {
     pub accepted: u64,
     /// Connections closed at once for a limit.
     pub turned_away: u64,
+    /// Connections closed in a handshake of TLS or WebSocket.
+    pub handshakes_failed: u64,
     /// Requests taken.
     pub requests: u64,
     /// Copies of events delivered.
@@ -130,22 +142,23 @@ impl Clients {
     pub(super) fn new(
         module: Module,
         poller: Arc<Poller>,
-        listeners: Vec<TcpListener>,
+        ports: Vec<Port>,
         limits: ClientLimits,
         (unix_at_zero, hello): (Duration, Message),
     ) -> io::Result<Self> {
-        for (number, listener) in listeners.iter().enumerate() {
-            listener.set_nonblocking(true)?;
+        for (number, port) in ports.iter().enumerate() {
+            port.listener.set_nonblocking(true)?;
             let token = Token::Listener(u16::try_from(number).unwrap_or(u16::MAX));
-            poller.add(listener, token, EventFlags::IN)?;
+            poller.add(&port.listener, token, EventFlags::IN)?;
         }
         Ok(Self {
             module,
             poller,
             limits,
-            listeners,
+            ports,
             slots: Vec::new(),
             free: Vec::new(),
+            handshakes: VecDeque::new(),
             slot_by_number: HashMap::new(),
             dirty: Vec::new(),
             next: 0,
@@ -174,9 +187,9 @@ impl Clients {
     /// A port is ready: takes those who connect.
     pub(super) fn on_listener(&mut self, now: Instant, number: u16) {
         for _ in 0..ACCEPT_MAX {
-            let Some(listener) = self.listeners.get(usize::from(number)) else { return };
-            match listener.accept() {
-                Ok((socket, peer)) => self.accept(now, socket, peer),
+            let Some(port) = self.ports.get(usize::from(number)) else { return };
+            match port.listener.accept() {
+                Ok((socket, peer)) => self.accept(now, usize::from(number), socket, peer),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => {
@@ -198,14 +211,14 @@ impl Clients {
     }
 
     fn listen_for(&self, flags: EventFlags) {
-        for (number, listener) in self.listeners.iter().enumerate() {
+        for (number, port) in self.ports.iter().enumerate() {
             let token = Token::Listener(u16::try_from(number).unwrap_or(u16::MAX));
             // It was added when the module began.
-            let _ = self.poller.change(listener, token, flags);
+            let _ = self.poller.change(&port.listener, token, flags);
         }
     }
 
-    fn accept(&mut self, now: Instant, socket: TcpStream, peer: SocketAddr) {
+    fn accept(&mut self, now: Instant, port: usize, socket: TcpStream, peer: SocketAddr) {
         if self.figures.now >= self.limits.clients_max {
             self.figures.turned_away += 1;
             if !self.is_full_told {
@@ -214,31 +227,42 @@ impl Clients {
             }
             return;
         }
+        let Some(port) = self.ports.get(port) else { return };
+        let made = socket
+            .set_nonblocking(true)
+            .and_then(|()| socket.set_nodelay(true))
+            .and_then(|()| port.connection(socket, now).map_err(io::Error::other));
+        let form = if port.transport.is_web() { Form::Json } else { Form::Wire };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             self.slots.len() - 1
         });
         let token = token(slot, self.slots[slot].generation);
-        let made = socket
-            .set_nonblocking(true)
-            .and_then(|()| socket.set_nodelay(true))
-            .and_then(|()| self.poller.add(&socket, token, EventFlags::IN));
-        if let Err(error) = made {
-            warn!(module = self.module.tag(), %peer, %error, "a client could not be accepted");
-            self.free.push(slot);
-            return;
-        }
+        let added = made.and_then(|connection| {
+            self.poller.add(connection.socket(), token, EventFlags::IN)?;
+            Ok(connection)
+        });
+        let connection = match added {
+            Ok(connection) => connection,
+            Err(error) => {
+                warn!(module = self.module.tag(), %peer, %error, "a client could not be accepted");
+                self.free.push(slot);
+                return;
+            }
+        };
         self.next += 1;
         let id = ClientId { module: self.module, number: self.next };
-        let session = Session::new(self.limits.session.clone(), now, self.unix_at_zero);
+        let is_open = connection.is_open();
+        let session = SessionConfig { form, ..self.limits.session.clone() };
         self.slot_by_number.insert(id.number, slot);
         self.slots[slot].client = Some(Box::new(Client {
             id,
             application: "".into(),
             peer,
             address: peer.to_string().into(),
-            socket,
-            session,
+            connection,
+            is_open,
+            session: Session::new(session, now, self.unix_at_zero),
             is_known: false,
             waits_to_write: false,
             is_dirty: false,
@@ -246,6 +270,41 @@ impl Clients {
         self.figures.accepted += 1;
         self.figures.now += 1;
         self.sweep_at.get_or_insert(now + SWEEP);
+        if !is_open {
+            self.begin_handshake(slot);
+        }
+    }
+
+    /// Remembers a connection whose handshake begins, and closes the oldest where there are too many: who is stuck makes room for who is not.
+    fn begin_handshake(&mut self, slot: usize) {
+        if self.handshakes.len() >= self.limits.handshakes_max {
+            let slots = &self.slots;
+            self.handshakes.retain(|(slot, generation)| {
+                let have = &slots[*slot];
+                have.generation == *generation
+                    && have.client.as_ref().is_some_and(|client| !client.is_open)
+            });
+        }
+        if self.handshakes.len() >= self.limits.handshakes_max
+            && let Some((oldest, _)) = self.handshakes.pop_front()
+        {
+            self.fail(oldest, &Fault::HandshakesMax);
+        }
+        self.handshakes.push_back((slot, self.slots[slot].generation));
+    }
+
+    /// A handshake has failed.
+    fn fail(&mut self, slot: usize, fault: &Fault) {
+        let Some(client) = self.slots[slot].client.as_mut() else { return };
+        client.connection.finish(Code::Policy, "");
+        let (module, peer) = (self.module.tag(), client.peer);
+        if matches!(fault, Fault::Closed | Fault::Broken(_)) {
+            debug!(module, %peer, reason = %fault, "a connection ended in its handshake");
+        } else {
+            info!(module, %peer, reason = %fault, "a connection was closed in its handshake");
+        }
+        self.figures.handshakes_failed += 1;
+        self.remove(slot);
     }
 
     /// A connection is ready.
@@ -267,22 +326,33 @@ impl Clients {
 
     fn read(&mut self, now: Instant, slot: usize) {
         let mut left = READ_MAX;
-        while left > 0 {
+        loop {
             let Some(client) = self.slots[slot].client.as_mut() else { return };
-            match client.socket.read(&mut self.buffer) {
-                Ok(0) => client.session.handle_input(now, SessionInput::Closed),
-                Ok(length) => {
-                    left = left.saturating_sub(length);
-                    let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
-                    client.session.handle_input(now, SessionInput::Bytes(bytes));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => {
-                    debug!(client = ?client.id, peer = %client.peer, %error, "a client's connection broke");
-                    client.session.handle_input(now, SessionInput::Closed);
-                }
+            let config = &self.limits.session;
+            let longest = match client.session.is_registered() {
+                true => config.limits.message_bytes_max,
+                false => config.hello_bytes_max,
+            };
+            let came = client.connection.receive(&mut self.buffer, &mut left, longest);
+            if !client.is_open && client.connection.is_open() {
+                // What the handshake took is not taken from the time to register.
+                client.is_open = true;
+                let config = SessionConfig { form: client.session.form(), ..config.clone() };
+                client.session = Session::new(config, now, self.unix_at_zero);
             }
+            let input = match came {
+                Ok(Came::Nothing) => break,
+                Ok(Came::Bytes(bytes)) => SessionInput::Bytes(bytes),
+                Ok(Came::Sign) => SessionInput::Heard,
+                Err(fault) if !client.is_open => return self.fail(slot, &fault),
+                // What waits is written first.
+                Err(fault @ Fault::Violation(_)) => SessionInput::End(fault.to_string()),
+                Err(fault) => {
+                    debug!(client = ?client.id, peer = %client.peer, reason = %fault, "a client's connection is over");
+                    SessionInput::Closed
+                }
+            };
+            client.session.handle_input(now, input);
             if !self.take_outputs(now, slot) {
                 return;
             }
@@ -322,6 +392,11 @@ impl Clients {
                         module = self.module.tag(), client = client.id.number, application = &*client.application,
                         peer = %client.peer, %reason, "T-Library client disconnected"
                     );
+                    let code = match reason {
+                        CloseReason::Gone | CloseReason::Ended(_) => Code::Normal,
+                        _ => Code::Policy,
+                    };
+                    client.connection.finish(code, &reason.to_string());
                     self.remove(slot);
                     return false;
                 }
@@ -415,10 +490,14 @@ impl Clients {
         while let Some(slot) = self.dirty.pop() {
             let Some(client) = self.slots[slot].client.as_mut() else { continue };
             client.is_dirty = false;
-            if let Err(error) = self.write_out(slot)
+            if let Err(fault) = self.write_out(slot)
                 && let Some(client) = self.slots[slot].client.as_mut()
             {
-                debug!(client = ?client.id, peer = %client.peer, %error, "a client cannot be written to");
+                if !client.is_open {
+                    self.fail(slot, &fault);
+                    continue;
+                }
+                debug!(client = ?client.id, peer = %client.peer, reason = %fault, "a client cannot be written to");
                 client.session.handle_input(now, SessionInput::Closed);
             }
             self.take_outputs(now, slot);
@@ -426,15 +505,15 @@ impl Clients {
     }
 
     /// Writes what waits for one client, as far as its connection takes it.
-    fn write_out(&mut self, slot: usize) -> io::Result<()> {
+    fn write_out(&mut self, slot: usize) -> Result<(), Fault> {
         let token = token(slot, self.slots[slot].generation);
         let Some(client) = self.slots[slot].client.as_mut() else { return Ok(()) };
-        let is_full = write(client)?;
+        let is_full = client.connection.write(&mut client.session)?;
         if is_full != client.waits_to_write {
             client.waits_to_write = is_full;
             let flags = if is_full { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
             // It was added when it was accepted.
-            let _ = self.poller.change(&client.socket, token, flags);
+            let _ = self.poller.change(client.connection.socket(), token, flags);
         }
         Ok(())
     }
@@ -447,6 +526,12 @@ impl Clients {
         }
         for slot in 0..self.slots.len() {
             let Some(client) = self.slots[slot].client.as_mut() else { continue };
+            if !client.is_open {
+                if client.connection.is_overdue(now, self.limits.handshake_timeout) {
+                    self.fail(slot, &Fault::HandshakeTimeout);
+                }
+                continue;
+            }
             if client.session.poll_timeout().is_some_and(|at| at <= now) {
                 client.session.handle_timeout(now);
                 self.mark(slot);
@@ -480,24 +565,6 @@ fn peer_of(client: &Client) -> Peer<'_> {
         id: client.id.number,
         application: &client.application,
         address: &client.address,
-    }
-}
-
-/// Writes what waits for a client; gives whether more waits than its connection takes.
-fn write(client: &mut Client) -> io::Result<bool> {
-    loop {
-        let slices: Vec<IoSlice<'_>> =
-            client.session.writes().take(SLICES_MAX).map(IoSlice::new).collect();
-        if slices.is_empty() {
-            return Ok(false);
-        }
-        match client.socket.write_vectored(&slices) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(length) => client.session.wrote(length),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(true),
-            Err(error) => return Err(error),
-        }
     }
 }
 

@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
-use std::net::{Ipv4Addr, TcpStream};
+use std::{
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
+};
 
 use tlib::{Event, Form, session::PROTOCOL_VERSION};
 
@@ -16,10 +19,26 @@ fn clients() -> (Clients, SocketAddr) {
     let address = listener.local_addr().unwrap();
     let mut session = SessionConfig::DEFAULT;
     session.queue_bytes_max = 64 << 10;
-    let limits = ClientLimits { clients_max: 2, password: None, session };
+    let limits = ClientLimits {
+        clients_max: 2,
+        handshake_timeout: Duration::from_secs(5),
+        handshakes_max: 2,
+        password: None,
+        session,
+    };
     let poller = Arc::new(Poller::new().unwrap());
     let hello = (Duration::ZERO, hello("SIPS"));
-    (Clients::new(Module::SmartProxy, poller, vec![listener], limits, hello).unwrap(), address)
+    (
+        Clients::new(
+            Module::SmartProxy,
+            poller,
+            vec![Port::plain(Module::SmartProxy, listener)],
+            limits,
+            hello,
+        )
+        .unwrap(),
+        address,
+    )
 }
 
 /// Waits until somebody has done something.

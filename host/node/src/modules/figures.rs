@@ -16,6 +16,7 @@ pub struct ModuleFigures {
     clients: AtomicU64,
     accepted: AtomicU64,
     turned_away: AtomicU64,
+    handshakes_failed: AtomicU64,
     not_reading: AtomicU64,
     requests: AtomicU64,
     deliveries: AtomicU64,
@@ -35,6 +36,8 @@ pub struct ModuleView {
     pub accepted: u64,
     /// Connections closed for a limit.
     pub turned_away: u64,
+    /// Connections closed in a handshake of TLS or WebSocket.
+    pub handshakes_failed: u64,
     /// Clients closed because they did not read.
     pub not_reading: u64,
     /// Requests of its clients.
@@ -55,6 +58,7 @@ impl ModuleFigures {
         self.clients.store(clients.now as u64, Relaxed);
         self.accepted.store(clients.accepted, Relaxed);
         self.turned_away.store(clients.turned_away, Relaxed);
+        self.handshakes_failed.store(clients.handshakes_failed, Relaxed);
         self.not_reading.store(clients.not_reading, Relaxed);
         self.requests.store(clients.requests, Relaxed);
         self.deliveries.store(clients.deliveries, Relaxed);
@@ -72,6 +76,7 @@ impl ModuleFigures {
             clients: self.clients.load(Relaxed),
             accepted: self.accepted.load(Relaxed),
             turned_away: self.turned_away.load(Relaxed),
+            handshakes_failed: self.handshakes_failed.load(Relaxed),
             not_reading: self.not_reading.load(Relaxed),
             requests: self.requests.load(Relaxed),
             deliveries: self.deliveries.load(Relaxed),

@@ -3,18 +3,23 @@
 //! Each has its own sockets, clients and CPU time. What modules tell one another goes through bounded mailboxes.
 
 mod clients;
+mod connection;
 mod figures;
 mod letter;
 mod log;
 mod machine;
 mod machines;
+mod port;
 mod start;
 mod thread;
+mod web;
 
 pub use clients::{ClientFigures, ClientLimits};
 pub use figures::{AllFigures, ModuleFigures, ModuleView};
 pub use letter::{FactPort, Letter};
 pub use log::LogSettings;
 pub use machine::{Effect, Machine};
-pub use start::{Modules, Ports, dns_of};
+pub use port::{Port, Ports};
+pub use start::{Modules, dns_of};
 pub use thread::{Others, Parts, Running};
+pub use web::PROTOCOL;

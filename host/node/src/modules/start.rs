@@ -1,12 +1,7 @@
 //! Starts the modules that have a port, and those that they need.
 
 use std::{
-    collections::BTreeMap,
-    io,
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    thread::JoinHandle,
-    time::Duration,
+    collections::BTreeMap, io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration,
 };
 
 use cti::{
@@ -20,8 +15,8 @@ use jiff::tz::TimeZone;
 use tracing::{error, info};
 
 use super::{
-    AllFigures, ClientLimits, FactPort, Letter, LogSettings, Machine, Others, Parts, Running,
-    machines::Driven,
+    AllFigures, ClientLimits, FactPort, Letter, LogSettings, Machine, Others, Parts, Ports,
+    Running, machines::Driven,
 };
 use crate::{
     clock::Clock,
@@ -31,9 +26,6 @@ use crate::{
     worker::Mail,
 };
 
-/// The ports of the modules, bound.
-pub struct Ports(Vec<(Module, TcpListener)>);
-
 /// The modules that run. Dropping it stops them.
 pub struct Modules {
     postboxes: Vec<(Module, Postbox<Letter>)>,
@@ -42,52 +34,10 @@ pub struct Modules {
     figures: AllFigures,
 }
 
-/// The module of a port (seed 001).
-fn module_of(name: &str) -> Option<Module> {
-    Some(match name {
-        "default" => Module::SessionController,
-        "TCport" => Module::TController,
-        "IPport" => Module::InteractionProxy,
-        "SmartProxy" => Module::SmartProxy,
-        _ => return None,
-    })
-}
-
 /// The DNs of a configuration, at these hosts.
 pub fn dns_of(config: &Config, hosts: Vec<String>) -> Arc<Dns> {
     let dns = config.dn.iter().flat_map(crate::config::DnSection::to_dns);
     Arc::new(Dns::new(dns, hosts))
-}
-
-impl Ports {
-    /// Binds the ports of the configuration.
-    ///
-    /// # Errors
-    ///
-    /// Which address could not be bound, and why.
-    pub fn bind(config: &Config) -> Result<Self, (SocketAddr, io::Error)> {
-        let mut ports = Vec::new();
-        for port in config.tlib.ports(!config.dn.is_empty()) {
-            // The check of the configuration lets no other name by.
-            let Some(module) = module_of(&port.name) else { continue };
-            let listener = TcpListener::bind(port.bind).map_err(|error| (port.bind, error))?;
-            ports.push((module, listener));
-        }
-        Ok(Self(ports))
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn of(&mut self, module: Module) -> Vec<TcpListener> {
-        let (own, others) =
-            std::mem::take(&mut self.0).into_iter().partition(|(m, _)| *m == module);
-        self.0 = others;
-        let own: Vec<(Module, TcpListener)> = own;
-        own.into_iter().map(|(_, listener)| listener).collect()
-    }
 }
 
 impl Modules {
@@ -103,16 +53,14 @@ impl Modules {
         directory: &Arc<NodeDirectory>,
         workers: &[Postbox<Mail>],
     ) -> io::Result<Self> {
-        let addresses = ports.0.iter().map(|(m, port)| Ok((*m, port.local_addr()?)));
-        let addresses = addresses.collect::<io::Result<Vec<_>>>()?;
+        let addresses = ports.addresses()?;
         let tlib = &config.tlib;
         let mut boxes: BTreeMap<Module, Mailbox<Letter>> = BTreeMap::new();
         let mut postboxes = Vec::new();
-        let has_port = |module| ports.0.iter().any(|(have, _)| *have == module);
         for module in Module::ALL {
             // Calls and DNs are kept whoever looks at them.
             let is_needed = matches!(module, Module::SessionController | Module::TController);
-            if !is_needed && !has_port(module) {
+            if !is_needed && !ports.has(module) {
                 continue;
             }
             let (postbox, mailbox) = mailbox(tlib.mailbox_max)?;
@@ -130,7 +78,7 @@ impl Modules {
             let parts = Parts {
                 module,
                 mailbox,
-                listeners: ports.of(module),
+                ports: ports.take(module),
                 limits: limits(tlib),
                 others: others.clone(),
                 clock,
@@ -148,9 +96,11 @@ impl Modules {
             };
             threads.push(thread);
         }
-        for (module, address) in &addresses {
-            info!(module = module.tag(), %address, "T-Library port");
+        for (module, transport, address) in &addresses {
+            info!(module = module.tag(), transport = transport.name(), %address, "T-Library port");
         }
+        let addresses =
+            addresses.into_iter().map(|(module, _, address)| (module, address)).collect();
         Ok(Self { postboxes, threads, addresses, figures })
     }
 
@@ -254,6 +204,8 @@ fn limits(tlib: &TlibSection) -> ClientLimits {
     session.limits.message_bytes_max = tlib.message_kib_max << 10;
     ClientLimits {
         clients_max: tlib.clients_max,
+        handshake_timeout: Duration::from_millis(tlib.handshake_timeout_ms),
+        handshakes_max: tlib.handshakes_max,
         password: tlib.password.as_deref().map(Arc::from),
         session,
     }

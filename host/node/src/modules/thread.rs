@@ -1,6 +1,6 @@
 //! A module's thread: its mailbox, its clients, its machine.
 
-use std::{io, net::TcpListener, sync::Arc};
+use std::{io, sync::Arc};
 
 use cti::Now;
 use model::Shards;
@@ -9,7 +9,7 @@ use switch::{Action, Fact, Unfit};
 use tracing::{info, warn};
 
 use super::{
-    ClientLimits, Effect, Letter, LogSettings, Machine, ModuleFigures,
+    ClientLimits, Effect, Letter, LogSettings, Machine, ModuleFigures, Port,
     clients::{Clients, Happened, hello},
     log::ModuleLog,
 };
@@ -42,7 +42,7 @@ pub struct Parts {
     /// What others say to it.
     pub mailbox: Mailbox<Letter>,
     /// Its ports.
-    pub listeners: Vec<TcpListener>,
+    pub ports: Vec<Port>,
     /// What its clients may have.
     pub limits: ClientLimits,
     /// Whom it talks to.
@@ -81,14 +81,14 @@ impl<M: Machine> Running<M> {
     ///
     /// When the kernel does not wait for its sockets.
     pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
-        let Parts { module, mailbox, listeners, limits, others, clock, application, log, figures } =
+        let Parts { module, mailbox, ports, limits, others, clock, application, log, figures } =
             parts;
         let poller = Arc::new(Poller::new()?);
         poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
         let unix_at_zero = clock.unix(model::Instant::ZERO);
         let hello = hello(&application);
         let mut clients =
-            Clients::new(module, poller.clone(), listeners, limits, (unix_at_zero, hello))?;
+            Clients::new(module, poller.clone(), ports, limits, (unix_at_zero, hello))?;
         if let Some(settings) = log {
             let unix = clock.unix(clock.now());
             clients.log = Some(ModuleLog::open(settings, module, unix)?);

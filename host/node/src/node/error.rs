@@ -34,7 +34,7 @@ pub enum StartError {
 }
 
 impl StartError {
-    pub(super) fn bind(what: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn bind(what: &'static str, address: SocketAddr) -> impl FnOnce(io::Error) -> Self {
         move |error| Self::Bind { what, address, error }
     }
 

@@ -82,7 +82,8 @@ impl Node {
         let (host, stored, kept) = load_plugins(config)?;
         let clock = Clock::start();
         let listeners = Listeners::bind(config)?;
-        let ports = Ports::bind(config).map_err(|(at, e)| StartError::bind("T-Library", at)(e))?;
+        let ports = Ports::bind(config)?;
+        let tls_watch = listeners.watch(&ports)?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
         let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
         let (journal, facts, scribe) = start_journal(config, clock)?;
@@ -124,7 +125,7 @@ impl Node {
             http: start_http(config, api)?,
             _resolver: resolver,
             reloader,
-            _tls_watch: listeners.watch()?,
+            _tls_watch: tls_watch,
             modules,
             _relay: relay,
             _kept: kept,
@@ -317,9 +318,10 @@ impl Listeners {
         }
     }
 
-    /// Takes in certificates that change.
-    fn watch(&self) -> Result<TlsWatch, StartError> {
-        TlsWatch::start(self.watched.clone()).map_err(StartError::os("the certificate watch"))
+    /// Takes in certificates that change, of SIP listeners and T-Library ports.
+    fn watch(&self, ports: &Ports) -> Result<TlsWatch, StartError> {
+        let watched = self.watched.iter().cloned().chain(ports.watched());
+        TlsWatch::start(watched.collect()).map_err(StartError::os("the certificate watch"))
     }
 
     /// Each worker's sockets, in the order of the listeners.

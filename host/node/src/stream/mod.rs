@@ -30,7 +30,7 @@ pub use self::{
     connection::Why,
     limits::StreamLimits,
     socket::listen,
-    tls::{Tls, TlsFiles, TlsMaterial, TlsWatch},
+    tls::{Tls, TlsFiles, TlsMaterial, TlsWatch, certificates, trusted},
 };
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 

@@ -65,7 +65,7 @@ impl TlsFiles {
             let (certificate, key) = (self.certificate.display(), self.key.display());
             format!("{certificate} and {key} do not fit: {error}")
         })?;
-        let trusted = self.ca.as_ref().map_or_else(|| Ok(system_roots()), |ca| roots(ca))?;
+        let trusted = trusted(self.ca.as_deref())?;
         let client = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
@@ -104,7 +104,12 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a PEM file.
+///
+/// # Errors
+///
+/// Which file, and why it will not do.
+pub fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let pem = read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
@@ -120,6 +125,15 @@ fn roots(path: &Path) -> Result<RootCertStore, String> {
         roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(roots)
+}
+
+/// The authorities of a PEM file, or those of the system.
+///
+/// # Errors
+///
+/// Which file, and why it will not do.
+pub fn trusted(ca: Option<&Path>) -> Result<RootCertStore, String> {
+    ca.map_or_else(|| Ok(system_roots()), roots)
 }
 
 /// The authorities that this machine trusts. What cannot be read is left out: whom it would have vouched for is not connected to.
