@@ -9,6 +9,7 @@ use crate::{Aor, ConnId, GenerationRef, GenerationToken, HeaderBlock, Transport}
 
 mod access;
 mod amendment;
+mod clients;
 mod diversion;
 mod event;
 mod headers;
@@ -17,6 +18,10 @@ mod transfer;
 
 pub use access::{Access, ContactFacts, Credentials, Registration, RequestKind};
 pub use amendment::{Amended, Amendment, Dialled, Privacy};
+pub use clients::{
+    CHANGEABLE, ClientRequest, DnOwner, FanOut, OwnerChange, OwnerHappening, OwnerRuling,
+    Subscription, SubscriptionKind,
+};
 pub use diversion::{Diversion, Redirection};
 pub use event::{CallEvent, Command, End, Happening, Order, Release};
 pub use headers::{
@@ -43,11 +48,17 @@ pub enum Hook {
     RouteOnFailure,
     /// Something has happened to a call.
     CallEvent,
+    /// Something has happened that may change whose a DN is.
+    DnOwner,
+    /// A T-Library client subscribes: what does it get?
+    FanOut,
+    /// May a T-Library client ask for this?
+    AuthoriseRequest,
 }
 
 impl Hook {
     /// Every hook, in the order they come up.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Admission,
         Self::Authenticate,
         Self::Register,
@@ -56,6 +67,9 @@ impl Hook {
         Self::HeaderPolicy,
         Self::RouteOnFailure,
         Self::CallEvent,
+        Self::DnOwner,
+        Self::FanOut,
+        Self::AuthoriseRequest,
     ];
 
     /// The hook's name in manifests, metrics and the journal.
@@ -69,6 +83,9 @@ impl Hook {
             Self::HeaderPolicy => "header-policy",
             Self::RouteOnFailure => "route-on-failure",
             Self::CallEvent => "call-event",
+            Self::DnOwner => "dn-owner",
+            Self::FanOut => "fan-out",
+            Self::AuthoriseRequest => "authorise-request",
         }
     }
 }
@@ -108,6 +125,9 @@ impl Question {
             Ask::HeaderPolicy(_) => Hook::HeaderPolicy,
             Ask::RouteOnFailure { .. } => Hook::RouteOnFailure,
             Ask::CallEvent(_) => Hook::CallEvent,
+            Ask::DnOwner(_) => Hook::DnOwner,
+            Ask::FanOut(_) => Hook::FanOut,
+            Ask::AuthoriseRequest(_) => Hook::AuthoriseRequest,
         }
     }
 }
@@ -141,6 +161,15 @@ pub enum Ask {
     },
     /// Hook `call-event`: this has happened to a call. Every plugin of the hook is told.
     CallEvent(Arc<CallEvent>),
+    /// Hook `dn-owner`: this may change whose a DN is. Below the last plugin stand the rules of the T-Controller; a plugin that fails keeps
+    /// the owner as it is.
+    DnOwner(Arc<OwnerChange>),
+    /// Hook `fan-out`: a T-Library client subscribes. Below the last plugin it gets what it asks for; where a plugin fails it gets
+    /// nothing.
+    FanOut(Arc<Subscription>),
+    /// Hook `authorise-request`: a T-Library client asks for this. Plugins see what those before them changed. Below the last plugin it may;
+    /// where a plugin fails it may not.
+    AuthoriseRequest(Arc<ClientRequest>),
 }
 
 /// What a plugin may know of a call, or of the request that would begin one or a registration.
@@ -309,7 +338,8 @@ pub enum Verdict {
     Plan(Plan),
     /// On failure: go on with the remaining targets of the plan.
     Continue,
-    /// Refuse the call, or the request, with this status, 400 to 699. On failure: give the caller this status.
+    /// Refuse the call, or the request, with this status, 400 to 699. On failure: give the caller this status. Of `fan-out` and
+    /// `authorise-request`: refuse it with this error code of EventError, 1 to 9999.
     Refuse(u16),
     /// Of the hooks before a call: let the request on, or what else they can say.
     Access(Access),
@@ -317,6 +347,12 @@ pub enum Verdict {
     Edit(Vec<HeaderEdit>),
     /// Of `call-event`: what its plugins want done, in the order they were asked.
     Orders(Vec<Order>),
+    /// Of `dn-owner`: whose the DN is.
+    Owner(OwnerRuling),
+    /// Of `fan-out`: what the client gets.
+    Deliver(FanOut),
+    /// Of `authorise-request`: it may, with these attributes changed.
+    Authorised(Vec<(String, String)>),
 }
 
 /// The journal entry of one decision.
@@ -324,7 +360,7 @@ pub enum Verdict {
 pub struct Decision {
     /// The hook.
     pub hook: Hook,
-    /// Of `header-policy`: where the INVITE goes, as [`Outgoing`] shows itself.
+    /// Of `header-policy`: where the INVITE goes, as [`Outgoing`] shows itself. Of the hooks about T-Library clients what was asked.
     pub about: Option<Box<str>>,
     /// Whose verdict stands; `None` for the built-in default.
     pub decided_by: Option<GenerationRef>,

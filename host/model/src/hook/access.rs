@@ -16,6 +16,8 @@ pub enum RequestKind {
     Subscribe,
     /// A MESSAGE outside of any dialog.
     Message,
+    /// No SIP request: something that a T-Library client asks for, or that happens to a DN.
+    TLibrary,
 }
 
 impl RequestKind {
@@ -26,6 +28,7 @@ impl RequestKind {
             Self::Register => "REGISTER",
             Self::Subscribe => "SUBSCRIBE",
             Self::Message => "MESSAGE",
+            Self::TLibrary => "T-LIBRARY",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Access, Credentials, MediaMode, Plan, Target, Verdict};
+use super::{Access, Credentials, FanOut, MediaMode, Plan, Target, Verdict};
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,6 +37,22 @@ impl fmt::Display for Plan {
     }
 }
 
+/// `deliver EventRinging, EventEstablished of Inbound calls, for group ICON`; `deliver all but EventPartyChanged`.
+impl fmt::Display for FanOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = || "all".to_owned();
+        let events = if self.events.is_empty() { all() } else { self.events.join(", ") };
+        write!(f, "deliver {events}")?;
+        if !self.without.is_empty() {
+            write!(f, " but {}", self.without.join(", "))?;
+        }
+        if !self.call_types.is_empty() {
+            write!(f, " of {} calls", self.call_types.join(", "))?;
+        }
+        self.group.as_ref().map_or(Ok(()), |group| write!(f, ", for group {group}"))
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -45,6 +61,13 @@ impl fmt::Display for Verdict {
             Self::Continue => f.write_str("proceed with the plan"),
             Self::Refuse(status) => write!(f, "refuse {status}"),
             Self::Access(access) => write!(f, "{access}"),
+            Self::Owner(ruling) => f.write_str(ruling.name()),
+            Self::Deliver(what) => write!(f, "{what}"),
+            Self::Authorised(changes) if changes.is_empty() => f.write_str("allow"),
+            Self::Authorised(changes) => {
+                f.write_str("allow with")?;
+                changes.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
             Self::Edit(edits) => {
                 for (n, edit) in edits.iter().enumerate() {
                     write!(f, "{}{edit}", if n > 0 { ", " } else { "" })?;
