@@ -350,7 +350,7 @@ pub enum Verdict {
     /// Of `dn-owner`: whose the DN is.
     Owner(OwnerRuling),
     /// Of `fan-out`: what the client gets.
-    Deliver(FanOut),
+    Deliver(Box<FanOut>),
     /// Of `authorise-request`: it may, with these attributes changed.
     Authorised(Vec<(String, String)>),
 }

@@ -161,6 +161,16 @@ pub struct AnswerLimits {
     pub header_name_bytes_max: usize,
     /// Bytes of the value that an edit gives a header field. Default 1024.
     pub header_value_bytes_max: usize,
+    /// Names in each list of an answer of `fan-out`. Default 256.
+    pub event_names_max: usize,
+    /// Bytes of one of these names. Default 64.
+    pub event_name_bytes_max: usize,
+    /// Bytes of the name of a group that an answer of `fan-out` gives. Default 128.
+    pub group_bytes_max: usize,
+    /// Attributes that one answer of `authorise-request` changes. Default 16.
+    pub request_changes_max: usize,
+    /// Bytes of the value that one gives an attribute. Default 256.
+    pub request_value_bytes_max: usize,
     /// How long one target may be told to ring. Default one hour.
     pub ring_max: Duration,
     /// Reasons; those beyond are dropped. Default 16.
@@ -183,6 +193,11 @@ impl Default for AnswerLimits {
             header_edits_total_max: 64,
             header_name_bytes_max: 64,
             header_value_bytes_max: 1024,
+            event_names_max: 256,
+            event_name_bytes_max: 64,
+            group_bytes_max: 128,
+            request_changes_max: 16,
+            request_value_bytes_max: 256,
             ring_max: Duration::from_secs(3600),
             reasons_max: 16,
             code_bytes_max: 64,

@@ -19,6 +19,7 @@ mod amendment;
 mod body;
 mod by_hand;
 mod capability;
+mod client;
 mod command;
 mod config;
 mod contain;

@@ -93,6 +93,9 @@ impl Manifest {
                 (Hook::HeaderPolicy, hooks.header_policy),
                 (Hook::RouteOnFailure, hooks.route_on_failure),
                 (Hook::CallEvent, hooks.call_event),
+                (Hook::DnOwner, hooks.dn_owner),
+                (Hook::FanOut, hooks.fan_out),
+                (Hook::AuthoriseRequest, hooks.authorise_request),
             ]
             .into_iter()
             .filter_map(|(hook, entry)| Some((hook, entry?.priority)))
@@ -179,6 +182,9 @@ struct RawHooks {
     header_policy: Option<RawHook>,
     route_on_failure: Option<RawHook>,
     call_event: Option<RawHook>,
+    dn_owner: Option<RawHook>,
+    fan_out: Option<RawHook>,
+    authorise_request: Option<RawHook>,
 }
 
 #[derive(Deserialize)]

@@ -135,6 +135,9 @@ pub(crate) const fn index(hook: Hook) -> usize {
         Hook::HeaderPolicy => 5,
         Hook::RouteOnFailure => 6,
         Hook::CallEvent => 7,
+        Hook::DnOwner => 8,
+        Hook::FanOut => 9,
+        Hook::AuthoriseRequest => 10,
     }
 }
 

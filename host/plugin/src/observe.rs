@@ -52,6 +52,7 @@ pub(crate) fn spoken(came: &Result<Checked, Failure>) -> Result<Spoken, Failed> 
                 Ruling::Pass => Canonical::Pass,
                 Ruling::Amend(amendment) => Canonical::of_amendment(amendment),
                 Ruling::Edit(edits) => Canonical::of_edits(edits),
+                Ruling::Change(changes) => Canonical::of_changes(changes),
                 Ruling::Decide(verdict) => Canonical::of_verdict(verdict),
                 Ruling::Command(commands) => Canonical::of_commands(commands.iter()),
             };

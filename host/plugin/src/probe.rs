@@ -5,8 +5,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use model::{
     Aor, ConnId, HeaderBlock, LocalTime, Moment, Transport,
     hook::{
-        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Happening, Hook, Outgoing,
-        Party, Question, QuestionId, RequestKind, Target,
+        Ask, Attempt, CallEvent, CallFacts, ClientRequest, ContactFacts, Destination, Happening,
+        Hook, Outgoing, OwnerChange, OwnerHappening, Party, Question, QuestionId, RequestKind,
+        Subscription, SubscriptionKind, Target,
     },
 };
 
@@ -43,6 +44,28 @@ pub(crate) fn question(hook: Hook) -> Question {
             missed: 0,
             only: None,
         })),
+        Hook::DnOwner => Ask::DnOwner(Arc::new(OwnerChange {
+            dn: "2000".into(),
+            what: OwnerHappening::PhoneRegistered,
+            is_sip: true,
+            owner: None,
+            is_by_owner: false,
+            applications: Vec::new(),
+        })),
+        Hook::FanOut => Ask::FanOut(Arc::new(Subscription {
+            kind: SubscriptionKind::Dn,
+            port: "default".into(),
+            application: "self-test".into(),
+            dn: Some("2000".into()),
+            dn_type: Some("extension".into()),
+            extensions: Vec::new(),
+        })),
+        Hook::AuthoriseRequest => Ask::AuthoriseRequest(Arc::new(ClientRequest {
+            name: "RequestMakeCall".into(),
+            port: "default".into(),
+            application: "self-test".into(),
+            attributes: vec![("ThisDN".into(), "2000".into()), ("OtherDN".into(), "2001".into())],
+        })),
     };
     about(callee, party("self-test", HOST), ask)
 }
@@ -51,6 +74,7 @@ pub(crate) fn question(hook: Hook) -> Question {
 pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
     let request = match ask {
         Ask::Register { .. } => RequestKind::Register,
+        Ask::DnOwner(_) | Ask::FanOut(_) | Ask::AuthoriseRequest(_) => RequestKind::TLibrary,
         _ => RequestKind::Invite,
     };
     let facts = CallFacts {

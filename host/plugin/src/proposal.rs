@@ -4,7 +4,7 @@ use model::{
     Aor,
     hook::{
         Amendment, Command, Destination, Diversion, Failure, FailureKind, HeaderEdit, Hook,
-        MediaMode, Plan, Question, Reason, Target, Verdict,
+        MediaMode, OwnerRuling, Plan, Question, Reason, Target, Verdict,
     },
 };
 
@@ -12,6 +12,7 @@ use crate::{
     AnswerLimits,
     access::ProposedAccess,
     amendment::ProposedAmendment,
+    client::{ProposedFanOut, check_changes},
     command::{self, ProposedCommand},
     header_edit::{self, ProposedEdit},
 };
@@ -33,6 +34,9 @@ pub(crate) enum Proposed {
     Access(ProposedAccess),
     Commands(Vec<ProposedCommand>),
     Edits(Vec<ProposedEdit>),
+    Owner(OwnerRuling),
+    Deliver(ProposedFanOut),
+    Changes(Vec<(String, String)>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub(crate) enum Ruling {
     Amend(Amendment),
     /// This is changed of the header fields and the next plugin is asked.
     Edit(Vec<HeaderEdit>),
+    /// These attributes of a T-Library request are changed and the next plugin is asked.
+    Change(Vec<(String, String)>),
     /// This stands.
     Decide(Verdict),
     /// This is to be done, and the next plugin is asked; an error is a command that nobody can act on.
@@ -89,7 +95,7 @@ impl Proposal {
             (Proposed::Commands(commands), Hook::CallEvent) => {
                 Ruling::Command(command::check(commands, limits))
             }
-            (Proposed::Refuse(_), Hook::CallEvent | Hook::HeaderPolicy) => {
+            (Proposed::Refuse(_), Hook::CallEvent | Hook::HeaderPolicy | Hook::DnOwner) => {
                 return Err(no_verdict(hook, "refuse(…)"));
             }
             (Proposed::Edits(edits), Hook::HeaderPolicy) if edits.is_empty() => Ruling::Pass,
@@ -104,6 +110,23 @@ impl Proposal {
                 Ruling::Decide(Verdict::Plan(Plan { targets, media: way(media, mode)? }))
             }
             (Proposed::Proceed, Hook::RouteOnFailure) => Ruling::Decide(Verdict::Continue),
+            (Proposed::Owner(ruling), Hook::DnOwner) => Ruling::Decide(Verdict::Owner(ruling)),
+            (Proposed::Deliver(what), Hook::FanOut) => {
+                Ruling::Decide(Verdict::Deliver(Box::new(what.check(limits)?)))
+            }
+            (Proposed::Changes(changes), Hook::AuthoriseRequest) if changes.is_empty() => {
+                Ruling::Pass
+            }
+            (Proposed::Changes(changes), Hook::AuthoriseRequest) => {
+                check_changes(&changes, limits)?;
+                Ruling::Change(changes)
+            }
+            (Proposed::Access(ProposedAccess::Allow(None)), Hook::AuthoriseRequest) => {
+                Ruling::Decide(Verdict::Authorised(Vec::new()))
+            }
+            (Proposed::Refuse(code), Hook::FanOut | Hook::AuthoriseRequest) => {
+                Ruling::Decide(Verdict::Refuse(error_code(code)?))
+            }
             (Proposed::Access(access), _) => {
                 Ruling::Decide(Verdict::Access(access.check(hook, limits)?))
             }
@@ -113,7 +136,10 @@ impl Proposal {
                 | Proposed::Plan { .. }
                 | Proposed::Proceed
                 | Proposed::Commands(_)
-                | Proposed::Edits(_)),
+                | Proposed::Edits(_)
+                | Proposed::Owner(_)
+                | Proposed::Deliver(_)
+                | Proposed::Changes(_)),
                 _,
             ) => {
                 return Err(no_verdict(hook, other.name()));
@@ -135,6 +161,11 @@ impl Proposed {
             Self::Access(access) => access.name(),
             Self::Commands(_) => "commands()",
             Self::Edits(_) => "edit()",
+            Self::Owner(OwnerRuling::Claim) => "claim()",
+            Self::Owner(OwnerRuling::Keep) => "keep()",
+            Self::Owner(OwnerRuling::Release) => "disown()",
+            Self::Deliver(_) => "deliver()",
+            Self::Changes(_) => "change(…)",
         }
     }
 }
@@ -143,6 +174,14 @@ fn refusal(status: i64) -> Result<u16, Failure> {
     match u16::try_from(status) {
         Ok(status @ 400..=699) => Ok(status),
         Ok(_) | Err(_) => Err(bad(format!("refuse takes a status of 400 to 699, not {status}"))),
+    }
+}
+
+/// An error code of EventError, with which a request of a T-Library client is refused.
+fn error_code(code: i64) -> Result<u16, Failure> {
+    match u16::try_from(code) {
+        Ok(code @ 1..=9999) => Ok(code),
+        Ok(_) | Err(_) => Err(bad(format!("refuse takes an error code of 1 to 9999, not {code}"))),
     }
 }
 
@@ -157,6 +196,9 @@ pub(crate) fn no_verdict(hook: Hook, got: &str) -> Failure {
         Hook::HeaderPolicy => "pass() or edit()",
         Hook::RouteOnFailure => "pass(), proceed(), plan(…) or refuse(…)",
         Hook::CallEvent => "pass(), tag(…), timer(…), release(…) or commands()",
+        Hook::DnOwner => "pass(), claim(), keep() or disown()",
+        Hook::FanOut => "pass(), deliver() or refuse(…)",
+        Hook::AuthoriseRequest => "pass(), allow(), change(…) or refuse(…)",
     };
     bad(format!("{hook} gave {got} where a verdict belongs; end every path with {hint}"))
 }

@@ -368,6 +368,10 @@ fn shown(ruling: &Ruling) -> String {
         Ruling::Decide(Verdict::Edit(edits)) | Ruling::Edit(edits) => {
             edits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }
+        Ruling::Change(changes) => Verdict::Authorised(changes.clone()).to_string(),
+        Ruling::Decide(
+            verdict @ (Verdict::Owner(_) | Verdict::Deliver(_) | Verdict::Authorised(_)),
+        ) => verdict.to_string(),
         Ruling::Decide(Verdict::Orders(_) | Verdict::BuiltIn | Verdict::Continue) => {
             "proceed".into()
         }

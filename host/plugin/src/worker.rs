@@ -8,8 +8,8 @@ use std::{
 use model::{
     GenerationRef, Moment,
     hook::{
-        Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Order, Question, Reason, Step,
-        StepOutcome, Verdict,
+        Amended, Answer, Ask, Decision, Failure, FailureKind, Hook, Order, OwnerRuling, Question,
+        Reason, Step, StepOutcome, Verdict,
     },
 };
 
@@ -32,6 +32,8 @@ use crate::{
     tables::{HookTable, Post},
     trial::{Side, is_refusal},
 };
+
+mod clients;
 
 /// Answers questions on one thread, with instances of its own.
 pub struct Worker {
@@ -108,6 +110,23 @@ impl Worker {
                 let (verdict, decision) = self.tell(table, question, moment, only.as_deref());
                 return (verdict, None, decision);
             }
+            Ask::DnOwner(ref change) => {
+                let keep = Verdict::Owner(OwnerRuling::Keep);
+                let (verdict, mut decision) = self.decide_or(table, question, moment, keep);
+                decision.about = Some(change.to_string().into());
+                return (verdict, None, decision);
+            }
+            Ask::FanOut(ref subscription) => {
+                let refuse = Verdict::Refuse(clients::NOT_AUTHORISED);
+                let (verdict, mut decision) = self.decide_or(table, question, moment, refuse);
+                decision.about = Some(subscription.to_string().into());
+                return (verdict, None, decision);
+            }
+            Ask::AuthoriseRequest(ref request) => {
+                let (verdict, mut decision) = self.authorise(table, question, moment, request);
+                decision.about = Some(request.to_string().into());
+                return (verdict, None, decision);
+            }
         };
         if !is_dialled {
             let (verdict, decision) = self.decide(table, question, moment);
@@ -143,7 +162,7 @@ impl Worker {
             let Some(checked) = self.put(post, &question, moment, &mut decision) else { continue };
             let Checked { ruling, reasons } = checked;
             match ruling {
-                Ruling::Pass | Ruling::Command(_) | Ruling::Edit(_) => {}
+                Ruling::Pass | Ruling::Command(_) | Ruling::Edit(_) | Ruling::Change(_) => {}
                 Ruling::Amend(amendment) => {
                     decision.decided_by = answered(&decision);
                     decision.reasons.extend(reasons);
@@ -331,7 +350,9 @@ impl Worker {
             Ok(Checked { ruling: Ruling::Decide(_) | Ruling::Command(_), .. }) => {
                 StepOutcome::Decided
             }
-            Ok(Checked { ruling: Ruling::Amend(_) | Ruling::Edit(_), .. }) => StepOutcome::Amended,
+            Ok(Checked {
+                ruling: Ruling::Amend(_) | Ruling::Edit(_) | Ruling::Change(_), ..
+            }) => StepOutcome::Amended,
             Ok(Checked { ruling: Ruling::Pass, .. }) => StepOutcome::Passed,
             Err(failure) => StepOutcome::Failed(failure.clone()),
         };

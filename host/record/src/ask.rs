@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ReadError,
+    clients::{OwnerLine, RequestLine, SubscriptionLine},
     facts::{aor, conn_id},
 };
 
@@ -41,6 +42,12 @@ pub(crate) struct AskLine {
     event: Option<EventLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     outgoing: Option<OutgoingLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<OwnerLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<SubscriptionLine>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<RequestLine>,
 }
 
 /// An INVITE that is about to go out.
@@ -126,6 +133,14 @@ impl AskLine {
                 Self { outgoing: Some(OutgoingLine::of(outgoing)), ..Self::default() }
             }
             Ask::CallEvent(event) => Self { event: Some(EventLine::of(event)), ..Self::default() },
+            Ask::DnOwner(change) => Self { change: Some(OwnerLine::of(change)), ..Self::default() },
+            Ask::FanOut(subscription) => {
+                let subscription = Some(SubscriptionLine::of(subscription));
+                Self { subscription, ..Self::default() }
+            }
+            Ask::AuthoriseRequest(request) => {
+                Self { request: Some(RequestLine::of(request)), ..Self::default() }
+            }
         }
     }
 
@@ -162,16 +177,33 @@ impl AskLine {
                     .collect::<Result<_, _>>()?,
             },
             Hook::HeaderPolicy => {
-                let missing =
-                    || ReadError::Field("header-policy without `ask.outgoing`".to_owned());
-                Ask::HeaderPolicy(Arc::new(self.outgoing.ok_or_else(missing)?.read()?))
+                let outgoing = self.outgoing.ok_or_else(|| without(hook, "outgoing"))?;
+                Ask::HeaderPolicy(Arc::new(outgoing.read()?))
             }
             Hook::CallEvent => {
-                let missing = || ReadError::Field("call-event without `ask.event`".to_owned());
-                Ask::CallEvent(Arc::new(self.event.ok_or_else(missing)?.read()?))
+                let event = self.event.ok_or_else(|| without(hook, "event"))?;
+                Ask::CallEvent(Arc::new(event.read()?))
+            }
+            Hook::DnOwner => {
+                let change = self.change.ok_or_else(|| without(hook, "change"))?;
+                Ask::DnOwner(Arc::new(change.read()?))
+            }
+            Hook::FanOut => {
+                let subscription = self.subscription;
+                let subscription = subscription.ok_or_else(|| without(hook, "subscription"))?;
+                Ask::FanOut(Arc::new(subscription.read()?))
+            }
+            Hook::AuthoriseRequest => {
+                let request = self.request.ok_or_else(|| without(hook, "request"))?;
+                Ask::AuthoriseRequest(Arc::new(request.read()))
             }
         })
     }
+}
+
+/// A question lacks what it is about.
+fn without(hook: Hook, what: &str) -> ReadError {
+    ReadError::Field(format!("{hook} without `ask.{what}`"))
 }
 
 impl OutgoingLine {

@@ -1,6 +1,11 @@
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
-use model::hook::{Access, Amendment, Command, HeaderEdit, MediaMode, Plan, Target, Verdict};
+use model::hook::{
+    Access, Amendment, Command, FanOut, HeaderEdit, MediaMode, Plan, Target, Verdict,
+};
 use serde::{Deserialize, Serialize};
 
 /// What a plugin said, in a form that is equal where the switch would do the same. Credentials are left out.
@@ -72,6 +77,31 @@ pub enum Canonical {
         /// As the journal shows them, in order.
         commands: Vec<String>,
     },
+    /// Whose a DN is.
+    Owner {
+        /// `claim`, `keep` or `release`.
+        ruling: String,
+    },
+    /// What a T-Library client gets.
+    Deliver {
+        /// These events, sorted; none is all.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        events: BTreeSet<String>,
+        /// Not these.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        without: BTreeSet<String>,
+        /// Of calls of these types; none is all.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        call_types: BTreeSet<String>,
+        /// For this group.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+    },
+    /// Attributes of a T-Library request are changed, and the next plugin is asked.
+    Change {
+        /// Values by their names; of one that is named twice the last.
+        changes: BTreeMap<String, String>,
+    },
 }
 
 /// A target of a plan.
@@ -102,6 +132,10 @@ impl Canonical {
             Verdict::Access(access) => Self::of_access(access),
             Verdict::Edit(edits) => Self::of_edits(edits),
             Verdict::Orders(orders) => Self::of_commands(orders.iter().map(|o| &o.command)),
+            Verdict::Owner(ruling) => Self::Owner { ruling: ruling.name().to_owned() },
+            Verdict::Deliver(what) => Self::of_fan_out(what),
+            Verdict::Authorised(changes) if changes.is_empty() => Self::Allow { user: None },
+            Verdict::Authorised(changes) => Self::of_changes(changes),
         }
     }
 
@@ -119,6 +153,21 @@ impl Canonical {
     /// Of changes to the header fields of an INVITE.
     pub fn of_edits(edits: &[HeaderEdit]) -> Self {
         Self::Edit { edits: edits.iter().map(ToString::to_string).collect() }
+    }
+
+    /// Of changes to the attributes of a T-Library request.
+    pub fn of_changes(changes: &[(String, String)]) -> Self {
+        Self::Change { changes: changes.iter().cloned().collect() }
+    }
+
+    fn of_fan_out(what: &FanOut) -> Self {
+        let FanOut { events, without, call_types, group } = what.clone();
+        Self::Deliver {
+            events: events.into_iter().collect(),
+            without: without.into_iter().collect(),
+            call_types: call_types.into_iter().collect(),
+            group,
+        }
     }
 
     /// Of what is to be done about a call; an error is a command that nobody can act on.
@@ -198,6 +247,10 @@ impl Canonical {
                     command.split([' ', ':']).next().unwrap_or_default().to_owned()
                 };
                 commands.iter().map(word).collect::<Vec<_>>().join(", ")
+            }
+            Self::Change { changes } => {
+                let names: Vec<&str> = changes.keys().map(String::as_str).collect();
+                format!("change {}", names.join(", "))
             }
             other => other.to_string(),
         }
@@ -297,6 +350,17 @@ impl fmt::Display for Canonical {
                 contacts.map_or(Ok(()), |contacts| write!(f, " contacts {contacts}"))
             }
             Self::Commands { commands } => f.write_str(&commands.join(", ")),
+            Self::Owner { ruling } => f.write_str(ruling),
+            Self::Deliver { events, without, call_types, group } => {
+                let list = |names: &BTreeSet<String>| names.iter().cloned().collect();
+                let (events, without) = (list(events), list(without));
+                let call_types = list(call_types);
+                write!(f, "{}", FanOut { events, without, call_types, group: group.clone() })
+            }
+            Self::Change { changes } => {
+                f.write_str("change")?;
+                changes.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))
+            }
         }
     }
 }
@@ -325,6 +389,27 @@ mod tests {
             "aor:2000@example.com for 2.5 s, then trunk:outside/+4312345, media anchored"
         );
         assert_eq!(plan.shape(), "aor:…@example.com, then trunk:outside/…, media anchored");
+    }
+
+    #[test]
+    fn the_order_of_names_is_no_difference_and_a_number_has_no_part_in_a_shape() {
+        let deliver = |events: [&str; 2]| {
+            let events = events.map(str::to_owned).into();
+            let group = Some("Call watchers".to_owned());
+            let what = FanOut { events, group, ..FanOut::default() };
+            Canonical::of_verdict(&Verdict::Deliver(Box::new(what)))
+        };
+        let one = deliver(["EventRinging", "EventEstablished"]);
+        assert_eq!(one, deliver(["EventEstablished", "EventRinging"]));
+        let line = "deliver EventEstablished, EventRinging, for group Call watchers";
+        assert_eq!((one.to_string().as_str(), one.shape().as_str()), (line, line));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let list = [pair("OtherDN", "2000"), pair("AgentID", "7"), pair("OtherDN", "2001")];
+        let change = Canonical::of_changes(&list);
+        assert_eq!(change.to_string(), "change AgentID=7 OtherDN=2001");
+        assert_eq!(change.shape(), "change AgentID, OtherDN");
+        let allowed = Canonical::of_verdict(&Verdict::Authorised(Vec::new()));
+        assert_eq!(allowed, Canonical::Allow { user: None });
     }
 
     #[test]

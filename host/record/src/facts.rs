@@ -13,8 +13,13 @@ use crate::{HIDDEN, ReadError};
 
 const TRANSPORTS: [Transport; 5] =
     [Transport::Udp, Transport::Tcp, Transport::Tls, Transport::Ws, Transport::Wss];
-const REQUESTS: [RequestKind; 4] =
-    [RequestKind::Invite, RequestKind::Register, RequestKind::Subscribe, RequestKind::Message];
+const REQUESTS: [RequestKind; 5] = [
+    RequestKind::Invite,
+    RequestKind::Register,
+    RequestKind::Subscribe,
+    RequestKind::Message,
+    RequestKind::TLibrary,
+];
 const TRANSFERS: [TransferKind; 2] = [TransferKind::Blind, TransferKind::Attended];
 /// Header fields whose value lets somebody in (RFC 3261 sections 20.7 and 20.28).
 const SECRET: [&str; 2] = ["Authorization", "Proxy-Authorization"];

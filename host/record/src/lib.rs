@@ -15,6 +15,7 @@ mod ask;
 mod canonical;
 mod change;
 mod class;
+mod clients;
 mod error;
 mod facts;
 mod ledger;

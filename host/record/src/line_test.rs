@@ -5,9 +5,9 @@ use std::{path::Path, time::Duration};
 use model::{
     Aor, ConnId, Digest, GenerationRef, HeaderBlock, Transport,
     hook::{
-        Ask, Attempt, CallEvent, CallFacts, ContactFacts, Destination, Dialled, Diversion, End,
-        Happening, Outgoing, Party, Privacy, Redirection, RequestKind, Target, Transfer,
-        TransferKind,
+        Ask, Attempt, CallEvent, CallFacts, ClientRequest, ContactFacts, Destination, Dialled,
+        Diversion, DnOwner, End, Happening, Outgoing, OwnerChange, OwnerHappening, Party, Privacy,
+        Redirection, RequestKind, Subscription, SubscriptionKind, Target, Transfer, TransferKind,
     },
 };
 use proptest::prelude::*;
@@ -114,7 +114,81 @@ fn all() -> Vec<Recorded> {
         })),
         Ask::RouteOnFailure { attempts, remaining: vec![target] },
     ];
-    asks.into_iter().chain(events.map(event)).map(recorded).collect()
+    let calls = asks.into_iter().chain(events.map(event)).map(recorded);
+    calls.chain(of_clients().into_iter().map(of_client)).collect()
+}
+
+/// What is asked about T-Library clients and the owners of DNs.
+fn of_clients() -> Vec<Ask> {
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let change = OwnerChange {
+        dn: "2".into(),
+        what: OwnerHappening::ClientRegistered("desktop \u{1}".into()),
+        is_sip: false,
+        owner: Some(DnOwner::Application("icon".into())),
+        is_by_owner: false,
+        applications: vec!["icon".into(), "desktop".into()],
+    };
+    let gone = OwnerChange {
+        what: OwnerHappening::PhoneGone,
+        is_sip: true,
+        owner: Some(DnOwner::Phone),
+        is_by_owner: true,
+        applications: Vec::new(),
+        ..change.clone()
+    };
+    let nobody = OwnerChange { owner: None, ..change.clone() };
+    let subscription = Subscription {
+        kind: SubscriptionKind::Dn,
+        port: "TCport".into(),
+        application: "desktop".into(),
+        dn: Some("2".into()),
+        dn_type: Some("extension".into()),
+        extensions: pairs(&[("filter-events", "EventRinging"), ("depth", "3")]),
+    };
+    let calls = Subscription {
+        kind: SubscriptionKind::Calls,
+        dn: None,
+        dn_type: None,
+        extensions: Vec::new(),
+        ..subscription.clone()
+    };
+    let request = ClientRequest {
+        name: "RequestMakeCall".into(),
+        port: "default".into(),
+        application: "desktop".into(),
+        attributes: pairs(&[("ThisDN", "2"), ("OtherDN", "3"), ("Extensions.why", "\"")]),
+    };
+    let owners = [change, gone, nobody].map(|change| Ask::DnOwner(Arc::new(change)));
+    let subscriptions = [subscription, calls].map(|to| Ask::FanOut(Arc::new(to)));
+    let asks = owners.into_iter().chain(subscriptions);
+    asks.chain([Ask::AuthoriseRequest(Arc::new(request))]).collect()
+}
+
+/// As the host asks it: no call, and of the facts those that there are.
+fn of_client(ask: Ask) -> Recorded {
+    let mut asked = recorded(ask);
+    let call = Arc::make_mut(&mut asked.question.call);
+    *call = CallFacts {
+        request: RequestKind::TLibrary,
+        call_id: String::new(),
+        ingress: "TCport".to_owned(),
+        transport: Transport::Tcp,
+        trunk: None,
+        identity: None,
+        caller: Party::default(),
+        callee: Party { user: "2".to_owned(), ..Party::default() },
+        dialled: None,
+        labels: Vec::new(),
+        privacy: None,
+        redirections: Vec::new(),
+        transfer: None,
+        headers: HeaderBlock::default(),
+        ..call.clone()
+    };
+    asked
 }
 
 #[test]
@@ -190,7 +264,7 @@ fn the_corpus_keeps_what_must_hold_of_any_line() {
 proptest! {
     #[test]
     fn damaged_lines_keep_it_too(
-        which in 0..20usize,
+        which in 0..27usize,
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
         cut in any::<prop::sample::Index>(),

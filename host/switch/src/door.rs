@@ -246,7 +246,10 @@ impl Switch {
             | Verdict::Plan(_)
             | Verdict::Continue
             | Verdict::Edit(_)
-            | Verdict::Orders(_) => None,
+            | Verdict::Orders(_)
+            | Verdict::Owner(_)
+            | Verdict::Deliver(_)
+            | Verdict::Authorised(_) => None,
         };
         match (station, access) {
             (Station::Admission, Some(Access::Drop)) => {

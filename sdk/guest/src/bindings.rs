@@ -40,5 +40,12 @@ hook!(dial_plan, "dial-plan-plugin", "jackfield_guest::bindings::dial_plan");
 hook!(route, "route-plugin", "jackfield_guest::bindings::route");
 hook!(call_event, "call-event-plugin", "jackfield_guest::bindings::call_event");
 hook!(header_policy, "header-policy-plugin", "jackfield_guest::bindings::header_policy");
+hook!(dn_owner, "dn-owner-plugin", "jackfield_guest::bindings::dn_owner");
+hook!(fan_out, "fan-out-plugin", "jackfield_guest::bindings::fan_out");
+hook!(
+    authorise_request,
+    "authorise-request-plugin",
+    "jackfield_guest::bindings::authorise_request"
+);
 hook!(migration, "migration-plugin", "jackfield_guest::bindings::migration");
 hook!(route_on_failure, "route-on-failure-plugin", "jackfield_guest::bindings::route_on_failure");

@@ -35,11 +35,13 @@ mod answer;
 #[doc(hidden)]
 pub mod bindings;
 mod call;
+mod clients;
 mod config;
 mod edits;
 mod event;
 #[doc(hidden)]
 pub mod export;
+mod export_clients;
 mod host;
 #[cfg(all(target_arch = "wasm32", feature = "allocator"))]
 mod memory;
@@ -62,6 +64,10 @@ pub use bindings::imports::jackfield::plugin::types::{
     CallFacts as Call, CallFacts as Request, LocalTime, Party, Reason,
 };
 pub use call::{Attempt, Failure};
+pub use clients::{
+    Authorisation, AuthorisationVerdict, ClientRequest, FanOut, FanOutVerdict, Filter, Owner,
+    OwnerChange, Ownership, OwnershipVerdict, Subscription,
+};
 pub use config::{Config, config};
 pub use edits::{Edit, Edits, Outgoing};
 pub use event::{Command, Commands, End, Event};

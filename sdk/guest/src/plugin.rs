@@ -1,6 +1,7 @@
 use crate::{
-    Acceptance, Admission, Answer, Call, Commands, Config, Contact, Edits, Event, Failure,
-    Identification, Outgoing, Request, Rewrite,
+    Acceptance, Admission, Answer, Authorisation, Call, ClientRequest, Commands, Config, Contact,
+    Edits, Event, Failure, FanOut, Identification, Outgoing, OwnerChange, Ownership, Request,
+    Rewrite, Subscription,
 };
 
 /// What an author writes: one function a hook, each passing unless written. Those that are written are
@@ -79,5 +80,26 @@ pub trait Plugin: Default + 'static {
     fn call_event(&self, call: &Call, event: &Event) -> Commands {
         let _ = (call, event);
         Commands::none()
+    }
+
+    /// Hook `dn-owner`: something has happened that may change whose a DN is. Whose is it now? Asked
+    /// once for each change, those of a DN one after another.
+    fn dn_owner(&self, change: &OwnerChange) -> Ownership {
+        let _ = change;
+        Ownership::pass()
+    }
+
+    /// Hook `fan-out`: a T-Library client subscribes. What does it get? The host carries the answer out
+    /// for each event without asking again.
+    fn fan_out(&self, subscription: &Subscription) -> FanOut {
+        let _ = subscription;
+        FanOut::pass()
+    }
+
+    /// Hook `authorise-request`: may a T-Library client ask for this? Each plugin sees what the one
+    /// before it changed; a request that calls an emergency number is not asked about.
+    fn authorise_request(&self, request: &ClientRequest) -> Authorisation {
+        let _ = request;
+        Authorisation::pass()
     }
 }

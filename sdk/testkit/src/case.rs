@@ -11,7 +11,7 @@ use model::{
 };
 
 use crate::{
-    event,
+    clients, event,
     expect::Expectation,
     scenario::{Entry, StepEntry, Tried},
     setup::Setup,
@@ -87,7 +87,7 @@ impl Case {
             let steps = steps.map(|(step, line)| Step::of(*line, hook, step.get_ref(), entry));
             steps.collect::<Result<_, _>>().map_err(within)?
         };
-        let call = facts(entry, hook, &setup).map_err(within)?;
+        let call = facts(entry, &steps, &setup).map_err(within)?;
         let is_walk = !entry.step.is_empty();
         let state = entry.state.clone().into_iter().collect();
         let (file, keeps) = (file.to_owned(), entry.keeps.clone());
@@ -163,10 +163,20 @@ fn ask(
             let (what, missed) = event::read(step.event.as_deref().unwrap_or(ANSWERED))?;
             Ask::CallEvent(Arc::new(CallEvent { what, after, missed, only: None }))
         }
+        Hook::DnOwner => clients::change(&clients::joined(&step.change, &case.change))?,
+        Hook::FanOut => {
+            clients::subscription(&clients::joined(&step.subscription, &case.subscription))?
+        }
+        Hook::AuthoriseRequest => clients::request(&clients::joined(&step.request, &case.request))?,
     })
 }
 
-fn facts(entry: &Entry, hook: Hook, setup: &Setup) -> Result<CallFacts, String> {
+fn facts(entry: &Entry, steps: &[Step], setup: &Setup) -> Result<CallFacts, String> {
+    let first = steps.first();
+    if let Some((dn, port)) = first.and_then(|step| clients::facts_of(&step.ask)) {
+        return Ok(facts_of_client(entry, dn, port));
+    }
+    let hook = first.map_or(Hook::Route, |step| step.hook);
     let callee = entry.callee.as_deref().ok_or("it has no callee: who is called?")?;
     let mut caller = party(entry.caller.as_deref().unwrap_or("sip:1000@home.test"));
     caller.display = entry.caller_name.clone().unwrap_or_default();
@@ -201,6 +211,30 @@ fn facts(entry: &Entry, hook: Hook, setup: &Setup) -> Result<CallFacts, String> 
         transfer: None,
         headers: HeaderBlock::from_pairs(headers),
     })
+}
+
+/// What the host says of a question that is about no call.
+fn facts_of_client(entry: &Entry, dn: String, port: String) -> CallFacts {
+    CallFacts {
+        conn_id: ConnId(1),
+        request: RequestKind::TLibrary,
+        call_id: String::new(),
+        tenant: "default".to_owned(),
+        ingress: port,
+        transport: Transport::Tcp,
+        source: entry.source.unwrap_or_else(|| ([192, 0, 2, 1], 5060).into()),
+        trunk: None,
+        identity: None,
+        caller: Party::default(),
+        callee: Party { user: dn, ..Party::default() },
+        dialled: None,
+        labels: Vec::new(),
+        privacy: None,
+        redirections: Vec::new(),
+        emergency: false,
+        transfer: None,
+        headers: HeaderBlock::default(),
+    }
 }
 
 fn contact(uri: &str) -> ContactFacts {

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use model::hook::{
-    Access, Answer, CallFacts, Hook, MediaMode, Reason, Registration, StepOutcome, Target, Verdict,
+    Access, Answer, CallFacts, FanOut, Hook, MediaMode, Reason, Registration, StepOutcome, Target,
+    Verdict,
 };
 use serde::Deserialize;
 
-/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access`, `edits` and `commands`, or for `dial-plan`
-/// what is rewritten.
+/// What must come out; name exactly one of `targets`, `refuse`, `pass`, `proceed`, `access`, `edits`, `commands`, `owner`, `deliver` and
+/// `change`, or for `dial-plan` what is rewritten.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Expectation {
@@ -17,7 +18,7 @@ pub(crate) struct Expectation {
     targets: Option<Vec<String>>,
     /// The plan's media: `anchor`, `bypass`, or `proxy` when the switch is to be no party of the call.
     media: Option<String>,
-    /// A refusal with this status.
+    /// A refusal with this status; of `fan-out` and `authorise-request` with this error code.
     refuse: Option<u16>,
     /// The next plugin is asked.
     pass: bool,
@@ -33,17 +34,33 @@ pub(crate) struct Expectation {
     labels: BTreeMap<String, String>,
     /// Of `dial-plan`: whether the caller is to be known: `id` or `none`.
     privacy: Option<String>,
-    /// Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
+    /// Of `authorise-request`: `allow`. Of the hooks before a call: `allow`, `allow user@host`, `drop`, `challenge`, `verify`, or `accept` with ` expires SECONDS`
     /// and ` contacts NUMBER` where they are given.
     access: Option<String>,
     /// Of `call-event`: the commands, in order, as the journal shows them.
     commands: Option<Vec<String>>,
     /// Of `header-policy`: the edits, in order, as the journal shows them: `callee remove X-*`, `caller set Server: SBC`.
     edits: Option<Vec<String>>,
+    /// Of `dn-owner`: `claim`, `keep` or `release`.
+    owner: Option<String>,
+    /// Of `fan-out`: what the client gets.
+    deliver: Option<Delivery>,
+    /// Of `authorise-request`: the attributes that are changed, all of them.
+    change: Option<BTreeMap<String, String>>,
     /// The code of one of the reasons.
     reason: Option<String>,
     /// With this configuration the plugin must not load, and what the host says of it has this in it.
     pub(crate) refused: Option<String>,
+}
+
+/// What a client gets; what is absent is everything.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Delivery {
+    events: Vec<String>,
+    without: Vec<String>,
+    call_types: Vec<String>,
+    group: Option<String>,
 }
 
 /// What came of one question.
@@ -137,6 +154,9 @@ impl Expectation {
         if let Some(edits) = self.edits.as_ref().filter(|edits| !edits.is_empty()) {
             return format!("edits [{}]", edits.join(", "));
         }
+        if let Some(text) = self.of_client() {
+            return text;
+        }
         if let Some(access) = &self.access {
             return access.clone();
         }
@@ -147,6 +167,26 @@ impl Expectation {
             (None, None) => "pass".to_owned(),
         }
     }
+}
+
+impl Expectation {
+    /// What it says of a T-Library client or the owner of a DN.
+    fn of_client(&self) -> Option<String> {
+        let deliver = |what: &Delivery| {
+            let Delivery { events, without, call_types, group } = what.clone();
+            FanOut { events, without, call_types, group }.to_string()
+        };
+        self.owner
+            .clone()
+            .or_else(|| self.deliver.as_ref().map(deliver))
+            .or_else(|| self.change.as_ref().map(changed))
+    }
+}
+
+/// Attributes that are changed.
+fn changed(changes: &BTreeMap<String, String>) -> String {
+    let changes: Vec<_> = changes.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("change {}", changes.join(", "))
 }
 
 /// What a dial plan changed of the call, as an expectation is shown.
@@ -182,6 +222,10 @@ fn verdict(verdict: &Verdict) -> String {
             let shown: Vec<String> = edits.iter().map(ToString::to_string).collect();
             format!("edits [{}]", shown.join(", "))
         }
+        Verdict::Owner(ruling) => ruling.name().to_owned(),
+        Verdict::Deliver(what) => what.to_string(),
+        Verdict::Authorised(changes) if changes.is_empty() => "allow".to_owned(),
+        Verdict::Authorised(changes) => changed(&changes.iter().cloned().collect()),
         Verdict::Refuse(status) => format!("refuse {status}"),
         Verdict::Plan(plan) => {
             let media = match plan.media {

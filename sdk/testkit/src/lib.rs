@@ -6,6 +6,7 @@
 
 mod bench;
 mod case;
+mod clients;
 mod event;
 mod expect;
 mod random;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::Path};
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::{ScenarioError, case::Case, expect::Expectation};
+use crate::{ScenarioError, case::Case, clients, expect::Expectation};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,8 +22,8 @@ struct Scenario {
 pub(crate) struct Entry {
     /// What is shown when it fails.
     pub(crate) name: Option<String>,
-    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `header-policy`, `route-on-failure` or `call-event`; `route` when absent. The
-    /// plugin's own dial plan is asked on the way to `route`, as in a switch.
+    /// `admission`, `authenticate`, `register`, `dial-plan`, `route`, `header-policy`, `route-on-failure`, `call-event`, `dn-owner`, `fan-out` or
+    /// `authorise-request`; `route` when absent. The plugin's own dial plan is asked on the way to `route`, as in a switch.
     pub(crate) hook: Option<String>,
     /// The civil time, as `2026-11-18T09:15:00`; a Wednesday noon when absent.
     pub(crate) now: Option<String>,
@@ -61,6 +61,13 @@ pub(crate) struct Entry {
     pub(crate) target: Option<String>,
     /// Whether the caller is not to be known there.
     pub(crate) hidden: bool,
+    /// What has happened to a DN, for `dn-owner`: `dn`, `kind`, `application`, `sip`, `owner`, `owner_application`, `by_owner`,
+    /// `applications`.
+    pub(crate) change: toml::Table,
+    /// Who subscribes to what, for `fan-out`: `kind`, `port`, `application`, `dn`, `dn_type`, `extensions`.
+    pub(crate) subscription: toml::Table,
+    /// Who asks for what, for `authorise-request`: `name`, `port`, `application`, `dn`, `attributes`.
+    pub(crate) request: toml::Table,
     /// The operator's settings, over those of `plugin.toml`.
     pub(crate) config: toml::Table,
     /// What the host withholds: `config`, `config KEY`, `header NAME`, `log`.
@@ -94,6 +101,12 @@ pub(crate) struct StepEntry {
     pub(crate) target: Option<String>,
     /// As of a case.
     pub(crate) hidden: bool,
+    /// As of a case, over what that says.
+    pub(crate) change: toml::Table,
+    /// As of a case, over what that says.
+    pub(crate) subscription: toml::Table,
+    /// As of a case, over what that says.
+    pub(crate) request: toml::Table,
     /// What must come out; that nothing is said when absent.
     pub(crate) expect: Expectation,
 }
@@ -176,6 +189,7 @@ impl Entry {
             all
         }
         let or = |over: Option<String>, under: &Option<String>| over.or_else(|| under.clone());
+        let [change, subscription, request] = clients::over(&self, default);
         let mut config = default.config.clone();
         config.extend(self.config);
         Self {
@@ -199,6 +213,9 @@ impl Entry {
             remaining: self.remaining.or_else(|| default.remaining.clone()),
             target: or(self.target, &default.target),
             hidden: self.hidden || default.hidden,
+            change,
+            subscription,
+            request,
             config,
             state: joined(self.state, &default.state),
             keeps: self.keeps.or_else(|| default.keeps.clone()),

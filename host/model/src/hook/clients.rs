@@ -1,6 +1,6 @@
 //! What plugins are asked about T-Library clients and the DNs that they own and watch.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// Something has happened that may change whose a DN is, for the hook `dn-owner`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,27 @@ pub enum DnOwner {
     Application(Arc<str>),
 }
 
+impl DnOwner {
+    /// As plugins know whose a DN is: `phone`, `application` or `none`, and the name of the application, else empty.
+    pub fn names(owner: Option<&Self>) -> (&'static str, &str) {
+        match owner {
+            None => ("none", ""),
+            Some(Self::Phone) => ("phone", ""),
+            Some(Self::Application(name)) => ("application", name),
+        }
+    }
+
+    /// Whose a DN is by these names; `None` for names that say nothing.
+    pub fn of(name: &str, application: &str) -> Option<Option<Self>> {
+        Some(match name {
+            "none" => None,
+            "phone" => Some(Self::Phone),
+            "application" => Some(Self::Application(application.into())),
+            _ => return None,
+        })
+    }
+}
+
 /// A verdict of the hook `dn-owner`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerRuling {
@@ -127,6 +148,11 @@ impl SubscriptionKind {
             Self::Calls => "calls",
         }
     }
+
+    /// The one of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
 }
 
 /// A client subscribes, for the hook `fan-out`.
@@ -135,13 +161,13 @@ pub struct Subscription {
     /// To what.
     pub kind: SubscriptionKind,
     /// The port that the client is connected to: `default`, `TCport`, `IPport` or `SmartProxy`.
-    pub port: &'static str,
+    pub port: Cow<'static, str>,
     /// The name of its application.
     pub application: Arc<str>,
     /// Of [`SubscriptionKind::Dn`] the number.
     pub dn: Option<Arc<str>>,
     /// Of [`SubscriptionKind::Dn`] the DN's type as the configuration writes it: `extension`, `routing-point`…
-    pub dn_type: Option<&'static str>,
+    pub dn_type: Option<Cow<'static, str>>,
     /// What its Extensions say: keys with values that are text or numbers.
     pub extensions: Vec<(String, String)>,
 }
@@ -172,9 +198,9 @@ pub struct FanOut {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientRequest {
     /// Its name, `RequestMakeCall`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The port that the client is connected to: `default`, `TCport`, `IPport` or `SmartProxy`.
-    pub port: &'static str,
+    pub port: Cow<'static, str>,
     /// The name of its application.
     pub application: Arc<str>,
     /// Its attributes that are text, numbers or connection ids, by their names; what stands in Extensions as `Extensions.KEY`.
@@ -204,7 +230,7 @@ impl ClientRequest {
 /// As the journal writes what a decision of `authorise-request` is about: `RequestMakeCall on 2001 by desktop at TCport`.
 impl fmt::Display for ClientRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)?;
+        f.write_str(&self.name)?;
         self.attribute("ThisDN").map_or(Ok(()), |dn| write!(f, " on {dn}"))?;
         write!(f, " by {} at {}", self.application, self.port)
     }

@@ -9,6 +9,7 @@ use rhai::{Array, CallFnOptions, Dynamic, EvalAltResult, INT, Scope};
 use super::{
     Script,
     call::{AttemptValue, CallValue, ContactValue},
+    clients::{ChangeValue, RequestValue, SubscriptionValue},
     command::EventValue,
     compile::{MIGRATE, described, function},
     engine::{Over, begin, over},
@@ -82,6 +83,11 @@ impl Instance for Run {
                 self.call(hook, (call, OutgoingValue(Arc::clone(outgoing))))
             }
             Ask::CallEvent(event) => self.call(hook, (call, EventValue(Arc::clone(event)))),
+            Ask::DnOwner(change) => self.call(hook, (ChangeValue(Arc::clone(change)),)),
+            Ask::FanOut(subscription) => {
+                self.call(hook, (SubscriptionValue(Arc::clone(subscription)),))
+            }
+            Ask::AuthoriseRequest(request) => self.call(hook, (RequestValue(Arc::clone(request)),)),
         };
         self.scope.clear();
         let answer = answer.map_err(|mut error| self.ended(&mut error))?;

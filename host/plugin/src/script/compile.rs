@@ -33,6 +33,9 @@ pub(crate) const fn function(hook: Hook) -> (&'static str, usize, &'static str) 
             ("route_on_failure", 3, "fn route_on_failure(call, attempts, remaining)")
         }
         Hook::CallEvent => ("call_event", 2, "fn call_event(call, event)"),
+        Hook::DnOwner => ("dn_owner", 1, "fn dn_owner(change)"),
+        Hook::FanOut => ("fan_out", 1, "fn fan_out(subscription)"),
+        Hook::AuthoriseRequest => ("authorise_request", 1, "fn authorise_request(request)"),
     }
 }
 

@@ -10,7 +10,7 @@ use rhai::{
     },
 };
 
-use super::{call, command, headers, number, state, table, verdict};
+use super::{call, clients, command, headers, number, state, table, verdict};
 use crate::{
     HostConfig, ScriptLimits, alloc, cpu,
     settings::{Level, Settings},
@@ -75,6 +75,7 @@ impl Packages {
         verdict::register(&mut engine);
         command::register(&mut engine);
         headers::register(&mut engine);
+        clients::register(&mut engine);
         state::register(&mut engine);
         table::register(&mut engine);
         number::register(&mut engine);

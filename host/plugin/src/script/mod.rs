@@ -2,6 +2,7 @@
 
 mod body;
 mod call;
+mod clients;
 mod command;
 mod compile;
 mod engine;

@@ -4,6 +4,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, FLOAT, INT, ImmutableString, P
 use crate::{
     access::{ProposedAccess, ProposedRegistration},
     amendment::ProposedAmendment,
+    client::ProposedFanOut,
     command::ProposedCommand,
     header_edit::ProposedEdit,
     metrics::nanos,
@@ -45,7 +46,10 @@ impl VerdictValue {
             | Proposed::Refuse(_)
             | Proposed::Access(_)
             | Proposed::Commands(_)
-            | Proposed::Edits(_) => {
+            | Proposed::Edits(_)
+            | Proposed::Owner(_)
+            | Proposed::Deliver(_)
+            | Proposed::Changes(_) => {
                 return Err(error(format!("only a plan can {mode} media")));
             }
         }
@@ -61,7 +65,10 @@ impl VerdictValue {
             | Proposed::Refuse(_)
             | Proposed::Access(_)
             | Proposed::Commands(_)
-            | Proposed::Edits(_) => {
+            | Proposed::Edits(_)
+            | Proposed::Owner(_)
+            | Proposed::Deliver(_)
+            | Proposed::Changes(_) => {
                 return Err(error("only a plan can proxy a call".to_owned()));
             }
         }
@@ -82,7 +89,10 @@ impl VerdictValue {
             | Proposed::Refuse(_)
             | Proposed::Access(_)
             | Proposed::Commands(_)
-            | Proposed::Edits(_) => {
+            | Proposed::Edits(_)
+            | Proposed::Owner(_)
+            | Proposed::Deliver(_)
+            | Proposed::Changes(_) => {
                 return Err(error(format!("only a rewrite has {what}; begin with rewrite()")));
             }
         }
@@ -123,6 +133,35 @@ impl VerdictValue {
         match &mut self.0.verdict {
             Proposed::Edits(edits) => edits.push(edit),
             _ => return Err(error(format!("{}(…) goes with edits; begin with edit()", edit.kind))),
+        }
+        Ok(self)
+    }
+
+    /// Changes what a `deliver` delivers.
+    pub(super) fn deliver(
+        mut self,
+        what: &str,
+        change: impl FnOnce(&mut ProposedFanOut),
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Deliver(fan_out) => change(fan_out),
+            _ => return Err(error(format!("only a deliver has {what}; begin with deliver()"))),
+        }
+        Ok(self)
+    }
+
+    /// Adds a change to those that answer `authorise-request`.
+    pub(super) fn change(
+        mut self,
+        name: String,
+        value: String,
+    ) -> Result<Self, Box<EvalAltResult>> {
+        match &mut self.0.verdict {
+            Proposed::Changes(changes) => changes.push((name, value)),
+            _ => {
+                let text = "change(…) goes with changes; begin with change(NAME, VALUE)";
+                return Err(error(text.to_owned()));
+            }
         }
         Ok(self)
     }

@@ -15,8 +15,8 @@ use wasmtime::{
 use super::{
     Wasm,
     bindings::exports::jackfield::plugin::{
-        admission, authenticate, call_event, dial_plan, header_policy, migration, register, route,
-        route_on_failure,
+        admission, authenticate, authorise_request, call_event, dial_plan, dn_owner, fan_out,
+        header_policy, migration, register, route, route_on_failure,
     },
     instance::{Guest, WasmInstance, ended},
     state::{Ended, Limiter, State},
@@ -94,6 +94,9 @@ pub(crate) struct Component {
     route_on_failure: Option<route_on_failure::GuestIndices>,
     call_event: Option<call_event::GuestIndices>,
     header_policy: Option<header_policy::GuestIndices>,
+    dn_owner: Option<dn_owner::GuestIndices>,
+    fan_out: Option<fan_out::GuestIndices>,
+    authorise_request: Option<authorise_request::GuestIndices>,
     migration: Option<migration::GuestIndices>,
     settings: Arc<Settings>,
     memory_limit: usize,
@@ -139,6 +142,9 @@ impl Component {
             route_on_failure: route_on_failure::GuestIndices::new(&linked).ok(),
             call_event: call_event::GuestIndices::new(&linked).ok(),
             header_policy: header_policy::GuestIndices::new(&linked).ok(),
+            dn_owner: dn_owner::GuestIndices::new(&linked).ok(),
+            fan_out: fan_out::GuestIndices::new(&linked).ok(),
+            authorise_request: authorise_request::GuestIndices::new(&linked).ok(),
             migration: migration::GuestIndices::new(&linked).ok(),
             linked,
             settings,
@@ -184,7 +190,10 @@ impl Component {
             route,
             route_on_failure,
             call_event,
-            header_policy
+            header_policy,
+            dn_owner,
+            fan_out,
+            authorise_request
         ))
     }
 
@@ -220,6 +229,9 @@ impl Body for Component {
             Hook::RouteOnFailure => self.route_on_failure.is_some(),
             Hook::CallEvent => self.call_event.is_some(),
             Hook::HeaderPolicy => self.header_policy.is_some(),
+            Hook::DnOwner => self.dn_owner.is_some(),
+            Hook::FanOut => self.fan_out.is_some(),
+            Hook::AuthoriseRequest => self.authorise_request.is_some(),
         }
     }
 

@@ -12,16 +12,16 @@ use super::{
     access,
     bindings::{
         exports::jackfield::plugin::{
-            admission, authenticate, call_event,
+            admission, authenticate, authorise_request, call_event,
             dial_plan::{self, Verdict as DialPlanVerdict},
-            header_policy, register,
+            dn_owner, fan_out, header_policy, register,
             route::{self, Verdict as RouteVerdict},
             route_on_failure::{self, Verdict as FailureVerdict},
         },
         jackfield::plugin::types as wit,
     },
     body::Counted,
-    event, headers,
+    clients, event, headers,
     state::{Ended, State},
 };
 use crate::{
@@ -42,6 +42,9 @@ pub(crate) struct Guest {
     pub(crate) route_on_failure: Option<route_on_failure::Guest>,
     pub(crate) call_event: Option<call_event::Guest>,
     pub(crate) header_policy: Option<header_policy::Guest>,
+    pub(crate) dn_owner: Option<dn_owner::Guest>,
+    pub(crate) fan_out: Option<fan_out::Guest>,
+    pub(crate) authorise_request: Option<authorise_request::Guest>,
 }
 
 /// A component at work.
@@ -125,13 +128,16 @@ impl Instance for WasmInstance {
                 let event = event::event(happened, &attrs);
                 guest.call_decide(&mut *store, facts, event).map(event::from_commands)
             }
+            Ask::DnOwner(change) => clients::dn_owner(guest, store, change)?,
+            Ask::FanOut(subscription) => clients::fan_out(guest, store, subscription)?,
+            Ask::AuthoriseRequest(request) => clients::authorise(guest, store, request)?,
         };
         drop(in_guest);
         answer.map_err(|error| ended(&error, store.data_mut()))
     }
 }
 
-fn not_exported() -> Failure {
+pub(super) fn not_exported() -> Failure {
     failure(FailureKind::Trap, "the component does not export this hook")
 }
 

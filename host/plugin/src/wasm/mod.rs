@@ -4,6 +4,7 @@ mod access;
 mod archive;
 mod bindings;
 mod body;
+mod clients;
 mod compile;
 mod engine;
 mod event;

@@ -85,6 +85,10 @@ pub(super) fn decider(scripts: Vec<Script>, generations: &Generations) -> Decide
                 vec![Reply::now(edits()), Reply::late(edits(), Duration::from_secs(1))]
             }
             (Ask::HeaderPolicy(_), _) => vec![Reply::now(edits())],
+            // A storm has no T-Library clients, and the rules of the T-Controller stand below.
+            (Ask::DnOwner(_) | Ask::FanOut(_) | Ask::AuthoriseRequest(_), _) => {
+                vec![Reply::now(Verdict::BuiltIn)]
+            }
             (_, Lie::Refuse(status)) => vec![Reply::now(Verdict::Refuse(status))],
             (_, Lie::Late(after)) => vec![Reply::late(plan(lie, groups), after)],
             (_, Lie::Twice) => vec![

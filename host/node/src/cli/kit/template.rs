@@ -56,6 +56,14 @@ fn part(hook: Hook) -> Part {
         }
         Hook::CallEvent => part!("call-event", uses: ["Call", "Commands", "Event"], config: "",
             about: "something has happened to a call, what is to be done?"),
+        Hook::DnOwner => part!("dn-owner", uses: ["Owner", "OwnerChange", "Ownership"], config: "",
+            about: "something has happened that may change whose a DN is. Whose is it now?"),
+        Hook::FanOut => part!("fan-out", uses: ["FanOut", "Subscription"], config: "",
+            about: "a T-Library client subscribes, what does it get?"),
+        Hook::AuthoriseRequest => {
+            part!("authorise-request", uses: ["Authorisation", "ClientRequest"], config: "",
+            about: "may a T-Library client ask for this?")
+        }
     }
 }
 
