@@ -100,6 +100,8 @@ pub(crate) fn host_config(config: &Config) -> HostConfig {
             header_edits_max: plugins.header_edits_max,
             header_edits_total_max: plugins.header_edits_total_max,
             header_value_bytes_max: plugins.header_value_bytes_max,
+            event_names_max: plugins.event_names_max,
+            request_changes_max: plugins.request_changes_max,
             ..AnswerLimits::default()
         },
         log: LogLimits { lines_per_second: plugins.log_lines_per_second, ..LogLimits::default() },

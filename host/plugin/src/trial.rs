@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use model::hook::{Access, Hook, Question, Step, StepOutcome, Verdict};
+use model::hook::{Access, Hook, Question, RequestKind, Step, StepOutcome, Verdict};
 
 use crate::{
     TrialPolicy,
@@ -127,10 +127,14 @@ impl Trial {
         Self { over: Arc::clone(&self.over), key: self.key.clone(), ..fresh }
     }
 
-    /// Which generation is asked about this call: the same each time.
+    /// Which generation is asked about this call, or about what a T-Library client wants of this DN: the same each time.
     pub(crate) fn side(&self, question: &Question) -> Side {
-        let is_chosen =
-            self.key.hash_one(&question.call.call_id) % 1000 < u64::from(self.per_mille);
+        let call = &question.call;
+        let drawn = match call.request {
+            RequestKind::TLibrary => self.key.hash_one((&call.callee.user, call.source)),
+            _ => self.key.hash_one(&call.call_id),
+        };
+        let is_chosen = drawn % 1000 < u64::from(self.per_mille);
         let stands = self.over.get().is_none() && self.candidate.instead.get().is_none();
         if is_chosen && stands { Side::Candidate } else { Side::Serving }
     }

@@ -13,8 +13,18 @@ const PLUGINS: [(&str, &str, usize); 2] =
     [("stock.dialplan", "dialplan", 12), ("stock.route", "route", 16)];
 
 /// What the contract has got since the first version.
-const GROWN: [&str; 3] =
-    ["interface header-policy {", "interface state {", "interface migration {"];
+const GROWN: [&str; 6] = [
+    "interface header-policy {",
+    "interface state {",
+    "interface migration {",
+    "interface dn-owner {",
+    "interface fan-out {",
+    "interface authorise-request {",
+];
+
+/// The hooks that have come since.
+const NEW_HOOKS: [Hook; 4] =
+    [Hook::HeaderPolicy, Hook::DnOwner, Hook::FanOut, Hook::AuthoriseRequest];
 
 /// The version was written before the contract had what it has now.
 fn has_grown(version: &Path) {
@@ -34,6 +44,9 @@ fn stands_beside_new_ones(source: &Source) {
         id: "new".to_owned(),
         manifest: "[need]\nstate = true\n[state]\nschema = 2\n".into(),
         code: "fn header_policy(call, out) { state.increment(\"n\"); edit().set(\"X-New\", 1) }\n\
+               fn dn_owner(change) { keep() }\n\
+               fn fan_out(subscription) { refuse(1016) }\n\
+               fn authorise_request(request) { allow() }\n\
                fn migrate(from, to) { state.delete(\"n\") }"
             .as_bytes()
             .into(),
@@ -41,10 +54,11 @@ fn stands_beside_new_ones(source: &Source) {
     };
     host.install(vec![source.clone(), new]).unwrap_or_else(|error| panic!("{error}"));
     let [old, new] = host.list().try_into().unwrap_or_else(|all| panic!("{all:?}"));
-    assert!(old.hooks.iter().all(|(hook, _)| *hook != Hook::HeaderPolicy), "{:?}", old.hooks);
+    assert!(old.hooks.iter().all(|(hook, _)| !NEW_HOOKS.contains(hook)), "{:?}", old.hooks);
     assert_eq!(host.kept(&old.id, "", "", 1), None);
-    assert_eq!(new.hooks.len(), 1);
-    assert!(host.kept("new", "", "", 1).is_some() && host.answers(Hook::HeaderPolicy, None));
+    assert_eq!(new.hooks.len(), NEW_HOOKS.len());
+    assert!(NEW_HOOKS.iter().all(|hook| host.answers(*hook, None)));
+    assert!(host.kept("new", "", "", 1).is_some());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a case says of T-Library clients and of the owners of DNs.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use model::hook::{
     Ask, ClientRequest, DnOwner, OwnerChange, OwnerHappening, Subscription, SubscriptionKind,
@@ -115,7 +115,7 @@ pub(crate) fn subscription(entry: &toml::Table) -> Result<Ask, String> {
     };
     Ok(Ask::FanOut(Arc::new(Subscription {
         kind,
-        port: entry.port.map_or(PORT.into(), Into::into),
+        port: entry.port.map_or(Cow::Borrowed(PORT), Cow::Owned),
         application: entry.application.as_deref().unwrap_or(APPLICATION).into(),
         dn: or(entry.dn, DN).map(Into::into),
         dn_type: or(entry.dn_type, "extension").map(Into::into),
@@ -134,8 +134,8 @@ pub(crate) fn request(entry: &toml::Table) -> Result<Ask, String> {
     let mut attributes = vec![("ThisDN".to_owned(), dn)];
     attributes.extend(entry.attributes.into_iter().filter(|(name, _)| name != "ThisDN"));
     Ok(Ask::AuthoriseRequest(Arc::new(ClientRequest {
-        name: entry.name.map_or("RequestMakeCall".into(), Into::into),
-        port: entry.port.map_or(PORT.into(), Into::into),
+        name: entry.name.map_or(Cow::Borrowed("RequestMakeCall"), Cow::Owned),
+        port: entry.port.map_or(Cow::Borrowed(PORT), Cow::Owned),
         application: entry.application.as_deref().unwrap_or(APPLICATION).into(),
         attributes,
     })))

@@ -1,6 +1,7 @@
 //! `jackfield explain`: which plugin decided what about a call, and why.
 
 use anyhow::bail;
+use model::hook::Hook;
 
 use super::{
     args::ExplainArgs,
@@ -70,9 +71,11 @@ fn rehearse(args: &ExplainArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was asked, and about which INVITE.
+/// What was asked, and about which INVITE, or what of a T-Library client.
 fn asked(hook: &str, about: Option<&str>) -> String {
-    about.map_or_else(|| hook.to_owned(), |about| format!("{hook}, the INVITE to {about}"))
+    let is_invite = hook == Hook::HeaderPolicy.name();
+    let what = if is_invite { "the INVITE to " } else { "" };
+    about.map_or_else(|| hook.to_owned(), |about| format!("{hook}, {what}{about}"))
 }
 
 /// Who was asked, what came of it, and why.
@@ -106,6 +109,8 @@ mod tests {
         assert_eq!(asked("route", None), "route");
         let about = Some("trunk:out over a");
         assert_eq!(asked("header-policy", about), "header-policy, the INVITE to trunk:out over a");
+        let about = Some("dn 2001 for desktop at TCport");
+        assert_eq!(asked("fan-out", about), "fan-out, dn 2001 for desktop at TCport");
     }
 
     #[test]

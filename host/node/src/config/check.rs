@@ -111,6 +111,8 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("plugins.header_edits_max", 1, 1000),
     ("plugins.header_edits_total_max", 1, 10_000),
     ("plugins.header_value_bytes_max", 1, 16_384),
+    ("plugins.event_names_max", 1, 4096),
+    ("plugins.request_changes_max", 1, 64),
     ("plugins.file_mib_max", 1, 1024),
     ("plugins.compiled_mib_max", 1, 1_000_000),
     ("plugins.compiled_files_max", 1, 100_000),

@@ -46,6 +46,10 @@ pub struct PluginsConfig {
     pub header_edits_total_max: usize,
     /// Bytes of the value that one gives a header field.
     pub header_value_bytes_max: usize,
+    /// Names in each list of an answer of a plugin of `fan-out`.
+    pub event_names_max: usize,
+    /// Attributes that one answer of a plugin of `authorise-request` changes.
+    pub request_changes_max: usize,
     /// Versions of the plugins kept for the calls that were routed by them; beyond it the oldest is given up and its calls take
     /// the current one.
     pub generations_max: usize,
@@ -165,6 +169,8 @@ impl Default for PluginsConfig {
             header_edits_max: 32,
             header_edits_total_max: 64,
             header_value_bytes_max: 1024,
+            event_names_max: 256,
+            request_changes_max: 16,
             generations_max: 64,
             instances_max: 1024,
             file_mib_max: 32,

@@ -515,7 +515,7 @@ pub struct Decision {
     pub callee: String,
     /// What was asked.
     pub hook: String,
-    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group.
+    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group. Of the hooks about T-Library clients what was asked: `RequestMakeCall on 2001 by desktop at TCport`.
     pub about: Option<String>,
     /// Whose verdict stands; absent for the built-in default.
     pub decided_by: Option<String>,
@@ -546,7 +546,7 @@ pub struct Explanation {
 pub struct Judgement {
     /// What was asked.
     pub hook: String,
-    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group.
+    /// Of `header-policy`: the INVITE's target, and its trunk where the target is a group. Of the hooks about T-Library clients what was asked: `RequestMakeCall on 2001 by desktop at TCport`.
     pub about: Option<String>,
     /// Whose verdict stands; absent for the built-in default.
     pub decided_by: Option<String>,

@@ -72,6 +72,24 @@ pub(crate) fn both(route: &str, failure: &str) -> Vec<u8> {
     module("plugin", &functions, "")
 }
 
+/// A guest of one of the hooks about T-Library clients. Their questions come as parameters, of which `$dn_len` is how long the DN is. The
+/// verdict's payload begins at 4 as well; of `dn-owner`, which has none, the reasons do.
+pub(crate) fn of_clients(hook: &str, body: &str, items: &str) -> Vec<u8> {
+    let (before, behind) = match hook {
+        "dn-owner" => (1, 14),
+        "fan-out" => (7, 6),
+        _ => (7, 4),
+    };
+    let params = |count| " i32".repeat(count);
+    let function = format!(
+        r#"(func (export "jackfield:plugin/{hook}@1.0.0#decide")
+             (param{}) (param $dn_len i32) (param{}) (result i32) {body})"#,
+        params(before),
+        params(behind)
+    );
+    module(&format!("{hook}-plugin"), &function, items)
+}
+
 /// A guest that refuses every call with `status`.
 pub(crate) fn refusing(status: u16) -> Vec<u8> {
     route(&format!("(call $refuse (i32.const 2) (i32.const {status}))"))

@@ -8,6 +8,7 @@ use jackfield_plugin::alloc::Counting;
 
 mod by_hand;
 mod call_event;
+mod clients;
 mod common;
 mod containment;
 mod contract;

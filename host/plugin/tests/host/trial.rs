@@ -3,9 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jackfield_plugin::{HostConfig, PluginHost, Reloaded, Rollout, Source, Worker};
-use model::hook::{Answer, Hook, Question, StepOutcome, Verdict};
+use model::hook::{Answer, Hook, Question, RequestKind, StepOutcome, Verdict};
 
-use crate::common::{answer, failed, host, moment, patient, pinned, reload, route};
+use crate::{
+    clients::subscription,
+    common::{about, answer, failed, host, moment, patient, pinned, reload, route},
+};
 
 const OLD: &str = "fn route(call) { refuse(404) } fn route_on_failure(call, a, r) { refuse(404) }";
 const NEW: &str = "fn route(call) { refuse(410) } fn route_on_failure(call, a, r) { refuse(410) }";
@@ -85,6 +88,27 @@ fn a_version_on_trial_answers_its_share_of_the_calls_and_each_to_its_end() {
     let (hook, new, old) = trial.hooks[0];
     assert_eq!((hook, new.asked), (Hook::Route, chosen.len() as u64 + 2));
     assert_eq!((old.asked, old.refused), (1000 - chosen.len() as u64, 1000 - chosen.len() as u64));
+}
+
+#[test]
+fn a_version_on_trial_answers_its_share_of_the_dns_and_one_that_fails_opens_and_closes_nothing() {
+    let mut bench = Bench::new(patient(), "fn fan_out(s) { pass() }");
+    bench.try_out("fn fan_out(s) { if s.dn.len == 4 { return pass(); } throw \"no\" }");
+    let asked = |dn: usize| {
+        let dn = format!("30{dn}");
+        let mut question = about(&dn, subscription(&dn));
+        let facts = Arc::make_mut(&mut question.call);
+        (facts.request, facts.call_id) = (RequestKind::TLibrary, String::new());
+        question
+    };
+    let dns = (0..10).chain(100..190);
+    let answers: Vec<Answer> = dns.map(|dn| bench.ask(&asked(dn))).collect();
+    assert!(
+        answers.iter().all(|answer| answer.verdict == Verdict::BuiltIn),
+        "the serving one passes"
+    );
+    let tried = answers.iter().filter(|answer| answer.decision.steps.len() == 2).count();
+    assert!((11..90).contains(&tried), "{tried} of 100");
 }
 
 #[test]

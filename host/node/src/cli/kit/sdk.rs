@@ -26,7 +26,7 @@ macro_rules! sources {
 }
 
 /// The sources of the library, by their paths below `sdk`.
-const SOURCES: [(&str, &str); 17] = sources![
+const SOURCES: [(&str, &str); 19] = sources![
     "guest/src/access.rs",
     "guest/src/answer.rs",
     "guest/src/bindings.rs",
