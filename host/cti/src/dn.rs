@@ -1,8 +1,11 @@
 //! The devices that have numbers here, as they are configured.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use model::DeviceCheck;
 use tlib::AddressType;
+
+use crate::{OptionPlaces, option_names};
 
 /// What kind of device a DN is (section 5.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +52,9 @@ impl DnType {
     }
 }
 
+/// A device is given at least this long (section 6.3: an `oos-force` below 5 counts as 5).
+const PATIENCE_MIN: Duration = Duration::from_secs(5);
+
 /// One DN.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Dn {
@@ -67,6 +73,24 @@ impl Dn {
     /// An option that is a whole number.
     pub fn number_of(&self, option: &str) -> Option<u64> {
         self.options.get(option)?.parse().ok()
+    }
+
+    /// How it is checked whether its device can be reached (`oos-check`, `oos-force`, `recovery-timeout`); `None` for what is no device,
+    /// and where `oos-check` is 0.
+    pub fn device_check(&self) -> Option<DeviceCheck> {
+        if !matches!(self.kind, DnType::Extension | DnType::Trunk | DnType::VoipService) {
+            return None;
+        }
+        let places = OptionPlaces { login: None, dn: Some(self), application: &BTreeMap::new() };
+        let seconds = |option| Duration::from_secs(places.number(option));
+        let interval = seconds(option_names::oos_check);
+        let recovery = seconds(option_names::recovery_timeout);
+        let check = DeviceCheck {
+            interval,
+            patience: seconds(option_names::oos_force).max(PATIENCE_MIN),
+            recovery: if recovery.is_zero() { interval } else { recovery },
+        };
+        Some(check).filter(|check| !check.interval.is_zero())
     }
 
     /// An option that is `true` or `false`.

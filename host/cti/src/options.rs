@@ -85,6 +85,12 @@ options! {
         "Milliseconds that an agent is reserved for where TReserveAgent says nothing, and at most 3600000.";
     reject_subsequent_request = "reject-subsequent-request", OptionKind::Flag, "true", "application",
         "Whether a client that has reserved an agent is refused to reserve it again; otherwise that prolongs its reservation.";
+    oos_check = "oos-check", OptionKind::Number(86_400), "0", "DN",
+        "Seconds between one OPTIONS that asks the device whether it is there and the next; 0 asks nothing. The phones of a DN with the contact `*` are asked, and of any other what its contact names.";
+    oos_force = "oos-force", OptionKind::Number(3_600), "5", "DN",
+        "Seconds without an answer after which the device is out of service; below 5 it counts as 5.";
+    recovery_timeout = "recovery-timeout", OptionKind::Number(86_400), "0", "DN",
+        "Seconds between one OPTIONS and the next while the device is out of service; 0 is `oos-check`.";
     dn_owner_applications = "dn-owner-applications", OptionKind::Names, "", CLUSTER,
         "Names of the client applications whose registration makes this node the owner of a DN (T-Library-based ownership).";
     smart_proxy_enabled = "smart-proxy-enabled", OptionKind::Flag, "false", CLUSTER,

@@ -1,6 +1,6 @@
 //! What every shard may read of the registrations, the subscribers and the trunks.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     Aor, Flow, GenerationToken, Instant, MessageCount, Seat, Secret, Shard, TrunkId, hook::Hook,
@@ -68,6 +68,18 @@ pub enum ForwardWhen {
     NoAnswer,
 }
 
+/// How it is found out whether the phones of a user, or a device, can be reached (T-Library section 6.2: `oos-check`, `oos-force`,
+/// `recovery-timeout`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DeviceCheck {
+    /// Between one OPTIONS and the next.
+    pub interval: Duration,
+    /// How long nothing may come that says that it is there; then it is out of service.
+    pub patience: Duration,
+    /// Between one OPTIONS and the next while it is out of service.
+    pub recovery: Duration,
+}
+
 /// The read-only view of registrations and subscribers that comes in with every input of a shard.
 ///
 /// The node and the simulator implement it; a shard publishes changes as outputs and reads them back from here.
@@ -121,6 +133,16 @@ pub trait Directory {
     /// Where calls to `aor` go in this case, as was set for it: a URI, or a number of its host. `None` when they stay.
     fn forward(&self, _aor: &Aor, _when: ForwardWhen) -> Option<Arc<str>> {
         None
+    }
+
+    /// How it is checked whether the phones of `aor` can be reached; `None` for users who are not checked.
+    fn device_check(&self, _aor: &Aor) -> Option<DeviceCheck> {
+        None
+    }
+
+    /// Whether `aor` is out of service, as far as the last check tells: calls do not reach it.
+    fn out_of_service(&self, _aor: &Aor) -> bool {
+        false
     }
 
     /// The voice messages that wait for `aor`; `None` when nothing is known of any.

@@ -17,7 +17,7 @@ mod time;
 mod trunk;
 
 pub use aor::Aor;
-pub use directory::{Binding, Directory, ForwardWhen, Membership};
+pub use directory::{Binding, DeviceCheck, Directory, ForwardWhen, Membership};
 pub use flow::{Flow, ListenerId, Transport};
 pub use generation::{Digest, GenerationRef, GenerationToken};
 pub use headers::HeaderBlock;

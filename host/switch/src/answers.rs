@@ -85,6 +85,9 @@ impl Switch {
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_response(&mut self.tables, now, tx, message);
             }
+            Some(ClientUse::Device(_)) => {
+                self.devices.on_response(&mut self.tables, now, tx, message);
+            }
             None => self.on_stray_response(now, tx, message),
         }
     }
@@ -154,6 +157,9 @@ impl Switch {
             Some(ClientUse::Passage { .. }) => self.on_passage_lost(now, tx, status),
             Some(ClientUse::Trunk { .. }) => {
                 self.keeper.on_lost(&mut self.tables, now, tx, status);
+            }
+            Some(ClientUse::Device(_)) => {
+                self.devices.on_lost(&mut self.tables, now, tx, status);
             }
             None => {}
         }

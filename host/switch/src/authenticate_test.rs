@@ -93,6 +93,7 @@ impl Bench {
             auth: Some(auth),
             events: crate::EventsConfig::default(),
             registrar: RegistrarConfig::default(),
+            devices: Vec::new(),
             trunks: Vec::new(),
             server_header: String::new(),
         };

@@ -10,7 +10,8 @@ use crate::AuthConfig;
 use model::{Shard, Shards, Transport, hook::MediaMode};
 
 use crate::{
-    CallEventConfig, DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig, call::Who,
+    CallEventConfig, DeviceConfig, DiversionStyle, Emergency, EventsConfig, Network, TrunkConfig,
+    call::Who,
 };
 
 /// Everything a [`crate::Switch`] is told when it is made.
@@ -74,6 +75,8 @@ pub struct Config {
     pub trusted: Vec<Network>,
     /// How everybody but trunks is told that a call was diverted.
     pub diversion: DiversionStyle,
+    /// Devices that are checked where they are, rather than where they have registered.
+    pub devices: Vec<DeviceConfig>,
     /// The other networks that calls go to and come from, in the order of their [`model::TrunkId`].
     pub trunks: Vec<TrunkConfig>,
     /// The Server and User-Agent header; empty for none.
@@ -235,6 +238,8 @@ pub struct Limits {
     pub text_bytes_max: usize,
     /// MESSAGEs outside of calls on their way at once; beyond it they are answered 503 with Retry-After.
     pub texts_max: usize,
+    /// Devices that are asked at once whether they are there; others wait for their turn.
+    pub device_checks_max: usize,
     /// Media streams of one call.
     pub streams_max: u8,
     /// Seconds in the Retry-After header of a 503.
@@ -265,6 +270,7 @@ impl Default for Limits {
             questions_max: 10_000,
             text_bytes_max: 4096,
             texts_max: 10_000,
+            device_checks_max: 500,
             streams_max: 8,
             retry_after_s: 5,
             proxied_call_max_s: 43_200,

@@ -8,7 +8,7 @@ use model::{
 };
 use sip::auth::Trouble;
 
-use crate::TrunkChange;
+use crate::{DeviceChange, TrunkChange};
 
 /// Something that happened. Facts are neutral: T-Library events, call records, logs and metrics are made from them elsewhere.
 #[derive(Clone, PartialEq, Debug)]
@@ -79,6 +79,13 @@ pub enum Fact {
         trunk: String,
         /// What happened.
         change: TrunkChange,
+    },
+    /// The check of a device has found it gone or there again, or is over.
+    Device {
+        /// Whose.
+        aor: Aor,
+        /// What was found.
+        change: DeviceChange,
     },
     /// A leg is alerting (180 or another 101–199).
     LegAlerting {
@@ -256,6 +263,7 @@ impl Fact {
             | Self::LegOnTrunk { .. }
             | Self::TrunkPassed { .. }
             | Self::Trunk { .. }
+            | Self::Device { .. }
             | Self::TargetFailed { .. }
             | Self::TransferBegun { .. }
             | Self::Transferred { .. }

@@ -126,6 +126,13 @@ pub enum Output {
         /// All that is known.
         status: Arc<TrunkStatus>,
     },
+    /// Make it known in the [`model::Directory`], before the next input, whether a device can be reached.
+    Device {
+        /// Whose.
+        aor: Aor,
+        /// Whether it can.
+        in_service: bool,
+    },
     /// Make it known in the [`model::Directory`], before the next input, whether this shard wants to be told of the calls of a user.
     Watch {
         /// The user.
@@ -197,6 +204,8 @@ pub enum Reason {
     Store,
     /// A trunk is to be registered or probed.
     Trunk,
+    /// A device is to be asked whether it is there, or was silent for too long.
+    Device,
     /// A keep-alive is due.
     Keepalive,
     /// A call that is to go to another shard has not come to rest, or what has moved is over long enough.

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use model::{Aor, Binding, Flow, Instant, Transport};
-use sip::{Message, Method, Name, NameAddr, Uri, Writer};
+use sip::{Message, Method, Name, NameAddr, Uri};
 
-use crate::{KeepaliveConfig, KeepaliveMethod, Output, Switch, tables::Tables, trunk::escaped};
+use crate::{
+    KeepaliveConfig, KeepaliveMethod, Output, Switch, options::options_to, tables::Tables,
+    turns::next_turn,
+};
 
 /// What RFC 5626 section 3.5.1 has clients send over streams: nothing that answers, and for a NAT as good as anything.
 const PING: &[u8] = b"\r\n\r\n";
@@ -44,7 +47,7 @@ impl Keepalive {
     pub(crate) fn follow(&mut self, now: Instant, aor: &Aor, bindings: &[Binding]) {
         let Some(config) = self.config else { return };
         if bindings.iter().any(is_followed) {
-            self.due.insert((next_due(now, aor, config), aor.clone()));
+            self.due.insert((next_turn(now, aor.as_str(), config.interval), aor.clone()));
         }
     }
 
@@ -88,15 +91,8 @@ impl Keepalive {
         }
         self.cseq = self.cseq.wrapping_add(1) & 0x7fff_ffff;
         let uri = Uri::parse(contact).ok()?;
-        let mut writer = Writer::request(Method::Options, uri.for_request(contact));
-        writer.header(Name::MaxForwards, 70);
-        let ours = tables.advertised(flow.listener);
-        writer.header(Name::From, format_args!("<sip:{ours}>;tag={}", self.tag));
-        let to = format_args!("<sip:{}@{}>", escaped(aor.user()), aor.host());
-        writer.header(Name::To, to);
-        writer.header(Name::CallId, tables.endpoint.mint_call_id());
-        writer.header(Name::CSeq, format_args!("{} OPTIONS", self.cseq));
-        tables.sign_request(&mut writer);
+        let ours = (self.tag.as_str(), self.cseq);
+        let writer = options_to(tables, ours, aor, uri.for_request(contact), flow);
         Some(writer.draft(None))
     }
 }
@@ -110,18 +106,6 @@ const LEAST: Flow = Flow {
 
 const fn is_followed(binding: &Binding) -> bool {
     binding.is_behind_nat && matches!(binding.flow.transport, Transport::Udp)
-}
-
-/// The time of `aor` in the interval that comes next.
-fn next_due(now: Instant, aor: &Aor, config: KeepaliveConfig) -> Instant {
-    let interval = u64::try_from(config.interval.as_nanos()).unwrap_or(u64::MAX).max(1);
-    // FNV-1a: any function of the name will do that spreads.
-    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    let hash = aor.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
-    let begun = now.as_nanos() - now.as_nanos() % interval;
-    let at = begun.saturating_add(hash % interval);
-    let at = if at > now.as_nanos() { at } else { at.saturating_add(interval) };
-    Instant::from_nanos(at)
 }
 
 impl Switch {

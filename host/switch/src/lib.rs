@@ -16,6 +16,7 @@ mod config;
 mod consultations;
 mod control;
 mod controls;
+mod devices;
 mod dials;
 mod door;
 mod emergency;
@@ -43,6 +44,7 @@ mod tables;
 mod texts;
 mod transfers;
 mod trunk;
+mod turns;
 mod view;
 mod writes;
 
@@ -53,6 +55,7 @@ pub use config::{
     SessionTimer, Settings, StoreConfig, TakeOver, TransferBy, TransferConfig,
 };
 pub use control::{Action, Control, Unfit};
+pub use devices::{DeviceChange, DeviceConfig};
 pub use emergency::{Emergency, EmergencyError};
 pub use events::{DialogInfo, DialogPhase, EventsConfig, Watchers, Word};
 pub use fact::{Cause, Fact, Party as ReleasedBy, TrunkPassed};

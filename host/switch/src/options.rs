@@ -1,13 +1,14 @@
-//! OPTIONS: what this switch can do (RFC 3261 section 11).
+//! OPTIONS (RFC 3261 section 11): what this switch can do, and whether somebody is there.
 
-use model::Instant;
-use sip::{Message, Name, ServerTx};
+use model::{Aor, Flow, Instant};
+use sip::{Message, Method, Name, ServerTx, Writer};
 
 use crate::{
     Switch,
     call::{known, refuse_unknown},
     events::allow_events,
     tables::Tables,
+    trunk::escaped,
 };
 
 impl Switch {
@@ -41,4 +42,28 @@ pub(crate) fn answer_options(
     response.header(Name::Accept, "application/sdp");
     tables.sign_response(&mut response);
     tables.endpoint.respond(now, tx, response.finish(None));
+}
+
+/// Asks a contact of `aor` whether it is there, under this tag and CSeq number of ours.
+pub(crate) fn options_to(
+    tables: &mut Tables,
+    (tag, cseq): (&str, u32),
+    aor: &Aor,
+    uri: &str,
+    flow: Flow,
+) -> Writer {
+    let mut writer = Writer::request(Method::Options, uri);
+    writer.header(Name::MaxForwards, 70);
+    let ours = tables.advertised(flow.listener);
+    writer.header(Name::From, format_args!("<sip:{ours}>;tag={tag}"));
+    writer.header(Name::To, format_args!("<sip:{}@{}>", escaped(aor.user()), aor.host()));
+    writer.header(Name::CallId, tables.endpoint.mint_call_id());
+    writer.header(Name::CSeq, format_args!("{cseq} OPTIONS"));
+    tables.sign_request(&mut writer);
+    writer
+}
+
+/// Whether an answer to an OPTIONS of ours says no more than none: a proxy on the way got none, or there is nobody to do anything.
+pub(crate) const fn says_nothing(status: u16) -> bool {
+    matches!(status, 408 | 503)
 }

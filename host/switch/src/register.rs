@@ -97,6 +97,7 @@ impl Switch {
     pub(crate) fn restore(&mut self, now: Instant, aor: Aor, bindings: Vec<Binding>) {
         self.keepalive.follow(now, &aor, &bindings);
         let (publish, fact) = self.registrar.commit(&aor, bindings);
+        self.devices.note(&publish.aor);
         self.tables.outputs.push_back(Output::Publish(publish));
         self.tables.emit(fact);
     }

@@ -60,6 +60,7 @@ fn switch(writes_max: usize) -> Switch {
         auth: None,
         events: crate::EventsConfig::default(),
         registrar: RegistrarConfig { store: Some(store), ..RegistrarConfig::default() },
+        devices: Vec::new(),
         trunks: Vec::new(),
         server_header: String::new(),
     })

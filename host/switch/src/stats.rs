@@ -53,6 +53,14 @@ pub struct Stats {
     pub unreadable: u64,
     /// Trunks whose registration is being taken back.
     pub trunks_leaving: usize,
+    /// Devices that are checked.
+    pub devices_checked: usize,
+    /// Those of them that are out of service.
+    pub devices_out: usize,
+    /// OPTIONS that asked devices whether they are there.
+    pub device_checks: u64,
+    /// Those of them that no good answer came to.
+    pub device_checks_failed: u64,
     /// MESSAGEs outside of calls that were sent on.
     pub texts: u64,
     /// Subscriptions that stand.

@@ -16,6 +16,7 @@ use crate::{
     RegistrarConfig, Settings, Stats, Word,
     authenticate::Authenticator,
     call::{Call, State, is_emergency, reason_of, refuse},
+    devices::Devices,
     door::{Arrival, Door},
     events::{Events, Lamps},
     keepalive::Keepalive,
@@ -38,6 +39,8 @@ pub struct Switch {
     pub(crate) authenticator: Authenticator,
     /// Requests the plugins are asked about before anything is made of them.
     pub(crate) door: Door,
+    /// Asks devices whether they are there.
+    pub(crate) devices: Devices,
     /// Keeps the way to phones behind NAT open.
     pub(crate) keepalive: Keepalive,
     /// Requests within dialogs on their way through.
@@ -87,6 +90,7 @@ impl Switch {
         let authenticator = Authenticator::new(&config.auth.clone().unwrap_or_default(), key);
         let store = config.registrar.store;
         let keeper = Keeper::new(&config);
+        let devices = Devices::new(&config);
         let neighbours = config.trunks.iter().filter(|trunk| trunk.overload_control);
         let neighbours: Vec<_> = neighbours.flat_map(|trunk| trunk.identify.clone()).collect();
         let mut tables = Tables::new(config, endpoint);
@@ -97,6 +101,7 @@ impl Switch {
         }
         Self {
             keeper,
+            devices,
             keepalive,
             passages: Passages::default(),
             calls: BTreeMap::new(),
@@ -129,6 +134,9 @@ impl Switch {
             Input::Answer(answer) => self.on_answer(now, dir, answer),
             Input::Located { id, places } if self.passages.awaits(id.conn) => {
                 self.on_passage_located(now, id.conn, places);
+            }
+            Input::Located { id, places } if self.devices.awaits(id) => {
+                self.devices.on_located(&mut self.tables, now, id, places);
             }
             Input::Located { id, places } if id.number == 0 => {
                 self.keeper.on_located(&mut self.tables, now, id, places);
@@ -200,14 +208,28 @@ impl Switch {
         let write = self.writes.as_ref().and_then(Writes::deadline).map(|at| (at, Reason::Store));
         let trunk = self.keeper.next_timer().map(|at| (at, Reason::Trunk));
         let judged = self.door.deadline().map(|at| (at, Reason::Question));
+        let checks_max = self.tables.config.limits.device_checks_max;
+        let device = self.devices.next_timer(checks_max).map(|at| (at, Reason::Device));
         let alive = self.keepalive.next_timer().map(|at| (at, Reason::Keepalive));
         let told = self.events.next_timer().map(|at| (at, Reason::Subscription));
         let passage = self.passages.next_timer().map(|at| (at, Reason::Passage));
         let own = self.tables.next_timer();
         let followed = self.tables.followed.next_timer().map(|at| (at, Reason::CallEvent));
         let moved = self.next_move().map(|at| (at, Reason::Move));
-        let timers =
-            [transaction, lapse, write, trunk, judged, alive, told, passage, own, followed, moved];
+        let timers = [
+            transaction,
+            lapse,
+            write,
+            trunk,
+            device,
+            judged,
+            alive,
+            told,
+            passage,
+            own,
+            followed,
+            moved,
+        ];
         timers.into_iter().flatten().min()
     }
 
@@ -225,6 +247,7 @@ impl Switch {
         }
         self.give_up_writes(now, dir);
         self.keeper.wake(&mut self.tables, now);
+        self.check_devices(now);
         self.keep_alive(now);
         self.give_up_passages(now);
         self.give_up_judging(now, dir);
@@ -244,6 +267,7 @@ impl Switch {
         if !self.controls_waiting.is_empty() {
             self.follow_controls(now);
         }
+        self.follow_devices(now, dir);
         if !self.tables.moved.is_empty() {
             self.observe_registrations(dir);
         }
@@ -280,6 +304,8 @@ impl Switch {
             calls_ending: ending,
             aors_now: self.registrar.aors(),
             trunks_leaving: self.keeper.leaving(),
+            devices_checked: self.devices.count().0,
+            devices_out: self.devices.count().1,
             subscriptions_now: self.events.len(),
             moved_now: self.tables.notes.standing(),
             writes_now: self.writes.as_ref().map_or(0, Writes::held),
@@ -399,6 +425,7 @@ impl Switch {
     }
 
     pub(crate) fn publish(&mut self, publish: Publish, fact: Fact) {
+        self.devices.note(&publish.aor);
         if self.tables.config.events.presence {
             self.tables.moved.push(publish.aor.clone());
         }
@@ -469,6 +496,7 @@ impl Switch {
                 self.events.stop(&mut self.tables, now, dir);
                 self.leave_proxied(now);
                 self.keeper.stop(&mut self.tables, now);
+                self.devices.stop();
             }
         }
     }
@@ -494,6 +522,7 @@ impl Switch {
             | Reason::Registration
             | Reason::Store
             | Reason::Trunk
+            | Reason::Device
             | Reason::Keepalive
             | Reason::Move
             | Reason::Subscription

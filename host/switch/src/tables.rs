@@ -147,6 +147,8 @@ pub(crate) enum ClientUse {
         /// What it is sent for.
         chore: Chore,
     },
+    /// An OPTIONS that asks whether a device of this user is there.
+    Device(Aor),
 }
 
 impl Tables {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use crate::{Desk, Phone, Switch, ports};
 
-/// A switch with the extensions 2001 to 2005, the Routing Point 8000, and its T-Library ports.
+/// A switch with the extensions 2001 to 2005, the extension 2009 whose phone is asked every second whether it is there, the Routing Point 8000, and its T-Library ports.
 pub struct Floor {
     /// The switch.
     pub switch: Switch,
@@ -38,6 +38,7 @@ impl Floor {
             [(); 4].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
         let dns = format!(
             "dn=[{{number=[\"2001-2005\"],options={{wrap-up-time=\"{wrap_up_s}\"}}}},\
+             {{number=\"2009\",options={{oos-check=\"1\",oos-force=\"5\"}}}},\
              {{number=[\"8000\"],type=\"routing-point\"}}]"
         );
         let ports = [

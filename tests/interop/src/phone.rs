@@ -463,6 +463,20 @@ impl Switchboard for Phone {
     }
 }
 
+impl Phone {
+    /// Sends the process a signal, such as `STOP`: it answers nothing until `CONT`.
+    ///
+    /// # Panics
+    ///
+    /// When the process is gone.
+    #[track_caller]
+    pub fn signal(&self, signal: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &id]).status().expect("kill starts");
+        assert!(sent.success(), "the phone was gone before SIG{signal}");
+    }
+}
+
 impl Drop for Phone {
     fn drop(&mut self) {
         let _ = self.process.kill();

@@ -33,6 +33,8 @@ pub enum Setup {
 pub enum Step {
     /// A phone.
     Phone(String, Manner),
+    /// A phone is taken off the network, or put back.
+    Plug(String, bool),
     /// A client sends a request; ConnIDs are named `C1`, `C2`, in the order in which they were first seen.
     Request(String, Request),
 }
@@ -168,6 +170,9 @@ fn step(line: &str) -> Result<(Duration, Step), Trouble> {
         let request = Request { kind, attributes: attributes.collect::<Result<_, Trouble>>()? };
         return Ok((at, Step::Request((*who).to_owned(), request)));
     }
+    if matches!(*what, "unplugs" | "plugs-in") {
+        return Ok((at, Step::Plug((*who).to_owned(), *what == "plugs-in")));
+    }
     let to = || {
         let to = words.get(3).ok_or_else(|| Trouble("whom?".into()))?;
         Ok::<_, Trouble>((*to).to_owned())
@@ -184,6 +189,7 @@ fn step(line: &str) -> Result<(Duration, Step), Trouble> {
         "joins" => Manner::Join(true),
         "ends-consultation" => Manner::EndConsult,
         "refers" => Manner::Refer(to()?, true),
+        "registers" => Manner::Register(36_000),
         other => return Err(Trouble(format!("nobody `{other}`"))),
     };
     Ok((at, Step::Phone((*who).to_owned(), manner)))

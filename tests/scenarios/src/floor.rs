@@ -117,19 +117,7 @@ impl Floor {
 
     /// The call engine tells something.
     pub(crate) fn on_fact(&mut self, now: Now, fact: &Fact) {
-        let phone = match fact {
-            Fact::Registered { aor, .. } => Some((aor, true)),
-            Fact::Unregistered { aor, .. } => Some((aor, false)),
-            _ => None,
-        };
-        if let Some((aor, is_there)) = phone
-            && let Some(dn) = self.dns.of(aor.user(), aor.host())
-        {
-            let dn = Arc::clone(&dn.number);
-            let input = match is_there {
-                true => t_controller::Input::Registered { dn },
-                false => t_controller::Input::Unregistered { dn },
-            };
+        if let Some(input) = t_controller::Input::of_fact(&self.dns, fact) {
             self.tc.handle_input(now, input);
         }
         self.sc.on_fact(now, fact);

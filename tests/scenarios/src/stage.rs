@@ -99,8 +99,11 @@ impl Stage {
                         (Arc::from(name.as_str()), Arc::from(value.as_str()))
                     };
                     let options = options.iter().map(pair).collect();
-                    let number = number.as_str().into();
-                    dns.push(Dn { number, kind, sip_owned: true, options });
+                    let dn = Dn { number: number.as_str().into(), kind, sip_owned: true, options };
+                    if let Some(check) = dn.device_check() {
+                        world.check_device(number, check);
+                    }
+                    dns.push(dn);
                 }
                 Setup::Client(name, port, numbers) => {
                     clients.push((name.clone(), module_of(port)?, numbers.clone()));
@@ -151,6 +154,13 @@ impl Stage {
             Step::Phone(user, manner) => {
                 let phone = self.phones.get(user).ok_or_else(|| Trouble(user.clone()))?;
                 self.world.act(*phone, manner.clone());
+            }
+            Step::Plug(user, is_in) => {
+                let phone = *self.phones.get(user).ok_or_else(|| Trouble(user.clone()))?;
+                match is_in {
+                    true => self.world.plug_in(phone),
+                    false => self.world.unplug(phone),
+                }
             }
             Step::Request(client, request) => {
                 let message = request.message(&self.names.0)?;

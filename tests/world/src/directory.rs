@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use model::{
-    Aor, Binding, Directory, ForwardWhen, GenerationToken, Membership, Seat, Seats, Secret, Shard,
-    TrunkId, hook::Hook,
+    Aor, Binding, DeviceCheck, Directory, ForwardWhen, GenerationToken, Membership, Seat, Seats,
+    Secret, Shard, TrunkId, hook::Hook,
 };
 use switch::{Publish, Reach, TrunkStatus};
 
@@ -26,6 +26,10 @@ pub(crate) struct SimDirectory {
     pub(crate) undisturbed: Vec<Aor>,
     /// Whose calls go somewhere else, and when.
     pub(crate) forwards: Vec<(Aor, ForwardWhen, Arc<str>)>,
+    /// How phones are checked.
+    pub(crate) checks: BTreeMap<Aor, DeviceCheck>,
+    /// Who is out of service.
+    pub(crate) out: Vec<Aor>,
 }
 
 impl SimDirectory {
@@ -56,6 +60,11 @@ impl SimDirectory {
         self.watchers.retain(|_, shards| !shards.is_empty());
     }
 
+    pub(crate) fn publish_device(&mut self, aor: Aor, in_service: bool) {
+        self.out.retain(|have| *have != aor);
+        self.out.extend((!in_service).then_some(aor));
+    }
+
     pub(crate) fn publish(&mut self, publish: Publish) {
         if publish.bindings.is_empty() {
             self.bindings_by_aor.remove(&publish.aor);
@@ -73,6 +82,14 @@ impl Directory for SimDirectory {
     fn forward(&self, aor: &Aor, when: ForwardWhen) -> Option<Arc<str>> {
         let is_it = |(of, case, _): &&(Aor, ForwardWhen, _)| of == aor && *case == when;
         self.forwards.iter().find(is_it).map(|(_, _, to)| Arc::clone(to))
+    }
+
+    fn device_check(&self, aor: &Aor) -> Option<DeviceCheck> {
+        self.checks.get(aor).copied()
+    }
+
+    fn out_of_service(&self, aor: &Aor) -> bool {
+        self.out.contains(aor)
     }
 
     fn routing_point(&self, aor: &Aor) -> bool {

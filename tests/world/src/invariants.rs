@@ -84,6 +84,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
             | Fact::DtmfSent { .. }
             | Fact::Controlled { .. }
             | Fact::Trunk { .. }
+            | Fact::Device { .. }
             | Fact::LegAlerting { .. }
             | Fact::LegFailed { .. }
             | Fact::Held { .. }

@@ -74,6 +74,10 @@ impl Node {
         self.directory.forwards.extend(to.map(|to| (aor, when, to.into())));
     }
 
+    pub(crate) fn check_device(&mut self, aor: model::Aor, check: model::DeviceCheck) {
+        self.directory.checks.insert(aor, check);
+    }
+
     /// The shard that carries out what a third party wants.
     pub(crate) fn shard_of_control(&self, action: &switch::Action) -> Shard {
         match (action.conn(), action) {
@@ -220,6 +224,9 @@ impl Node {
                 Output::Tell { to, word } => effects.push(Effect::Tell { to, word }),
                 Output::Publish(publish) => self.directory.publish(publish),
                 Output::Trunk { id, status } => self.directory.publish_trunk(id, status),
+                Output::Device { aor, in_service } => {
+                    self.directory.publish_device(aor, in_service);
+                }
                 Output::Emit(fact) => self.facts.push(fact),
             }
         }
@@ -270,6 +277,7 @@ fn config(
             let prefixes = ["0".to_owned()];
             Emergency::new(&["112".to_owned()], &prefixes, &route).unwrap_or_default()
         },
+        devices: Vec::new(),
         trunks: Vec::new(),
         server_header: String::new(),
     }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use media::RelayEvent;
 use model::{
-    Aor, ConnId, Instant, Shard,
+    Aor, ConnId, DeviceCheck, Instant, Shard,
     hook::{Answer, CallFacts, Hook, Question},
 };
 use sip::locate::{LocateError, Place};
@@ -199,10 +199,17 @@ impl World {
         }
     }
 
-    /// Takes a phone off the network for good.
+    /// Takes a phone off the network.
     pub fn unplug(&mut self, phone: usize) {
         if let Some(phone) = self.phones.get(phone) {
             self.network.unplug(phone.address());
+        }
+    }
+
+    /// Puts a phone that was unplugged back on the network.
+    pub fn plug_in(&mut self, phone: usize) {
+        if let Some(phone) = self.phones.get(phone) {
+            self.network.plug(phone.address());
         }
     }
 
@@ -263,6 +270,11 @@ impl World {
     /// Has calls to `user` go somewhere else in this case, or not any more.
     pub fn set_forward(&mut self, user: &str, when: model::ForwardWhen, to: Option<&str>) {
         self.node.set_forward(Aor::new(user, self.host), when, to);
+    }
+
+    /// Has the phones of `user` be checked, from their next registration on.
+    pub fn check_device(&mut self, user: &str, check: DeviceCheck) {
+        self.node.check_device(Aor::new(user, self.host), check);
     }
 
     /// Has a third party want something done with a call.

@@ -81,6 +81,7 @@ fn told(world: &World) -> Vec<String> {
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
+            | Fact::Device { .. }
             | Fact::TransferBegun { .. }
             | Fact::Transferred { .. }
             | Fact::TransferFailed { .. }

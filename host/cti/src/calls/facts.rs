@@ -41,6 +41,7 @@ impl Calls {
             | Fact::LegOnTrunk { .. }
             | Fact::TrunkPassed { .. }
             | Fact::Trunk { .. }
+            | Fact::Device { .. }
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Unregistered { .. } => {}

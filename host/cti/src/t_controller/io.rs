@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::ForwardWhen;
+use model::{Aor, ForwardWhen};
+use switch::{DeviceChange, Fact, TrunkChange};
 use tlib::{ForwardMode, Message};
 
 use super::ownership::{Owner, OwnerQuestion, OwnerVerdict};
 use crate::{
-    AgentLogins, CallEvent, ClientId, Deliver, Dns, LogLine, NoAnswerAction, RegistryLimits, Token,
+    AgentLogins, CallEvent, ClientId, Deliver, DnType, Dns, LogLine, NoAnswerAction,
+    RegistryLimits, Token,
 };
 
 /// What the node is, as it says to clients.
@@ -140,6 +142,30 @@ pub enum Input {
     },
     /// What the Smart Proxy wants.
     Monitor(MonitorRequest),
+}
+
+impl Input {
+    /// What a fact of the call engine tells of a DN's device: its phone has registered or is gone, or its check has found it gone or
+    /// there again. The DN of a trunk is the one of its name.
+    pub fn of_fact(dns: &Dns, fact: &Fact) -> Option<Self> {
+        let of = |aor: &Aor| Some(Arc::clone(&dns.of(aor.user(), aor.host())?.number));
+        Some(match fact {
+            Fact::Registered { aor, .. } => Self::Registered { dn: of(aor)? },
+            Fact::Unregistered { aor, .. } => Self::Unregistered { dn: of(aor)? },
+            Fact::Device { aor, change } => {
+                let in_service = !matches!(change, DeviceChange::OutOfService { .. });
+                Self::Service { dn: of(aor)?, in_service }
+            }
+            Fact::Trunk {
+                trunk,
+                change: change @ (TrunkChange::Up | TrunkChange::Down { .. }),
+            } => {
+                let dn = dns.get(trunk).filter(|dn| dn.kind == DnType::Trunk)?;
+                Self::Service { dn: Arc::clone(&dn.number), in_service: *change == TrunkChange::Up }
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// What the Smart Proxy wants of the T-Controller.

@@ -177,6 +177,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("limits.streams_max", 1, 64),
     ("limits.text_bytes_max", 1, 65_535),
     ("limits.texts_max", 1, 1_000_000),
+    ("limits.device_checks_max", 1, 100_000),
     ("limits.retry_after_s", 0, 3600),
     ("limits.proxied_call_max_s", 60, 31_536_000),
     ("limits.proxy_timer_c_s", 181, 3600),

@@ -1,7 +1,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use cti::{Dn, DnType};
+use model::Aor;
 use serde::{Deserialize, Serialize};
+use switch::DeviceConfig;
 
 /// `[[dn]]`: a device that T-Library clients know by its number, or several of a kind. `docs/cti.md` lists the options.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -13,7 +15,7 @@ pub struct DnSection {
     /// `trunk` or `voip-service`.
     pub r#type: String,
     /// `"*"` for a phone that registers: who has its registration owns the DN. Anything else, for agents on phones of other networks: the first
-    /// application owns it that may.
+    /// application owns it that may; where `oos-check` says that its device is checked, it is where that is: `"sip:HOST"`, `"HOST:PORT"`.
     pub contact: String,
     /// Its options by name, as text: `{ wrap-up-time = "30" }`.
     pub options: BTreeMap<String, String>,
@@ -67,6 +69,28 @@ impl DnSection {
                 options: options.clone(),
             })
             .collect()
+    }
+}
+
+impl DnSection {
+    /// Where its device is, as a URI; `None` where it is wherever it has registered.
+    fn uri(&self) -> Option<String> {
+        let is_uri = |text: &str| text.starts_with("sip:") || text.starts_with("sips:");
+        match self.contact.as_str() {
+            "*" => None,
+            uri if is_uri(uri) => Some(uri.to_owned()),
+            host => Some(format!("sip:{host}")),
+        }
+    }
+
+    /// The devices that are checked where its contact says, as users of `host`.
+    pub(crate) fn to_devices(&self, host: &str) -> Vec<DeviceConfig> {
+        let Some(uri) = self.uri() else { return Vec::new() };
+        let of = |dn: Dn| {
+            let check = dn.device_check()?;
+            Some(DeviceConfig { aor: Aor::new(&dn.number, host), uri: uri.clone(), check })
+        };
+        self.to_dns().into_iter().filter_map(of).collect()
     }
 }
 
@@ -142,6 +166,14 @@ pub(super) fn problems(dns: &[DnSection]) -> Vec<(usize, &'static str, String, S
             let names = DnType::NAMES.map(|(_, name)| name).join(", ");
             let what = format!("`type` is \"{}\", which no device is", dn.r#type.escape_debug());
             problems.push((at, "type", what, format!("give one of {names}")));
+        }
+        let is_checked = dn.options.get("oos-check").is_some_and(|seconds| seconds != "0");
+        let is_place = |uri: &str| sip::Uri::parse(uri).is_ok_and(|uri| !uri.host.is_empty());
+        if is_checked && dn.uri().is_some_and(|uri| !is_place(&uri)) {
+            let what = format!("`contact` is \"{}\", which is no place", dn.contact.escape_debug());
+            let help =
+                "give `sip:HOST` or `HOST:PORT` to check, or leave `oos-check` out".to_owned();
+            problems.push((at, "contact", what, help));
         }
         for (name, value) in &dn.options {
             if let Some((what, help)) = option_problem(dn, name, value) {

@@ -35,6 +35,8 @@ pub struct LimitsConfig {
     pub text_bytes_max: usize,
     /// MESSAGEs outside of calls on their way at once, for each worker; beyond it they are answered 503 with Retry-After.
     pub texts_max: usize,
+    /// Devices that a worker asks at once whether they are there (`oos-check` of a `[[dn]]`); others wait for their turn.
+    pub device_checks_max: usize,
     /// The Retry-After header of a 503, in seconds.
     pub retry_after_s: u32,
     /// How long a call that a plan had forwarded as a proxy does is listed when its BYE does not come past, in seconds. What routes
@@ -65,6 +67,7 @@ impl Default for LimitsConfig {
             streams_max: 8,
             text_bytes_max: 4096,
             texts_max: 10_000,
+            device_checks_max: 500,
             retry_after_s: 5,
             proxied_call_max_s: 43_200,
             proxy_timer_c_s: 190,

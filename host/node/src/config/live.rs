@@ -62,6 +62,7 @@ pub(crate) const LIVE: &[&str] = &[
     "limits.questions_max",
     "limits.text_bytes_max",
     "limits.texts_max",
+    "limits.device_checks_max",
     "limits.retry_after_s",
     "limits.proxied_call_max_s",
     "limits.proxy_timer_c_s",

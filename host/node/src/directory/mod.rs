@@ -10,8 +10,8 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use cti::{DnType, Dns, t_controller::DnState};
 use model::{
-    Aor, Binding, Directory, ForwardWhen, GenerationToken, Membership, MessageCount, Seat, Secret,
-    Shard, TrunkId, hook::Hook,
+    Aor, Binding, DeviceCheck, Directory, ForwardWhen, GenerationToken, Membership, MessageCount,
+    Seat, Secret, Shard, TrunkId, hook::Hook,
 };
 use plugin::PluginHost;
 
@@ -46,6 +46,7 @@ pub struct NodeDirectory {
     messages: Messages,
     dns: ArcSwap<Dns>,
     dn_states: papaya::HashMap<Arc<str>, Arc<DnState>>,
+    out_of_service: papaya::HashMap<Aor, ()>,
     plugins: Option<Arc<PluginHost>>,
 }
 
@@ -63,6 +64,7 @@ impl NodeDirectory {
             messages: Messages::default(),
             dns: ArcSwap::default(),
             dn_states: papaya::HashMap::new(),
+            out_of_service: papaya::HashMap::new(),
             plugins: None,
         }
     }
@@ -107,6 +109,16 @@ impl NodeDirectory {
     /// The state of a DN, as far as anything was told of it.
     pub fn dn_state(&self, dn: &str) -> Option<Arc<DnState>> {
         self.dn_states.pin().get(dn).cloned()
+    }
+
+    /// Makes it known whether a device can be reached.
+    pub fn publish_device(&self, aor: Aor, in_service: bool) {
+        let map = self.out_of_service.pin();
+        if in_service {
+            map.remove(&aor);
+        } else {
+            map.insert(aor, ());
+        }
     }
 
     /// Whose calls somebody watches.
@@ -195,6 +207,15 @@ impl Directory for NodeDirectory {
         let states = self.dn_states.pin();
         let to = states.get(aor.user())?.forward(when)?;
         self.dns.load().of(aor.user(), aor.host()).map(|_| Arc::clone(to))
+    }
+
+    fn device_check(&self, aor: &Aor) -> Option<DeviceCheck> {
+        let dns = self.dns.load();
+        dns.of(aor.user(), aor.host()).filter(|dn| dn.sip_owned)?.device_check()
+    }
+
+    fn out_of_service(&self, aor: &Aor) -> bool {
+        !self.out_of_service.is_empty() && self.out_of_service.pin().contains_key(aor)
     }
 
     fn trunk_is_up(&self, trunk: TrunkId) -> bool {

@@ -95,6 +95,18 @@ const OF_WORKER: &[OfWorker] = &[
         f.switch.commands_refused
     }),
     ("jackfield_texts_total", COUNTER, "MESSAGEs outside of calls sent on.", |f| f.switch.texts),
+    ("jackfield_devices_checked", GAUGE, "Devices that are checked by OPTIONS.", |f| {
+        f.switch.devices_checked as u64
+    }),
+    ("jackfield_devices_out_of_service", GAUGE, "Those that are out of service.", |f| {
+        f.switch.devices_out as u64
+    }),
+    ("jackfield_device_checks_total", COUNTER, "OPTIONS that asked devices.", |f| {
+        f.switch.device_checks
+    }),
+    ("jackfield_device_checks_failed_total", COUNTER, "Those without a good answer.", |f| {
+        f.switch.device_checks_failed
+    }),
     ("jackfield_subscriptions", GAUGE, "Subscriptions of phones that watch.", |f| {
         f.switch.subscriptions_now as u64
     }),

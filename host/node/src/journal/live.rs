@@ -6,11 +6,11 @@ use std::{
 };
 
 use model::{
-    ConnId, GenerationRef, Instant,
+    Aor, ConnId, GenerationRef, Instant,
     hook::{CallFacts, Decision, Hook, StepOutcome},
 };
 use sip::auth::Trouble;
-use switch::{Cause, Fact, TrunkChange, TrunkPassed};
+use switch::{Cause, DeviceChange, Fact, TrunkChange, TrunkPassed};
 use tracing::{debug, info, warn};
 
 /// Calls that are not over, indexed by their connection id.
@@ -135,6 +135,7 @@ impl LiveCalls {
                 info!(conn_id = %conn, call_id = self.call_id(*conn), trunk, why = why.text(), "a trunk is passed over");
             }
             Fact::Trunk { trunk, change } => tell_of_trunk(trunk, change),
+            Fact::Device { aor, change } => tell_of_device(aor, change),
             Fact::LegAlerting { leg, status } => {
                 debug!(conn_id = %leg.conn, call_id = self.call_id(leg.conn), leg = leg.number, status, "leg alerting");
             }
@@ -229,6 +230,15 @@ impl LiveCalls {
             self.ended.pop_front();
         }
         self.ended.push_back(facts);
+    }
+}
+
+fn tell_of_device(aor: &Aor, change: &DeviceChange) {
+    match change {
+        DeviceChange::OutOfService { .. } => warn!(%aor, "the device is {change}"),
+        DeviceChange::BackInService | DeviceChange::NotChecked => {
+            info!(%aor, "the device is {change}");
+        }
     }
 }
 

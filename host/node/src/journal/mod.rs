@@ -71,6 +71,7 @@ fn is_read(fact: &Fact) -> bool {
         | Fact::TransferFailed { .. }
         | Fact::Transferred { .. }
         | Fact::Trunk { .. }
+        | Fact::Device { .. }
         | Fact::Released { .. } => true,
         Fact::LegOffered { .. }
         | Fact::LegOnTrunk { .. }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cti::{
     CallEvent, ClientId, MonitorEvent, Now, Token, error,
-    t_controller::{MonitorFeed, MonitorRequest},
+    t_controller::{self, MonitorFeed, MonitorRequest},
 };
 use switch::Fact;
 use tlib::{Attribute, ErrorCode, Message};
@@ -28,8 +28,8 @@ pub enum Letter {
     Agent(ClientId, Arc<Message>),
     /// To the module of this client: something that it alone is told.
     Tell(ClientId, Message),
-    /// To the T-Controller: a DN has a registered phone, or none any more.
-    Phone(Arc<str>, bool),
+    /// To the T-Controller: what is known of the device of a DN.
+    Device(t_controller::Input),
     /// To the T-Controller: what the Smart Proxy wants.
     Watch(MonitorRequest),
     /// To the Smart Proxy: what the T-Controller has for it.

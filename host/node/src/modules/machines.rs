@@ -72,16 +72,10 @@ impl Driven<SessionController> {
         }
     }
 
-    /// The T-Controller keeps who has a phone.
-    fn tell_of_phone(&mut self, fact: &Fact) {
-        let (aor, is_there) = match fact {
-            Fact::Registered { aor, .. } => (aor, true),
-            Fact::Unregistered { aor, .. } => (aor, false),
-            _ => return,
-        };
-        if let Some(dn) = self.dns.of(aor.user(), aor.host()) {
-            let dn = Arc::clone(&dn.number);
-            self.post(Module::TController, Letter::Phone(dn, is_there));
+    /// The T-Controller keeps who has a phone that answers.
+    fn tell_of_device(&mut self, fact: &Fact) {
+        if let Some(input) = t_controller::Input::of_fact(&self.dns, fact) {
+            self.post(Module::TController, Letter::Device(input));
         }
     }
 
@@ -96,7 +90,7 @@ impl Machine for Driven<SessionController> {
         use session_controller::Input;
         match letter {
             Letter::Fact(fact) => {
-                self.tell_of_phone(&fact);
+                self.tell_of_device(&fact);
                 self.inner.on_fact(now, &fact);
                 self.drain();
             }
@@ -173,8 +167,7 @@ impl Machine for Driven<TController> {
             Letter::Call(event) => Input::Call(event),
             Letter::Answer(token, message) => Input::Answer { token, message },
             Letter::Agent(client, message) => Input::Request { client, message },
-            Letter::Phone(dn, true) => Input::Registered { dn },
-            Letter::Phone(dn, false) => Input::Unregistered { dn },
+            Letter::Device(input) => input,
             Letter::Watch(request) => Input::Monitor(request),
             _ => return,
         };

@@ -71,6 +71,7 @@ pub(super) fn config(
         sessions: settings.sessions,
         trusted: settings.trusted,
         diversion: settings.diversion,
+        devices: devices(config, advertised),
         trunks: config.trunk.iter().map(TrunkSection::to_switch).collect(),
         server_header: sip.server_header.clone(),
     })
@@ -98,6 +99,13 @@ pub(super) fn settings(config: &Config) -> switch::Settings {
         // Checked when the configuration was read; without it every call would still be a call.
         emergency: config.emergency.to_switch().unwrap_or_default(),
     }
+}
+
+/// The devices that are checked where their DN's contact says, at the first of our hosts.
+fn devices(config: &Config, advertised: &[SocketAddr]) -> Vec<switch::DeviceConfig> {
+    let own = || advertised.first().map(|address| address.ip().to_string());
+    let host = config.node.domains.first().cloned().or_else(own).unwrap_or_default();
+    config.dn.iter().flat_map(|dn| dn.to_devices(&host)).collect()
 }
 
 fn auth(config: &Config) -> switch::AuthConfig {
@@ -142,6 +150,7 @@ fn limits(config: &Config) -> switch::Limits {
         streams_max: limits.streams_max,
         text_bytes_max: limits.text_bytes_max,
         texts_max: limits.texts_max,
+        device_checks_max: limits.device_checks_max,
         retry_after_s: limits.retry_after_s,
         proxied_call_max_s: limits.proxied_call_max_s,
         proxy_timer_c_s: limits.proxy_timer_c_s,

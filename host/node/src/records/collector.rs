@@ -116,6 +116,7 @@ impl Collector {
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
+            | Fact::Device { .. }
             | Fact::Unregistered { .. } => {}
         }
     }

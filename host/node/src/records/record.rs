@@ -300,6 +300,7 @@ impl<'a> Course<'a> {
             | Fact::NotAuthenticated { .. }
             | Fact::Registered { .. }
             | Fact::Trunk { .. }
+            | Fact::Device { .. }
             | Fact::Unregistered { .. } => {}
         }
     }

@@ -516,6 +516,9 @@ impl<D: Decide> Worker<D> {
                 self.parts.directory.publish(publish.aor, publish.bindings);
             }
             Output::Trunk { id, status } => self.parts.directory.trunks().publish(id, status),
+            Output::Device { aor, in_service } => {
+                self.parts.directory.publish_device(aor, in_service);
+            }
             Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
                 self.parts.records.take(now, &fact);

@@ -186,6 +186,7 @@ fn shard_config(shard: Shard, workers: u16, at: std::net::SocketAddr) -> switch:
         trusted: Vec::new(),
         diversion: switch::DiversionStyle::default(),
         sessions: switch::SessionConfig::default(),
+        devices: Vec::new(),
         trunks: Vec::new(),
         server_header: String::new(),
     }

@@ -200,6 +200,10 @@ impl Call {
                 _ if forward.is_some() => best = MOVED,
                 // Whoever calls finds the user busy (RFC 3261 section 21.4.24).
                 Destination::Aor(aor) if heeds && dir.do_not_disturb(aor) => best = 486,
+                // Nobody waits for a phone that does not answer the switch (section 21.4.18).
+                Destination::Aor(aor) if !self.facts.emergency && dir.out_of_service(aor) => {
+                    best = 480;
+                }
                 Destination::Aor(aor) => {
                     match groups_of_aor(tables, dir, now, of, aor, &self.facts.callee) {
                         Ok(groups) => self.add_groups(groups),

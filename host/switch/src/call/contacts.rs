@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use model::{Aor, Binding, Directory, Instant, hook::Party};
-use sip::Uri;
 
 use super::{attempt::Hop, route};
 use crate::{gruu, tables::Tables};
@@ -60,17 +59,8 @@ pub(super) fn groups_of_aor(
 
 /// The way to one contact.
 fn hop_of(tables: &Tables, of: usize, binding: &Binding) -> Hop {
-    let Binding { contact, path, flow, .. } = binding;
-    let parsed = Uri::parse(contact);
-    let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact)).to_owned();
-    let flow = match &parsed {
-        Ok(uri) if path.is_empty() && !binding.is_a_flow() => {
-            route::flow_of(&tables.config.listeners, *flow, uri)
-        }
-        // A proxy is reached by the way it came, and so is a phone that is bound to it.
-        Ok(_) | Err(_) => *flow,
-    };
-    let (others, spares, path) = (VecDeque::new(), Vec::new(), path.clone());
+    let (uri, flow) = route::way_to(&tables.config.listeners, binding);
+    let (others, spares, path) = (VecDeque::new(), Vec::new(), binding.path.clone());
     let is_large = binding.is_a_flow();
     let (trunk, auto, as_leg) = (None, false, None);
     Hop { of, uri, path, flow, others, spares, is_large, trunk, auto, as_leg }

@@ -99,6 +99,7 @@ impl Call {
             | ClientUse::Bye(_)
             | ClientUse::Text(_)
             | ClientUse::Notify(_)
+            | ClientUse::Device(_)
             | ClientUse::Trunk { .. } => false,
         }
     }

@@ -181,6 +181,18 @@ impl Call {
 /// The status of a target that leads nowhere: a route that cannot be reached.
 pub(super) const NOWHERE: u16 = 503;
 
+/// The flows to these places that a listener of ours reaches.
+pub(crate) fn flows_to<'a>(
+    tables: &'a Tables,
+    places: &'a [Place],
+) -> impl Iterator<Item = Flow> + 'a {
+    places.iter().filter_map(|place| {
+        let Place { transport, address: peer } = *place;
+        let listener = listener_for(tables, None, transport, peer)?;
+        Some(Flow { transport, listener, peer })
+    })
+}
+
 /// The listener that is preferred, where it can reach `peer` by `transport`, else the first that can.
 pub(crate) fn listener_for(
     tables: &Tables,

@@ -1,6 +1,6 @@
 //! Which listener and transport a URI is reached by.
 
-use model::{Flow, ListenerId, Transport};
+use model::{Binding, Flow, ListenerId, Transport};
 use sip::{Scheme, Uri};
 
 use super::attempt::Hop;
@@ -41,13 +41,26 @@ fn flow_to(listeners: &[Listener], preferred: ListenerId, uri: &Uri<'_>) -> Opti
 
 /// The flow to a registered contact: the one it registered over, unless the contact itself names another transport and an
 /// address, and we have a listener for it.
-pub(super) fn flow_of(listeners: &[Listener], registered: Flow, contact: &Uri<'_>) -> Flow {
+fn flow_of(listeners: &[Listener], registered: Flow, contact: &Uri<'_>) -> Flow {
     match transport_of(contact) {
         Some(transport) if transport != registered.transport => {
             flow_to(listeners, registered.listener, contact).unwrap_or(registered)
         }
         Some(_) | None => registered,
     }
+}
+
+/// The Request-URI and the flow of a request to a registered contact.
+pub(crate) fn way_to(listeners: &[Listener], binding: &Binding) -> (String, Flow) {
+    let Binding { contact, path, flow, .. } = binding;
+    let parsed = Uri::parse(contact);
+    let uri = parsed.as_ref().map_or(&**contact, |uri| uri.for_request(contact)).to_owned();
+    let flow = match &parsed {
+        Ok(uri) if path.is_empty() && !binding.is_a_flow() => flow_of(listeners, *flow, uri),
+        // A proxy is reached by the way it came, and so is a phone that is bound to it.
+        Ok(_) | Err(_) => *flow,
+    };
+    (uri, flow)
 }
 
 /// The flow that an INVITE of so many bytes takes instead of UDP, if it is too large for a datagram (RFC 3261 section 18.1.1): TCP

@@ -161,6 +161,7 @@ impl CallTimer {
             | Reason::Registration
             | Reason::Store
             | Reason::Trunk
+            | Reason::Device
             | Reason::Keepalive
             | Reason::Move
             | Reason::Subscription

@@ -237,6 +237,7 @@ impl Bench {
             auth,
             registrar: RegistrarConfig::default(),
             events: crate::EventsConfig::default(),
+            devices: Vec::new(),
             trunks,
             server_header: String::new(),
         }

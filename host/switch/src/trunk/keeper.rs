@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     Fact, LocateId, Output,
-    call::listener_for,
+    call::flows_to,
     config::Config,
+    options::says_nothing,
     tables::{ClientUse, Tables},
 };
 
@@ -185,12 +186,7 @@ impl Keeper {
             Ok(places) => places,
             Err(error) => return self.fail(tables, now, id, chore, error.to_string()),
         };
-        let reached = places.iter().filter_map(|place| {
-            let Place { transport, address: peer } = *place;
-            let listener = listener_for(tables, None, transport, peer)?;
-            Some(Flow { transport, listener, peer })
-        });
-        let flows: VecDeque<Flow> = reached.collect();
+        let flows: VecDeque<Flow> = flows_to(tables, &places).collect();
         if let Some(kept) = self.kept_by_id.get_mut(&id).filter(|_| chore == Chore::Register) {
             kept.found = places.iter().map(|place| place.address.ip()).collect();
         }
@@ -264,7 +260,7 @@ impl Keeper {
         }
         let told = format!("{status} {}", response.reason());
         match (chore, status) {
-            (_, 408 | 503) => self.lost(tables, now, id, chore, &told),
+            (_, status) if says_nothing(status) => self.lost(tables, now, id, chore, &told),
             (Chore::Probe, _) => self.alive(tables, now, id),
             (Chore::Register, 200..=299) => self.registered(tables, now, id, response),
             (Chore::Register, 401 | 407) => self.challenged(tables, now, id, response),
@@ -295,6 +291,7 @@ impl Keeper {
             | ClientUse::GivenUp { .. }
             | ClientUse::Over(_)
             | ClientUse::Text(_)
+            | ClientUse::Device(_)
             | ClientUse::Notify(_)
             | ClientUse::Report { .. }
             | ClientUse::LastReport(_)
