@@ -221,21 +221,25 @@ impl Session {
             Input::Closed => self.close(CloseReason::Gone),
             Input::Accept(answer) => self.on_accept(now, answer),
             Input::Refuse(code, text) => self.on_refuse(now, code, text),
-            Input::Send(outgoing) => self.send(&outgoing),
+            Input::Send(outgoing) => {
+                let _ = self.send(&outgoing);
+            }
             Input::End(reason) => self.end(now, CloseReason::Ended(reason)),
         }
     }
 
-    /// Puts an event into the queue, as [`Input::Send`] does.
-    pub fn send(&mut self, outgoing: &Outgoing) {
+    /// Puts an event into the queue, as [`Input::Send`] does. Gives whether the client gets it: not one that its input mask keeps out, nor
+    /// anything where the session is not registered or is over, or is over by this one.
+    pub fn send(&mut self, outgoing: &Outgoing) -> bool {
         if !self.is_registered() {
-            return;
+            return false;
         }
-        if outgoing.answers || self.mask.lets(outgoing.kind) {
-            self.push(outgoing.bytes.clone());
-        } else {
+        if !outgoing.answers && !self.mask.lets(outgoing.kind) {
             self.stats.masked += 1;
+            return false;
         }
+        self.push(outgoing.bytes.clone());
+        !self.is_over()
     }
 
     /// The next output, if there is one.
@@ -449,6 +453,7 @@ impl Session {
         if !self.rate.take(now) {
             self.stats.refused += 1;
             self.refused_in_row += 1;
+            self.trace(|| Output::Took(message));
             let text = format!("more than {} requests a second", self.config.requests_per_second);
             self.answer(now, reference, ErrorCode::CallRate, text);
             if self.refused_in_row >= self.config.refused_max {

@@ -13,6 +13,9 @@ extern crate jackfield_tlib as tlib;
 #[path = "log_parser/parser.rs"]
 mod parser;
 
+#[path = "log_parser/reading.rs"]
+mod reading;
+
 #[path = "protocol/messages.rs"]
 mod messages;
 
@@ -20,11 +23,12 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use tlib::{
-    Attribute, Kind, KvList, KvValue, Message, MessageType, Value,
+    Attribute, KvList, KvValue, Message, MessageType,
     log::{Function, LogFilter, LogTime, Peer, Printer, Shown},
 };
 
-use parser::{Entry, Pair, Text, parse};
+use parser::parse;
+use reading::message_of;
 
 const TIME: LogTime = LogTime { unix_us: 1_700_000_000_593_900, utc_offset_min: 0 };
 
@@ -36,57 +40,6 @@ fn event(printer: &Printer, message: &Message, sequence: Option<u64>) -> String 
     let server = ("8.1.103.24", Function::DistributeEvent);
     printer.event(&mut out, TIME, server, (message, sequence));
     out
-}
-
-/// The message that an entry of the log is, by the names and kinds of the interface.
-fn message_of(entry: &Entry) -> Message {
-    let mut message = Message::new(MessageType::named(&entry.message).unwrap());
-    for (name, text) in &entry.attributes {
-        let attribute = Attribute::named(name).unwrap();
-        let value = match (attribute.kind(), text) {
-            (Kind::Text, Text::Quoted(text)) => Value::from(text.as_str()),
-            (Kind::Int | Kind::Enum, Text::Bare(text)) => {
-                let number = text.split(' ').next().unwrap();
-                let named = MessageType::named(number).map(|event| i64::from(event.number()));
-                Value::Int(named.unwrap_or_else(|| number.parse().unwrap()))
-            }
-            (Kind::ConnId | Kind::Sequence, Text::Bare(text)) => {
-                assert_eq!(text.len(), 16);
-                Value::Id(u64::from_str_radix(text, 16).unwrap())
-            }
-            (Kind::Bytes, Text::Bytes { size, bytes, pairs }) => {
-                assert_eq!((*size, pairs.len()), (bytes.len(), 0));
-                Value::Bytes(bytes.clone().into())
-            }
-            (Kind::List, Text::Bytes { size, bytes, pairs }) => {
-                let list = list_of(pairs);
-                assert_eq!(*size, list.packed_len());
-                assert_eq!(&bytes[..2], u16::try_from(pairs.len()).unwrap().to_be_bytes());
-                Value::List(list)
-            }
-            (kind, text) => panic!("{name} of {kind:?} is {text:?}"),
-        };
-        message.set(attribute, value);
-    }
-    message
-}
-
-fn list_of(pairs: &[Pair]) -> KvList {
-    let mut list = KvList::new();
-    for Pair { key, mark, text, pairs } in pairs {
-        let value = match (mark.as_deref(), text) {
-            (None, Some(Text::Quoted(text))) => KvValue::Text(text.as_str().into()),
-            (None, Some(Text::Bare(number))) => KvValue::Int(number.parse().unwrap()),
-            (Some("unicode"), Some(Text::Quoted(text))) => KvValue::Unicode(text.as_str().into()),
-            (Some("binary"), Some(Text::Bytes { bytes, .. })) => {
-                KvValue::Binary(bytes.clone().into())
-            }
-            (Some("list"), None) => KvValue::List(list_of(pairs)),
-            other => panic!("{key} is {other:?}"),
-        };
-        list.push(key.as_str(), value);
-    }
-    list
 }
 
 #[test]
@@ -243,7 +196,16 @@ proptest! {
             }
             want.push(message);
         }
-        let read: Vec<Message> = parse(&log).iter().map(message_of).collect();
+        let entries = parse(&log);
+        for entry in &entries {
+            let peers: Vec<_> = entry.from.iter().chain(&entry.sent).collect();
+            let [peer] = peers[..] else { panic!("{peers:?}") };
+            let told = (peer.socket, peer.application.as_str(), peer.address.as_str());
+            prop_assert_eq!(told, (PEER.socket, PEER.application, PEER.address));
+            prop_assert_eq!(entry.function.as_deref(), (!requests).then_some("distribute_event"));
+            prop_assert_eq!(entry.from.is_some(), requests);
+        }
+        let read: Vec<Message> = entries.iter().map(message_of).collect();
         prop_assert_eq!(read, want);
     }
 

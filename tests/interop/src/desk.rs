@@ -32,7 +32,9 @@ const SHOWN: [(&str, &str); 12] = [
 pub struct Desk {
     process: Child,
     requests: ChildStdin,
-    events: Receiver<Value>,
+    events: Receiver<String>,
+    /// Every message it got, as JSON in the order of its attributes.
+    got: Vec<String>,
     /// The ConnIDs it saw, in order: the first is C1.
     calls: Vec<String>,
     seen: Vec<String>,
@@ -75,9 +77,9 @@ impl Desk {
             .spawn()
             .expect("the program starts");
         let requests = process.stdin.take().expect("a pipe to the client");
-        let events = lines::of(process.stdout.take().expect("a pipe from the client"));
-        let (calls, seen, before) = (Vec::new(), Vec::new(), dns.len() as u64 + 1);
-        let mut desk = Self { process, requests, events, calls, seen, before };
+        let events = lines::text(process.stdout.take().expect("a pipe from the client"));
+        let (got, calls, seen, before) = (Vec::new(), Vec::new(), Vec::new(), dns.len() as u64 + 1);
+        let mut desk = Self { process, requests, events, got, calls, seen, before };
         assert_eq!(desk.next_of("EventLinkConnected")["type"], "EventLinkConnected");
         for dn in dns {
             let event = desk.next_of("EventRegistered");
@@ -144,6 +146,22 @@ impl Desk {
         assert_eq!(event["type"], "EventServerInfo", "{shown}, after\n{}", self.seen.join("\n"));
     }
 
+    /// Every message that it was given until the switch closed the connection, as JSON with the attributes in their order.
+    ///
+    /// # Panics
+    ///
+    /// When the connection is not closed.
+    #[track_caller]
+    pub fn all_until_the_end(mut self) -> Vec<String> {
+        loop {
+            match self.events.recv_timeout(PATIENCE) {
+                Ok(event) => self.got.push(event),
+                Err(RecvTimeoutError::Disconnected) => return std::mem::take(&mut self.got),
+                Err(RecvTimeoutError::Timeout) => panic!("the client is still connected"),
+            }
+        }
+    }
+
     #[track_caller]
     fn next_of(&mut self, what: &str) -> Value {
         self.next_within(PATIENCE, what)
@@ -153,7 +171,11 @@ impl Desk {
     fn next_within(&mut self, patience: Duration, what: &str) -> Value {
         let before = self.seen.join("\n");
         match self.events.recv_timeout(patience) {
-            Ok(event) => event,
+            Ok(event) => {
+                let value = serde_json::from_str(&event).expect("the client writes JSON");
+                self.got.push(event);
+                value
+            }
             Err(RecvTimeoutError::Timeout) => panic!("waited in vain for {what}, after\n{before}"),
             Err(RecvTimeoutError::Disconnected) => panic!("the client is gone, after\n{before}"),
         }

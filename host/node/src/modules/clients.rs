@@ -423,22 +423,38 @@ impl Clients {
         self.happened.push(Happened::Connected(client.id, Arc::clone(&registration.name)));
     }
 
-    /// Puts an event into the queues of all who get it.
+    /// Puts an event into the queues of all who get it. The log has it as it is distributed, with whom it went to; the copy of who asked
+    /// for it is an event of its own there, since it alone carries the ReferenceID.
     pub(super) fn deliver(&mut self, now: Instant, deliver: &Deliver) {
         let at = unix(self.unix_at_zero, now);
-        if let Some(log) = &mut self.log {
+        let asker = deliver.asked_by.map(|token| token.client);
+        if let Some(log) = &mut self.log
+            && deliver.clients.iter().any(|client| Some(*client) != asker)
+        {
             log.distributed(at, deliver.event.message(), deliver.event.sequence());
         }
+        let mut response = None;
         for client in deliver.clients.iter() {
             let Some(slot) = self.slot_by_number.get(&client.number).copied() else { continue };
             let Some(have) = self.slots[slot].client.as_mut() else { continue };
             let form = have.session.form();
-            have.session.send(&deliver.event.outgoing(form, deliver.reference_for(*client)));
+            let reference = deliver.reference_for(*client);
+            if !have.session.send(&deliver.event.outgoing(form, reference)) {
+                continue;
+            }
             self.figures.deliveries += 1;
-            if let Some(log) = &mut self.log {
-                log.sent(at, deliver.event.kind(), peer_of(have));
+            match (&mut self.log, reference) {
+                (Some(_), Some(reference)) => response = Some((slot, reference)),
+                (Some(log), None) => log.sent(at, deliver.event.kind(), peer_of(have)),
+                (None, _) => {}
             }
             self.queued(slot);
+        }
+        if let Some((slot, reference)) = response
+            && let Some(have) = self.slots[slot].client.as_ref()
+            && let Some(log) = &mut self.log
+        {
+            log.responded(at, &deliver.event, reference, peer_of(have));
         }
     }
 
@@ -447,8 +463,8 @@ impl Clients {
         let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
         let Some(have) = self.slots[slot].client.as_mut() else { return };
         let bytes = have.session.form().write(message);
-        have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
-        if let Some(log) = &mut self.log {
+        let is_taken = have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
+        if is_taken && let Some(log) = &mut self.log {
             log.answered(unix(self.unix_at_zero, now), message, peer_of(have));
         }
         self.queued(slot);

@@ -11,7 +11,7 @@ use std::{
 use cti::{LogLine, Module};
 use jiff::{Timestamp, tz::TimeZone};
 use tlib::{
-    Message, MessageType,
+    Attribute, Event, Message, MessageType,
     log::{Function, LogFilter, LogTime, Peer, Printer},
 };
 use tracing::{error, warn};
@@ -83,6 +83,19 @@ impl ModuleLog {
         let function =
             if is_of_call { Function::DistributeCallEvent } else { Function::DistributeEvent };
         self.event(unix, function, (message, sequence));
+    }
+
+    /// The copy of an event that goes to who asked for it, with its ReferenceID.
+    pub(super) fn responded(
+        &mut self,
+        unix: Duration,
+        event: &Event,
+        reference: u32,
+        peer: Peer<'_>,
+    ) {
+        let message = Message::clone(event.message()).with(Attribute::ReferenceID, reference);
+        self.event(unix, Function::EventResponse, (&message, event.sequence()));
+        self.went(unix, message.kind(), peer);
     }
 
     /// What one client alone is told.

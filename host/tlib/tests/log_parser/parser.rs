@@ -4,7 +4,21 @@
 #[derive(Debug, Default)]
 pub(crate) struct Entry {
     pub(crate) message: String,
+    /// What the server did with it, of an event.
+    pub(crate) function: Option<String>,
+    /// Who sent it, of a request.
+    pub(crate) from: Option<Peer>,
     pub(crate) attributes: Vec<(String, Text)>,
+    /// Who got it.
+    pub(crate) sent: Vec<Peer>,
+}
+
+/// A client, as the lines 04541 and 04542 name it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Peer {
+    pub(crate) socket: u64,
+    pub(crate) application: String,
+    pub(crate) address: String,
 }
 
 /// The value of an attribute or a pair, as it is written.
@@ -32,13 +46,21 @@ pub(crate) struct Pair {
 /// Every message of a log, in order.
 pub(crate) fn parse(log: &str) -> Vec<Entry> {
     let mut entries: Vec<Entry> = Vec::new();
-    let mut within = false;
+    let (mut within, mut from) = (false, None);
     for line in log.split('\n') {
         if !line.starts_with(char::is_whitespace) {
             // An empty line, or one that does not begin with white space, ends a message.
             within = false;
-            if let Some(message) = header(line) {
-                entries.push(Entry { message: message.to_owned(), ..Entry::default() });
+            if let Some((message, peer)) = trace(line, "04541", " received from ") {
+                from = Some((message.to_owned(), peer));
+            } else if let Some((message, peer)) = trace(line, "04542", " sent to ") {
+                let entry = entries.last_mut().unwrap();
+                assert_eq!((entry.message.as_str(), &entry.from), (message, &None));
+                entry.sent.push(peer);
+            } else if let Some((function, message)) = header(line) {
+                let from = from.take().filter(|(of, _)| of == message).map(|(_, peer)| peer);
+                let (message, function) = (message.to_owned(), function.map(str::to_owned));
+                entries.push(Entry { message, function, from, ..Entry::default() });
                 within = true;
             }
             continue;
@@ -59,11 +81,25 @@ pub(crate) fn parse(log: &str) -> Vec<Entry> {
     entries
 }
 
-fn header(line: &str) -> Option<&str> {
+/// The function, where there is one, and the message.
+fn header(line: &str) -> Option<(Option<&str>, &str)> {
     if let Some(message) = line.strip_prefix("message ") {
-        return Some(message);
+        return Some((None, message));
     }
-    line.starts_with('@').then(|| line.rsplit_once(": message ").map(|(_, message)| message))?
+    let (before, message) = line.strip_prefix('@')?.rsplit_once(": message ")?;
+    // Behind the time, what stands in brackets and the version.
+    Some((before.splitn(4, ' ').nth(3), message))
+}
+
+/// The message of a trace line with this id, and the client.
+fn trace<'a>(line: &'a str, id: &str, what: &str) -> Option<(&'a str, Peer)> {
+    let (_, said) = line.split_once(&format!(" Trc {id} "))?;
+    let (message, peer) = said.split_once(what)?;
+    let (socket, peer) = peer.strip_prefix('[')?.split_once("] (")?;
+    let (_, peer) = peer.strip_suffix(')')?.split_once(' ')?;
+    let (application, address) = peer.rsplit_once(' ')?;
+    let (application, address) = (application.to_owned(), address.to_owned());
+    Some((message, Peer { socket: socket.parse().ok()?, application, address }))
 }
 
 /// The list so many levels down in the last pairs.

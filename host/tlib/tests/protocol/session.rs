@@ -184,7 +184,7 @@ fn what_is_never_read_does_not_keep_a_session_from_closing() {
     session.send(&event("1").outgoing(Form::Wire, None));
     session.handle_input(at(1.0), Input::End("shutting down".into()));
     put(&mut session, 1.0, &request(1));
-    session.send(&event("1").outgoing(Form::Wire, None));
+    assert!(!session.send(&event("1").outgoing(Form::Wire, None)), "nothing more is for it");
     session.handle_timeout(at(2.9));
     assert_eq!(outputs(&mut session), []);
     session.handle_timeout(at(3.0));
@@ -267,11 +267,11 @@ fn a_mask_keeps_events_out_and_answers_never() {
         .with(Attribute::TimeinuSecs, 0_i64)
         .with(Attribute::ReferenceID, 3_u32);
     assert_eq!(written(&mut session), [ack]);
-    session.send(&event("1").outgoing(Form::Wire, None));
+    assert!(!session.send(&event("1").outgoing(Form::Wire, None)));
     assert_eq!((session.queued(), session.stats().masked), ((0, 0), 1));
-    session.send(&event("1").outgoing(Form::Wire, Some(9)));
+    assert!(session.send(&event("1").outgoing(Form::Wire, Some(9))));
     let held = Event::from(Message::new(MessageType::EventHeld));
-    session.send(&held.outgoing(Form::Wire, None));
+    assert!(session.send(&held.outgoing(Form::Wire, None)));
     assert_eq!(written(&mut session).len(), 2);
 
     let short = set.with(Attribute::InputMask, Bytes::from_static(&[0; 63]));
@@ -453,7 +453,13 @@ fn before_it_is_registered_a_client_may_send_small_messages_only() {
 
 #[test]
 fn with_trace_what_a_session_does_by_itself_is_told() {
-    let mut session = session(SessionConfig { trace: true, ..SessionConfig::DEFAULT });
+    let config = SessionConfig {
+        trace: true,
+        requests_per_second: 1,
+        requests_burst: 1,
+        ..SessionConfig::DEFAULT
+    };
+    let mut session = session(config);
     put(&mut session, 0.0, &hello());
     session.handle_input(at(0.0), Input::Accept(link()));
     let [Output::Took(took), Output::Register(_), Output::Gave(gave)] = &outputs(&mut session)[..]
@@ -466,5 +472,9 @@ fn with_trace_what_a_session_does_by_itself_is_told() {
     let want =
         [Output::Took(hello()), Output::Gave(error(0, ErrorCode::OutOfSequence, text, Some(1)))];
     assert_eq!(outputs(&mut session), want);
+    put(&mut session, 0.0, &request(5));
+    let text = "more than 1 requests a second";
+    let refusal = error(0, ErrorCode::CallRate, text, Some(5));
+    assert_eq!(outputs(&mut session), [Output::Took(request(5)), Output::Gave(refusal)]);
     assert!(session.is_registered());
 }
