@@ -66,6 +66,11 @@ impl Registry {
         }
     }
 
+    /// Goes by these limits from now on; what is over them stays.
+    pub const fn set_limits(&mut self, limits: RegistryLimits) {
+        self.limits = limits;
+    }
+
     /// Registers a client on a DN, or changes the mode in which it is.
     ///
     /// # Errors

@@ -189,6 +189,14 @@ impl SessionController {
         self.take_calls(now);
     }
 
+    /// Goes by these limits from now on; what is over them stays.
+    pub fn set_limits(&mut self, registry: RegistryLimits, calls: CallsConfig) {
+        self.registry.set_limits(registry);
+        self.settings.registry = registry;
+        self.settings.calls = calls.clone();
+        self.calls.configure(Arc::clone(&self.dns), calls);
+    }
+
     /// What is to be done, in order; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

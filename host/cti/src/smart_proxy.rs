@@ -151,6 +151,12 @@ impl SmartProxy {
         }
     }
 
+    /// Goes by these limits from now on; registrations over them stay.
+    pub const fn set_limits(&mut self, registry: RegistryLimits) {
+        self.registry.set_limits(registry);
+        self.settings.registry = registry;
+    }
+
     /// What is to be done, in order; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

@@ -198,6 +198,11 @@ impl Session {
         self.config.form
     }
 
+    /// Whether [`Output::Took`] and [`Output::Gave`] are given from now on.
+    pub const fn set_trace(&mut self, trace: bool) {
+        self.config.trace = trace;
+    }
+
     /// Whether the client is registered and not being closed.
     pub const fn is_registered(&self) -> bool {
         matches!(self.state, State::Registered)

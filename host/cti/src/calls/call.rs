@@ -37,6 +37,8 @@ pub(super) struct Call {
     pub(super) route_by: Option<model::Instant>,
     /// How often the engine's call was sent on, as far as it is known.
     pub(super) sent_on: usize,
+    /// Where it goes then: the `default-dn` of its Routing Point as it came there, should that be no more.
+    pub(super) default_dn: Option<Arc<str>>,
 }
 
 /// A transfer that has begun.

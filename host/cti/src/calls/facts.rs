@@ -109,6 +109,7 @@ impl Calls {
             routed: None,
             route_by: None,
             sent_on: facts.redirections.len(),
+            default_dn: None,
         };
         self.calls.insert(engine, call);
         self.by_engine.insert(engine, engine);

@@ -115,10 +115,8 @@ impl Calls {
     /// Starts the time in which a routing client must say where the call goes, if there is something to do at its end.
     fn await_route(&mut self, conn: ConnId, point: &str) {
         self.stop_routing(conn);
-        let Some(dn) = self.dns.get(point).filter(|dn| dn.options.contains_key("default-dn"))
-        else {
-            return;
-        };
+        let Some(dn) = self.dns.get(point) else { return };
+        let Some(default_dn) = dn.options.get("default-dn").cloned() else { return };
         let wait = match dn.number_of("router-timeout") {
             Some(seconds) => Duration::from_secs(seconds),
             None => self.config.router_timeout,
@@ -126,6 +124,7 @@ impl Calls {
         let at = self.now + wait;
         if let Some(call) = self.calls.get_mut(&conn) {
             call.route_by = Some(at);
+            call.default_dn = Some(default_dn);
             self.route_by.insert((at, conn));
         }
     }
@@ -150,7 +149,10 @@ impl Calls {
             else {
                 continue;
             };
-            let to = self.dns.get(&point).and_then(|dn| dn.options.get("default-dn").cloned());
+            let to = match self.dns.get(&point) {
+                Some(dn) => dn.options.get("default-dn").cloned(),
+                None => call.default_dn.clone(),
+            };
             let Some(to) = to else { continue };
             let ticket = self.send(conn, point, to, (RouteType::Default as i64, None));
             if let Some(routed) = self.calls.get_mut(&conn).and_then(|call| call.routed.as_mut()) {

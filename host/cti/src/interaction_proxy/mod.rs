@@ -97,6 +97,11 @@ impl InteractionProxy {
         }
     }
 
+    /// Follows as many calls at once from now on; those over it stay.
+    pub const fn set_calls_max(&mut self, calls_max: usize) {
+        self.settings.calls_max = calls_max;
+    }
+
     /// What is to be done, in order; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()

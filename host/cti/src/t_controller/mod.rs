@@ -35,8 +35,8 @@ pub(crate) use register::{Registration, not_configured, registered, this_dn};
 pub use timers::Timer;
 
 use crate::{
-    CallEvent, Change, ClientId, Deliver, Handler, Module, Now, Refusal, Registry, Token,
-    deliver::Numbering, handler, now::stamped, server,
+    CallEvent, Change, ClientId, Deliver, Handler, Module, Now, Refusal, Registry, RegistryLimits,
+    Token, deliver::Numbering, handler, now::stamped, server,
 };
 use line::Line;
 use monitor::Monitor;
@@ -97,6 +97,12 @@ impl TController {
             Input::OwnerAnswer { dn, verdict } => self.on_owner_answer(now, &dn, verdict),
             Input::Monitor(request) => self.on_monitor(request),
         }
+    }
+
+    /// Goes by these limits from now on; registrations over them stay.
+    pub const fn set_limits(&mut self, registry: RegistryLimits) {
+        self.registry.set_limits(registry);
+        self.settings.registry = registry;
     }
 
     /// What is to be done, in order; `None` when there is nothing more.

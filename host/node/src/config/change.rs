@@ -11,12 +11,13 @@ const SECRETS: &[&str] = &["password", "ha1_md5", "ha1_sha256", "token", "secret
 /// The settings of plugins may hold anything, such as the key of a service.
 const SECRET_SECTION: &str = "plugins.config.";
 /// The keys that tell the blocks of an array apart.
-const NAMES: &[&str] = &["name", "user"];
+const NAMES: &[&str] = &["name", "user", "number"];
 
 /// One key that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The key with its section; a block of an array is named by its `name` or `user`: `subscriber.1000.password`.
+    /// The key with its section; a block of an array is named by its `name`, `user` or `number`: `subscriber.1000.password`,
+    /// `dn.2000-2199.type`.
     pub key: String,
     /// What it was, as TOML; `None` when it was absent. Secrets are hidden.
     pub from: Option<String>,
@@ -76,10 +77,11 @@ fn walk(value: &toml::Value, key: &str, path: &str, leaves: &mut BTreeMap<String
         {
             let mut seen = BTreeMap::new();
             for block in blocks {
-                let name = NAMES.iter().find_map(|name| block.get(name)?.as_str()).unwrap_or("");
-                let count = seen.entry(name).and_modify(|count| *count += 1).or_insert(1_u32);
+                let name = NAMES.iter().find_map(|name| text(block.get(name)?)).unwrap_or_default();
+                let count =
+                    seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1_u32);
                 let name = match count {
-                    1 => name.to_owned(),
+                    1 => name,
                     count => format!("{name}#{count}"),
                 };
                 walk(block, &below(key, &name), path, leaves);
@@ -93,6 +95,13 @@ fn walk(value: &toml::Value, key: &str, path: &str, leaves: &mut BTreeMap<String
             leaves.insert(key.to_owned(), Leaf { text, shown, live: is_live(path) });
         }
     }
+}
+
+/// A text, or several as one.
+fn text(value: &toml::Value) -> Option<String> {
+    let Some(all) = value.as_array() else { return value.as_str().map(str::to_owned) };
+    let all: Option<Vec<&str>> = all.iter().map(toml::Value::as_str).collect();
+    all.map(|all| all.join(","))
 }
 
 #[cfg(test)]
@@ -147,6 +156,22 @@ mod tests {
             [
                 "restart http.token: absent to (hidden)",
                 "live plugins.config.office.key: absent to (hidden)",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_block_of_several_numbers_goes_by_all_of_them() {
+        let before = "[[dn]]\nnumber = [\"2000-2009\", \"2100\"]\n[[dn]]\nnumber = \"8000\"";
+        let after =
+            "[[dn]]\nnumber = [\"2000-2009\", \"2100\"]\noptions = { wrap-up-time = \"3\" }";
+        assert_eq!(
+            told(before, before, after),
+            [
+                "live dn.2000-2009,2100.options.wrap-up-time: absent to \"3\"",
+                "live dn.8000.contact: \"*\" to absent",
+                "live dn.8000.number: \"8000\" to absent",
+                "live dn.8000.type: \"extension\" to absent",
             ]
         );
     }

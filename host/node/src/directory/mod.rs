@@ -96,6 +96,13 @@ impl NodeDirectory {
         self.dns.load_full()
     }
 
+    /// The DNs for which a phone is registered.
+    pub fn dns_with_phones(&self) -> BTreeSet<Arc<str>> {
+        let (dns, bindings) = (self.dns.load(), self.bindings_by_aor.pin());
+        let dn_of = |aor: &Aor| dns.of(aor.user(), aor.host()).map(|dn| Arc::clone(&dn.number));
+        bindings.keys().filter_map(dn_of).collect()
+    }
+
     /// Makes this the state of a DN.
     pub fn publish_dn(&self, state: DnState) {
         self.dn_states.pin().insert(Arc::clone(&state.dn), Arc::new(state));

@@ -35,7 +35,7 @@ const ACCEPT_MAX: usize = 64;
 const SWEEP: Duration = Duration::from_millis(200);
 
 /// What the clients of a module may have.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ClientLimits {
     /// Clients at once.
     pub clients_max: usize,
@@ -172,6 +172,16 @@ impl Clients {
             log: None,
             figures: ClientFigures::default(),
         })
+    }
+
+    /// Goes by these limits from now on. Whoever is connected stays, with the limits of its session as they were when it connected.
+    pub(super) fn set_limits(&mut self, limits: ClientLimits) {
+        if self.limits.session.trace != limits.session.trace {
+            let clients = self.slots.iter_mut().filter_map(|slot| slot.client.as_mut());
+            clients.for_each(|client| client.session.set_trace(limits.session.trace));
+        }
+        self.limits = limits;
+        self.is_full_told = false;
     }
 
     /// What clients did since, in order.

@@ -1,6 +1,9 @@
 //! What is said to a module.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, mpsc::SyncSender},
+};
 
 use cti::{
     CallEvent, ClientId, MonitorEvent, Now, Token, error,
@@ -9,6 +12,7 @@ use cti::{
 use switch::Fact;
 use tlib::{Attribute, ErrorCode, Message};
 
+use super::ModuleSettings;
 use crate::mailbox::Postbox;
 
 /// Something for a module's thread.
@@ -34,8 +38,21 @@ pub enum Letter {
     Watch(MonitorRequest),
     /// To the Smart Proxy: what the T-Controller has for it.
     Feed(MonitorFeed),
+    /// To the T-Controller: the DNs that have a registered phone; no other has.
+    Phones(BTreeSet<Arc<str>>),
+    /// To every module: the configuration from now on.
+    Configure(Box<Configured>),
     /// Stop.
     Stop,
+}
+
+/// A configuration that a module is to take.
+#[derive(Debug)]
+pub struct Configured {
+    /// What it says.
+    pub settings: Arc<ModuleSettings>,
+    /// Who waits for it to be taken.
+    pub done: SyncSender<()>,
 }
 
 impl Letter {

@@ -20,12 +20,8 @@ use tracing::{error, warn};
 const BUFFER: usize = 256 << 10;
 
 /// Where logs go and how large they become.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct LogSettings {
-    /// The folder.
-    pub folder: PathBuf,
-    /// The name that files begin with.
-    pub application: String,
     /// A file that is larger is followed by another, in bytes.
     pub bytes_max: u64,
     /// Files of one module; the oldest go.
@@ -41,6 +37,7 @@ pub struct LogSettings {
 /// An open log.
 pub(super) struct ModuleLog {
     settings: LogSettings,
+    folder: PathBuf,
     /// What file names begin with.
     stem: String,
     printer: Printer,
@@ -55,20 +52,38 @@ pub(super) struct ModuleLog {
 const AGAIN: Duration = Duration::from_secs(10);
 
 impl ModuleLog {
-    /// Opens the log of a module.
+    /// Opens a log whose files are named after `stem`.
     ///
     /// # Errors
     ///
     /// When the folder cannot be made or the file cannot be written.
-    pub(super) fn open(settings: LogSettings, module: Module, unix: Duration) -> io::Result<Self> {
-        let thread = module.thread().map(|id| format!("-{id}")).unwrap_or_default();
+    pub(super) fn open(
+        folder: &Path,
+        stem: String,
+        settings: LogSettings,
+        unix: Duration,
+    ) -> io::Result<Self> {
         let printer = Printer { filter: settings.filter.clone(), utc_offset_min: 0 };
-        let stem = format!("{}{thread}", settings.application);
-        fs::create_dir_all(&settings.folder)?;
-        let (buffer, again_at) = (String::with_capacity(BUFFER), Duration::ZERO);
-        let mut log = Self { settings, stem, printer, file: None, written: 0, buffer, again_at };
+        fs::create_dir_all(folder)?;
+        let mut log = Self {
+            settings,
+            folder: folder.to_owned(),
+            stem,
+            printer,
+            file: None,
+            written: 0,
+            buffer: String::with_capacity(BUFFER),
+            again_at: Duration::ZERO,
+        };
         log.begin(unix)?;
         Ok(log)
+    }
+
+    /// Goes by these settings from now on; true when they are of a log in this folder.
+    pub(super) fn adjust(&mut self, folder: &Path, settings: &LogSettings) -> bool {
+        self.printer.filter = settings.filter.clone();
+        self.settings = settings.clone();
+        self.folder == folder
     }
 
     /// A request of a client.
@@ -181,7 +196,7 @@ impl ModuleLog {
             at.strftime("%Y%m%d_%H%M%S"),
             unix.subsec_millis()
         );
-        let path = self.settings.folder.join(name);
+        let path = self.folder.join(name);
         self.file = Some(OpenOptions::new().create(true).append(true).open(path)?);
         self.written = 0;
         self.remove_old();
@@ -190,7 +205,7 @@ impl ModuleLog {
 
     /// Removes the oldest files of this module. Their names sort by time.
     fn remove_old(&self) {
-        let mut names = files_of(&self.settings.folder, &self.stem);
+        let mut names = files_of(&self.folder, &self.stem);
         let keep = self.settings.files_max.max(1);
         names.sort();
         let old = names.len().saturating_sub(keep);
@@ -200,6 +215,12 @@ impl ModuleLog {
             }
         }
     }
+}
+
+/// What the names of a module's log files begin with (seed 001).
+pub(super) fn stem(application: &str, module: Module) -> String {
+    let thread = module.thread().map(|id| format!("-{id}")).unwrap_or_default();
+    format!("{application}{thread}")
 }
 
 /// The log files of a module: what follows the stem is a time and nothing else.
@@ -219,10 +240,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn settings(folder: &Path, bytes_max: u64) -> LogSettings {
+    fn settings(bytes_max: u64) -> LogSettings {
         LogSettings {
-            folder: folder.to_owned(),
-            application: "SIPS".to_owned(),
             bytes_max,
             files_max: 3,
             deliveries: true,
@@ -237,7 +256,8 @@ mod tests {
         let at =
             |second: u64| Duration::from_secs(1_700_000_000 + second) + Duration::from_millis(42);
         let mut log =
-            ModuleLog::open(settings(folder.path(), 1), Module::TController, at(0)).unwrap();
+            ModuleLog::open(folder.path(), stem("SIPS", Module::TController), settings(1), at(0))
+                .unwrap();
         fs::write(folder.path().join("SIPS-1280.notes.log"), "mine").unwrap();
         for second in 1..6 {
             let line = LogLine { id: 52000, text: "out of service".to_owned() };

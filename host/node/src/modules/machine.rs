@@ -7,10 +7,13 @@ use model::Instant;
 use switch::Control;
 use tlib::Message;
 
-use super::Letter;
+use super::{Letter, ModuleSettings};
 
 /// A module.
 pub trait Machine: Send {
+    /// Goes by these settings from now on.
+    fn configure(&mut self, now: Now, settings: &ModuleSettings);
+
     /// Another thread says something.
     fn on_letter(&mut self, now: Now, letter: Letter);
 
@@ -50,6 +53,8 @@ pub enum Effect {
     Publish(DnState),
     /// A DN is no more.
     Unpublish(Arc<str>),
+    /// The T-Controller is to be told which DNs have a registered phone.
+    TellPhones,
     /// A line of the log.
     Log(LogLine),
 }

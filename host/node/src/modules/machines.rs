@@ -1,19 +1,22 @@
 //! The four modules as machines that threads drive.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use cti::{
     ClientId, Dns, Module, Now,
     interaction_proxy::{self, InteractionProxy},
     session_controller::{self, SessionController},
     smart_proxy::{self, SmartProxy},
-    t_controller::{self, TController},
+    t_controller::{self, Configuration, TController},
 };
 use model::Instant;
 use switch::Fact;
 use tlib::Message;
 
-use super::{Effect, Letter, Machine};
+use super::{Effect, Letter, Machine, ModuleSettings};
 
 /// A machine with what it wants done.
 pub(super) struct Driven<M> {
@@ -42,6 +45,12 @@ impl<M> Driven<M> {
         };
         self.effects.push_back(effect);
     }
+}
+
+/// What the T-Controller is told of a configuration.
+pub(super) fn configure(settings: &ModuleSettings) -> t_controller::Input {
+    let configuration = Configuration { dns: settings.dns.clone(), ..Configuration::default() };
+    t_controller::Input::Configure(Box::new(configuration))
 }
 
 impl Driven<SessionController> {
@@ -86,6 +95,15 @@ impl Driven<SessionController> {
 }
 
 impl Machine for Driven<SessionController> {
+    fn configure(&mut self, now: Now, settings: &ModuleSettings) {
+        self.inner.set_limits(settings.registry, settings.calls.clone());
+        if self.dns != settings.dns {
+            self.dns = settings.dns.clone();
+            self.input(now, session_controller::Input::Configure(self.dns.clone()));
+            self.effects.push_back(Effect::TellPhones);
+        }
+    }
+
     fn on_letter(&mut self, now: Now, letter: Letter) {
         use session_controller::Input;
         match letter {
@@ -130,6 +148,19 @@ impl Machine for Driven<SessionController> {
 }
 
 impl Driven<TController> {
+    /// Which DNs have a phone, where others are DNs than before.
+    fn on_phones(&mut self, now: Now, with: &BTreeSet<Arc<str>>) {
+        use t_controller::Input;
+        let dns = self.dns.clone();
+        for dn in dns.iter().map(|dn| Arc::clone(&dn.number)) {
+            let is_there = with.contains(&dn);
+            self.input(
+                now,
+                if is_there { Input::Registered { dn } } else { Input::Unregistered { dn } },
+            );
+        }
+    }
+
     fn input(&mut self, now: Now, input: t_controller::Input) {
         self.inner.handle_input(now, input);
         self.drain();
@@ -161,8 +192,19 @@ impl Driven<TController> {
 }
 
 impl Machine for Driven<TController> {
+    fn configure(&mut self, now: Now, settings: &ModuleSettings) {
+        self.inner.set_limits(settings.registry);
+        if self.dns != settings.dns {
+            self.dns = settings.dns.clone();
+            self.input(now, configure(settings));
+        }
+    }
+
     fn on_letter(&mut self, now: Now, letter: Letter) {
         use t_controller::Input;
+        if let Letter::Phones(with) = &letter {
+            return self.on_phones(now, with);
+        }
         let input = match letter {
             Letter::Call(event) => Input::Call(event),
             Letter::Answer(token, message) => Input::Answer { token, message },
@@ -229,6 +271,12 @@ impl Driven<SmartProxy> {
 }
 
 impl Machine for Driven<SmartProxy> {
+    fn configure(&mut self, now: Now, settings: &ModuleSettings) {
+        self.inner.set_limits(settings.registry);
+        self.dns = settings.dns.clone();
+        self.input(now, smart_proxy::Input::Configure(self.dns.clone()));
+    }
+
     fn on_letter(&mut self, now: Now, letter: Letter) {
         if let Letter::Feed(feed) = letter {
             self.input(now, smart_proxy::Input::Feed(feed));
@@ -282,6 +330,10 @@ impl Driven<InteractionProxy> {
 }
 
 impl Machine for Driven<InteractionProxy> {
+    fn configure(&mut self, _: Now, settings: &ModuleSettings) {
+        self.inner.set_calls_max(settings.calls.calls_max);
+    }
+
     fn on_letter(&mut self, now: Now, letter: Letter) {
         use interaction_proxy::Input;
         match letter {

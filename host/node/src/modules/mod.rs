@@ -4,22 +4,26 @@
 
 mod clients;
 mod connection;
+mod control;
 mod figures;
 mod letter;
 mod log;
 mod machine;
 mod machines;
 mod port;
+mod settings;
 mod start;
 mod thread;
 mod web;
 
 pub use clients::{ClientFigures, ClientLimits};
+pub use control::ModuleControl;
 pub use figures::{AllFigures, ModuleFigures, ModuleView};
-pub use letter::{FactPort, Letter};
+pub use letter::{Configured, FactPort, Letter};
 pub use log::LogSettings;
 pub use machine::{Effect, Machine};
 pub use port::{Port, Ports};
-pub use start::{Modules, dns_of};
+pub use settings::{ModuleSettings, dns_of};
+pub use start::Modules;
 pub use thread::{Others, Parts, Running};
 pub use web::PROTOCOL;

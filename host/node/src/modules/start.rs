@@ -1,30 +1,33 @@
 //! Starts the modules that have a port, and those that they need.
 
 use std::{
-    collections::BTreeMap, io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration,
+    collections::BTreeMap, io, net::SocketAddr, sync::Arc, thread::JoinHandle,
 };
 
 use cti::{
-    CallsConfig, Dns, Module, Now, RegistryLimits, ServerFacts,
+    Module, Now, ServerFacts,
     interaction_proxy::{InteractionProxy, InteractionProxySettings},
     session_controller::{self, SessionController, SessionControllerSettings},
     smart_proxy::{self, SmartProxy, SmartProxySettings},
-    t_controller::{self, Configuration, TController, TControllerSettings},
+    t_controller::{TController, TControllerSettings},
 };
-use jiff::tz::TimeZone;
 use tracing::{error, info};
 
 use super::{
-    AllFigures, ClientLimits, FactPort, Letter, LogSettings, Machine, Others, Parts, Ports,
-    Running, machines::Driven,
+    AllFigures, FactPort, Letter, Machine, ModuleControl, ModuleSettings, Others, Parts, Ports,
+    Running,
+    machines::{Driven, configure},
 };
 use crate::{
     clock::Clock,
-    config::{Config, TlibSection},
+    config::Config,
     directory::NodeDirectory,
     mailbox::{Mailbox, Postbox, mailbox},
     worker::Mail,
 };
+
+/// Each module's clients are counted as they connect, against `tlib.clients_max`.
+const CLIENTS_MAX: usize = usize::MAX;
 
 /// The modules that run. Dropping it stops them.
 pub struct Modules {
@@ -32,12 +35,6 @@ pub struct Modules {
     threads: Vec<JoinHandle<()>>,
     addresses: Vec<(Module, SocketAddr)>,
     figures: AllFigures,
-}
-
-/// The DNs of a configuration, at these hosts.
-pub fn dns_of(config: &Config, hosts: Vec<String>) -> Arc<Dns> {
-    let dns = config.dn.iter().flat_map(crate::config::DnSection::to_dns);
-    Arc::new(Dns::new(dns, hosts))
 }
 
 impl Modules {
@@ -48,11 +45,12 @@ impl Modules {
     /// When the system gives no thread or descriptor.
     pub fn start(
         config: &Config,
+        settings: &Arc<ModuleSettings>,
         mut ports: Ports,
         (clock, seed): (Clock, u64),
-        directory: &Arc<NodeDirectory>,
-        workers: &[Postbox<Mail>],
+        others: (&Arc<NodeDirectory>, &[Postbox<Mail>]),
     ) -> io::Result<Self> {
+        let (directory, workers) = others;
         let addresses = ports.addresses()?;
         let tlib = &config.tlib;
         let mut boxes: BTreeMap<Module, Mailbox<Letter>> = BTreeMap::new();
@@ -72,22 +70,20 @@ impl Modules {
             workers: workers.to_vec(),
             directory: directory.clone(),
         };
-        let dns = directory.dns();
         let (mut threads, mut figures) = (Vec::new(), AllFigures::new());
         for (module, mailbox) in boxes {
             let parts = Parts {
                 module,
                 mailbox,
                 ports: ports.take(module),
-                limits: limits(tlib),
+                settings: settings.clone(),
                 others: others.clone(),
                 clock,
                 application: tlib.application.clone(),
-                log: log_settings(config),
                 figures: Arc::default(),
             };
             figures.push((module, parts.figures.clone()));
-            let made = Made { tlib, dns: &dns, clock, seed };
+            let made = Made { application: &tlib.application, settings, clock, seed };
             let thread = match module {
                 Module::SessionController => spawn(parts, made.session_controller())?,
                 Module::TController => spawn(parts, made.t_controller())?,
@@ -108,6 +104,11 @@ impl Modules {
     pub fn fact_port(&self) -> Option<FactPort> {
         let is_it = |(module, _): &&(Module, Postbox<Letter>)| *module == Module::SessionController;
         self.postboxes.iter().find(is_it).map(|(_, postbox)| FactPort::new(postbox.clone()))
+    }
+
+    /// What has them take a configuration while they run.
+    pub fn control(&self) -> ModuleControl {
+        ModuleControl::new(self.postboxes.clone())
     }
 
     /// What each module counts.
@@ -164,57 +165,10 @@ fn spawn<M: Machine + 'static>(parts: Parts, machine: M) -> io::Result<JoinHandl
     })
 }
 
-fn log_settings(config: &Config) -> Option<LogSettings> {
-    let tlib = &config.tlib;
-    let zone = config.node.zone.as_deref().and_then(|name| TimeZone::get(name).ok());
-    Some(LogSettings {
-        folder: config.folder.join(tlib.log_path.as_ref()?),
-        application: tlib.application.clone(),
-        bytes_max: tlib.log_mib_max << 20,
-        files_max: tlib.log_files_max,
-        deliveries: tlib.log_deliveries,
-        // The check of the configuration lets no other by.
-        filter: tlib.filter().unwrap_or_default(),
-        zone: zone.unwrap_or_else(TimeZone::system),
-    })
-}
-
-fn calls_config(tlib: &TlibSection) -> CallsConfig {
-    CallsConfig {
-        calls_max: tlib.calls_max,
-        requests_max: tlib.requests_max,
-        request_timeout: Duration::from_millis(tlib.request_timeout_ms),
-        user_data_max: tlib.user_data_bytes_max,
-        router_timeout: Duration::from_secs(tlib.router_timeout_s),
-    }
-}
-
-fn limits(tlib: &TlibSection) -> ClientLimits {
-    let keep_alive = Duration::from_secs(tlib.keep_alive_s);
-    let mut session = tlib::SessionConfig {
-        register_timeout: Duration::from_millis(tlib.hello_timeout_ms),
-        requests_per_second: tlib.requests_per_second_max,
-        requests_burst: tlib.requests_burst_max,
-        queue_bytes_max: tlib.write_queue_kib << 10,
-        keep_alive_timeout: keep_alive,
-        keep_alive_remote_timeout: keep_alive,
-        trace: tlib.log_path.is_some(),
-        ..tlib::SessionConfig::DEFAULT
-    };
-    session.limits.message_bytes_max = tlib.message_kib_max << 10;
-    ClientLimits {
-        clients_max: tlib.clients_max,
-        handshake_timeout: Duration::from_millis(tlib.handshake_timeout_ms),
-        handshakes_max: tlib.handshakes_max,
-        password: tlib.password.as_deref().map(Arc::from),
-        session,
-    }
-}
-
 /// What machines are made of.
 struct Made<'a> {
-    tlib: &'a TlibSection,
-    dns: &'a Arc<Dns>,
+    application: &'a str,
+    settings: &'a ModuleSettings,
     clock: Clock,
     seed: u64,
 }
@@ -227,55 +181,45 @@ impl Made<'_> {
 
     fn facts(&self) -> ServerFacts {
         ServerFacts {
-            application: self.tlib.application.as_str().into(),
+            application: self.application.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             location: "".into(),
             started_s: self.now().unix_s(),
         }
     }
 
-    fn registry(&self) -> RegistryLimits {
-        RegistryLimits {
-            dns_per_client_max: self.tlib.dns_per_client_max,
-            clients_per_dn_max: self.tlib.clients_per_dn_max,
-            ..RegistryLimits::default()
-        }
-    }
-
     fn driven<M>(&self, inner: M, module: Module) -> Driven<M> {
-        Driven::new(inner, module, self.dns.clone())
+        Driven::new(inner, module, self.settings.dns.clone())
     }
 
     fn session_controller(&self) -> Driven<SessionController> {
         let settings = SessionControllerSettings {
-            registry: self.registry(),
-            clients_max: self.tlib.clients_max,
-            calls: calls_config(self.tlib),
+            registry: self.settings.registry,
+            clients_max: CLIENTS_MAX,
+            calls: self.settings.calls.clone(),
             ..SessionControllerSettings::default()
         };
         let mut inner = SessionController::new(settings, self.facts(), self.seed);
-        let configure = session_controller::Input::Configure(self.dns.clone());
+        let configure = session_controller::Input::Configure(self.settings.dns.clone());
         inner.handle_input(self.now(), configure);
         self.driven(inner, Module::SessionController)
     }
 
     fn t_controller(&self) -> Driven<TController> {
         let settings = TControllerSettings {
-            registry: self.registry(),
-            clients_max: self.tlib.clients_max,
+            registry: self.settings.registry,
+            clients_max: CLIENTS_MAX,
             ..TControllerSettings::default()
         };
         let mut inner = TController::new(settings, self.facts());
-        let configuration = Configuration { dns: self.dns.clone(), ..Configuration::default() };
-        let configure = t_controller::Input::Configure(Box::new(configuration));
-        inner.handle_input(self.now(), configure);
+        inner.handle_input(self.now(), configure(self.settings));
         self.driven(inner, Module::TController)
     }
 
     fn interaction_proxy(&self) -> Driven<InteractionProxy> {
         let settings = InteractionProxySettings {
-            clients_max: self.tlib.clients_max,
-            calls_max: self.tlib.calls_max,
+            clients_max: CLIENTS_MAX,
+            calls_max: self.settings.calls.calls_max,
             ..InteractionProxySettings::default()
         };
         self.driven(InteractionProxy::new(settings, self.facts()), Module::InteractionProxy)
@@ -283,12 +227,12 @@ impl Made<'_> {
 
     fn smart_proxy(&self) -> Driven<SmartProxy> {
         let settings = SmartProxySettings {
-            registry: self.registry(),
-            clients_max: self.tlib.clients_max,
+            registry: self.settings.registry,
+            clients_max: CLIENTS_MAX,
             ..SmartProxySettings::default()
         };
         let mut inner = SmartProxy::new(settings, self.facts());
-        inner.handle_input(self.now(), smart_proxy::Input::Configure(self.dns.clone()));
+        inner.handle_input(self.now(), smart_proxy::Input::Configure(self.settings.dns.clone()));
         self.driven(inner, Module::SmartProxy).open()
     }
 }

@@ -6,12 +6,12 @@ use cti::Now;
 use model::Shards;
 use rustix::event::Timespec;
 use switch::{Action, Fact, Unfit};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::{
-    ClientLimits, Effect, Letter, LogSettings, Machine, ModuleFigures, Port,
+    Configured, Effect, Letter, Machine, ModuleFigures, ModuleSettings, Port,
     clients::{Clients, Happened, hello},
-    log::ModuleLog,
+    log::{ModuleLog, stem},
 };
 use crate::{
     clock::Clock,
@@ -43,16 +43,14 @@ pub struct Parts {
     pub mailbox: Mailbox<Letter>,
     /// Its ports.
     pub ports: Vec<Port>,
-    /// What its clients may have.
-    pub limits: ClientLimits,
+    /// What it goes by.
+    pub settings: Arc<ModuleSettings>,
     /// Whom it talks to.
     pub others: Others,
     /// The process's clock.
     pub clock: Clock,
     /// What the switch calls itself.
     pub application: String,
-    /// Its log, if there is to be one.
-    pub log: Option<LogSettings>,
     /// Where it counts.
     pub figures: Arc<ModuleFigures>,
 }
@@ -67,6 +65,8 @@ pub struct Running<M> {
     others: Others,
     clock: Clock,
     figures: Arc<ModuleFigures>,
+    /// What the names of its log files begin with.
+    stem: String,
     /// Letters that came.
     letters: u64,
     /// Letters that found no room.
@@ -81,17 +81,19 @@ impl<M: Machine> Running<M> {
     ///
     /// When the kernel does not wait for its sockets.
     pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
-        let Parts { module, mailbox, ports, limits, others, clock, application, log, figures } =
+        let Parts { module, mailbox, ports, settings, others, clock, application, figures } =
             parts;
         let poller = Arc::new(Poller::new()?);
         poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
         let unix_at_zero = clock.unix(model::Instant::ZERO);
         let hello = hello(&application);
+        let limits = settings.clients.clone();
         let mut clients =
             Clients::new(module, poller.clone(), ports, limits, (unix_at_zero, hello))?;
-        if let Some(settings) = log {
+        let stem = stem(&application, module);
+        if let Some(folder) = &settings.log_folder {
             let unix = clock.unix(clock.now());
-            clients.log = Some(ModuleLog::open(settings, module, unix)?);
+            clients.log = Some(ModuleLog::open(folder, stem.clone(), settings.log.clone(), unix)?);
         }
         Ok(Self {
             machine,
@@ -102,6 +104,7 @@ impl<M: Machine> Running<M> {
             others,
             clock,
             figures,
+            stem,
             letters: 0,
             lost: 0,
             stopped: false,
@@ -175,12 +178,44 @@ impl<M: Machine> Running<M> {
             }
             self.letters += 1;
             let now = self.now();
-            self.machine.on_letter(now, letter);
+            match letter {
+                Letter::Configure(configured) => self.configure(now, *configured),
+                letter => self.machine.on_letter(now, letter),
+            }
             self.drain(now);
             if self.clients.log.as_ref().is_some_and(ModuleLog::is_full) {
                 self.flush_log();
             }
         }
+    }
+
+    fn configure(&mut self, now: Now, configured: Configured) {
+        let Configured { settings, done } = configured;
+        self.clients.set_limits(settings.clients.clone());
+        self.set_log(now, &settings);
+        self.machine.configure(now, &settings);
+        // Who waits may have lost its patience.
+        let _ = done.try_send(());
+    }
+
+    fn set_log(&mut self, now: Now, settings: &ModuleSettings) {
+        let Some(folder) = &settings.log_folder else {
+            self.flush_log();
+            self.clients.log = None;
+            return;
+        };
+        if self.clients.log.as_mut().is_some_and(|log| log.adjust(folder, &settings.log)) {
+            return;
+        }
+        self.flush_log();
+        let opened = ModuleLog::open(folder, self.stem.clone(), settings.log.clone(), now.unix);
+        self.clients.log = match opened {
+            Ok(log) => Some(log),
+            Err(error) => {
+                error!(module = self.module.tag(), folder = %folder.display(), %error, "the log of a module cannot be written, and it has none");
+                None
+            }
+        };
     }
 
     fn take_happened(&mut self) {
@@ -222,6 +257,10 @@ impl<M: Machine> Running<M> {
                 }
                 Effect::Publish(state) => self.others.directory.publish_dn(state),
                 Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),
+                Effect::TellPhones => {
+                    let with = self.others.directory.dns_with_phones();
+                    self.post(now, cti::Module::TController, Letter::Phones(with));
+                }
                 Effect::Log(line) => {
                     info!(
                         module = self.module.tag(),

@@ -22,6 +22,7 @@ use crate::{
     directory::{Everyone, Listed, Members, NodeDirectory, SubscriberStore},
     journal::Journal,
     mailbox::Postbox,
+    modules::{ModuleControl, ModuleSettings},
     plugins,
     records::{RecordControl, RecordFile},
     stored::Stored,
@@ -42,6 +43,7 @@ struct Live {
     watch_config: bool,
     records: RecordsConfig,
     filter: String,
+    modules: Arc<ModuleSettings>,
     plugins: Plugins,
 }
 
@@ -55,7 +57,7 @@ struct Plugins {
 }
 
 impl Live {
-    fn of(config: &Config) -> Self {
+    fn of(config: &Config, own_hosts: &[String]) -> Self {
         Self {
             settings: shards::settings(config),
             domains: config.node.domains.clone(),
@@ -65,6 +67,7 @@ impl Live {
             // The length of the queue is that of the start.
             records: RecordsConfig { queue_max: 0, ..config.records.clone() },
             filter: config.log.filter.clone(),
+            modules: Arc::new(ModuleSettings::of(config, domains(config, own_hosts))),
             plugins: Plugins {
                 paths: config.plugin_paths(),
                 stock: config.plugins.stock,
@@ -90,6 +93,8 @@ pub struct Reconfigurer {
     pub(super) workers: Vec<Postbox<Mail>>,
     pub(super) records: RecordControl,
     pub(super) journal: Arc<Journal>,
+    /// The T-Library modules, if there are any.
+    pub(super) modules: Option<ModuleControl>,
 }
 
 /// What came of reading the configuration again.
@@ -148,7 +153,8 @@ impl Reconfigurer {
         {
             return Err(vec![unguarded()]);
         }
-        let changes = changes(&self.started, &self.current, &new);
+        let mut changes = changes(&self.started, &self.current, &new);
+        changes.extend(self.missing_ports(&new));
         if changes.iter().any(|change| change.live) {
             let in_force = in_force(&self.started, &new);
             self.take(&in_force)?;
@@ -170,9 +176,21 @@ impl Reconfigurer {
         Ok(changes)
     }
 
+    /// Where the first DNs came after the start there is no port that clients could connect to: modules begin with the switch.
+    fn missing_ports(&self, new: &Config) -> Option<Change> {
+        let wanted = new.tlib.ports(!new.dn.is_empty());
+        let is_missing = self.modules.is_none() && new.tlib.listen.is_empty() && !wanted.is_empty();
+        let names: Vec<String> =
+            wanted.iter().map(|port| format!("{} at {}", port.name, port.bind)).collect();
+        let to = Some(names.join(", "));
+        is_missing.then(|| Change { key: "tlib.listen".to_owned(), from: None, to, live: false })
+    }
+
     /// What can fail comes first, so that all is taken or nothing.
     fn take(&mut self, new: &Config) -> Result<(), Vec<Problem>> {
-        let (was, is) = (Live::of(&self.current), Live::of(new));
+        let of = |config| Live::of(config, &self.own_hosts);
+        let (was, is) = (of(&self.current), of(new));
+        ModuleSettings::check(&is.modules).map_err(|error| vec![problem(error)])?;
         let records_moved = was.records.path != is.records.path;
         let file = match &new.records.path {
             Some(path) if records_moved => {
@@ -191,8 +209,14 @@ impl Reconfigurer {
             }
         }
         self.directory.set_members(members(new, &self.own_hosts));
+        self.directory.set_dns(is.modules.dns.clone());
         self.journal.set_calls_max(new.calls_max());
         self.tell_workers(&is);
+        if was.modules != is.modules
+            && let Some(modules) = &self.modules
+        {
+            modules.configure(&is.modules);
+        }
         if was.filter != is.filter {
             telemetry::set_filter(&is.filter);
         }

@@ -45,7 +45,7 @@ fn another(key: &str, default: Option<&toml::Value>) -> String {
 
 /// As the switch takes it: what it leaves as it is does not count.
 fn taken(config: &Config) -> Live {
-    let mut live = Live::of(config);
+    let mut live = Live::of(config, &[]);
     live.settings.limits.transactions_max = 0;
     live.settings.limits.transaction_bytes_max = 0;
     live.settings.limits.streams_max = 0;
@@ -81,6 +81,8 @@ fn what_is_said_to_be_live_is_taken_and_nothing_else() {
         }
     }
     assert!(seen > 80, "{seen}");
+    let with = config("dn", "[[dn]]\nnumber = \"2001\"\n");
+    assert!(taken(&with) != taken(&Config::default()) && is_live("dn.options"));
     let with = config("subscriber", "[[subscriber]]\nuser = \"1\"\n");
     assert!(taken(&with) != taken(&Config::default()) && is_live("subscriber.user"));
 }

@@ -35,7 +35,7 @@ use crate::{
     journal::{FactSender, Journal, Scribe},
     kept::{KeptFile, KeptThread, Unreadable},
     mailbox::{Mailbox, Postbox, mailbox},
-    modules::{AllFigures, FactPort, Modules, Ports, dns_of},
+    modules::{AllFigures, FactPort, ModuleControl, ModuleSettings, Modules, Ports, dns_of},
     plugins,
     records::{Collector, RecordFile, RecordSender, RecordThread},
     reload::Reloader,
@@ -93,6 +93,7 @@ impl Node {
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
+        let ports = (ports, &*listeners.hosts());
         let modules = start_modules(config, ports, clock, &directory, &postboxes)?;
         let common = Common {
             config,
@@ -104,6 +105,7 @@ impl Node {
             resolver: resolver.handle(),
             host: host.clone(),
             cti: modules.as_ref().and_then(Modules::fact_port),
+            module_control: modules.as_ref().map(Modules::control),
             module_figures: modules.as_ref().map(Modules::figures).unwrap_or_default(),
             owners: Owners::default(),
             store: store.as_ref().map(StoreThread::sender),
@@ -367,6 +369,7 @@ struct Common<'a> {
     facts: FactSender,
     /// Where T-Library clients are told of calls, if there are any.
     cti: Option<FactPort>,
+    module_control: Option<ModuleControl>,
     module_figures: AllFigures,
     records: RecordSender,
     relay: relay::RelayHandle,
@@ -464,6 +467,7 @@ impl Common<'_> {
             workers: postboxes.to_vec(),
             records: records.control(),
             journal: journal.clone(),
+            modules: self.module_control.clone(),
         };
         Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec())
             .map_err(StartError::os("the plugin watch"))
@@ -570,7 +574,7 @@ fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
 /// The T-Library modules, where there is a port of theirs.
 fn start_modules(
     config: &Config,
-    ports: Ports,
+    (ports, own_hosts): (Ports, &[String]),
     clock: Clock,
     directory: &Arc<NodeDirectory>,
     workers: &[Postbox<Mail>],
@@ -578,9 +582,10 @@ fn start_modules(
     if ports.is_empty() {
         return Ok(None);
     }
+    let settings = Arc::new(ModuleSettings::of(config, live::domains(config, own_hosts)));
     let seed = shards::seed()?;
     let seed = seed.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
-    Modules::start(config, ports, (clock, seed), directory, workers)
+    Modules::start(config, &settings, ports, (clock, seed), (directory, workers))
         .map(Some)
         .map_err(StartError::os("the T-Library modules"))
 }
