@@ -154,7 +154,7 @@ impl Driver {
             6 => {
                 let event = Event::from(Message::new(MessageType::EventRinging));
                 let reference = (one & 1 == 1).then_some(u32::from(one));
-                self.session.send(&event.outgoing(form, reference));
+                let _ = self.session.send(&event.outgoing(form, reference));
             }
             7 => drop(self.session.take_writes(usize::from(one))),
             8 => self.session.wrote(usize::from(one)),

@@ -12,6 +12,7 @@ use std::{
 
 use jackfield_interop::{Switch, ports, wait};
 use model::ConnId;
+use rustix::net::sockopt;
 use tlib::{Attribute as A, Form, KvList, KvValue, Limits, Message, MessageType as M};
 
 /// How long an answer may take at most on a machine that does other things.
@@ -385,6 +386,8 @@ fn who_does_not_read_is_closed_and_costs_no_more_than_its_queue() {
     let mut stuck: Vec<Peer> = (0..20)
         .map(|number| {
             let mut peer = Peer::registered(node.ports[if number % 2 == 0 { 1 } else { 3 }]);
+            // Left alone, the kernel may take for it all that comes here.
+            sockopt::set_socket_recv_buffer_size(&peer.stream, 64 << 10).unwrap();
             assert_eq!(peer.ask(of(M::RequestRegisterAddress, "2001")).kind(), M::EventRegistered);
             peer
         })

@@ -215,6 +215,7 @@ fn nothing_else(log: &[Entry], applications: &[&str]) {
 fn work(floor: &Floor, desk: &mut Desk, router: &mut Desk) {
     let (mut ann, mut ben) = (floor.phone("5551001"), floor.phone("2002"));
     let mut cas = floor.phone("2003");
+    desk.sees(&["2002 DNBackInService{}", "2003 DNBackInService{}"]);
     desk.ask("AgentLogin ThisDN=2002 AgentID=ben AgentWorkMode=1");
     desk.ask("AgentReady ThisDN=2002 Reason.back=1");
     ann.call("8000");
@@ -227,7 +228,7 @@ fn work(floor: &Floor, desk: &mut Desk, router: &mut Desk) {
     desk.sees(&[
         "2002 AgentLogin{agent ben, mode 1, ref 1}",
         "2002 AgentNotReady{agent ben, mode 1}",
-        "2002 AgentReady{agent ben, mode 1, why [back:1], ref 2}",
+        "2002 AgentReady{why [back:1], agent ben, mode 1, ref 2}",
         "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
     ]);
     ben.answer();

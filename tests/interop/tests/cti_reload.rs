@@ -124,8 +124,8 @@ fn devices_come_change_and_go_while_a_call_is_up() {
     };
     let all = ["contact", "number", "type"];
     let expected = [
-        of("2001", &["contact", "number", "options.wrap-up-time", "type"]),
         of("2001,2002", &all),
+        of("2001", &["contact", "number", "options.wrap-up-time", "type"]),
         of("2003", &all),
         of("8000", &all),
         of("8001", &all),
@@ -262,5 +262,6 @@ fn the_first_device_needs_ports_which_need_a_restart() {
     assert_eq!(status, 200, "{answer}");
     let changes = answer["changes"].as_array().unwrap();
     assert!(changes.contains(&missing), "{answer}");
-    assert_eq!(changes.iter().filter(|change| change["live"] == true).count(), 3, "{answer}");
+    let taken = |key: &str| changes.iter().any(|it| it["key"] == key && it["live"] == true);
+    assert!(taken("dn.8000.number") && taken("dn.8000.type"), "{answer}");
 }

@@ -133,6 +133,11 @@ impl TController {
         self.registry.len()
     }
 
+    /// Whether a phone is registered for this DN.
+    pub fn has_phone(&self, dn: &str) -> bool {
+        self.lines.get(dn).is_some_and(|line| line.has_contact)
+    }
+
     /// Agents that are logged in.
     pub fn agents(&self) -> usize {
         self.agents.len()

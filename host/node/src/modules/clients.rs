@@ -450,6 +450,8 @@ impl Clients {
             let form = have.session.form();
             let reference = deliver.reference_for(*client);
             if !have.session.send(&deliver.event.outgoing(form, reference)) {
+                // It may be one too many for this client.
+                self.mark(slot);
                 continue;
             }
             self.figures.deliveries += 1;

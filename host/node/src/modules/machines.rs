@@ -153,11 +153,11 @@ impl Driven<TController> {
         use t_controller::Input;
         let dns = self.dns.clone();
         for dn in dns.iter().map(|dn| Arc::clone(&dn.number)) {
-            let is_there = with.contains(&dn);
-            self.input(
-                now,
-                if is_there { Input::Registered { dn } } else { Input::Unregistered { dn } },
-            );
+            match (self.inner.has_phone(&dn), with.contains(&dn)) {
+                (false, true) => self.input(now, Input::Registered { dn }),
+                (true, false) => self.input(now, Input::Unregistered { dn }),
+                _ => {}
+            }
         }
     }
 

@@ -337,7 +337,7 @@ fn a_client_that_does_not_read_is_closed_and_its_memory_given_back() {
     let config = SessionConfig { queue_messages_max: 3, ..SessionConfig::DEFAULT };
     let mut session = registered(config);
     let out = event("1").outgoing(Form::Wire, None);
-    (0..3).for_each(|_| session.send(&out));
+    (0..3).for_each(|_| assert!(session.send(&out)));
     assert_eq!(outputs(&mut session), []);
     assert_eq!(session.queued(), (3 * out.bytes.len(), 3));
     session.wrote(out.bytes.len() + 1);
