@@ -218,6 +218,11 @@ impl SessionController {
         &self.calls
     }
 
+    /// Registrations on DNs by name.
+    pub const fn registrations(&self) -> usize {
+        self.registry.len()
+    }
+
     fn configure(&mut self, now: Now, dns: Arc<Dns>) {
         let gone: Vec<Arc<str>> = self
             .registry

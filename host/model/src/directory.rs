@@ -110,6 +110,9 @@ pub trait Directory {
         Some(Seat::default())
     }
 
+    /// A trunk has refused a call with this status, which is 400 or more; to be counted.
+    fn trunk_refused(&self, _trunk: TrunkId, _status: u16) {}
+
     /// Whether a trunk answers, as far as the last probe tells.
     fn trunk_is_up(&self, _trunk: TrunkId) -> bool {
         true

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::{Timestamp, tz::TimeZone};
 use model::{Instant, LocalTime, Moment};
+use rustix::time::{ClockId, clock_gettime};
 
 /// The monotonic clock every [`Instant`] of the process comes from.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,13 @@ impl Clock {
 /// Time since 1970-01-01T00:00:00Z.
 fn wall_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// CPU time of the thread or the process that asks, in microseconds.
+pub fn cpu_us(of: ClockId) -> u64 {
+    let time = clock_gettime(of);
+    let us = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000);
+    u64::try_from(us).unwrap_or(0)
 }
 
 /// `2026-11-21T04:01:09.123Z`.

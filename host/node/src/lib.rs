@@ -19,6 +19,7 @@ pub mod poller;
 pub mod records;
 pub mod reload;
 pub mod resolver;
+pub mod sip_log;
 pub mod store;
 mod stored;
 pub mod stream;

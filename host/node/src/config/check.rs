@@ -95,6 +95,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("tlib.router_timeout_s", 1, 86_400),
     ("tlib.log_mib_max", 1, 65_536),
     ("tlib.log_files_max", 1, 100_000),
+    ("tlib.log_sip_queue_max", 64, 10_000_000),
     ("tlib.mailbox_max", 64, 10_000_000),
     ("plugins.cpu_limit_ms", 1, 1000),
     ("plugins.memory_limit_mib", 1, 4096),

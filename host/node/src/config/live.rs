@@ -65,6 +65,7 @@ pub(crate) const LIVE: &[&str] = &[
     "tlib.log_mib_max",
     "tlib.log_files_max",
     "tlib.log_deliveries",
+    "tlib.log_sip",
     "tlib.log_filter",
     "plugins.load",
     "plugins.stock",

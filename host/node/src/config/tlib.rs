@@ -66,6 +66,11 @@ pub struct TlibSection {
     pub log_files_max: usize,
     /// Whether the logs have a line for each copy of an event that goes to a client.
     pub log_deliveries: bool,
+    /// Whether there are logs of SIP beside them, where there is a `log_path`: each message of a call or a registration (`-001`), OPTIONS and
+    /// what comes of them (`-512`), the listeners (`-768`) and the figures of the System Monitor every ten seconds (`-1536`).
+    pub log_sip: bool,
+    /// SIP messages that may wait to be written there; beyond it they are left out, which the log says.
+    pub log_sip_queue_max: usize,
     /// What logs show of a key of user data, extensions and reasons: `copy`, `skip`, `hide` or `truncate`, by key: `{ Card = "hide" }`.
     pub log_filter: BTreeMap<String, String>,
     /// What modules keep for one another while one of them is behind, in messages; beyond it events are lost, and that is counted and told in
@@ -100,6 +105,8 @@ impl Default for TlibSection {
             log_mib_max: 64,
             log_files_max: 10,
             log_deliveries: false,
+            log_sip: true,
+            log_sip_queue_max: 65_536,
             log_filter: BTreeMap::new(),
             mailbox_max: 65_536,
         }

@@ -2,6 +2,7 @@
 
 mod messages;
 mod subscribers;
+mod trunk_figures;
 mod trunks;
 mod watched;
 
@@ -17,6 +18,7 @@ use plugin::PluginHost;
 
 pub use messages::Messages;
 pub use subscribers::{Everyone, Listed, SubscriberStore};
+pub use trunk_figures::{RATE_WINDOW_S, TrunkCounts};
 pub use trunks::{TrunkTable, TrunkView};
 pub use watched::Watched;
 
@@ -197,6 +199,10 @@ impl Directory for NodeDirectory {
 
     fn seat(&self, trunk: TrunkId) -> Option<Seat> {
         self.trunks.seat(trunk)
+    }
+
+    fn trunk_refused(&self, trunk: TrunkId, status: u16) {
+        self.trunks.refused(trunk, status);
     }
 
     fn routing_point(&self, aor: &Aor) -> bool {

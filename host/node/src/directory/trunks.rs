@@ -1,15 +1,17 @@
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use arc_swap::ArcSwap;
 use model::{Seat, Seats, TrunkId};
 use switch::{Reach, TrunkStatus};
 
+use super::trunk_figures::{TrunkCounts, TrunkFigures};
 use crate::config::TrunkSection;
 
 /// What every worker reads of the trunks: no lock is taken.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TrunkTable {
     slots: Vec<Slot>,
+    since: Instant,
 }
 
 #[derive(Debug)]
@@ -21,6 +23,7 @@ struct Slot {
     is_where_it_registers: bool,
     seats: Seats,
     status: ArcSwap<TrunkStatus>,
+    figures: TrunkFigures,
 }
 
 /// A trunk at one moment.
@@ -38,6 +41,15 @@ pub struct TrunkView {
     pub capacity: Option<u32>,
     /// What the shard that keeps it knows.
     pub status: Arc<TrunkStatus>,
+    /// What was counted.
+    pub counts: TrunkCounts,
+}
+
+impl Default for TrunkTable {
+    /// Without trunks.
+    fn default() -> Self {
+        Self::new(&[])
+    }
 }
 
 impl TrunkTable {
@@ -50,14 +62,18 @@ impl TrunkTable {
             is_where_it_registers: trunk.identify.is_empty(),
             seats: Seats::new(trunk.calls_max()),
             status: ArcSwap::from_pointee(TrunkStatus::of(&trunk.to_switch())),
+            figures: TrunkFigures::default(),
         };
-        Self { slots: trunks.iter().map(slot).collect() }
+        Self { slots: trunks.iter().map(slot).collect(), since: Instant::now() }
     }
 
     /// Makes `status` what is known of a trunk.
     pub fn publish(&self, trunk: TrunkId, status: Arc<TrunkStatus>) {
         if let Some(slot) = self.slots.get(usize::from(trunk.0)) {
-            slot.status.store(status);
+            let (is, was) = (status.reach, slot.status.swap(status).reach);
+            if is == Reach::Down && was != Reach::Down {
+                slot.figures.went_down();
+            }
         }
     }
 
@@ -70,13 +86,32 @@ impl TrunkTable {
             calls: slot.seats.taken(),
             capacity: slot.seats.max(),
             status: slot.status.load_full(),
+            counts: slot.figures.counts(self.second()),
         };
         self.slots.iter().map(view).collect()
     }
 
     /// A place for one more call.
     pub(super) fn seat(&self, trunk: TrunkId) -> Option<Seat> {
-        self.slots.get(usize::from(trunk.0))?.seats.take()
+        let slot = self.slots.get(usize::from(trunk.0))?;
+        let seat = slot.seats.take();
+        match seat {
+            Some(_) => slot.figures.began(self.second(), slot.seats.taken()),
+            None => slot.figures.was_full(),
+        }
+        seat
+    }
+
+    /// A trunk has refused a call.
+    pub(super) fn refused(&self, trunk: TrunkId, status: u16) {
+        if let Some(slot) = self.slots.get(usize::from(trunk.0)) {
+            slot.figures.refused(status);
+        }
+    }
+
+    /// Seconds since this table was made.
+    fn second(&self) -> u32 {
+        u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn is_up(&self, trunk: TrunkId) -> bool {

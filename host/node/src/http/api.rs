@@ -22,14 +22,16 @@ use plugin::PluginHost;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::{auth, convert, explain, generations, kept, messages, metrics, shadow, versions, view};
+use super::{
+    auth, convert, explain, generations, kept, messages, metrics, monitor, shadow, versions, view,
+};
 use crate::{
     clock::Clock,
     config::Config,
     directory::NodeDirectory,
     journal::{self, Journal},
     mailbox::Postbox,
-    modules::{AllFigures, ModuleView},
+    modules::{AllFigures, ModuleControl, ModuleView},
     records::RecordFigures,
     reload::ReloadHandle,
     store::{StoreFigures, StoreSender},
@@ -62,6 +64,8 @@ pub struct Api {
     pub store: Arc<StoreFigures>,
     /// What the T-Library modules count.
     pub modules: AllFigures,
+    /// Asks the modules who is connected; nobody where there are none.
+    pub module_control: Option<ModuleControl>,
     /// What keeps counts of voice messages, `None` when they are kept in memory alone; and how many users have one at most.
     pub mailboxes: (Option<StoreSender>, usize),
     /// What is counted of call records.
@@ -117,6 +121,7 @@ pub(super) fn router(api: Arc<Api>, guard: auth::Guard) -> Router {
         .route("/api/messages/{aor}", post(messages::set))
         .route("/api/trunks", get(trunks))
         .route("/api/modules", get(modules))
+        .route("/api/monitor", get(monitor::show))
         .route("/api/plugins", get(plugins))
         .route("/api/plugins/generations", get(generations::list))
         .route("/api/plugins/quarantine", post(generations::quarantine))
@@ -186,7 +191,7 @@ async fn status(State(api): Shared) -> Result<Json<view::Status>, Refusal> {
 
 impl Api {
     /// What each T-Library module counts.
-    fn module_views(&self) -> Vec<ModuleView> {
+    pub(super) fn module_views(&self) -> Vec<ModuleView> {
         self.modules.iter().map(|(module, figures)| figures.view(*module)).collect()
     }
 }
@@ -329,7 +334,7 @@ impl Api {
         Err(unknown())
     }
 
-    async fn figures(&self) -> Result<Vec<Figures>, Refusal> {
+    pub(super) async fn figures(&self) -> Result<Vec<Figures>, Refusal> {
         let mut all = Vec::new();
         for shard in 0..self.postboxes.len() {
             all.push(*self.ask(shard, |reply| Mail::Figures { reply }).await?);

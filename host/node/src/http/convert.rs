@@ -67,11 +67,16 @@ pub(super) fn module(of: ModuleView) -> view::Module {
         letters: of.letters,
         lost: of.lost,
         cpu_us: of.cpu_us,
+        registrations: of.registrations,
+        agents: of.agents,
+        calls: of.calls,
+        calls_missed: of.calls_missed,
+        requests_waiting: of.requests_waiting,
     }
 }
 
 pub(super) fn trunk(trunk: TrunkView, now: Instant) -> view::Trunk {
-    let TrunkView { name, group, uri, calls, capacity, status } = trunk;
+    let TrunkView { name, group, uri, calls, capacity, status, counts: _ } = trunk;
     let in_seconds = |at: Instant| at.saturating_since(now).as_secs();
     let (mut expires_s, mut retry_s) = (None, None);
     match status.registration {

@@ -24,6 +24,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     phones are told (RFC 3842); what is left out is 0; 404 for a user that is none of ours |\n\
     | `GET /api/trunks` | an array of [trunks](#trunk), in the order of the configuration |\n\
     | `GET /api/modules` | an array of T-Library [modules](#module) with what each counts and its CPU time; empty where there is no `[[dn]]` |\n\
+    | `GET /api/monitor` | what the System Monitor of a SIP Server shows, [module by module](#monitor) |\n\
     | `GET /api/plugins` | an array of [plugins](#plugin), in the order they are asked |\n\
     | `POST /api/plugins/reload?id=ID&canary=SHARE&at_once=true` | an array of [reloads](#reload), of one plugin or, without `id`, of all; \
     `canary` (`5%25`) tries what has changed for so many of the calls, `at_once` puts it into service whatever its manifest says; status 422 when \
@@ -57,7 +58,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     `http.traces_max` are running |\n";
 
 /// The structures in the manual's order.
-const STRUCTURES: [&str; 39] = [
+const STRUCTURES: [&str; 47] = [
     "Status",
     "Listener",
     "Call",
@@ -68,6 +69,14 @@ const STRUCTURES: [&str; 39] = [
     "Trunk",
     "TrunkFailure",
     "Module",
+    "Monitor",
+    "MonitorServer",
+    "MonitorStack",
+    "MonitorCalls",
+    "MonitorCti",
+    "MonitorChecks",
+    "TrunkStatistics",
+    "TLibClient",
     "Plugin",
     "HookFigures",
     "Trial",
@@ -100,7 +109,11 @@ const STRUCTURES: [&str; 39] = [
 ];
 
 fn manual() -> String {
-    let source = concat!(include_str!("view.rs"), include_str!("view/shadow.rs"));
+    let source = concat!(
+        include_str!("view.rs"),
+        include_str!("view/monitor.rs"),
+        include_str!("view/shadow.rs")
+    );
     let mut text = INTRODUCTION.to_owned();
     for structure in STRUCTURES {
         let (about, fields) = crate::config::documented_fields(source, structure);

@@ -3,13 +3,13 @@
 use std::{fmt::Write as _, time::Duration};
 
 use plugin::{GenerationStats, HookStats, HostStats};
-
+use rustix::time::ClockId;
 use switch::{Reach, Registration};
 
 use super::{generations, kept};
 use crate::{
-    directory::TrunkView, modules::ModuleView, records::RecordFigures, store::StoreFigures,
-    worker::Figures,
+    clock::cpu_us, directory::TrunkView, modules::ModuleView, records::RecordFigures,
+    store::StoreFigures, worker::Figures,
 };
 
 /// What the metrics are made from.
@@ -33,8 +33,8 @@ type OfWorker = (&'static str, &'static str, &'static str, fn(&Figures) -> u64);
 type OfNode = (&'static str, &'static str, &'static str, fn(&Sources<'_>) -> f64);
 /// A metric of the plugin host.
 type OfHost = (&'static str, &'static str, &'static str, fn(&HostStats) -> u64);
-/// A metric of each trunk, a gauge: name, help, value.
-type OfTrunk = (&'static str, &'static str, fn(&TrunkView) -> f64);
+/// A metric of each trunk: name, kind, help, value.
+type OfTrunk = (&'static str, &'static str, &'static str, fn(&TrunkView) -> f64);
 /// A metric of each plugin at each hook.
 type OfHook = (&'static str, &'static str, fn(&HookStats) -> f64);
 
@@ -211,6 +211,7 @@ const OF_WORKER: &[OfWorker] = &[
     ("jackfield_store_lost_total", COUNTER, "Writes the store did not answer for in time.", |f| {
         f.switch.writes_lost
     }),
+    ("jackfield_worker_cpu_microseconds_total", COUNTER, "CPU time of the worker.", |f| f.cpu_us),
     ("jackfield_wakes_total", COUNTER, "Wake-ups of the worker.", |f| f.wakes),
     ("jackfield_sip_messages_total", COUNTER, "SIP messages read.", |f| f.sip.messages),
     ("jackfield_sip_unreadable_total", COUNTER, "SIP datagrams that could not be read.", |f| {
@@ -307,21 +308,48 @@ const OF_NODE: &[OfNode] = &[
         "Writes of call records that failed and are tried again.",
         |s| s.records.failures() as f64,
     ),
+    ("jackfield_cpu_seconds_total", COUNTER, "CPU time of the process.", |_| {
+        cpu_us(ClockId::ProcessCPUTime) as f64 / 1e6
+    }),
     ("jackfield_uptime_seconds", GAUGE, "Time since the start.", |s| s.uptime.as_secs_f64()),
 ];
 
 const OF_TRUNK: &[OfTrunk] = &[
     (
         "jackfield_trunk_up",
+        GAUGE,
         "Whether the trunk gets calls: 0 when its probes are not answered.",
         |t| f64::from(u8::from(t.status.reach != Reach::Down)),
     ),
-    ("jackfield_trunk_registered", "Whether the trunk is registered.", |t| {
+    ("jackfield_trunk_registered", GAUGE, "Whether the trunk is registered.", |t| {
         f64::from(u8::from(matches!(t.status.registration, Registration::Registered { .. })))
     }),
-    ("jackfield_trunk_calls", "Calls over the trunk, both directions.", |t| f64::from(t.calls)),
-    ("jackfield_trunk_capacity", "Calls the trunk carries at once; 0 for no limit.", |t| {
+    ("jackfield_trunk_calls", GAUGE, "Calls over the trunk, both directions.", |t| {
+        f64::from(t.calls)
+    }),
+    ("jackfield_trunk_capacity", GAUGE, "Calls the trunk carries at once; 0 for no limit.", |t| {
         f64::from(t.capacity.unwrap_or(0))
+    }),
+    ("jackfield_trunk_calls_peak", GAUGE, "The most calls over the trunk at once.", |t| {
+        f64::from(t.counts.calls_most)
+    }),
+    ("jackfield_trunk_call_rate", GAUGE, "Calls a second, over the last ten seconds.", |t| {
+        t.counts.rate
+    }),
+    ("jackfield_trunk_call_rate_peak", GAUGE, "The most of them at any time.", |t| {
+        t.counts.rate_most
+    }),
+    ("jackfield_trunk_attempts_total", COUNTER, "Calls that began, or tried to, over it.", |t| {
+        t.counts.attempts as f64
+    }),
+    ("jackfield_trunk_released_total", COUNTER, "Those of them that are over.", |t| {
+        t.counts.attempts.saturating_sub(u64::from(t.calls)) as f64
+    }),
+    ("jackfield_trunk_full_total", COUNTER, "Calls that found no room on the trunk.", |t| {
+        t.counts.full as f64
+    }),
+    ("jackfield_trunk_outages_total", COUNTER, "Times that it did not answer any more.", |t| {
+        t.counts.outages as f64
     }),
 ];
 
@@ -362,6 +390,17 @@ const OF_MODULE: &[OfModule] = &[
         "What it had for other modules and found no room for.",
         |m| m.lost as f64,
     ),
+    ("jackfield_tlib_registrations", GAUGE, "Registrations of its clients on devices.", |m| {
+        m.registrations as f64
+    }),
+    ("jackfield_tlib_agents", GAUGE, "Agents that are logged in.", |m| m.agents as f64),
+    ("jackfield_tlib_calls", GAUGE, "Calls that it follows.", |m| m.calls as f64),
+    ("jackfield_tlib_calls_missed_total", COUNTER, "Calls beyond tlib.calls_max.", |m| {
+        m.calls_missed as f64
+    }),
+    ("jackfield_tlib_requests_waiting", GAUGE, "Requests that wait for a call.", |m| {
+        m.requests_waiting as f64
+    }),
     ("jackfield_tlib_cpu_seconds_total", COUNTER, "CPU time of its thread.", |m| {
         m.cpu_us as f64 / 1e6
     }),
@@ -373,6 +412,9 @@ const REFUSED: (&str, &str, &str) = (
     COUNTER,
     "SIP requests refused before they made a call, by status.",
 );
+/// By trunk and class of status.
+const TRUNK_REFUSED: (&str, &str, &str) =
+    ("jackfield_trunk_refused_total", COUNTER, "Calls that a trunk refused, by status.");
 /// By plugin, hook and kind.
 const FAILED: (&str, &str, &str) =
     ("jackfield_plugin_failed_total", COUNTER, "Questions the plugin failed, by kind.");
@@ -387,7 +429,8 @@ pub(super) fn declared() -> Vec<(&'static str, &'static str, &'static str)> {
     all.push(FAILED);
     all.extend(generations::declared());
     all.extend(kept::declared());
-    all.extend(OF_TRUNK.iter().map(|(name, help, _)| (*name, GAUGE, *help)));
+    all.extend(OF_TRUNK.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
+    all.push(TRUNK_REFUSED);
     all.extend(OF_MODULE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_HOST.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
     all.extend(OF_NODE.iter().map(|(name, kind, help, _)| (*name, *kind, *help)));
@@ -420,12 +463,7 @@ pub(super) fn text(from: &Sources<'_>) -> String {
     failures(&mut text, &from.plugins.hooks);
     generations::metrics(&mut text, from.generations);
     kept::metrics(&mut text, from.kept);
-    for (name, help, value) in OF_TRUNK {
-        head(&mut text, name, GAUGE, help);
-        for trunk in from.trunks {
-            line(&mut text, name, &format!("trunk=\"{}\"", escaped(&trunk.name)), value(trunk));
-        }
-    }
+    trunks(&mut text, from.trunks);
     modules(&mut text, from.modules);
     for (name, kind, help, value) in OF_HOST {
         head(&mut text, name, kind, help);
@@ -436,6 +474,23 @@ pub(super) fn text(from: &Sources<'_>) -> String {
         line(&mut text, name, "", value(from));
     }
     text
+}
+
+fn trunks(text: &mut String, all: &[TrunkView]) {
+    for (name, kind, help, value) in OF_TRUNK {
+        head(text, name, kind, help);
+        for trunk in all {
+            line(text, name, &labelled("trunk", &trunk.name), value(trunk));
+        }
+    }
+    let (name, kind, help) = TRUNK_REFUSED;
+    head(text, name, kind, help);
+    for trunk in all {
+        for (class, count) in ["4xx", "5xx", "6xx"].iter().zip(trunk.counts.refused) {
+            let labels = format!("{},status=\"{class}\"", labelled("trunk", &trunk.name));
+            line(text, name, &labels, count as f64);
+        }
+    }
 }
 
 fn modules(text: &mut String, all: &[ModuleView]) {

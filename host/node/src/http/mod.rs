@@ -10,6 +10,8 @@ mod generations;
 mod kept;
 mod messages;
 mod metrics;
+mod monitor;
+mod monitor_log;
 mod shadow;
 mod versions;
 pub mod view;
@@ -31,6 +33,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tracing::{debug, warn};
 
 pub use api::{Api, QueueLimits};
+pub use monitor_log::MonitorLog;
 
 use crate::config::HttpConfig;
 
@@ -50,14 +53,16 @@ impl HttpServer {
     /// # Errors
     ///
     /// When the address cannot be bound or the system gives no thread.
-    pub fn start(config: &HttpConfig, api: Api) -> io::Result<Self> {
+    pub fn start(config: &HttpConfig, api: Api, log: MonitorLog) -> io::Result<Self> {
         let listener = TcpListener::bind(config.bind)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
         let (stop, stopped) = oneshot::channel();
-        let router = api::router(Arc::new(api), auth::Guard::new(config.token.as_deref()));
+        let api = Arc::new(api);
+        let log = log.run(api.clone());
+        let router = api::router(api, auth::Guard::new(config.token.as_deref()));
         let limits = Limits {
             connections: Arc::new(Semaphore::new(config.connections_max)),
             head_timeout: Duration::from_millis(config.timeout_ms),
@@ -66,6 +71,7 @@ impl HttpServer {
             runtime.block_on(async {
                 tokio::select! {
                     _ = stopped => {}
+                    () = log => {}
                     error = serve(listener, router, limits) => {
                         warn!(?error, "the HTTP server has stopped");
                     }

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod monitor;
 mod shadow;
 
+pub use monitor::{
+    Monitor, MonitorCalls, MonitorChecks, MonitorCti, MonitorServer, MonitorStack, TLibClient,
+    TrunkStatistics,
+};
 pub use shadow::{Approval, Difference, Differences, Example, Shadow};
 
 /// `GET /status`.
@@ -202,6 +207,16 @@ pub struct Module {
     pub lost: u64,
     /// CPU time of its thread, in microseconds.
     pub cpu_us: u64,
+    /// Registrations of its clients on devices; 0 of the Interaction Proxy, whose clients register on none.
+    pub registrations: u64,
+    /// Agents that are logged in; kept by the T-Controller alone.
+    pub agents: u64,
+    /// Calls that it follows; 0 of the T-Controller and the Smart Proxy, which keep none.
+    pub calls: u64,
+    /// Calls that found no room there (`tlib.calls_max`).
+    pub calls_missed: u64,
+    /// Requests that wait for a call; kept by the Session Controller alone.
+    pub requests_waiting: u64,
 }
 
 /// A failure of a trunk.

@@ -21,7 +21,7 @@ use tracing::{debug, info, warn};
 use websocket::Code;
 
 use super::{
-    Port,
+    ClientView, Port,
     connection::{Came, Connection, Fault},
     log::ModuleLog,
 };
@@ -480,6 +480,18 @@ impl Clients {
             log.answered(unix(self.unix_at_zero, now), message, peer_of(have));
         }
         self.queued(slot);
+    }
+
+    /// Who is connected, in no order.
+    pub(super) fn views(&self) -> Vec<ClientView> {
+        let view = |client: &Client| ClientView {
+            id: client.id,
+            application: Arc::clone(&client.application),
+            peer: client.peer,
+            stats: client.session.stats(),
+            queued: client.session.queued(),
+        };
+        self.slots.iter().filter_map(|slot| slot.client.as_deref()).map(view).collect()
     }
 
     /// Sends a client away.

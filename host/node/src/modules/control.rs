@@ -9,9 +9,10 @@ use std::{
 };
 
 use cti::Module;
+use tokio::sync::oneshot;
 use tracing::error;
 
-use super::{Configured, Letter, ModuleSettings};
+use super::{ClientView, Configured, Letter, ModuleSettings};
 use crate::mailbox::Postbox;
 
 /// How long the modules may take, all together.
@@ -25,6 +26,22 @@ impl ModuleControl {
     /// Of the modules with these mailboxes.
     pub(super) const fn new(postboxes: Vec<(Module, Postbox<Letter>)>) -> Self {
         Self(postboxes)
+    }
+
+    /// Every client of every module, by module and then in the order in which they came. A module that does not answer in this time is left
+    /// out.
+    pub async fn clients(&self, patience: Duration) -> Vec<ClientView> {
+        let mut all = Vec::new();
+        for (_, postbox) in &self.0 {
+            let (reply, answer) = oneshot::channel();
+            // Without room there is no answer.
+            let _ = postbox.post(Letter::Describe(reply));
+            let answer = tokio::time::timeout(patience, answer).await;
+            let mut clients = answer.ok().and_then(Result::ok).unwrap_or_default();
+            clients.sort_by_key(|client| client.id.number);
+            all.append(&mut clients);
+        }
+        all
     }
 
     /// Has every module take this, and waits until all have.

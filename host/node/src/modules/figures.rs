@@ -6,9 +6,10 @@ use std::sync::{
 };
 
 use cti::Module;
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::ClockId;
 
-use super::clients::ClientFigures;
+use super::{Holdings, clients::ClientFigures};
+use crate::clock::cpu_us;
 
 /// The figures of a module: written by its thread alone.
 #[derive(Debug, Default)]
@@ -23,6 +24,11 @@ pub struct ModuleFigures {
     letters: AtomicU64,
     lost: AtomicU64,
     cpu_us: AtomicU64,
+    registrations: AtomicU64,
+    agents: AtomicU64,
+    calls: AtomicU64,
+    calls_missed: AtomicU64,
+    requests_waiting: AtomicU64,
 }
 
 /// The figures at one moment.
@@ -50,11 +56,26 @@ pub struct ModuleView {
     pub lost: u64,
     /// CPU time of its thread, in microseconds.
     pub cpu_us: u64,
+    /// Registrations of clients on DNs.
+    pub registrations: u64,
+    /// Agents that are logged in.
+    pub agents: u64,
+    /// Calls.
+    pub calls: u64,
+    /// Calls that found no room.
+    pub calls_missed: u64,
+    /// Requests that wait for a call.
+    pub requests_waiting: u64,
 }
 
 impl ModuleFigures {
     /// Notes what was counted; on the module's own thread.
-    pub(super) fn note(&self, clients: &ClientFigures, letters: u64, lost: u64) {
+    pub(super) fn note(
+        &self,
+        clients: &ClientFigures,
+        (letters, lost): (u64, u64),
+        holdings: Holdings,
+    ) {
         self.clients.store(clients.now as u64, Relaxed);
         self.accepted.store(clients.accepted, Relaxed);
         self.turned_away.store(clients.turned_away, Relaxed);
@@ -64,9 +85,12 @@ impl ModuleFigures {
         self.deliveries.store(clients.deliveries, Relaxed);
         self.letters.store(letters, Relaxed);
         self.lost.store(lost, Relaxed);
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        let us = time.tv_sec.saturating_mul(1_000_000).saturating_add(time.tv_nsec / 1000);
-        self.cpu_us.store(u64::try_from(us).unwrap_or(0), Relaxed);
+        self.registrations.store(holdings.registrations as u64, Relaxed);
+        self.agents.store(holdings.agents as u64, Relaxed);
+        self.calls.store(holdings.calls as u64, Relaxed);
+        self.calls_missed.store(holdings.calls_missed, Relaxed);
+        self.requests_waiting.store(holdings.requests_waiting as u64, Relaxed);
+        self.cpu_us.store(cpu_us(ClockId::ThreadCPUTime), Relaxed);
     }
 
     /// The figures now.
@@ -83,6 +107,11 @@ impl ModuleFigures {
             letters: self.letters.load(Relaxed),
             lost: self.lost.load(Relaxed),
             cpu_us: self.cpu_us.load(Relaxed),
+            registrations: self.registrations.load(Relaxed),
+            agents: self.agents.load(Relaxed),
+            calls: self.calls.load(Relaxed),
+            calls_missed: self.calls_missed.load(Relaxed),
+            requests_waiting: self.requests_waiting.load(Relaxed),
         }
     }
 }

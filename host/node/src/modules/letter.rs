@@ -11,8 +11,9 @@ use cti::{
 };
 use switch::Fact;
 use tlib::{Attribute, ErrorCode, Message};
+use tokio::sync::oneshot;
 
-use super::ModuleSettings;
+use super::{ClientView, ModuleSettings};
 use crate::mailbox::Postbox;
 
 /// Something for a module's thread.
@@ -42,6 +43,8 @@ pub enum Letter {
     Phones(BTreeSet<Arc<str>>),
     /// To every module: the configuration from now on.
     Configure(Box<Configured>),
+    /// To every module: who is connected?
+    Describe(oneshot::Sender<Vec<ClientView>>),
     /// Stop.
     Stop,
 }

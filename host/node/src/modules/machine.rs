@@ -11,6 +11,9 @@ use super::{Letter, ModuleSettings};
 
 /// A module.
 pub trait Machine: Send {
+    /// What it holds now.
+    fn holdings(&self) -> Holdings;
+
     /// Goes by these settings from now on.
     fn configure(&mut self, now: Now, settings: &ModuleSettings);
 
@@ -57,4 +60,19 @@ pub enum Effect {
     TellPhones,
     /// A line of the log.
     Log(LogLine),
+}
+
+/// What a module holds now, and what it had no room for since the start.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Holdings {
+    /// Registrations of clients on DNs by name.
+    pub registrations: usize,
+    /// Agents that are logged in.
+    pub agents: usize,
+    /// Calls.
+    pub calls: usize,
+    /// Calls that found no room.
+    pub calls_missed: u64,
+    /// Requests that wait for a call.
+    pub requests_waiting: usize,
 }

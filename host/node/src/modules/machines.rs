@@ -16,7 +16,7 @@ use model::Instant;
 use switch::Fact;
 use tlib::Message;
 
-use super::{Effect, Letter, Machine, ModuleSettings};
+use super::{Effect, Holdings, Letter, Machine, ModuleSettings};
 
 /// A machine with what it wants done.
 pub(super) struct Driven<M> {
@@ -95,6 +95,17 @@ impl Driven<SessionController> {
 }
 
 impl Machine for Driven<SessionController> {
+    fn holdings(&self) -> Holdings {
+        let calls = self.inner.calls();
+        Holdings {
+            registrations: self.inner.registrations(),
+            calls: calls.len(),
+            calls_missed: calls.missed(),
+            requests_waiting: calls.waiting(),
+            ..Holdings::default()
+        }
+    }
+
     fn configure(&mut self, now: Now, settings: &ModuleSettings) {
         self.inner.set_limits(settings.registry, settings.calls.clone());
         if self.dns != settings.dns {
@@ -192,6 +203,11 @@ impl Driven<TController> {
 }
 
 impl Machine for Driven<TController> {
+    fn holdings(&self) -> Holdings {
+        let (registrations, agents) = (self.inner.registrations(), self.inner.agents());
+        Holdings { registrations, agents, ..Holdings::default() }
+    }
+
     fn configure(&mut self, now: Now, settings: &ModuleSettings) {
         self.inner.set_limits(settings.registry);
         if self.dns != settings.dns {
@@ -271,6 +287,10 @@ impl Driven<SmartProxy> {
 }
 
 impl Machine for Driven<SmartProxy> {
+    fn holdings(&self) -> Holdings {
+        Holdings { registrations: self.inner.registrations(), ..Holdings::default() }
+    }
+
     fn configure(&mut self, now: Now, settings: &ModuleSettings) {
         self.inner.set_limits(settings.registry);
         self.dns = settings.dns.clone();
@@ -330,6 +350,11 @@ impl Driven<InteractionProxy> {
 }
 
 impl Machine for Driven<InteractionProxy> {
+    fn holdings(&self) -> Holdings {
+        let (calls, calls_missed) = (self.inner.calls(), self.inner.calls_missed());
+        Holdings { calls, calls_missed, ..Holdings::default() }
+    }
+
     fn configure(&mut self, _: Now, settings: &ModuleSettings) {
         self.inner.set_calls_max(settings.calls.calls_max);
     }

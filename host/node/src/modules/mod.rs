@@ -2,12 +2,14 @@
 //!
 //! Each has its own sockets, clients and CPU time. What modules tell one another goes through bounded mailboxes.
 
+mod client_view;
 mod clients;
 mod connection;
 mod control;
 mod figures;
 mod letter;
 mod log;
+mod log_file;
 mod machine;
 mod machines;
 mod port;
@@ -16,12 +18,14 @@ mod start;
 mod thread;
 mod web;
 
+pub use client_view::ClientView;
 pub use clients::{ClientFigures, ClientLimits};
 pub use control::ModuleControl;
 pub use figures::{AllFigures, ModuleFigures, ModuleView};
 pub use letter::{Configured, FactPort, Letter};
 pub use log::LogSettings;
-pub use machine::{Effect, Machine};
+pub use log_file::LogFile;
+pub use machine::{Effect, Holdings, Machine};
 pub use port::{Port, Ports};
 pub use settings::{ModuleSettings, dns_of};
 pub use start::Modules;

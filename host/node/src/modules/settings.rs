@@ -21,6 +21,8 @@ pub struct ModuleSettings {
     pub calls: CallsConfig,
     /// The folder of the logs, where they are written.
     pub log_folder: Option<PathBuf>,
+    /// Whether there are logs of SIP beside them.
+    pub log_sip: bool,
     /// How logs are written.
     pub log: LogSettings,
 }
@@ -45,8 +47,15 @@ impl ModuleSettings {
                 router_timeout: Duration::from_secs(tlib.router_timeout_s),
             },
             log_folder: tlib.log_path.as_ref().map(|path| config.folder.join(path)),
+            log_sip: tlib.log_sip,
             log: log_settings(config),
         }
+    }
+
+    /// Whether the logs are those of the others.
+    pub fn has_logs_of(&self, other: &Self) -> bool {
+        let of = |it: &Self| (it.log_folder.clone(), it.log_sip, it.log.clone());
+        of(self) == of(other)
     }
 
     /// Whether modules can take this.

@@ -9,7 +9,7 @@ use switch::{Action, Fact, Unfit};
 use tracing::{error, info, warn};
 
 use super::{
-    Configured, Effect, Letter, Machine, ModuleFigures, ModuleSettings, Port,
+    Effect, Letter, Machine, ModuleFigures, ModuleSettings, Port,
     clients::{Clients, Happened, hello},
     log::{ModuleLog, stem},
 };
@@ -93,7 +93,7 @@ impl<M: Machine> Running<M> {
         let stem = stem(&application, module);
         if let Some(folder) = &settings.log_folder {
             let unix = clock.unix(clock.now());
-            clients.log = Some(ModuleLog::open(folder, stem.clone(), settings.log.clone(), unix)?);
+            clients.log = Some(ModuleLog::open(folder, stem.clone(), &settings.log, unix)?);
         }
         Ok(Self {
             machine,
@@ -134,7 +134,8 @@ impl<M: Machine> Running<M> {
             self.clients.flush(at);
             self.take_happened();
             self.flush_log();
-            self.figures.note(&self.clients.figures, self.letters, self.lost);
+            let letters = (self.letters, self.lost);
+            self.figures.note(&self.clients.figures, letters, self.machine.holdings());
         }
         self.flush_log();
     }
@@ -179,7 +180,13 @@ impl<M: Machine> Running<M> {
             self.letters += 1;
             let now = self.now();
             match letter {
-                Letter::Configure(configured) => self.configure(now, *configured),
+                Letter::Configure(configured) => {
+                    self.configure(now, &configured.settings);
+                    self.drain(now);
+                    // Who waits may have lost its patience.
+                    let _ = configured.done.try_send(());
+                }
+                Letter::Describe(reply) => drop(reply.send(self.clients.views())),
                 letter => self.machine.on_letter(now, letter),
             }
             self.drain(now);
@@ -189,13 +196,10 @@ impl<M: Machine> Running<M> {
         }
     }
 
-    fn configure(&mut self, now: Now, configured: Configured) {
-        let Configured { settings, done } = configured;
+    fn configure(&mut self, now: Now, settings: &ModuleSettings) {
         self.clients.set_limits(settings.clients.clone());
-        self.set_log(now, &settings);
-        self.machine.configure(now, &settings);
-        // Who waits may have lost its patience.
-        let _ = done.try_send(());
+        self.set_log(now, settings);
+        self.machine.configure(now, settings);
     }
 
     fn set_log(&mut self, now: Now, settings: &ModuleSettings) {
@@ -208,7 +212,7 @@ impl<M: Machine> Running<M> {
             return;
         }
         self.flush_log();
-        let opened = ModuleLog::open(folder, self.stem.clone(), settings.log.clone(), now.unix);
+        let opened = ModuleLog::open(folder, self.stem.clone(), &settings.log, now.unix);
         self.clients.log = match opened {
             Ok(log) => Some(log),
             Err(error) => {

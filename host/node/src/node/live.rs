@@ -25,6 +25,7 @@ use crate::{
     modules::{ModuleControl, ModuleSettings},
     plugins,
     records::{RecordControl, RecordFile},
+    sip_log::LogPlan,
     stored::Stored,
     telemetry,
     worker::{Configured, Mail},
@@ -95,6 +96,8 @@ pub struct Reconfigurer {
     pub(super) journal: Arc<Journal>,
     /// The T-Library modules, if there are any.
     pub(super) modules: Option<ModuleControl>,
+    /// What logs are written.
+    pub(super) log_plan: LogPlan,
 }
 
 /// What came of reading the configuration again.
@@ -212,6 +215,7 @@ impl Reconfigurer {
         self.directory.set_dns(is.modules.dns.clone());
         self.journal.set_calls_max(new.calls_max());
         self.tell_workers(&is);
+        self.log_plan.set(is.modules.clone());
         if was.modules != is.modules
             && let Some(modules) = &self.modules
         {

@@ -31,7 +31,7 @@ use crate::{
     clock::{Calendar, Clock},
     config::{Config, ListenConfig, SipTransport},
     directory::{Everyone, NodeDirectory, TrunkTable},
-    http::{Api, HttpServer, QueueLimits, view},
+    http::{Api, HttpServer, MonitorLog, QueueLimits, view},
     journal::{FactSender, Journal, Scribe},
     kept::{KeptFile, KeptThread, Unreadable},
     mailbox::{Mailbox, Postbox, mailbox},
@@ -40,6 +40,7 @@ use crate::{
     records::{Collector, RecordFile, RecordSender, RecordThread},
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
+    sip_log::{self, LogPlan, SipLog},
     store::{StoreFigures, StoreSender, StoreThread},
     stored::Stored,
     stream::{self, Owners, Tls, TlsFiles, TlsWatch},
@@ -62,6 +63,8 @@ pub struct Node {
     _tls_watch: TlsWatch,
     modules: Option<Modules>,
     _relay: relay::RelayHandle,
+    // After the workers, so that it writes what passed until their end.
+    _sip_log: SipLog,
     // After the workers, so that it writes what plugins kept until their end.
     _kept: Option<KeptThread>,
     // After the workers, so that it writes what they handed over until their end.
@@ -93,8 +96,10 @@ impl Node {
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
-        let ports = (ports, &*listeners.hosts());
-        let modules = start_modules(config, ports, clock, &directory, &postboxes)?;
+        let settings = ModuleSettings::of(config, live::domains(config, &listeners.hosts()));
+        let plan = LogPlan::new(Arc::new(settings));
+        let modules =
+            start_modules(config, &plan.settings(), ports, clock, (&directory, &postboxes))?;
         let common = Common {
             config,
             clock,
@@ -106,6 +111,7 @@ impl Node {
             host: host.clone(),
             cti: modules.as_ref().and_then(Modules::fact_port),
             module_control: modules.as_ref().map(Modules::control),
+            log_plan: plan.clone(),
             module_figures: modules.as_ref().map(Modules::figures).unwrap_or_default(),
             owners: Owners::default(),
             store: store.as_ref().map(StoreThread::sender),
@@ -118,13 +124,14 @@ impl Node {
         let (tell_end, ended) = mpsc::unbounded_channel();
         let mut node = Self {
             sip: listeners.advertised.clone(),
+            _sip_log: common.sip_log(&listeners, &postboxes)?,
             postboxes,
             workers: Vec::new(),
             ended,
             draining,
             journal,
             plugins: host.clone(),
-            http: start_http(config, api)?,
+            http: start_http(config, api, plan)?,
             _resolver: resolver,
             reloader,
             _tls_watch: tls_watch,
@@ -370,6 +377,7 @@ struct Common<'a> {
     /// Where T-Library clients are told of calls, if there are any.
     cti: Option<FactPort>,
     module_control: Option<ModuleControl>,
+    log_plan: LogPlan,
     module_figures: AllFigures,
     records: RecordSender,
     relay: relay::RelayHandle,
@@ -419,6 +427,28 @@ impl Common<'_> {
         })
     }
 
+    /// The logs of SIP.
+    fn sip_log(
+        &self,
+        listeners: &Listeners,
+        postboxes: &[Postbox<Mail>],
+    ) -> Result<SipLog, StartError> {
+        let shown = |of: view::Listener| {
+            let view::Listener { name, transport, bound, advertised } = of;
+            format!("Listening on {bound} ({transport}), known as {advertised}: {name}")
+        };
+        let sources = sip_log::Sources {
+            plan: self.log_plan.clone(),
+            application: self.config.tlib.application.clone(),
+            queue_max: self.config.tlib.log_sip_queue_max,
+            workers: postboxes.to_vec(),
+            directory: self.directory.clone(),
+            listeners: listeners.views(self.config).into_iter().map(shown).collect(),
+            clock: self.clock,
+        };
+        SipLog::start(sources).map_err(StartError::os("the logs of SIP"))
+    }
+
     /// What the HTTP API knows of the node.
     fn api(
         &self,
@@ -436,6 +466,7 @@ impl Common<'_> {
             plugins: self.host.clone(),
             store: self.store_figures.clone(),
             modules: self.module_figures.clone(),
+            module_control: self.module_control.clone(),
             mailboxes: (self.store.clone(), self.config.events.mailboxes_max),
             records: records.figures(),
             reload: reloader.handle(),
@@ -468,6 +499,7 @@ impl Common<'_> {
             records: records.control(),
             journal: journal.clone(),
             modules: self.module_control.clone(),
+            log_plan: self.log_plan.clone(),
         };
         Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec())
             .map_err(StartError::os("the plugin watch"))
@@ -539,8 +571,10 @@ fn start_relay(
     relay::RelayHandle::start(relay_config, Arc::new(events)).map_err(StartError::Media)
 }
 
-fn start_http(config: &Config, api: Api) -> Result<HttpServer, StartError> {
-    HttpServer::start(&config.http, api).map_err(StartError::bind("the HTTP API", config.http.bind))
+fn start_http(config: &Config, api: Api, plan: LogPlan) -> Result<HttpServer, StartError> {
+    let log = MonitorLog { plan, application: config.tlib.application.clone() };
+    HttpServer::start(&config.http, api, log)
+        .map_err(StartError::bind("the HTTP API", config.http.bind))
 }
 
 /// The journal, the end that workers get, and the thread that reads.
@@ -574,18 +608,17 @@ fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
 /// The T-Library modules, where there is a port of theirs.
 fn start_modules(
     config: &Config,
-    (ports, own_hosts): (Ports, &[String]),
+    settings: &Arc<ModuleSettings>,
+    ports: Ports,
     clock: Clock,
-    directory: &Arc<NodeDirectory>,
-    workers: &[Postbox<Mail>],
+    others: (&Arc<NodeDirectory>, &[Postbox<Mail>]),
 ) -> Result<Option<Modules>, StartError> {
     if ports.is_empty() {
         return Ok(None);
     }
-    let settings = Arc::new(ModuleSettings::of(config, live::domains(config, own_hosts)));
     let seed = shards::seed()?;
     let seed = seed.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
-    Modules::start(config, &settings, ports, (clock, seed), (directory, workers))
+    Modules::start(config, settings, ports, (clock, seed), others)
         .map(Some)
         .map_err(StartError::os("the T-Library modules"))
 }

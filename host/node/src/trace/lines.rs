@@ -84,7 +84,7 @@ fn label(message: &Message) -> String {
 }
 
 /// A message for a person's eyes: what would let another one log in or listen in is left out.
-fn shown(bytes: &[u8]) -> String {
+pub(crate) fn shown(bytes: &[u8]) -> String {
     const SECRET: [&str; 3] = ["authorization:", "proxy-authorization:", "a=crypto:"];
     let text = String::from_utf8_lossy(bytes);
     let mut out = String::with_capacity(text.len());

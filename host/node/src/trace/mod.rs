@@ -8,6 +8,7 @@ use model::{Flow, Instant};
 use tokio::sync::mpsc;
 
 pub use lines::Lines;
+pub(crate) use lines::shown;
 pub use what::What;
 
 /// A message that passed.

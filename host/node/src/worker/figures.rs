@@ -38,6 +38,8 @@ pub struct Figures {
     pub waited_most: Duration,
     /// Wake-ups.
     pub wakes: u64,
+    /// CPU time of its thread, in microseconds.
+    pub cpu_us: u64,
     /// The switch's own counters.
     pub switch: switch::Stats,
     /// The SIP endpoint's.

@@ -22,13 +22,13 @@ use model::{
     Flow, Instant, Moment, Transport,
     hook::{Answer, Question},
 };
-use rustix::event::Timespec;
+use rustix::{event::Timespec, time::ClockId};
 use sip::Shedding;
 use switch::{Command, Input, LocateId, Output, Publish, StoreOutcome, StoreTicket, Switch};
 use tracing::{debug, warn};
 
 use crate::{
-    clock::{Calendar, Clock},
+    clock::{Calendar, Clock, cpu_us},
     directory::NodeDirectory,
     journal::FactSender,
     mailbox::{Mailbox, Postbox},
@@ -452,6 +452,7 @@ impl<D: Decide> Worker<D> {
                 Mail::Configure(configured) => self.configure(*configured),
                 Mail::Figures { reply } => {
                     self.figures.switch = self.switch.stats();
+                    self.figures.cpu_us = cpu_us(ClockId::ThreadCPUTime);
                     self.figures.streams = self.streams.figures();
                     self.figures.sip = self.switch.sip_stats().clone();
                     let _ = reply.send(Box::new(self.figures.clone()));

@@ -363,9 +363,11 @@ impl Call {
         leg: LegId,
         response: &Message,
     ) {
+        let mut trunk = None;
         if let Some(branch) = self.branches.iter_mut().find(|branch| branch.leg == leg) {
             branch.heard = true;
             if let Some(on) = &branch.trunk {
+                trunk = (!branch.cancelled).then_some(on.id);
                 tables.heed(now, on.id, branch.facts.flow.peer, response);
             }
             if branch.peer_tag.is_none() {
@@ -379,7 +381,7 @@ impl Call {
             }
         }
         if self.proxied.is_some() && self.on_forwarded_response(tables, now, leg, response) {
-            return;
+            return tell_refusal(dir, trunk, response.status());
         }
         match response.status() {
             401 | 407
@@ -387,6 +389,7 @@ impl Call {
             420..=422
                 if self.proxied.is_none() && self.ask_otherwise(tables, now, leg, response) => {}
             status if self.is_no_answer(leg, status) => {
+                tell_refusal(dir, trunk, status);
                 self.next_place(tables, now, dir, (leg, status), false);
                 self.try_next(tables, now, dir);
             }
@@ -394,6 +397,7 @@ impl Call {
             101..=199 => self.on_branch_provisional(tables, now, leg, response),
             200..=299 => self.on_branch_answer(tables, now, dir, leg, response),
             status => {
+                tell_refusal(dir, trunk, status);
                 let redirect = match status {
                     300..=399 => {
                         self.note_redirect(response);
@@ -535,6 +539,15 @@ impl Branch {
     /// Whether its target has a place that was not tried.
     pub(super) fn has_another_place(&self) -> bool {
         !self.others.is_empty() || !self.spares.is_empty()
+    }
+}
+
+/// A final response of a trunk that is no success is counted.
+fn tell_refusal(dir: &dyn Directory, trunk: Option<TrunkId>, status: u16) {
+    if let Some(trunk) = trunk
+        && status >= 400
+    {
+        dir.trunk_refused(trunk, status);
     }
 }
 
