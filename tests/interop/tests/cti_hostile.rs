@@ -387,7 +387,7 @@ fn who_does_not_read_is_closed_and_costs_no_more_than_its_queue() {
         .map(|number| {
             let mut peer = Peer::registered(node.ports[if number % 2 == 0 { 1 } else { 3 }]);
             // Left alone, the kernel may take for it all that comes here.
-            sockopt::set_socket_recv_buffer_size(&peer.stream, 64 << 10).unwrap();
+            sockopt::set_socket_recv_buffer_size(&peer.stream, 64 << 10).expect("an option");
             assert_eq!(peer.ask(of(M::RequestRegisterAddress, "2001")).kind(), M::EventRegistered);
             peer
         })

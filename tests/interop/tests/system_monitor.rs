@@ -86,16 +86,7 @@ fn trunks_clients_and_logs_tell_of_calls_over_trunks() {
     assert_eq!(counts(&monitor, "good"), json!([1, 1, 0, 1, 0, 0, 0]));
     assert_eq!(counts(&monitor, "bad"), json!([1, 1, 0, 1, 1, 0, 0]));
     assert_eq!(counts(&monitor, "gone"), json!([0, 0, 0, 0, 0, 0, 0]));
-    let good = trunk(&monitor, "good");
-    assert_eq!((&good["capacity_group"], &good["capacity"]), (&json!("all"), &json!(5)));
-    assert!(good["in_service"] == true && good["peak_rate"] == 0.1, "{good}");
-    let server = &monitor["sipServer"];
-    assert_eq!((&server["calls_offered"], &server["calls_established"]), (&json!(2), &json!(1)));
-    let checks = &monitor["sipServiceChecker"];
-    let wanted = json!({"trunks_up": 0, "trunks_down": 1, "trunks_unknown": 2, "outages": 1});
-    for (key, value) in wanted.as_object().unwrap() {
-        assert_eq!(&checks[key], value, "{checks}");
-    }
+    check_trunks(&monitor);
     let cti = &monitor["sipTSCP"];
     assert_eq!([&cti["dns"], &cti["agents"], &cti["registrations"]], [3, 1, 2]);
     assert_eq!(monitor["sipSessionController"]["module"], "CTI");
@@ -106,20 +97,38 @@ fn trunks_clients_and_logs_tell_of_calls_over_trunks() {
     assert_eq!(switch.counter("jackfield_trunk_refused_total{trunk=\"bad\",status=\"4xx\"}"), 1);
     assert_eq!(switch.counter("jackfield_trunk_attempts_total{trunk=\"good\"}"), 1);
 
-    let figures = wait::until("the log of the System Monitor", || {
-        Some(log(&logs, "1536")).filter(|text| text.contains("---- SIP Server Statistics ----"))
+    wait::until("the log of the System Monitor", || {
+        log(&logs, "1536").contains("---- SIP Server Statistics ----").then_some(())
     });
+    switch.stop();
+    check_logs(&logs);
+}
+
+fn check_trunks(monitor: &Value) {
+    let good = trunk(monitor, "good");
+    assert_eq!((&good["capacity_group"], &good["capacity"]), (&json!("all"), &json!(5)));
+    assert!(good["in_service"] == true && good["peak_rate"] == 0.1, "{good}");
+    let server = &monitor["sipServer"];
+    assert_eq!((&server["calls_offered"], &server["calls_established"]), (&json!(2), &json!(1)));
+    let checks = &monitor["sipServiceChecker"];
+    let wanted = json!({"trunks_up": 0, "trunks_down": 1, "trunks_unknown": 2, "outages": 1});
+    for (key, value) in wanted.as_object().unwrap() {
+        assert_eq!(&checks[key], value, "{checks}");
+    }
+}
+
+fn check_logs(logs: &Path) {
+    let figures = log(logs, "1536");
     assert!(figures.contains("\nsipTrunkStatistics TRUNK=\"good\" "), "{figures}");
     assert!(figures.contains("\ngtsCore/sipServer "), "{figures}");
-    switch.stop();
-    let calls = log(&logs, "001");
+    let calls = log(logs, "001");
     for said in ["<<<<<\nINVITE sip:2000@", ">>>>>\nINVITE sip:+43199@", ">>>>>\nSIP/2.0 486 "] {
         assert!(calls.contains(said), "{said} in\n{calls}");
     }
     assert!(!calls.contains("\nOPTIONS sip:"), "{calls}");
-    let checks = log(&logs, "512");
+    let checks = log(logs, "512");
     assert!(checks.contains(">>>>>\nOPTIONS sip:") && !checks.contains("INVITE"), "{checks}");
     assert!(checks.contains(" Std 52003 Trunk gone: service unavailable\n"), "{checks}");
-    let transport = log(&logs, "768");
+    let transport = log(logs, "768");
     assert!(transport.contains(": Listening on 127.0.0.1:"), "{transport}");
 }

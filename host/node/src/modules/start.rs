@@ -1,8 +1,6 @@
 //! Starts the modules that have a port, and those that they need.
 
-use std::{
-    collections::BTreeMap, io, net::SocketAddr, sync::Arc, thread::JoinHandle,
-};
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc, thread::JoinHandle};
 
 use cti::{
     Module, Now, ServerFacts,

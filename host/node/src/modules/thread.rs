@@ -81,8 +81,7 @@ impl<M: Machine> Running<M> {
     ///
     /// When the kernel does not wait for its sockets.
     pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
-        let Parts { module, mailbox, ports, settings, others, clock, application, figures } =
-            parts;
+        let Parts { module, mailbox, ports, settings, others, clock, application, figures } = parts;
         let poller = Arc::new(Poller::new()?);
         poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
         let unix_at_zero = clock.unix(model::Instant::ZERO);
