@@ -38,7 +38,7 @@ impl Api {
             sipCallManager: calls(&figures),
             sipTSCP: cti(&modules, session_controller, self.directory.dns().iter().count()),
             sipSessionController: session_controller.map(convert::module),
-            sipServiceChecker: checks(&trunks),
+            sipServiceChecker: checks(&figures, &trunks),
             sipTrunkStatistics: trunks.into_iter().map(trunk).collect(),
             tLibClientsStatistics: clients.into_iter().map(client).collect(),
         })
@@ -116,9 +116,14 @@ fn cti(modules: &[ModuleView], calls: Option<ModuleView>, dns: usize) -> view::M
     }
 }
 
-fn checks(trunks: &[TrunkView]) -> view::MonitorChecks {
+fn checks(figures: &[Figures], trunks: &[TrunkView]) -> view::MonitorChecks {
+    let sum = |count: fn(&Figures) -> u64| figures.iter().map(count).sum();
     let are = |reach| trunks.iter().filter(|trunk| trunk.status.reach == reach).count() as u64;
     view::MonitorChecks {
+        devices: sum(|f| f.switch.devices_checked as u64),
+        devices_down: sum(|f| f.switch.devices_out as u64),
+        device_checks: sum(|f| f.switch.device_checks),
+        device_checks_failed: sum(|f| f.switch.device_checks_failed),
         trunks_up: are(Reach::Up),
         trunks_down: are(Reach::Down),
         trunks_unknown: are(Reach::Unknown),

@@ -137,6 +137,14 @@ pub struct MonitorCti {
 /// Checks in [`Monitor`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MonitorChecks {
+    /// Devices that are checked by OPTIONS (`oos-check`).
+    pub devices: u64,
+    /// Those that are out of service.
+    pub devices_down: u64,
+    /// OPTIONS that asked devices.
+    pub device_checks: u64,
+    /// Those without a good answer.
+    pub device_checks_failed: u64,
     /// Trunks whose last probe was answered.
     pub trunks_up: u64,
     /// Trunks that do not answer, and get no calls.
