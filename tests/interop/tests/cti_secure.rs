@@ -18,6 +18,7 @@ use jackfield_interop::{
     sipp::Scenario,
     wait,
 };
+use tlib_client::{Client, Options, Tls, requests};
 
 const ORIGIN: &str = "https://desk.example";
 
@@ -125,6 +126,34 @@ impl Drop for Script {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+#[test]
+fn the_client_for_rust_speaks_tls() {
+    let office = Office::open();
+    let phone = office.register();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let connect = |folder: &Path, name| {
+        let tls = Tls::trusting(&fs::read(folder.join("ca.pem")).unwrap(), name).unwrap();
+        runtime.block_on(Client::connect(office.tls, Options::new("desk").tls(tls)))
+    };
+    let others = tempfile::tempdir().unwrap();
+    authority(others.path());
+    let stranger = connect(others.path(), "localhost").unwrap_err().to_string();
+    assert!(stranger.contains("invalid peer certificate"), "{stranger}");
+    let named = connect(office.folder.path(), "desk.example").unwrap_err().to_string();
+    assert!(named.contains("not valid for name"), "{named}");
+    let mut client = connect(office.folder.path(), "localhost").unwrap();
+    runtime.block_on(client.call(requests::register_address("2002"))).unwrap();
+    office.call(phone);
+    let events: Vec<&str> = runtime.block_on(async {
+        let mut events = Vec::new();
+        while events.last() != Some(&"EventReleased") {
+            events.push(client.event().await.unwrap().kind().name());
+        }
+        events
+    });
+    assert_eq!(events, ["EventRegistered", "EventRinging", "EventEstablished", "EventReleased"]);
 }
 
 const EVENTS: [&str; 3] =

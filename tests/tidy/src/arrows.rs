@@ -54,7 +54,7 @@ const MAY_USE: [(&str, &[&str]); 25] = [
     ("conformance", &["model", "sip", "media", "switch", "world"]),
     ("tidy", &[]),
     ("xtask", &["plugin-build"]),
-    ("interop", &["plugin-build", "tlib"]),
+    ("interop", &["plugin-build", "tlib", "tlib-client"]),
     ("load", &["sip", "tlib", "interop"]),
 ];
 

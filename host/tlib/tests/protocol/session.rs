@@ -212,15 +212,18 @@ fn a_silent_client_is_polled_and_then_closed() {
     assert_eq!(session.poll_timeout(), Some(at(5.0)));
     put(&mut session, 3.0, &request(1));
     assert_eq!(session.poll_timeout(), Some(at(8.0)));
-    session.handle_timeout(at(8.0));
+    // Half a message of a WebSocket is a sign of life as well.
+    session.handle_input(at(4.0), Input::Heard);
+    assert_eq!(session.poll_timeout(), Some(at(9.0)));
+    session.handle_timeout(at(9.0));
     assert_eq!(written(&mut session), [Message::new(MessageType::KeepAlivePoll)]);
-    assert_eq!(session.poll_timeout(), Some(at(13.0)));
-    put(&mut session, 8.25, &Message::new(MessageType::KeepAliveAnswer));
+    assert_eq!(session.poll_timeout(), Some(at(14.0)));
+    put(&mut session, 9.25, &Message::new(MessageType::KeepAliveAnswer));
     assert_eq!(session.stats().round_trip, Some(Duration::from_millis(250)));
-    session.handle_timeout(at(13.25));
+    session.handle_timeout(at(14.25));
     assert_eq!(written(&mut session).len(), 1);
     outputs(&mut session);
-    session.handle_timeout(at(18.25));
+    session.handle_timeout(at(19.25));
     let closed = CloseReason::Silent(Duration::from_secs(10));
     assert_eq!(outputs(&mut session), [Output::Closed(closed)]);
 }

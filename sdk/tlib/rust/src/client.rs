@@ -2,7 +2,11 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, task};
 
-use rustls::pki_types::ServerName;
+use rustls::{
+    RootCertStore,
+    crypto::ring::default_provider,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
 use tlib::{ClientConfig, Message, MessageType};
 use tokio::{
     net::{TcpStream, ToSocketAddrs},
@@ -22,6 +26,32 @@ pub struct Tls {
     pub config: Arc<rustls::ClientConfig>,
     /// The name that the server's certificate must have.
     pub name: ServerName<'static>,
+}
+
+impl Tls {
+    /// Trusts the authorities of a PEM file's content, and nobody else, to speak for a server of this name or address.
+    ///
+    /// # Errors
+    ///
+    /// When there is no authority in it, or it is no name.
+    pub fn trusting(pem: &[u8], name: &str) -> Result<Self, Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::Tls(error.to_string());
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|error| failed(&error))?;
+            roots.add(certificate).map_err(|error| failed(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(failed(&"there is no certificate in what shall be trusted"));
+        }
+        let name = ServerName::try_from(name.to_owned()).map_err(|error| failed(&error))?;
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| failed(&error))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Ok(Self { config: Arc::new(config), name })
+    }
 }
 
 /// What a client is, besides where it connects to.

@@ -13,6 +13,9 @@ pub enum Error {
     /// No connection could be made.
     #[error("no connection to the server: {0}")]
     Connect(Arc<io::Error>),
+    /// What TLS was to trust cannot be.
+    #[error("no TLS: {0}")]
+    Tls(String),
     /// The connection is over.
     #[error("the connection is over: {0}")]
     Closed(ClientEnd),

@@ -166,6 +166,7 @@ async fn it_speaks_tls() {
         .output()
         .unwrap();
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let pem = std::fs::read(&certificate).unwrap();
     let certificate = CertificateDer::from_pem_file(certificate).unwrap();
     let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let acceptor = rustls::ServerConfig::builder()
@@ -188,6 +189,11 @@ async fn it_speaks_tls() {
         rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
     let tls = Tls { config: Arc::new(config), name: "localhost".try_into().unwrap() };
     let client = Client::connect(address, options().tls(tls)).await.unwrap();
+    let trusting = Tls::trusting(&pem, "localhost").unwrap();
+    assert_eq!(trusting.name, "localhost".try_into().unwrap());
+    for (pem, name) in [(&b""[..], "localhost"), (&pem, "no name")] {
+        assert!(matches!(Tls::trusting(pem, name), Err(Error::Tls(_))));
+    }
     let data: KvList = KvList::new().with("large", "x".repeat(60_000).as_str());
     let request = ask::make_call("2001", "2002").with(Attribute::UserData, data.clone());
     let dialing = client.call(request).await.unwrap();
