@@ -125,8 +125,7 @@ impl Decoder<'_> {
         let mut seen = Seen::default();
         while let Some(field) = cursor.field()? {
             if field.number == TYPE {
-                // An enumeration has 32 bits; a reader takes the lower ones.
-                kind = Some((field.expect(WireType::Varint)?.int as i32, field.at));
+                kind = Some((field.int32()?, field.at));
             } else if let Some(attribute) = Attribute::of(field.number) {
                 self.attribute(&mut message, &mut seen, attribute, &field)?;
             }
@@ -148,11 +147,37 @@ impl Decoder<'_> {
         attribute: Attribute,
         field: &Field<'_>,
     ) -> Read<()> {
+        if !seen.first(attribute) {
+            return self.again(message, attribute, field);
+        }
+        if message.len() == self.limits.attributes_max {
+            let (name, max) = ("attributes_max", self.limits.attributes_max);
+            return fail(Fault::Limit { name, max }, field.at);
+        }
+        // Each kind is appended where it is read: a value that goes from hand to hand is copied as often, and that shows.
+        match attribute.kind() {
+            Kind::Text => message.append(attribute, Value::Text(field.text()?)),
+            Kind::Int => message.append(attribute, Value::Int(field.int()?)),
+            Kind::Enum => message.append(attribute, Value::Int(field.int32()?.into())),
+            Kind::ConnId | Kind::Sequence => message.append(attribute, Value::Id(field.id()?)),
+            Kind::Bytes => message.append(attribute, Value::Bytes(field.binary()?)),
+            Kind::List => {
+                let mut list = KvList::new();
+                self.list(field.expect(WireType::Bytes)?.value, &mut list, 1)?;
+                message.append(attribute, Value::List(list));
+            }
+        }
+        Ok(())
+    }
+
+    /// Of a field that is there twice the last one holds; lists are put together, as protobuf does with messages.
+    #[cold]
+    fn again(&mut self, message: &mut Message, attribute: Attribute, field: &Field<'_>) -> Read<()> {
         let value = match attribute.kind() {
             Kind::Text => Value::Text(field.text()?),
-            Kind::Int => Value::Int(field.expect(WireType::Varint)?.int.cast_signed()),
-            Kind::Enum => Value::Int(i64::from(field.expect(WireType::Varint)?.int as i32)),
-            Kind::ConnId | Kind::Sequence => Value::Id(field.expect(WireType::Fixed64)?.int),
+            Kind::Int => Value::Int(field.int()?),
+            Kind::Enum => Value::Int(field.int32()?.into()),
+            Kind::ConnId | Kind::Sequence => Value::Id(field.id()?),
             Kind::Bytes => Value::Bytes(field.binary()?),
             Kind::List => {
                 let mut list = KvList::new();
@@ -160,15 +185,6 @@ impl Decoder<'_> {
                 Value::List(list)
             }
         };
-        if seen.first(attribute) {
-            if message.len() == self.limits.attributes_max {
-                let (name, max) = ("attributes_max", self.limits.attributes_max);
-                return fail(Fault::Limit { name, max }, field.at);
-            }
-            message.append(attribute, value);
-            return Ok(());
-        }
-        // Of a field that is there twice the last one holds; lists are put together, as protobuf does with messages.
         match (message.get_mut(attribute), value) {
             (Some(Value::List(have)), Value::List(more)) => have.attach(more),
             (Some(have), value) => *have = value,
@@ -189,13 +205,41 @@ impl Decoder<'_> {
                     return fail(Fault::Limit { name, max }, field.at);
                 }
                 self.pairs += 1;
-                list.push_pair(self.pair(field.expect(WireType::Bytes)?.value, depth)?);
+                self.pair(field.expect(WireType::Bytes)?.value, list, depth)?;
             }
         }
         Ok(())
     }
 
-    fn pair(&mut self, mut cursor: Cursor<'_>, depth: usize) -> Read<KvPair> {
+    /// Reads a pair as it is mostly written, its key and then a string or a number, and any other as [`Self::any_pair`] does.
+    #[inline]
+    fn pair(&mut self, pair: Cursor<'_>, list: &mut KvList, depth: usize) -> Read<()> {
+        let mut cursor = pair;
+        if let Some(first) = cursor.field()?
+            && first.number == pair::KEY
+        {
+            let key = first.text()?;
+            if let Some(second) = cursor.field()?
+                && cursor.rest.is_empty()
+            {
+                match second.number {
+                    pair::TEXT => {
+                        list.push_pair(KvPair { key, value: KvValue::Text(second.text()?) });
+                        return Ok(());
+                    }
+                    pair::NUMBER => {
+                        list.push_pair(KvPair { key, value: KvValue::Int(second.int32()?) });
+                        return Ok(());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        list.push_pair(self.any_pair(pair, depth)?);
+        Ok(())
+    }
+
+    fn any_pair(&mut self, mut cursor: Cursor<'_>, depth: usize) -> Read<KvPair> {
         let begin = cursor.at();
         let mut key = None;
         let mut value = None;
@@ -204,7 +248,7 @@ impl Decoder<'_> {
                 pair::KEY => key = Some(field.text()?),
                 pair::TEXT => value = Some(KvValue::Text(field.text()?)),
                 pair::NUMBER => {
-                    value = Some(KvValue::Int(field.expect(WireType::Varint)?.int as i32));
+                    value = Some(KvValue::Int(field.int32()?));
                 }
                 pair::BINARY => value = Some(KvValue::Binary(field.binary()?)),
                 pair::LIST => {
@@ -231,7 +275,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next field, or nothing at the end.
-    #[inline]
+    #[inline(always)]
     fn field(&mut self) -> Read<Option<Field<'a>>> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -312,6 +356,22 @@ impl Field<'_> {
             Ok(text) => Ok(text.into()),
             Err(_) => fail(Fault::Text { field: self.number }, self.at),
         }
+    }
+
+    #[inline]
+    fn int(&self) -> Read<i64> {
+        Ok(self.expect(WireType::Varint)?.int.cast_signed())
+    }
+
+    /// An enumeration has 32 bits; a reader takes the lower ones.
+    #[inline]
+    fn int32(&self) -> Read<i32> {
+        Ok(self.expect(WireType::Varint)?.int as i32)
+    }
+
+    #[inline]
+    fn id(&self) -> Read<u64> {
+        Ok(self.expect(WireType::Fixed64)?.int)
     }
 
     fn binary(&self) -> Read<Bytes> {

@@ -110,6 +110,7 @@ impl KvList {
     }
 
     /// Appends a pair as it is.
+    #[inline]
     pub fn push_pair(&mut self, pair: KvPair) {
         self.0.push(pair);
     }
