@@ -19,14 +19,14 @@ fn route(call) {
 }
 "#;
 
-/// What a log of this thread says.
+/// What the log of this thread says; nothing before there is one.
 fn log(folder: &Path, thread: &str) -> String {
     let mut files: Vec<_> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     let stem = format!("SIPS-{thread}.");
     files.retain(|path| path.file_name().unwrap().to_str().unwrap().starts_with(&stem));
-    let [file] = &files[..] else { panic!("{stem}: {files:?}") };
-    fs::read_to_string(file).unwrap()
+    assert!(files.len() < 2, "{files:?}");
+    files.first().map(|file| fs::read_to_string(file).unwrap()).unwrap_or_default()
 }
 
 fn trunk<'a>(monitor: &'a Value, name: &str) -> &'a Value {
@@ -65,7 +65,14 @@ fn trunks_clients_and_logs_tell_of_calls_over_trunks() {
     let desks = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()));
     let listen = format!("tlib.listen=[{{name=\"TCport\",bind=\"{desks}\"}}]");
     let path = format!("tlib.log_path={}", logs.display());
-    let settings = [&trunks, &listen, &path, "dn=[{number=[\"2001-2003\"]}]", "media.mode=bypass"];
+    let settings = [
+        &trunks,
+        &listen,
+        &path,
+        "dn=[{number=[\"2001-2003\"]}]",
+        "media.mode=bypass",
+        "tlib.keep_alive_s=0",
+    ];
     let switch = Switch::start(&settings, &[&script]);
     let mut desk = Desk::connect(desks, "desk", &["2001", "2002"]);
     desk.ask("AgentLogin ThisDN=2001 AgentID=ann");
