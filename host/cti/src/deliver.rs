@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tlib::{Event, Message};
 
-use crate::{ClientId, Now, Token, now::dated};
+use crate::{ClientId, Filter, Now, Token, now::dated, registry::Audience};
 
 /// An event and who gets it. Neither is copied for a client: the event is encoded once, and the list is shared until somebody registers or
 /// leaves.
@@ -14,11 +14,29 @@ pub struct Deliver {
     pub event: Event,
     /// Who gets it, by number.
     pub clients: Arc<[ClientId]>,
+    /// What of it each of them wants, in the same order; `None` when all want everything.
+    pub filters: Option<Arc<[Filter]>>,
     /// The one of them whose copy carries its ReferenceID.
     pub asked_by: Option<Token>,
 }
 
 impl Deliver {
+    /// For these clients, of whom nobody asked for it.
+    pub(crate) fn to(event: Event, audience: Audience) -> Self {
+        let Audience { clients, filters } = audience;
+        Self { event, clients, filters, asked_by: None }
+    }
+
+    /// Who gets it, by number: those whose filter lets it through, and who asked for it.
+    pub fn recipients(&self) -> impl Iterator<Item = ClientId> {
+        let asked_by = self.asked_by.map(|token| token.client);
+        self.clients.iter().enumerate().filter_map(move |(place, client)| {
+            let filter = self.filters.as_ref().and_then(|filters| filters.get(place));
+            let passes = filter.is_none_or(|filter| filter.passes(self.event.message()));
+            (passes || asked_by == Some(*client)).then_some(*client)
+        })
+    }
+
     /// The ReferenceID that the copy of a client carries.
     pub fn reference_for(&self, client: ClientId) -> Option<u32> {
         self.asked_by.filter(|token| token.client == client).map(|token| token.reference)

@@ -1,10 +1,41 @@
 //! What of the events a client wants, said once when it subscribes.
 
+use std::sync::Arc;
+
 use tlib::{Attribute, CallType, ErrorCode, KvList, Message, MessageType};
 
 use crate::Refusal;
 
-/// Which events a client gets. It is looked at for every event and every client, so it is two numbers.
+/// What a subscriber may have, said by who decides on it; what it asks for itself is less or the same.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Grant {
+    /// Which events.
+    pub filter: Filter,
+    /// Of a subscription to calls: each call goes to one client of this group. `None` leaves it to the settings.
+    pub group: Option<Arc<str>>,
+}
+
+impl Default for Grant {
+    /// Whatever is asked for.
+    fn default() -> Self {
+        Self { filter: Filter::ALL, group: None }
+    }
+}
+
+impl Grant {
+    /// What somebody gets who asks with these Extensions.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Filter::of`].
+    pub(crate) fn of(&self, extensions: Option<&KvList>) -> Result<Filter, Refusal> {
+        Ok(Filter::of(extensions)?.and(self.filter))
+    }
+}
+
+/// Which events a client gets. It is looked at for every event and every client, so it is a few numbers.
+///
+/// That a registration is over passes always.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Filter {
     /// Bit n for message type n.
@@ -35,6 +66,29 @@ impl Filter {
         filter
     }
 
+    /// These events, of calls of every type.
+    pub fn only(events: impl IntoIterator<Item = MessageType>) -> Self {
+        Self { events: Self::new(events, []).events, ..Self::ALL }
+    }
+
+    /// Every event, of calls of these types. Events that do not say the type of a call pass.
+    pub fn of_calls(call_types: impl IntoIterator<Item = CallType>) -> Self {
+        Self { call_types: Self::new([], call_types).call_types, ..Self::ALL }
+    }
+
+    /// Every event but these.
+    pub fn without(events: impl IntoIterator<Item = MessageType>) -> Self {
+        let Self { events: left_out, .. } = Self::new(events, []);
+        Self { events: left_out.map(|word| !word), ..Self::ALL }
+    }
+
+    /// What both let through.
+    pub fn and(self, other: Self) -> Self {
+        let mut events = self.events;
+        events.iter_mut().zip(other.events).for_each(|(word, others)| *word &= others);
+        Self { events, call_types: self.call_types & other.call_types }
+    }
+
     /// What the Extensions of a subscription say: `filter-events` and `filter-call-types`, names with commas between them. What is not there
     /// is everything.
     ///
@@ -45,16 +99,19 @@ impl Filter {
         let mut filter = Self::ALL;
         let Some(list) = extensions else { return Ok(filter) };
         if let Some(text) = list.text("filter-events") {
-            filter.events = Self::new(named(text, MessageType::named)?, []).events;
+            filter = filter.and(Self::only(named(text, MessageType::named)?));
         }
         if let Some(text) = list.text("filter-call-types") {
-            filter.call_types = Self::new([], named(text, CallType::named)?).call_types;
+            filter = filter.and(Self::of_calls(named(text, CallType::named)?));
         }
         Ok(filter)
     }
 
     /// Whether the client gets this event.
     pub fn passes(&self, message: &Message) -> bool {
+        if message.kind() == MessageType::EventUnregistered {
+            return true;
+        }
         let number = usize::from(message.kind().number());
         let by_event =
             self.events.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1);
@@ -82,6 +139,22 @@ fn named<T>(text: &str, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refu
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_filters_let_through_what_both_do() {
+        let ringing = Message::new(MessageType::EventRinging);
+        let dialing = Message::new(MessageType::EventDialing);
+        let released = Message::new(MessageType::EventReleased);
+        let few = Filter::new(
+            [MessageType::EventRinging, MessageType::EventReleased],
+            [CallType::Inbound],
+        );
+        let both = few.and(Filter::without([MessageType::EventReleased]));
+        assert!(both.passes(&ringing) && !both.passes(&dialing) && !both.passes(&released));
+        assert!(!both.passes(&ringing.with(Attribute::CallType, CallType::Internal)));
+        assert_eq!(Filter::ALL.and(few), few);
+        assert!(both.passes(&Message::new(MessageType::EventUnregistered)));
+    }
 
     #[test]
     fn a_filter_lets_through_what_it_names() {

@@ -31,13 +31,13 @@ pub use client::{ClientId, Module, Token};
 pub use deliver::{Deliver, LogLine};
 pub use dn::{Dn, DnType, Dns};
 pub use event::{CallEvent, MonitorEvent, NoAnswerAction, PartyStatus};
-pub use filter::Filter;
+pub use filter::{Filter, Grant};
 pub use now::Now;
 pub use options::{
     OPTIONS, OptionDef, OptionKind, OptionPlaces, names as option_names, option_named,
 };
 pub use parties::{Change, Parties, Party};
 pub use refusal::Refusal;
-pub use registry::{Registry, RegistryLimits};
+pub use registry::{Audience, Registry, RegistryLimits};
 pub use requests::{DONE, Handler, handler};
 pub use t_controller::ServerFacts;

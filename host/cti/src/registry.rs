@@ -1,13 +1,10 @@
 //! Who is registered on which DN (section 1.3).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use tlib::{ErrorCode, RegisterMode};
 
-use crate::{ClientId, Refusal};
+use crate::{ClientId, Filter, Refusal};
 
 /// How much a registry holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +36,7 @@ pub struct Registry {
     /// Indexed by number.
     lines: BTreeMap<Arc<str>, Holders>,
     by_client: BTreeMap<ClientId, BTreeMap<Arc<str>, RegisterMode>>,
-    bulk: BTreeSet<ClientId>,
+    bulk: BTreeMap<ClientId, Filter>,
     /// Counts the changes of `bulk`, so that lists are seen to be old.
     bulk_changes: u64,
     count: usize,
@@ -47,10 +44,27 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Holders {
-    by_client: BTreeMap<ClientId, RegisterMode>,
+    by_client: BTreeMap<ClientId, (RegisterMode, Filter)>,
     is_covered: bool,
-    list: Option<Arc<[ClientId]>>,
+    list: Option<Audience>,
     list_of: u64,
+}
+
+/// Who gets the events of a DN.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Audience {
+    /// Each client, by number.
+    pub clients: Arc<[ClientId]>,
+    /// What each of them gets, in the same order; `None` when all get everything.
+    pub filters: Option<Arc<[Filter]>>,
+}
+
+impl Audience {
+    fn of(clients: BTreeMap<ClientId, Filter>) -> Self {
+        let is_filtered = clients.values().any(|filter| *filter != Filter::ALL);
+        let filters = is_filtered.then(|| clients.values().copied().collect());
+        Self { clients: clients.into_keys().collect(), filters }
+    }
 }
 
 impl Registry {
@@ -60,7 +74,7 @@ impl Registry {
             limits,
             lines: BTreeMap::new(),
             by_client: BTreeMap::new(),
-            bulk: BTreeSet::new(),
+            bulk: BTreeMap::new(),
             bulk_changes: 0,
             count: 0,
         }
@@ -71,7 +85,7 @@ impl Registry {
         self.limits = limits;
     }
 
-    /// Registers a client on a DN, or changes the mode in which it is.
+    /// Registers a client on a DN for these of its events, or changes the mode in which it is.
     ///
     /// # Errors
     ///
@@ -81,7 +95,7 @@ impl Registry {
         &mut self,
         client: ClientId,
         dn: &Arc<str>,
-        mode: RegisterMode,
+        (mode, filter): (RegisterMode, Filter),
     ) -> Result<(), Refusal> {
         // A bulk client may register by name as well, and keeps that registration when it ends the other.
         let by_name = self.by_client.get(&client);
@@ -94,7 +108,7 @@ impl Registry {
             let seized = if mode == RegisterMode::Private {
                 others.next().is_some()
             } else {
-                others.any(|(_, mode)| *mode == RegisterMode::Private)
+                others.any(|(_, (mode, _))| *mode == RegisterMode::Private)
             };
             if seized {
                 return Err(ErrorCode::ResourceSeized.into());
@@ -106,7 +120,7 @@ impl Registry {
         }
         self.by_client.entry(client).or_default().insert(Arc::clone(dn), mode);
         let holders = self.lines.entry(Arc::clone(dn)).or_default();
-        holders.by_client.insert(client, mode);
+        holders.by_client.insert(client, (mode, filter));
         holders.list = None;
         Ok(())
     }
@@ -163,7 +177,7 @@ impl Registry {
     }
 
     /// Ends every registration on a DN that is no more; gives who got its events, bulk clients included.
-    pub fn forget(&mut self, dn: &str) -> Option<Arc<[ClientId]>> {
+    pub fn forget(&mut self, dn: &str) -> Option<Audience> {
         let clients = self.clients(dn);
         let holders = self.lines.remove(dn)?;
         for client in holders.by_client.keys() {
@@ -178,9 +192,10 @@ impl Registry {
     /// How a client is registered on a DN; a bulk client shares those that are covered.
     pub fn mode(&self, client: ClientId, dn: &str) -> Option<RegisterMode> {
         let holders = self.lines.get(dn)?;
-        let by_bulk =
-            || (holders.is_covered && self.bulk.contains(&client)).then_some(RegisterMode::Share);
-        holders.by_client.get(&client).copied().or_else(by_bulk)
+        let by_bulk = || {
+            (holders.is_covered && self.bulk.contains_key(&client)).then_some(RegisterMode::Share)
+        };
+        holders.by_client.get(&client).map(|(mode, _)| *mode).or_else(by_bulk)
     }
 
     /// Whether a client may act on a DN.
@@ -211,33 +226,32 @@ impl Registry {
     }
 
     /// Who gets the events of a DN, by number; `None` for nobody.
-    pub fn clients(&mut self, dn: &str) -> Option<Arc<[ClientId]>> {
+    pub fn clients(&mut self, dn: &str) -> Option<Audience> {
         let holders = self.lines.get_mut(dn)?;
         if holders.list.is_none() || holders.list_of != self.bulk_changes {
-            let mut all: BTreeSet<ClientId> = holders.by_client.keys().copied().collect();
-            if holders.is_covered {
-                all.extend(&self.bulk);
-            }
-            holders.list = Some(all.into_iter().collect());
+            // What a client gets that is registered by name is what it said there.
+            let mut all = if holders.is_covered { self.bulk.clone() } else { BTreeMap::new() };
+            all.extend(holders.by_client.iter().map(|(client, (_, filter))| (*client, *filter)));
+            holders.list = Some(Audience::of(all));
             holders.list_of = self.bulk_changes;
         }
-        holders.list.clone().filter(|list| !list.is_empty())
+        holders.list.clone().filter(|list| !list.clients.is_empty())
     }
 
     /// The clients that are registered in bulk, by number.
     pub fn bulk(&self) -> Arc<[ClientId]> {
-        self.bulk.iter().copied().collect()
+        self.bulk.keys().copied().collect()
     }
 
-    /// Registers a client in bulk; gives whether it was not.
-    pub fn join_bulk(&mut self, client: ClientId) -> bool {
+    /// Registers a client in bulk, for these events; gives whether it was not.
+    pub fn join_bulk(&mut self, client: ClientId, filter: Filter) -> bool {
         self.bulk_changes += 1;
-        self.bulk.insert(client)
+        self.bulk.insert(client, filter).is_none()
     }
 
     /// Ends a bulk registration; gives whether there was one.
     pub fn leave_bulk(&mut self, client: ClientId) -> bool {
-        let was = self.bulk.remove(&client);
+        let was = self.bulk.remove(&client).is_some();
         self.bulk_changes += u64::from(was);
         was
     }

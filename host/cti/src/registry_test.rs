@@ -17,27 +17,27 @@ fn refused(result: Result<(), Refusal>) -> ErrorCode {
 fn share_admits_several_and_private_only_one() {
     let mut registry = Registry::new(RegistryLimits::default());
     let (shared, private): (Arc<str>, Arc<str>) = ("1001".into(), "1002".into());
-    registry.register(client(2), &shared, RegisterMode::Share).unwrap();
-    registry.register(client(1), &shared, RegisterMode::Monitor).unwrap();
-    assert_eq!(*registry.clients("1001").unwrap(), [client(1), client(2)]);
+    registry.register(client(2), &shared, (RegisterMode::Share, Filter::ALL)).unwrap();
+    registry.register(client(1), &shared, (RegisterMode::Monitor, Filter::ALL)).unwrap();
+    assert_eq!(*registry.clients("1001").unwrap().clients, [client(1), client(2)]);
     assert_eq!(
-        refused(registry.register(client(2), &shared, RegisterMode::Private)),
+        refused(registry.register(client(2), &shared, (RegisterMode::Private, Filter::ALL))),
         ErrorCode::ResourceSeized
     );
     assert_eq!(
-        refused(registry.register(client(2), &shared, RegisterMode::Share)),
+        refused(registry.register(client(2), &shared, (RegisterMode::Share, Filter::ALL))),
         ErrorCode::AlreadyRegistered
     );
-    registry.register(client(1), &private, RegisterMode::Private).unwrap();
+    registry.register(client(1), &private, (RegisterMode::Private, Filter::ALL)).unwrap();
     for mode in [RegisterMode::Share, RegisterMode::Private, RegisterMode::Monitor] {
         assert_eq!(
-            refused(registry.register(client(2), &private, mode)),
+            refused(registry.register(client(2), &private, (mode, Filter::ALL))),
             ErrorCode::ResourceSeized
         );
     }
     // The one that holds it may open it again.
-    registry.register(client(1), &private, RegisterMode::Share).unwrap();
-    registry.register(client(2), &private, RegisterMode::Share).unwrap();
+    registry.register(client(1), &private, (RegisterMode::Share, Filter::ALL)).unwrap();
+    registry.register(client(2), &private, (RegisterMode::Share, Filter::ALL)).unwrap();
     assert_eq!(registry.len(), 4);
 }
 
@@ -45,15 +45,15 @@ fn share_admits_several_and_private_only_one() {
 fn a_list_is_shared_until_it_changes() {
     let mut registry = Registry::new(RegistryLimits::default());
     let dn: Arc<str> = "1001".into();
-    registry.register(client(1), &dn, RegisterMode::Share).unwrap();
-    let first = registry.clients(&dn).unwrap();
-    assert!(Arc::ptr_eq(&first, &registry.clients(&dn).unwrap()));
-    registry.register(client(2), &dn, RegisterMode::Share).unwrap();
+    registry.register(client(1), &dn, (RegisterMode::Share, Filter::ALL)).unwrap();
+    let first = registry.clients(&dn).unwrap().clients;
+    assert!(Arc::ptr_eq(&first, &registry.clients(&dn).unwrap().clients));
+    registry.register(client(2), &dn, (RegisterMode::Share, Filter::ALL)).unwrap();
     assert_eq!(*first, [client(1)]);
-    assert_eq!(*registry.clients(&dn).unwrap(), [client(1), client(2)]);
+    assert_eq!(*registry.clients(&dn).unwrap().clients, [client(1), client(2)]);
     assert!(registry.unregister(client(1), &dn));
     assert!(!registry.unregister(client(1), &dn));
-    assert_eq!(*registry.clients(&dn).unwrap(), [client(2)]);
+    assert_eq!(*registry.clients(&dn).unwrap().clients, [client(2)]);
     assert_eq!(registry.leave(client(2)), std::slice::from_ref(&dn));
     assert_eq!(registry.clients(&dn), None);
     assert!(registry.is_empty());
@@ -63,19 +63,19 @@ fn a_list_is_shared_until_it_changes() {
 fn bulk_clients_get_what_is_covered_once() {
     let mut registry = Registry::new(RegistryLimits::default());
     let (owned, other): (Arc<str>, Arc<str>) = ("1001".into(), "1002".into());
-    registry.register(client(1), &owned, RegisterMode::Monitor).unwrap();
-    assert!(registry.join_bulk(client(1)));
-    assert!(registry.join_bulk(client(2)));
-    assert_eq!(*registry.clients(&owned).unwrap(), [client(1)]);
+    registry.register(client(1), &owned, (RegisterMode::Monitor, Filter::ALL)).unwrap();
+    assert!(registry.join_bulk(client(1), Filter::ALL));
+    assert!(registry.join_bulk(client(2), Filter::ALL));
+    assert_eq!(*registry.clients(&owned).unwrap().clients, [client(1)]);
     registry.cover(&owned, true);
-    assert_eq!(*registry.clients(&owned).unwrap(), [client(1), client(2)]);
+    assert_eq!(*registry.clients(&owned).unwrap().clients, [client(1), client(2)]);
     assert_eq!(registry.mode(client(2), &owned), Some(RegisterMode::Share));
     assert_eq!(registry.mode(client(1), &owned), Some(RegisterMode::Monitor));
     assert_eq!(registry.mode(client(2), &other), None);
     assert!(registry.leave_bulk(client(2)));
-    assert_eq!(*registry.clients(&owned).unwrap(), [client(1)]);
+    assert_eq!(*registry.clients(&owned).unwrap().clients, [client(1)]);
     registry.cover(&owned, false);
-    assert_eq!(*registry.forget(&owned).unwrap(), [client(1)]);
+    assert_eq!(*registry.forget(&owned).unwrap().clients, [client(1)]);
     assert_eq!(registry.mode(client(1), &owned), None);
     assert!(registry.is_empty());
 }
@@ -86,10 +86,10 @@ fn a_bulk_client_may_register_by_name_as_well() {
     let mut registry = Registry::new(RegistryLimits::default());
     let dn: Arc<str> = "1001".into();
     registry.cover(&dn, true);
-    registry.join_bulk(client(1));
-    registry.register(client(1), &dn, RegisterMode::Share).unwrap();
+    registry.join_bulk(client(1), Filter::ALL);
+    registry.register(client(1), &dn, (RegisterMode::Share, Filter::ALL)).unwrap();
     registry.leave_bulk(client(1));
-    assert_eq!(*registry.clients(&dn).unwrap(), [client(1)]);
+    assert_eq!(*registry.clients(&dn).unwrap().clients, [client(1)]);
     assert_eq!(registry.len(), 1);
 }
 
@@ -101,7 +101,7 @@ fn each_limit_is_named_when_it_is_reached() {
     let dns: [Arc<str>; 4] = ["1".into(), "2".into(), "3".into(), "4".into()];
     let mut register = |number, dn: usize| {
         registry
-            .register(client(number), &dns[dn], RegisterMode::Share)
+            .register(client(number), &dns[dn], (RegisterMode::Share, Filter::ALL))
             .map_err(|refusal| refusal.text.into_owned())
     };
     register(1, 0).unwrap();
@@ -177,7 +177,7 @@ proptest::proptest! {
             let mode = RegisterMode::of(mode).unwrap();
             match what {
                 0..=2 => {
-                    let code = registry.register(client(who), &dns[dn], mode).err();
+                    let code = registry.register(client(who), &dns[dn], (mode, Filter::ALL)).err();
                     assert_eq!(code.map(|refusal| refusal.code), plain.register(who, dn, mode));
                 }
                 3 => {
@@ -196,7 +196,7 @@ proptest::proptest! {
                     plain.covered[dn] = mode == RegisterMode::Share;
                 }
                 6 => {
-                    assert_eq!(registry.join_bulk(client(who)), !plain.bulk.contains(&who));
+                    assert_eq!(registry.join_bulk(client(who), Filter::ALL), !plain.bulk.contains(&who));
                     plain.bulk.retain(|one| *one != who);
                     plain.bulk.push(who);
                 }
@@ -209,7 +209,7 @@ proptest::proptest! {
             assert_eq!(registry.len(), plain.held.len());
             for (dn, number) in dns.iter().enumerate() {
                 let clients = registry.clients(number);
-                let clients = clients.map_or_else(Vec::new, |all| all.iter().map(|one| one.number).collect());
+                let clients = clients.map_or_else(Vec::new, |all| all.clients.iter().map(|one| one.number).collect());
                 assert_eq!(clients, plain.clients(dn), "of DN {number}");
                 assert_eq!(registry.is_held(number), plain.held.iter().any(|(_, on, _)| *on == dn));
             }

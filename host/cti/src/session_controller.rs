@@ -13,7 +13,7 @@ use switch::{Control, Fact};
 use tlib::{AddressInfoType, Attribute, DNState, ErrorCode, KvList, Message, MessageType};
 
 use crate::{
-    CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Handler, Module,
+    CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Grant, Handler, Module,
     MonitorEvent, NoAnswerAction, Now, Parties, Refusal, Registry, RegistryLimits, ServerFacts,
     Token,
     deliver::Numbering,
@@ -67,6 +67,15 @@ pub enum Input {
         client: ClientId,
         /// What.
         message: Arc<Message>,
+    },
+    /// A client wants events, of which somebody has said what it may have.
+    Subscribe {
+        /// Who.
+        client: ClientId,
+        /// What: TRegisterAddress.
+        message: Arc<Message>,
+        /// What it may have.
+        grant: Grant,
     },
     /// A client is gone.
     Gone {
@@ -169,12 +178,10 @@ impl SessionController {
             Input::Configure(dns) => self.configure(now, dns),
             Input::Connected { client } => self.on_connected(client),
             Input::Request { client, message } => {
-                let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-                if self.clients.contains(&client)
-                    && let Err(refusal) = self.dispatch(now, token, &message)
-                {
-                    self.answer(now, token, refusal.event(token, &message));
-                }
+                self.on_request(now, client, &message, &Grant::default());
+            }
+            Input::Subscribe { client, message, grant } => {
+                self.on_request(now, client, &message, &grant);
             }
             Input::Gone { client } => {
                 self.clients.remove(&client);
@@ -232,9 +239,9 @@ impl SessionController {
             .collect();
         for dn in gone {
             let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
-            if let Some(clients) = self.registry.forget(&dn) {
+            if let Some(audience) = self.registry.forget(&dn) {
                 let event = self.numbering.next(Arc::new(message), now);
-                self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+                self.outputs.push_back(Output::Deliver(Deliver::to(event, audience)));
             }
         }
         self.calls.configure(Arc::clone(&dns), self.settings.calls.clone());
@@ -250,14 +257,29 @@ impl SessionController {
         self.clients.insert(client);
     }
 
-    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
+        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+        if self.clients.contains(&client)
+            && let Err(refusal) = self.dispatch(now, token, message, grant)
+        {
+            self.answer(now, token, refusal.event(token, message));
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Arc<Message>,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         if !message.kind().is_request() {
             let text = format!("{} is no request", message.kind().name());
             return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
         }
         match handler(message.kind()) {
             Handler::Registry => {
-                let answer = self.registry_request(now, token.client, message)?;
+                let answer = self.registry_request(now, token.client, message, grant)?;
                 self.answer(now, token, answer.with(Attribute::ReferenceID, token.reference));
                 Ok(())
             }
@@ -338,13 +360,15 @@ impl SessionController {
         now: Now,
         client: ClientId,
         message: &Message,
+        grant: &Grant,
     ) -> Result<Message, Refusal> {
         match message.kind() {
             MessageType::RequestRegisterAddress => {
                 let number = this_dn(message)?;
                 let dn = self.dns.get(number).ok_or_else(|| not_configured(number))?;
                 let asked = Registration::of(message, dn)?;
-                self.registry.register(client, &dn.number, asked.mode)?;
+                let filter = grant.of(message.list(Attribute::Extensions))?;
+                self.registry.register(client, &dn.number, (asked.mode, filter))?;
                 Ok(registered(dn, self.snapshot(&dn.number), None))
             }
             MessageType::RequestUnregisterAddress => {
@@ -427,11 +451,12 @@ impl SessionController {
         let no_answer = self.no_answer.get(&event.conn).copied();
         let event = CallEvent { message: dated(event.message, now), no_answer, ..event };
         self.count(&event);
-        if let Some(clients) = self.registry.clients(&event.dn) {
+        if let Some(audience) = self.registry.clients(&event.dn) {
             let module = Module::SessionController;
             let asked_by = event.asked_by.filter(|token| token.client.module == module);
             let event = self.numbering.next(Arc::clone(&event.message), now);
-            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by }));
+            let deliver = Deliver { asked_by, ..Deliver::to(event, audience) };
+            self.outputs.push_back(Output::Deliver(deliver));
         }
         self.outputs.push_back(Output::Call(event));
     }

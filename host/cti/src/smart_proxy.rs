@@ -12,7 +12,8 @@ use std::{
 use tlib::{AddressInfoType, Attribute, ErrorCode, Message, MessageType, RegisterMode};
 
 use crate::{
-    ClientId, Deliver, Dns, Handler, Now, Refusal, Registry, RegistryLimits, ServerFacts, Token,
+    ClientId, Deliver, Dns, Filter, Grant, Handler, Now, Refusal, Registry, RegistryLimits,
+    ServerFacts, Token,
     deliver::Numbering,
     handler,
     now::stamped,
@@ -53,6 +54,15 @@ pub enum Input {
         client: ClientId,
         /// What.
         message: Arc<Message>,
+    },
+    /// A client wants events, of which somebody has said what it may have.
+    Subscribe {
+        /// Who.
+        client: ClientId,
+        /// What: TRegisterAddress.
+        message: Arc<Message>,
+        /// What it may have.
+        grant: Grant,
     },
     /// A client is gone.
     Gone {
@@ -108,7 +118,15 @@ struct Asked {
     token: Token,
     message: Arc<Message>,
     /// The registration that the answer makes.
-    registers: Option<(Arc<str>, RegisterMode)>,
+    registers: Option<Registers>,
+}
+
+/// What a client is registered for when the T-Controller has answered.
+#[derive(Debug)]
+struct Registers {
+    dn: Arc<str>,
+    mode: RegisterMode,
+    filter: Filter,
 }
 
 impl SmartProxy {
@@ -134,12 +152,10 @@ impl SmartProxy {
             Input::Configure(dns) => self.dns = dns,
             Input::Connected { client } => self.on_connected(client),
             Input::Request { client, message } => {
-                let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-                if self.clients.contains(&client)
-                    && let Err(refusal) = self.dispatch(now, token, &message)
-                {
-                    self.answer(now, token, &refusal.event(token, &message));
-                }
+                self.on_request(now, client, &message, &Grant::default());
+            }
+            Input::Subscribe { client, message, grant } => {
+                self.on_request(now, client, &message, &grant);
             }
             Input::Gone { client } => {
                 self.clients.remove(&client);
@@ -176,14 +192,29 @@ impl SmartProxy {
         self.clients.insert(client);
     }
 
-    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
+        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+        if self.clients.contains(&client)
+            && let Err(refusal) = self.dispatch(now, token, message, grant)
+        {
+            self.answer(now, token, &refusal.event(token, message));
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Arc<Message>,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         let here = "the Smart Proxy only shows DNs";
         match handler(message.kind()) {
             _ if !message.kind().is_request() => {
                 let text = format!("{} is no request", message.kind().name());
                 Err(Refusal::new(ErrorCode::InvalidAttribute, text))
             }
-            Handler::Registry => self.on_registry_request(now, token, message),
+            Handler::Registry => self.on_registry_request(now, token, message, grant),
             Handler::Agents | Handler::Supervision | Handler::Features | Handler::Bulk => {
                 Err(Refusal::new(
                     ErrorCode::NotSupportedHere,
@@ -209,9 +240,10 @@ impl SmartProxy {
         now: Now,
         token: Token,
         message: &Arc<Message>,
+        grant: &Grant,
     ) -> Result<(), Refusal> {
         match message.kind() {
-            MessageType::RequestRegisterAddress => self.register(token, message),
+            MessageType::RequestRegisterAddress => self.register(token, message, grant),
             MessageType::RequestUnregisterAddress => {
                 let dn = this_dn(message)?;
                 if !self.registry.unregister(token.client, dn) {
@@ -232,7 +264,12 @@ impl SmartProxy {
         }
     }
 
-    fn register(&mut self, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+    fn register(
+        &mut self,
+        token: Token,
+        message: &Arc<Message>,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         let number = this_dn(message)?;
         let dn = self.dns.get(number).ok_or_else(|| not_configured(number))?;
         let asked = Registration::of(message, dn)?;
@@ -246,7 +283,8 @@ impl SmartProxy {
             return Err(ErrorCode::AlreadyRegistered.into());
         }
         let dn = Arc::clone(&dn.number);
-        self.ask(token, message, Some((Arc::clone(&dn), asked.mode)))
+        let filter = grant.of(message.list(Attribute::Extensions))?;
+        self.ask(token, message, Some(Registers { dn, mode: asked.mode, filter }))
     }
 
     fn query_address(
@@ -279,13 +317,13 @@ impl SmartProxy {
         &mut self,
         token: Token,
         message: &Arc<Message>,
-        registers: Option<(Arc<str>, RegisterMode)>,
+        registers: Option<Registers>,
     ) -> Result<(), Refusal> {
         if self.asked.len() >= self.settings.asked_max {
             let text = format!("asked_max is {}; ask again later", self.settings.asked_max);
             return Err(Refusal::new(ErrorCode::TooManyRequests, text));
         }
-        if let Some((dn, _)) = &registers {
+        if let Some(Registers { dn, .. }) = &registers {
             let dn = Arc::clone(dn);
             self.watch(dn);
         }
@@ -320,7 +358,7 @@ impl SmartProxy {
         }
         let asked = self.asked.iter().filter_map(|asked| asked.registers.as_ref());
         let dns: BTreeSet<Arc<str>> =
-            self.registry.held().chain(asked.map(|(dn, _)| dn)).cloned().collect();
+            self.registry.held().chain(asked.map(|registers| &registers.dn)).cloned().collect();
         dns.into_iter().for_each(|dn| self.watch(dn));
         self.outputs.push_back(Output::Ask(MonitorRequest::Watching));
     }
@@ -332,7 +370,7 @@ impl SmartProxy {
     }
 
     fn unwatch(&mut self, dn: &Arc<str>) {
-        let is_asked = |asked: &Asked| asked.registers.as_ref().is_some_and(|(one, _)| one == dn);
+        let is_asked = |asked: &Asked| asked.registers.as_ref().is_some_and(|one| one.dn == *dn);
         let is_wanted = self.registry.is_held(dn) || self.asked.iter().any(is_asked);
         if !is_wanted && self.watched.remove(dn) {
             let dn = Arc::clone(dn);
@@ -343,14 +381,14 @@ impl SmartProxy {
     fn on_answer(&mut self, now: Now, asked: Asked, message: Message) {
         let Asked { token, message: request, registers } = asked;
         let is_there = self.clients.contains(&token.client);
-        let Some((dn, mode)) = registers else {
+        let Some(Registers { dn, mode, filter }) = registers else {
             if is_there {
                 self.answer(now, token, &message);
             }
             return;
         };
         if is_there && message.kind() == MessageType::EventRegistered {
-            match self.registry.register(token.client, &dn, mode) {
+            match self.registry.register(token.client, &dn, (mode, filter)) {
                 Ok(()) => self.answer(now, token, &message),
                 Err(refusal) => self.answer(now, token, &refusal.event(token, &request)),
             }
@@ -366,9 +404,9 @@ impl SmartProxy {
         if is_gone {
             self.watched.remove(dn);
         }
-        if let Some(clients) = clients {
+        if let Some(audience) = clients {
             let event = self.numbering.next(message, now);
-            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+            self.outputs.push_back(Output::Deliver(Deliver::to(event, audience)));
         }
     }
 

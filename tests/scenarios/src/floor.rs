@@ -165,9 +165,9 @@ impl Floor {
     }
 
     fn deliver(&mut self, deliver: &Deliver) {
-        let to = deliver.clients.iter().map(|client| {
-            let name = self.names.get(client).cloned().unwrap_or_default();
-            (name, deliver.reference_for(*client))
+        let to = deliver.recipients().map(|client| {
+            let name = self.names.get(&client).cloned().unwrap_or_default();
+            (name, deliver.reference_for(client))
         });
         let to = to.collect();
         self.tell(deliver.event.message(), to);
@@ -264,8 +264,7 @@ impl Floor {
                 interaction_proxy::Output::Answer { client, message } => {
                     self.answer(client, message);
                 }
-                interaction_proxy::Output::Ask { .. } | interaction_proxy::Output::Close { .. } => {
-                }
+                interaction_proxy::Output::Close { .. } => {}
             }
         }
         is_news

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use tlib::Message;
 
-use crate::{CallEvent, ClientId, Deliver, Filter, MonitorEvent, Refusal};
+use crate::{CallEvent, ClientId, Deliver, Grant, MonitorEvent};
 
 /// How much an Interaction Proxy holds, and who belongs together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,13 +15,11 @@ pub struct InteractionProxySettings {
     pub calls_max: usize,
     /// The group of each application, by its name. All others are one group together.
     pub groups: BTreeMap<Arc<str>, Arc<str>>,
-    /// Whether what a subscriber gets is asked for ([`Output::Ask`]) rather than taken from its Extensions.
-    pub asks_fan_out: bool,
 }
 
 impl Default for InteractionProxySettings {
     fn default() -> Self {
-        Self { clients_max: 100, calls_max: 100_000, groups: BTreeMap::new(), asks_fan_out: false }
+        Self { clients_max: 100, calls_max: 100_000, groups: BTreeMap::new() }
     }
 }
 
@@ -42,6 +40,15 @@ pub enum Input {
         /// What.
         message: Arc<Message>,
     },
+    /// A client wants events, of which somebody has said what it may have.
+    Subscribe {
+        /// Who.
+        client: ClientId,
+        /// What: TStartCallMonitoring.
+        message: Arc<Message>,
+        /// What it may have, and the group that it is of.
+        grant: Grant,
+    },
     /// A client is gone.
     Gone {
         /// Which.
@@ -51,13 +58,6 @@ pub enum Input {
     Call(CallEvent),
     /// An event of the call-monitoring stream.
     Monitor(MonitorEvent),
-    /// The answer to [`Output::Ask`].
-    FanOut {
-        /// Of which client.
-        client: ClientId,
-        /// What it gets, or why nothing.
-        verdict: Result<Filter, Refusal>,
-    },
 }
 
 /// What goes out.
@@ -71,15 +71,6 @@ pub enum Output {
         client: ClientId,
         /// What.
         message: Message,
-    },
-    /// A client subscribes: what is it to get? The driver answers in time.
-    Ask {
-        /// Which.
-        client: ClientId,
-        /// Its application's name.
-        application: Arc<str>,
-        /// What it asks for.
-        message: Arc<Message>,
     },
     /// A client is to be sent away.
     Close {

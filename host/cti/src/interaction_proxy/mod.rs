@@ -17,8 +17,8 @@ use tlib::{Attribute, ErrorCode, Event, Message, MessageType};
 pub use io::{Input, InteractionProxySettings, Output};
 
 use crate::{
-    CallEvent, ClientId, Deliver, Filter, Handler, MonitorEvent, Now, Refusal, ServerFacts, Token,
-    deliver::Numbering, handler, now::stamped, server,
+    CallEvent, ClientId, Deliver, Filter, Grant, Handler, MonitorEvent, Now, Refusal, ServerFacts,
+    Token, deliver::Numbering, handler, now::stamped, server,
 };
 use known::Known;
 
@@ -43,8 +43,6 @@ struct Member {
     group: Arc<str>,
     /// What it gets; `None` while it has not subscribed.
     filter: Option<Filter>,
-    /// The request that the fan-out is asked about.
-    asks: Option<(Token, Arc<Message>)>,
     /// How many calls it has.
     calls: usize,
     /// When it was last given one.
@@ -80,12 +78,10 @@ impl InteractionProxy {
         match input {
             Input::Connected { client, application } => self.on_connected(client, application),
             Input::Request { client, message } => {
-                let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-                if self.clients.contains_key(&client)
-                    && let Err(refusal) = self.dispatch(now, token, &message)
-                {
-                    self.answer(now, token, &refusal.event(token, &message));
-                }
+                self.on_request(now, client, &message, &Grant::default());
+            }
+            Input::Subscribe { client, message, grant } => {
+                self.on_request(now, client, &message, &grant);
             }
             Input::Gone { client } => {
                 self.leave(now, client);
@@ -93,7 +89,6 @@ impl InteractionProxy {
             }
             Input::Call(event) => self.on_call(now, event),
             Input::Monitor(event) => self.on_monitor(now, &event),
-            Input::FanOut { client, verdict } => self.on_fan_out(now, client, verdict),
         }
     }
 
@@ -123,12 +118,10 @@ impl InteractionProxy {
             self.outputs.push_back(Output::Close { client, reason });
             return;
         }
-        let group = self.settings.groups.get(&application).cloned();
         let member = Member {
-            group: group.unwrap_or_else(|| Arc::from("")),
+            group: Arc::from(""),
             application,
             filter: None,
-            asks: None,
             calls: 0,
             turn: 0,
             list: Arc::from([client]),
@@ -136,9 +129,24 @@ impl InteractionProxy {
         self.clients.insert(client, member);
     }
 
-    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+    fn on_request(&mut self, now: Now, client: ClientId, message: &Message, grant: &Grant) {
+        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+        if self.clients.contains_key(&client)
+            && let Err(refusal) = self.dispatch(now, token, message, grant)
+        {
+            self.answer(now, token, &refusal.event(token, message));
+        }
+    }
+
+    fn dispatch(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         match (message.kind(), handler(message.kind())) {
-            (MessageType::RequestStartCallMonitoring, _) => self.start(now, token, message),
+            (MessageType::RequestStartCallMonitoring, _) => self.start(now, token, message, grant),
             (MessageType::RequestStopCallMonitoring, _) => {
                 let member = self.clients.get_mut(&token.client);
                 member.and_then(|member| member.filter.take()).ok_or(ErrorCode::NotRegistered)?;
@@ -168,41 +176,22 @@ impl InteractionProxy {
         }
     }
 
-    fn start(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
-        let asks_fan_out = self.settings.asks_fan_out;
+    /// A client gets calls from now on, and those at once that nobody of its group has.
+    fn start(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Message,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         let Some(member) = self.clients.get_mut(&token.client) else { return Ok(()) };
         if member.filter.is_some() {
             return Err(ErrorCode::SameState.into());
         }
-        if member.asks.is_some() {
-            return Err(ErrorCode::RequestInProgress.into());
-        }
-        if asks_fan_out {
-            member.asks = Some((token, Arc::clone(message)));
-            let application = Arc::clone(&member.application);
-            let message = Arc::clone(message);
-            self.outputs.push_back(Output::Ask { client: token.client, application, message });
-            return Ok(());
-        }
-        let filter = Filter::of(message.list(Attribute::Extensions))?;
-        self.subscribe(now, token, filter);
-        Ok(())
-    }
-
-    fn on_fan_out(&mut self, now: Now, client: ClientId, verdict: Result<Filter, Refusal>) {
-        let member = self.clients.get_mut(&client);
-        let Some((token, message)) = member.and_then(|member| member.asks.take()) else { return };
-        match verdict {
-            Ok(filter) => self.subscribe(now, token, filter),
-            Err(refusal) => self.answer(now, token, &refusal.event(token, &message)),
-        }
-    }
-
-    /// A client gets calls from now on, and those at once that nobody of its group has.
-    fn subscribe(&mut self, now: Now, token: Token, filter: Filter) {
-        let Some(member) = self.clients.get_mut(&token.client) else { return };
-        member.filter = Some(filter);
-        let group = Arc::clone(&member.group);
+        member.filter = Some(grant.of(message.list(Attribute::Extensions))?);
+        let group = grant.group.as_ref().or_else(|| self.settings.groups.get(&member.application));
+        let group = group.cloned().unwrap_or_else(|| Arc::from(""));
+        member.group = Arc::clone(&group);
         self.acknowledge(now, token, MessageType::RequestStartCallMonitoring);
         let nobodys: Vec<Arc<str>> = self
             .calls
@@ -213,6 +202,7 @@ impl InteractionProxy {
         for uuid in nobodys {
             self.hand_over(now, &uuid, &group);
         }
+        Ok(())
     }
 
     /// A client gets nothing more: its calls go to others of its group.
@@ -352,7 +342,12 @@ impl InteractionProxy {
         if member.filter.is_some_and(|filter| filter.passes(event.message())) {
             let clients = Arc::clone(&member.list);
             let event = event.clone();
-            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+            self.outputs.push_back(Output::Deliver(Deliver {
+                event,
+                clients,
+                filters: None,
+                asked_by: None,
+            }));
         }
     }
 

@@ -65,9 +65,9 @@ impl TController {
         let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn);
         let message = Arc::new(message);
         self.feed(dn, &message);
-        if let Some(clients) = self.registry.forget(dn) {
+        if let Some(audience) = self.registry.forget(dn) {
             let event = self.numbering.next(message, now);
-            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by: None }));
+            self.outputs.push_back(Output::Deliver(Deliver::to(event, audience)));
         }
         self.lines.remove(dn);
         self.outputs.push_back(Output::Unpublish { dn: Arc::clone(dn) });

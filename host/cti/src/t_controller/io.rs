@@ -8,7 +8,7 @@ use tlib::{ForwardMode, Message};
 
 use super::ownership::{Owner, OwnerQuestion, OwnerVerdict};
 use crate::{
-    AgentLogins, CallEvent, ClientId, Deliver, DnType, Dns, LogLine, NoAnswerAction,
+    AgentLogins, CallEvent, ClientId, Deliver, DnType, Dns, Grant, LogLine, NoAnswerAction,
     RegistryLimits, Token,
 };
 
@@ -93,6 +93,15 @@ pub enum Input {
         client: ClientId,
         /// What.
         message: Arc<Message>,
+    },
+    /// A client wants events, of which somebody has said what it may have.
+    Subscribe {
+        /// Who.
+        client: ClientId,
+        /// What: TRegisterAddress or TRegisterAll.
+        message: Arc<Message>,
+        /// What it may have.
+        grant: Grant,
     },
     /// A client is gone.
     Gone {

@@ -35,8 +35,8 @@ pub(crate) use register::{Registration, not_configured, registered, this_dn};
 pub use timers::Timer;
 
 use crate::{
-    CallEvent, Change, ClientId, Deliver, Handler, Module, Now, Refusal, Registry, RegistryLimits,
-    Token, deliver::Numbering, handler, now::stamped, server,
+    CallEvent, Change, ClientId, Deliver, Grant, Handler, Module, Now, Refusal, Registry,
+    RegistryLimits, Token, deliver::Numbering, handler, now::stamped, server,
 };
 use line::Line;
 use monitor::Monitor;
@@ -86,7 +86,12 @@ impl TController {
         match input {
             Input::Configure(configuration) => self.configure(now, *configuration),
             Input::Connected { client, application } => self.on_connected(client, application),
-            Input::Request { client, message } => self.on_request(now, client, &message),
+            Input::Request { client, message } => {
+                self.on_request(now, client, &message, &Grant::default());
+            }
+            Input::Subscribe { client, message, grant } => {
+                self.on_request(now, client, &message, &grant);
+            }
             Input::Gone { client } => self.on_gone(now, client),
             Input::Call(event) => self.on_call(now, event),
             Input::Answer { token, message } => self.reply(now, token, message),
@@ -166,28 +171,34 @@ impl TController {
         }
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>) {
+    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
         let reserves = message.kind() == MessageType::RequestReserveAgent;
         let is_known = self.clients.contains_key(&client);
         if !is_known && (client.module == Module::TController || !reserves) {
             return;
         }
         let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-        if let Err(refusal) = self.dispatch(now, token, message) {
+        if let Err(refusal) = self.dispatch(now, token, message, grant) {
             self.refuse(now, token, message, &refusal);
         }
     }
 
-    fn dispatch(&mut self, now: Now, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
+    fn dispatch(
+        &mut self,
+        now: Now,
+        token: Token,
+        message: &Arc<Message>,
+        grant: &Grant,
+    ) -> Result<(), Refusal> {
         if !message.kind().is_request() {
             let text = format!("{} is no request", message.kind().name());
             return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
         }
         match handler(message.kind()) {
-            Handler::Registry => self.on_registry_request(now, token, message),
+            Handler::Registry => self.on_registry_request(now, token, message, grant),
             Handler::Agents => self.on_agent_request(now, token, message),
             Handler::Features => self.on_feature_request(now, token, message),
-            Handler::Bulk => self.on_bulk_request(now, token, message),
+            Handler::Bulk => self.on_bulk_request(now, token, message, grant),
             Handler::Calls => self.pass_on(token, message),
             Handler::Supervision | Handler::Session => Err(ErrorCode::Unsupported.into()),
             Handler::Monitoring => Err(Refusal::new(
@@ -202,9 +213,12 @@ impl TController {
         now: Now,
         token: Token,
         message: &Message,
+        grant: &Grant,
     ) -> Result<(), Refusal> {
         let answer = match message.kind() {
-            MessageType::RequestRegisterAddress => return self.register(now, token, message),
+            MessageType::RequestRegisterAddress => {
+                return self.register(now, token, message, grant);
+            }
             MessageType::RequestUnregisterAddress => return self.unregister(now, token, message),
             MessageType::RequestQueryAddress => self.query_address(Some(token.client), message)?,
             _ => server::answer(&self.facts, now, message)?,
@@ -264,27 +278,28 @@ impl TController {
     /// Distributes an event of a DN: to its clients, to who asked for it, to the Smart Proxy.
     fn emit(&mut self, now: Now, dn: &Arc<str>, message: Arc<Message>, asked_by: Option<Token>) {
         self.feed(dn, &message);
-        let clients = self.registry.clients(dn);
+        let audience = self.registry.clients(dn);
         let asked_by = asked_by.filter(|token| {
-            let is_one = clients.as_ref().is_some_and(|all| all.contains(&token.client));
+            let is_one = audience.as_ref().is_some_and(|all| all.clients.contains(&token.client));
             is_one
                 || self.clients.contains_key(&token.client)
                 || token.client.module != Module::TController
         });
-        if clients.is_none() && asked_by.is_none() {
+        if audience.is_none() && asked_by.is_none() {
             return;
         }
         let event = self.numbering.next(message, now);
         if let Some(token) = asked_by
-            && !clients.as_ref().is_some_and(|all| all.contains(&token.client))
+            && !audience.as_ref().is_some_and(|all| all.clients.contains(&token.client))
         {
             let message = Message::clone(event.message())
                 .with_some(Attribute::EventSequenceNumber, event.sequence().map(tlib::Value::Id))
                 .with(Attribute::ReferenceID, token.reference);
             self.outputs.push_back(Output::Answer { client: token.client, message });
         }
-        if let Some(clients) = clients {
-            self.outputs.push_back(Output::Deliver(Deliver { event, clients, asked_by }));
+        if let Some(audience) = audience {
+            let deliver = Deliver { asked_by, ..Deliver::to(event, audience) };
+            self.outputs.push_back(Output::Deliver(deliver));
         }
     }
 

@@ -7,7 +7,7 @@ use tlib::{
 };
 
 use super::{TController, line::Line, ownership::OwnerEvent};
-use crate::{ClientId, Dn, Now, Refusal, Token};
+use crate::{ClientId, Dn, Grant, Now, Refusal, Token};
 
 /// What a TRegisterAddress says, checked against the DN.
 #[derive(Clone, Copy, Debug)]
@@ -77,11 +77,13 @@ impl TController {
         now: Now,
         token: Token,
         message: &Message,
+        grant: &Grant,
     ) -> Result<(), Refusal> {
         let line = self.line_of(message)?;
         let dn = Arc::clone(&line.dn.number);
         let asked = Registration::of(message, &line.dn)?;
-        self.registry.register(token.client, &dn, asked.mode)?;
+        let filter = grant.of(message.list(Attribute::Extensions))?;
+        self.registry.register(token.client, &dn, (asked.mode, filter))?;
         if let Some(event) = self.registered_event(&dn) {
             self.reply(now, token, event);
         }
@@ -119,6 +121,7 @@ impl TController {
         now: Now,
         token: Token,
         message: &Message,
+        grant: &Grant,
     ) -> Result<(), Refusal> {
         let client = token.client;
         if message.kind() == MessageType::RequestUnregisterAll {
@@ -135,7 +138,8 @@ impl TController {
             .filter(|(dn, line)| line.owner.is_some() && !by_name(self, dn))
             .map(|(dn, _)| Arc::clone(dn))
             .collect();
-        if !self.registry.join_bulk(client) {
+        let filter = grant.of(message.list(Attribute::Extensions))?;
+        if !self.registry.join_bulk(client, filter) {
             return Err(ErrorCode::AlreadyRegistered.into());
         }
         self.reply(now, token, Message::new(MessageType::EventRegisteredAll));

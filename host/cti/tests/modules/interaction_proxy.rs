@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use jackfield_cti::{
-    CallEvent, ClientId, Filter, Module, MonitorEvent, Refusal,
+    CallEvent, ClientId, Filter, Grant, Module, MonitorEvent,
     interaction_proxy::{Input, InteractionProxy, InteractionProxySettings, Output},
 };
 use model::ConnId;
-use tlib::{Attribute, CallType, ErrorCode, KvList, Message, MessageType};
+use tlib::{Attribute, CallType, KvList, Message, MessageType};
 
 use crate::{
     NONE, at, client, facts,
@@ -76,9 +76,6 @@ fn show(output: &Output) -> String {
     match output {
         Output::Deliver(deliver) => delivered(deliver),
         Output::Answer { client, message } => format!("{client:?}: {}", text(message)),
-        Output::Ask { client, application, message } => {
-            format!("what is for {client:?} ({application})? {}", text(message))
-        }
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }
 }
@@ -214,24 +211,38 @@ fn a_filter_is_said_with_the_subscription_or_by_the_policy() {
     assert_eq!(bench.monitor(CREATED, "U1", &[]), NONE);
     assert_eq!(bench.ringing("U1").len(), 1);
 
-    let settings = InteractionProxySettings { asks_fan_out: true, ..Default::default() };
-    let mut bench = Bench::new(settings);
+    let mut bench = Bench::new(InteractionProxySettings::default());
     bench.connect(1, "recorder");
-    assert_eq!(
-        bench.start(1),
-        ["what is for IPR1 (recorder)? RequestStartCallMonitoring ReferenceID=5"]
-    );
-    assert!(bench.start(1)[0].contains("ErrorCode=110 "));
-    let verdict = Err(Refusal::from(ErrorCode::NotAuthorised));
-    assert_eq!(
-        bench.put(Input::FanOut { client: recorder(1), verdict }),
-        ["IPR1: EventError ErrorCode=1016 ErrorMessage=the client is not authorised ReferenceID=5"]
-    );
-    bench.start(1);
-    let verdict = Ok(Filter::new([CREATED], [CallType::Inbound]));
-    assert_eq!(bench.put(Input::FanOut { client: recorder(1), verdict }).len(), 1);
+    // What it may have is an event more and an event less than what it asks for.
+    let subscribe = |grant| Input::Subscribe {
+        client: recorder(1),
+        message: Arc::new(start("EventCallCreated, EventRinging")),
+        grant,
+    };
+    let filter = Filter::new([CREATED, DELETED], [CallType::Inbound]);
+    assert_eq!(bench.put(subscribe(Grant { filter, group: None })).len(), 1);
     assert_eq!(bench.monitor(CREATED, "U1", &[]).len(), 1);
     assert_eq!(bench.ringing("U1"), NONE);
+    assert_eq!(bench.monitor(DELETED, "U1", &[]), NONE);
+}
+
+#[test]
+fn a_policy_may_say_the_group_of_a_subscriber() {
+    let groups = [("tape".into(), "archive".into())].into();
+    let mut bench = Bench::new(InteractionProxySettings { groups, ..Default::default() });
+    for (number, application) in [(1, "tape"), (2, "recorder"), (3, "recorder")] {
+        bench.connect(number, application);
+        let message = Message::new(MessageType::RequestStartCallMonitoring);
+        let group = (number == 2).then(|| "archive".into());
+        let grant = Grant { group, ..Grant::default() };
+        bench.put(Input::Subscribe { client: recorder(number), message: Arc::new(message), grant });
+    }
+    for (uuid, of_the_archive) in [("U1", "IPR1"), ("U2", "IPR2"), ("U3", "IPR1")] {
+        let mut shown = bench.monitor(CREATED, uuid, &[]);
+        shown.sort();
+        let told = |who: &str| shown.iter().any(|line| line.contains(&format!(" {who}: ")));
+        assert_eq!((shown.len(), told(of_the_archive), told("IPR3")), (2, true, true), "{shown:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Registration, snapshots, queries, and who gets what.
 
-use jackfield_cti::t_controller::{Input, TControllerSettings};
+use std::sync::Arc;
+
+use jackfield_cti::{
+    Filter, Grant,
+    t_controller::{Input, TControllerSettings},
+};
 use tlib::{AddressInfoType, Attribute, KvList, Message, MessageType, RegisterMode, party_state};
 
 use crate::bench::{Bench, dn, phone, request, tco, usual};
@@ -92,6 +97,30 @@ fn what_cannot_be_registered_is_refused_with_its_code() {
             "TCO2: EventError ErrorCode=41 ErrorMessage=the client has not registered the DN ThisDN=1001 ReferenceID=7"
         ]
     );
+}
+
+#[test]
+fn a_client_gets_what_it_may_have_and_every_answer() {
+    let mut bench = Bench::new();
+    let message = Arc::new(request(REGISTER, "1001", 1));
+    let grant = Grant { filter: Filter::only([MessageType::EventRinging]), group: None };
+    let subscribe = Input::Subscribe { client: tco(1), message, grant };
+    assert!(bench.put(subscribe)[0].contains("EventRegistered"));
+    bench.register(2, "1001");
+    let alerting = Some(party_state::ALERTING);
+    let shown = bench.call(MessageType::EventRinging, "1001", 7, alerting, None);
+    assert!(shown[0].starts_with("#1 TCO1 TCO2: EventRinging"), "{shown:?}");
+    let shown = bench.call(MessageType::EventReleased, "1001", 7, None, None);
+    assert!(shown[0].starts_with("#2 TCO2: EventReleased"), "{shown:?}");
+    // Who asks gets what comes of it, whatever its filter.
+    let shown = bench.ask(1, request(MessageType::RequestSetDNDOn, "1001", 4));
+    assert!(shown.iter().any(|line| line.contains("TCO1 TCO2: EventDNDOn")), "{shown:?}");
+    let shown = bench.ask(2, request(MessageType::RequestSetDNDOff, "1001", 4));
+    assert!(shown.iter().any(|line| line.contains(" TCO2: EventDNDOff")), "{shown:?}");
+    // That the DN is no more is told to all.
+    bench.dns.remove(0);
+    let shown = bench.configure();
+    assert!(shown.iter().any(|line| line.contains("TCO1 TCO2: EventUnregistered")), "{shown:?}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use tlib::{Attribute, KvList, KvValue, Message, Value};
 
 /// The number of an event, who gets it, what it says, and who asked for it.
 pub(crate) fn delivered(deliver: &Deliver) -> String {
-    let clients: Vec<String> = deliver.clients.iter().map(|client| format!("{client:?}")).collect();
+    let clients: Vec<String> = deliver.recipients().map(|client| format!("{client:?}")).collect();
     let asked = deliver
         .asked_by
         .map_or_else(String::new, |token| format!(" [{:?} ref {}]", token.client, token.reference));

@@ -439,16 +439,16 @@ impl Clients {
         let at = unix(self.unix_at_zero, now);
         let asker = deliver.asked_by.map(|token| token.client);
         if let Some(log) = &mut self.log
-            && deliver.clients.iter().any(|client| Some(*client) != asker)
+            && deliver.recipients().any(|client| Some(client) != asker)
         {
             log.distributed(at, deliver.event.message(), deliver.event.sequence());
         }
         let mut response = None;
-        for client in deliver.clients.iter() {
+        for client in deliver.recipients() {
             let Some(slot) = self.slot_by_number.get(&client.number).copied() else { continue };
             let Some(have) = self.slots[slot].client.as_mut() else { continue };
             let form = have.session.form();
-            let reference = deliver.reference_for(*client);
+            let reference = deliver.reference_for(client);
             if !have.session.send(&deliver.event.outgoing(form, reference)) {
                 // It may be one too many for this client.
                 self.mark(slot);

@@ -339,8 +339,6 @@ impl Driven<InteractionProxy> {
             match output {
                 Output::Deliver(deliver) => self.effects.push_back(Effect::Deliver(deliver)),
                 Output::Answer { client, message } => self.answer(client, message),
-                // Nobody is asked as long as `asks_fan_out` is off.
-                Output::Ask { .. } => {}
                 Output::Close { client, reason } => {
                     self.effects.push_back(Effect::Close(client, reason));
                 }
