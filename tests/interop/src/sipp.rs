@@ -301,6 +301,12 @@ impl Sipp {
         fs::read_to_string(messages).expect("the scenario is traced")
     }
 
+    /// The messages so far of a scenario that is traced.
+    pub fn trace(&self) -> String {
+        // The file begins with the first message.
+        fs::read_to_string(self.folder.join("messages")).unwrap_or_default()
+    }
+
     /// Waits for the end, whatever it is.
     pub fn end(mut self) -> ExitStatus {
         self.process.wait().expect("the state of a child")

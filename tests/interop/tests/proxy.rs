@@ -74,6 +74,10 @@ fn the_call_is_the_callers_own_all_the_way_and_its_bye_finds_the_way_after_a_res
         let calls = switch.get("/api/calls");
         (calls[0]["phase"] == "established").then_some(())
     });
+    // A proxy has passed the 200 on by then, and nobody sends an ACK again that is lost with it.
+    jackfield_interop::wait::until("the callee to have the ACK", || {
+        called.trace().contains("\nACK sip:").then_some(())
+    });
     switch.kill();
     let again = Switch::start_at(port, &secret, &[&script()]);
     let said = caller.succeed_with_trace();
