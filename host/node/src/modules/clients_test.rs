@@ -69,7 +69,10 @@ fn burst(clients: &mut Clients, client: ClientId, events: usize) {
     for number in 0..events {
         let event = Event::new(Arc::new(message.clone()), Some(number as u64));
         let clients_of_it = Arc::from([client]);
-        clients.deliver(Instant::ZERO, &Deliver { event, clients: clients_of_it, asked_by: None });
+        clients.deliver(
+            Instant::ZERO,
+            &Deliver { event, clients: clients_of_it, filters: None, asked_by: None },
+        );
     }
     clients.flush(Instant::ZERO);
 }
