@@ -5,14 +5,19 @@ use std::{env, error::Error, fs, path::PathBuf, process::ExitCode};
 use plugin_build::{Request, plugins_dir};
 
 /// The packages of the stock plugins.
-const PACKAGES: [&str; 2] = ["jackfield-dialplan", "jackfield-route"];
+const PACKAGES: [&str; 4] =
+    ["jackfield-dialplan", "jackfield-dn-owner", "jackfield-fanout", "jackfield-route"];
 /// What the modules are made from, below the root of the workspace. Of a plugin only what is
 /// compiled, so that an edit to its tests or manual builds nothing.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 12] = [
     "Cargo.toml",
     "Cargo.lock",
     "plugins/dialplan/Cargo.toml",
     "plugins/dialplan/src",
+    "plugins/dn-owner/Cargo.toml",
+    "plugins/dn-owner/src",
+    "plugins/fanout/Cargo.toml",
+    "plugins/fanout/src",
     "plugins/route/Cargo.toml",
     "plugins/route/src",
     "sdk/guest",

@@ -3,7 +3,8 @@
 
 The program, the strategy of sdk/examples/strategy, SIPp as the callers, phones that answer by themselves, and desktops that hold, consult, transfer
 and release, each over its own connections. It fails when a call has not one story, a party's events are no legal sequence, or an agent's state does
-not add up.
+not add up. With --change-every the plugins that say who gets what and whose a DN is are replaced all the while, and two clients who were told of the same
+DNs must have been told the same.
 """
 
 import argparse
@@ -19,6 +20,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "sdk" / "tlib" / "python"), str(HERE)]
 
+from floor.changes import OWNER, Changes, Witness, files  # noqa: E402
 from floor.desks import Desks  # noqa: E402
 from floor.judge import Judge  # noqa: E402
 from floor.phones import Phones  # noqa: E402
@@ -27,6 +29,8 @@ from lab.process import TICKS_PER_SECOND, Failed, Subject, tail  # noqa: E402
 
 POINT = "8000"
 FIRST, OFFICE_FIRST = 2001, 3001
+#: A DN without a phone, for visitors.
+SPARE = "4001"
 CLIENTS = 4
 PORTS = (5060, 8080, 7000, 7001, 5070, 5071, 5072, 5073)
 
@@ -54,6 +58,14 @@ number = ["{OFFICE_FIRST}-{office_last}"]
 [[dn]]
 number = "{POINT}"
 type = "routing-point"
+[[dn]]
+number = "{SPARE}"
+[[dn]]
+number = "cluster"
+type = "voip-service"
+options = {{ service-type = "sip-cluster-nodes", dn-owner-applications = "{OWNER}" }}
+[journal]
+entries_max = 100000
 """
 
 
@@ -115,11 +127,18 @@ class Shift:
         self.office = [str(OFFICE_FIRST + n) for n in range(given.office)]
         self.judge = Judge([POINT])
         self.desks = Desks(self.judge, given.talk)
+        self.told, self.witness = Witness(), Witness()
+        self.changes = None
         self.closing = []
 
     def start_switch(self):
         file = self.folder / "shift.toml"
-        file.write_text(configuration(self.given, self.ports))
+        text = configuration(self.given, self.ports)
+        if self.given.change_every:
+            files(self.folder, text, 0)
+            self.changes = Changes(self.given.change_every, self.folder, text, self.ports, SPARE)
+        else:
+            file.write_text(text)
         program = os.environ.get("JACKFIELD_BIN", "jackfield")
         self.switch = Subject([program, "run", "--config", str(file)], self.folder / "log", self.ports[0], cwd=self.folder)
         self.closing.append(self.switch.stop)
@@ -130,10 +149,12 @@ class Shift:
         phones.start()
         self.closing.append(phones.stop)
 
-    def connect(self, number, port, dns, **registration):
-        def keep(event):
+    def connect(self, number, port, dns, keep=None, **registration):
+        def told(event):
+            self.told.take(event)
             self.desks.events.put((number, event))
 
+        keep = keep or told
         client = Client("127.0.0.1", port, application=f"desks-{number}", on_event=keep).open()
         self.closing.append(client.close)
         for reference in [client.register_address(dn, **registration) for dn in dns]:
@@ -148,6 +169,7 @@ class Shift:
             for dn in dns:
                 self.desks.add(dn, client, number, dn in self.office)
         self.connect(CLIENTS, self.ports[2], [POINT], register_mode=RegisterMode.Monitor)
+        self.connect("witness", self.ports[3], everybody, self.witness.take)
 
     def start_strategy(self):
         skills = {"points": [POINT], "agents": {dn: ["all"] for dn in self.agents}, "numbers": {POINT: "all"}}
@@ -168,11 +190,15 @@ class Shift:
         ready = lambda: sum(a.state == "EventAgentReady" for a in desks.agents.values()) == given.agents  # noqa: E731
         faults = [] if desks.run(ready, 60) else ["not all agents are ready after 60 s"]
         began, cpu = time.monotonic(), cpu_seconds(self.switch.process.pid)
+        if self.changes:
+            self.changes.start()
         callers = Callers(given, self.ports, self.folder)
         self.closing.append(callers.stop)
         if not desks.run(lambda: callers.are_done() and judge.is_quiet(), given.calls / given.rate + 60):
             faults.append("the calls are not over in time")
         seconds = time.monotonic() - began
+        if self.changes:
+            self.changes.stop()
         spent = {name: used - cpu.get(name, 0.0) for name, used in cpu_seconds(self.switch.process.pid).items()}
         for agent in desks.agents.values():
             agent.state = "leaving"
@@ -180,9 +206,15 @@ class Shift:
         if not desks.run(lambda: all(judge.agents[dn] == "out" for dn in self.agents), 60):
             faults.append("not all agents are logged out after 60 s")
         faults += callers.faults() + judge.finish(self.agents, given.calls)
+        everybody = self.agents + self.office
+        faults += self.witness.compare({dn: self.told.told[dn] for dn in everybody})
         if self.strategy.poll() is not None:
             faults.append(f"the strategy ended:\n{tail(self.folder / 'strategy')}")
-        return self.figures(seconds, spent), faults
+        figures = self.figures(seconds, spent)
+        if self.changes:
+            figures |= self.changes.figures()
+            faults += self.changes.faults
+        return figures, faults
 
     def figures(self, seconds, spent):
         judge, calls = self.judge, self.given.calls
@@ -216,6 +248,7 @@ def main():
     options.add_argument("--talk", type=float, default=1.0, help="seconds of talk between two steps of a call")
     options.add_argument("--ring", type=float, default=0.5, help="seconds that a phone rings")
     options.add_argument("--wrap-up", type=int, default=1, help="seconds of after-call work")
+    options.add_argument("--change-every", type=float, default=0, help="seconds from one version of the plugins to the next; 0 leaves them as they are")
     options.add_argument("--ports", default=",".join(map(str, PORTS)), help="SIP, HTTP, default, TCport, phones and three of callers")
     options.add_argument("--keep", type=pathlib.Path, help="an empty folder for logs")
     given = options.parse_args()

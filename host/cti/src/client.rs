@@ -20,6 +20,21 @@ impl Module {
     pub const ALL: [Self; 4] =
         [Self::SessionController, Self::TController, Self::InteractionProxy, Self::SmartProxy];
 
+    /// The name of its port (seed 001).
+    pub const fn port(self) -> &'static str {
+        match self {
+            Self::SessionController => "default",
+            Self::TController => "TCport",
+            Self::InteractionProxy => "IPport",
+            Self::SmartProxy => "SmartProxy",
+        }
+    }
+
+    /// The module of a port.
+    pub fn of_port(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|module| module.port() == name)
+    }
+
     /// The tag of its log (seed 001, table of threads).
     pub const fn tag(self) -> &'static str {
         match self {

@@ -25,19 +25,31 @@ pub enum DnType {
 }
 
 impl DnType {
-    /// Every kind, with its name in the configuration.
-    pub const NAMES: [(Self, &'static str); 6] = [
-        (Self::Extension, "extension"),
-        (Self::RoutingPoint, "routing-point"),
-        (Self::VirtualQueue, "virtual-queue"),
-        (Self::AcdQueue, "acd-queue"),
-        (Self::Trunk, "trunk"),
-        (Self::VoipService, "voip-service"),
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Extension,
+        Self::RoutingPoint,
+        Self::VirtualQueue,
+        Self::AcdQueue,
+        Self::Trunk,
+        Self::VoipService,
     ];
 
     /// The kind of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, have)| *have == name).map(|(kind, _)| *kind)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Extension => "extension",
+            Self::RoutingPoint => "routing-point",
+            Self::VirtualQueue => "virtual-queue",
+            Self::AcdQueue => "acd-queue",
+            Self::Trunk => "trunk",
+            Self::VoipService => "voip-service",
+        }
     }
 
     /// Its type as an address (section 3.3).

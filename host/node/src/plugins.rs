@@ -13,6 +13,7 @@ use plugin::{
     ShadowPolicy, Source, TrialPolicy,
 };
 use record::{Gate, LedgerLimits};
+use stock::Serves;
 use thiserror::Error;
 
 use crate::{
@@ -164,7 +165,12 @@ pub(crate) fn sources(config: &Config, stored: &Stored) -> Vec<Source> {
     if config.plugins.stock {
         // A plugin that would change nothing is not asked for it on every call.
         let wanted = stock::plugins().iter().filter(|stock| {
-            stock.needs_no_configuration || config.plugins.config.contains_key(stock.id)
+            let has_work = match stock.serves {
+                Serves::Always => true,
+                Serves::Devices => !config.dn.is_empty(),
+                Serves::Configured => false,
+            };
+            has_work || config.plugins.config.contains_key(stock.id)
         });
         sources.extend(wanted.map(|stock| Source::Embedded {
             id: stock.id.to_owned(),

@@ -23,6 +23,7 @@ use tracing::{debug, info};
 use crate::{
     explain::{Rehearsal, Rehearsed, rehearse},
     mailbox::Postbox,
+    modules::ModuleControl,
     node::{Reconfigured, Reconfigurer},
     watch::{BACKSTOP, Hint, HintSource, Watch},
     worker::Mail,
@@ -183,7 +184,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Starts the thread; it follows the files and folders of `host`'s plugins and the configuration's file, where the
-    /// configuration says so, and tells the workers when a plugin was replaced.
+    /// configuration says so, and tells the workers and the T-Library modules when a plugin was replaced.
     ///
     /// # Errors
     ///
@@ -192,6 +193,7 @@ impl Reloader {
         host: Arc<PluginHost>,
         mut reconfigurer: Reconfigurer,
         workers: Vec<Postbox<Mail>>,
+        modules: Option<ModuleControl>,
     ) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(QUEUE_MAX);
         let hints = sender.clone();
@@ -201,7 +203,7 @@ impl Reloader {
             // Without the right to it the thread runs at the common priority.
             let _ = rustix::process::setpriority_process(None, NICE);
             let source = hint_source(&watch, hints.clone());
-            let loader = Loader { host, workers, reconfigurer, watch, hints, source };
+            let loader = Loader { host, workers, modules, reconfigurer, watch, hints, source };
             loader.run(&receiver);
         })?;
         Ok(Self { sender, thread: Some(thread) })
@@ -241,6 +243,7 @@ fn hint_source(watch: &Watch, hints: SyncSender<Message>) -> Option<HintSource> 
 struct Loader {
     host: Arc<PluginHost>,
     workers: Vec<Postbox<Mail>>,
+    modules: Option<ModuleControl>,
     reconfigurer: Reconfigurer,
     watch: Watch,
     hints: SyncSender<Message>,
@@ -415,6 +418,9 @@ impl Loader {
         for worker in &self.workers {
             // A worker that is too busy for this sweeps with its next question.
             let _ = worker.post(Mail::Sweep);
+        }
+        if let Some(modules) = &self.modules {
+            modules.sweep();
         }
     }
 }

@@ -89,6 +89,11 @@ impl Emergency {
         self.has_route() && self.number(callee).is_some()
     }
 
+    /// Whether this party is an emergency service, whether there is a route to it or not.
+    pub fn knows(&self, callee: &Party) -> bool {
+        self.number(callee).is_some()
+    }
+
     /// The trunks and groups that the route names.
     pub fn trunks(&self) -> impl Iterator<Item = &str> {
         self.route.iter().filter_map(|way| match way {

@@ -22,8 +22,12 @@ fn world(stock: &Stock) -> String {
 
 #[test]
 fn every_module_becomes_a_component_with_its_own_hooks_and_no_others() {
-    let expected: [(&str, &[&str]); 2] =
-        [("stock.dialplan", &["dial-plan"]), ("stock.route", &["route", "route-on-failure"])];
+    let expected: [(&str, &[&str]); 4] = [
+        ("stock.dialplan", &["dial-plan"]),
+        ("stock.dn-owner", &["dn-owner"]),
+        ("stock.fanout", &["fan-out", "authorise-request"]),
+        ("stock.route", &["route", "route-on-failure"]),
+    ];
     for (stock, (id, hooks)) in plugins().iter().zip(expected) {
         assert_eq!(stock.id, id);
         let world = world(stock);

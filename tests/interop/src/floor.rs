@@ -1,6 +1,9 @@
 //! A floor of agents: a switch that has DNs and T-Library ports.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+};
 
 use crate::{Desk, Phone, Switch, ports};
 
@@ -25,15 +28,15 @@ impl Floor {
     ///
     /// When the switch does not come up.
     pub fn start(wrap_up_s: u32) -> Self {
-        Self::with(wrap_up_s, &[], &[])
+        Self::with(wrap_up_s, &[], &[], &[])
     }
 
-    /// The same with further ports, as entries of `tlib.listen`, and settings.
+    /// The same with further ports, as entries of `tlib.listen`, settings, and plugins that are asked before the stock ones.
     ///
     /// # Panics
     ///
     /// When the switch does not come up.
-    pub fn with(wrap_up_s: u32, more: &[String], settings: &[&str]) -> Self {
+    pub fn with(wrap_up_s: u32, more: &[String], settings: &[&str], plugins: &[&Path]) -> Self {
         let [tc_port, default_port, ip_port, monitor_port] =
             [(); 4].map(|()| SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free())));
         let dns = format!(
@@ -50,7 +53,7 @@ impl Floor {
         let listen = ports.map(|(name, bind)| format!("{{name=\"{name}\",bind=\"{bind}\"}}"));
         let listen = format!("tlib.listen=[{}]", [&listen[..], more].concat().join(","));
         let settings: Vec<&str> = [&[&*dns, &*listen], settings].concat();
-        let switch = Switch::start(&settings, &[]);
+        let switch = Switch::start(&settings, plugins);
         Self { switch, tc_port, default_port, ip_port, monitor_port }
     }
 

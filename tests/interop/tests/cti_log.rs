@@ -261,7 +261,7 @@ fn every_message_of_every_client_is_read_back_from_the_log_of_its_module() {
     let path = format!("tlib.log_path={}", folder.path().display());
     let settings =
         [&*path, "tlib.log_deliveries=true", "tlib.log_mib_max=1", "tlib.log_files_max=50"];
-    let floor = Floor::with(1, &[], &settings);
+    let floor = Floor::with(1, &[], &settings, &[]);
     let mut desk = Desk::connect(floor.tc_port, "desk one", &["2001", "2002", "2003"]);
     let mut second = Desk::connect(floor.tc_port, "desk (2)", &["2002"]);
     let mut router = floor.router();

@@ -51,7 +51,7 @@ impl Office {
             format!("{{name=\"TCport\",bind=\"{wss}\",transport=\"wss\",{files},{pages}}}"),
             format!("{{name=\"TCport\",bind=\"{mutual}\",transport=\"tls\",{wants}}}"),
         ];
-        Self { floor: Floor::with(0, &more, &[]), folder, tls, ws, wss, mutual }
+        Self { floor: Floor::with(0, &more, &[], &[]), folder, tls, ws, wss, mutual }
     }
 
     fn at(&self, file: &str) -> String {

@@ -7,13 +7,14 @@ use std::process::Command;
 
 use jackfield_interop::{peers, ports};
 
-#[test]
-fn what_clients_are_told_in_a_shift_adds_up() {
+/// The figures of a shift, which has had no fault.
+fn shift(settings: &[&str]) -> serde_json::Value {
     let ports: Vec<String> = (0..8).map(|_| ports::free().to_string()).collect();
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(peers::tlib_python().join("python"))
         .arg(peers::here().join("../bench/shift.py"))
         .args(["--agents", "10", "--office", "4", "--calls", "60", "--rate", "4", "--talk", "0.6"])
+        .args(settings)
         .args(["--ports", &ports.join(",")])
         .arg("--keep")
         .arg(folder.path())
@@ -26,4 +27,17 @@ fn what_clients_are_told_in_a_shift_adds_up() {
     let figures: serde_json::Value = serde_json::from_str(&said).unwrap();
     // Those who give up before anybody answers are three; all others are answered.
     assert_eq!(figures["answered"], 57, "{said}");
+    figures
+}
+
+#[test]
+fn what_clients_are_told_in_a_shift_adds_up() {
+    shift(&[]);
+}
+
+/// The stock plugins get other settings and a script another text, and each version is in force when the next client subscribes.
+#[test]
+fn plugins_that_are_replaced_in_a_shift_lose_no_event_and_double_none() {
+    let figures = shift(&["--change-every", "0.5"]);
+    assert!(figures["versions of plugins"].as_u64() > Some(5), "{figures}");
 }

@@ -163,11 +163,12 @@ impl TController {
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {
-        self.clients.remove(&client);
+        let application = self.clients.remove(&client).unwrap_or_else(|| Arc::from(""));
         self.drop_reservations_of(client);
         for dn in self.registry.leave(client) {
             self.on_client_left_dn(now, client, &dn);
-            self.on_owner_event(now, &dn, OwnerEvent::ClientGone { client });
+            let application = Arc::clone(&application);
+            self.on_owner_event(now, &dn, OwnerEvent::ClientGone { client, application });
         }
     }
 

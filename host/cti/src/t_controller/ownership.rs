@@ -39,6 +39,8 @@ pub enum OwnerEvent {
     ClientGone {
         /// Which.
         client: ClientId,
+        /// Its application's name.
+        application: Arc<str>,
     },
 }
 
@@ -79,7 +81,7 @@ pub fn built_in(question: &OwnerQuestion) -> OwnerVerdict {
             let may = question.applications.contains(application);
             if may && question.owner.is_none() { OwnerVerdict::Claim } else { OwnerVerdict::Keep }
         }
-        (OwnerEvent::ClientGone { client: gone }, false) => match &question.owner {
+        (OwnerEvent::ClientGone { client: gone, .. }, false) => match &question.owner {
             Some(Owner::Client { client, .. }) if client == gone => OwnerVerdict::Release,
             _ => OwnerVerdict::Keep,
         },

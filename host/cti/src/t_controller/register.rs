@@ -110,7 +110,9 @@ impl TController {
         let event = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
         self.reply(now, token, event);
         self.on_client_left_dn(now, token.client, &dn);
-        let event = OwnerEvent::ClientGone { client: token.client };
+        let application = self.clients.get(&token.client).cloned();
+        let application = application.unwrap_or_else(|| Arc::from(""));
+        let event = OwnerEvent::ClientGone { client: token.client, application };
         self.on_owner_event(now, &dn, event);
         Ok(())
     }

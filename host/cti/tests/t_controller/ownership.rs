@@ -125,7 +125,7 @@ fn a_policy_is_asked_one_thing_of_a_dn_at_a_time() {
     assert_eq!(
         bench.put(Input::Gone { client: tco(3) }),
         [
-            "whose is 1001? ClientGone { client: TCO3 } Some(Client { client: TCO3, application: \"monitor\" })"
+            "whose is 1001? ClientGone { client: TCO3, application: \"monitor\" } Some(Client { client: TCO3, application: \"monitor\" })"
         ]
     );
     assert_eq!(bench.wait(1_999), NONE);
@@ -144,7 +144,7 @@ fn a_claim_of_who_has_left_meanwhile_is_void_and_too_many_changes_are_decided_he
     // The first change is decided by the built-in rules, but the client has gone.
     assert_eq!(
         bench.put(Input::Gone { client: tco(1) }),
-        ["whose is 1001? ClientGone { client: TCO1 } None"]
+        ["whose is 1001? ClientGone { client: TCO1, application: \"desktop\" } None"]
     );
     let verdict = OwnerVerdict::Claim;
     assert_eq!(bench.put(Input::OwnerAnswer { dn: "1001".into(), verdict }), NONE);

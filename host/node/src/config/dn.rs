@@ -163,7 +163,7 @@ pub(super) fn problems(dns: &[DnSection]) -> Vec<(usize, &'static str, String, S
             problems.push((at, "number", "`number` is missing".to_owned(), help));
         }
         if DnType::named(&dn.r#type).is_none() {
-            let names = DnType::NAMES.map(|(_, name)| name).join(", ");
+            let names = DnType::ALL.map(DnType::name).join(", ");
             let what = format!("`type` is \"{}\", which no device is", dn.r#type.escape_debug());
             problems.push((at, "type", what, format!("give one of {names}")));
         }

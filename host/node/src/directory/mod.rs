@@ -47,6 +47,8 @@ pub struct NodeDirectory {
     watched: Watched,
     messages: Messages,
     dns: ArcSwap<Dns>,
+    /// The numbers of emergency services.
+    emergency: ArcSwap<switch::Emergency>,
     dn_states: papaya::HashMap<Arc<str>, Arc<DnState>>,
     out_of_service: papaya::HashMap<Aor, ()>,
     plugins: Option<Arc<PluginHost>>,
@@ -65,6 +67,7 @@ impl NodeDirectory {
             watched: Watched::default(),
             messages: Messages::default(),
             dns: ArcSwap::default(),
+            emergency: ArcSwap::default(),
             dn_states: papaya::HashMap::new(),
             out_of_service: papaya::HashMap::new(),
             plugins: None,
@@ -103,6 +106,16 @@ impl NodeDirectory {
         let (dns, bindings) = (self.dns.load(), self.bindings_by_aor.pin());
         let dn_of = |aor: &Aor| dns.of(aor.user(), aor.host()).map(|dn| Arc::clone(&dn.number));
         bindings.keys().filter_map(dn_of).collect()
+    }
+
+    /// Makes these the numbers of emergency services.
+    pub fn set_emergency(&self, emergency: switch::Emergency) {
+        self.emergency.store(Arc::new(emergency));
+    }
+
+    /// The numbers of emergency services.
+    pub fn emergency(&self) -> Arc<switch::Emergency> {
+        self.emergency.load_full()
     }
 
     /// Makes this the state of a DN.

@@ -21,7 +21,7 @@ use tracing::{debug, info, warn};
 use websocket::Code;
 
 use super::{
-    ClientView, Port,
+    Caller, ClientView, Port,
     connection::{Came, Connection, Fault},
     log::ModuleLog,
 };
@@ -55,7 +55,7 @@ pub(super) enum Happened {
     /// It has said who it is.
     Connected(ClientId, Arc<str>),
     /// It asks for something.
-    Request(ClientId, Message),
+    Request(Caller, Message),
     /// It is gone.
     Gone(ClientId),
 }
@@ -382,7 +382,7 @@ impl Clients {
                     if let Some(log) = &mut self.log {
                         log.received(unix(self.unix_at_zero, now), &message, peer_of(client));
                     }
-                    self.happened.push(Happened::Request(client.id, message));
+                    self.happened.push(Happened::Request(caller(client), message));
                 }
                 SessionOutput::Took(message) => {
                     if let Some(log) = &mut self.log {
@@ -596,6 +596,11 @@ impl Clients {
 /// The time since 1970.
 fn unix(at_zero: Duration, now: Instant) -> Duration {
     at_zero + now.saturating_since(Instant::ZERO)
+}
+
+/// A client as who decides about it knows it.
+fn caller(client: &Client) -> Caller {
+    Caller { id: client.id, application: Arc::clone(&client.application), peer: client.peer }
 }
 
 /// A client as logs name it.

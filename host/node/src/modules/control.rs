@@ -44,6 +44,13 @@ impl ModuleControl {
         all
     }
 
+    /// Has every module give back what replaced plugins held on its thread; one that is too busy for this does it with its next question.
+    pub fn sweep(&self) {
+        for (_, postbox) in &self.0 {
+            let _ = postbox.post(Letter::Sweep);
+        }
+    }
+
     /// Has every module take this, and waits until all have.
     pub fn configure(&self, settings: &Arc<ModuleSettings>) {
         let (done, taken) = sync_channel(self.0.len());

@@ -6,7 +6,7 @@ use std::{
 };
 
 use cti::{
-    CallEvent, ClientId, MonitorEvent, Now, Token, error,
+    CallEvent, ClientId, MonitorEvent, Now, Refusal, Token,
     t_controller::{self, MonitorFeed, MonitorRequest},
 };
 use switch::Fact;
@@ -45,6 +45,8 @@ pub enum Letter {
     Configure(Box<Configured>),
     /// To every module: who is connected?
     Describe(oneshot::Sender<Vec<ClientView>>),
+    /// Give back what replaced plugins held on the thread.
+    Sweep,
     /// Stop.
     Stop,
 }
@@ -71,11 +73,17 @@ impl Letter {
             _ => return None,
         };
         let text = "a module is behind: more than tlib.mailbox_max waits for it; ask again later";
-        let error = error(token, Some(request), ErrorCode::TooManyRequests, Some(text))
-            .with(Attribute::TimeinSecs, now.unix_s())
-            .with(Attribute::TimeinuSecs, i64::from(now.unix.subsec_micros()));
-        Some((token.client, error))
+        let refusal = Refusal::new(ErrorCode::TooManyRequests, text);
+        Some((token.client, refused(now, token, request, &refusal)))
     }
+}
+
+/// EventError for a request that no module has seen.
+pub(super) fn refused(now: Now, token: Token, request: &Message, refusal: &Refusal) -> Message {
+    refusal
+        .event(token, request)
+        .with(Attribute::TimeinSecs, now.unix_s())
+        .with(Attribute::TimeinuSecs, i64::from(now.unix.subsec_micros()))
 }
 
 /// Where workers tell of calls and registrations.

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use cti::{ClientId, Deliver, LogLine, Now, t_controller::DnState};
+use cti::{
+    ClientId, Deliver, Grant, LogLine, Now,
+    t_controller::{DnState, OwnerQuestion, OwnerVerdict},
+};
 use model::Instant;
 use switch::Control;
 use tlib::Message;
@@ -23,8 +26,11 @@ pub trait Machine: Send {
     /// A client has said who it is, and may connect.
     fn on_client(&mut self, now: Now, client: ClientId, application: Arc<str>);
 
-    /// A client asks for something.
-    fn on_request(&mut self, now: Now, client: ClientId, message: Message);
+    /// A client asks for something. Of a subscription `grant` says what it may have, if anybody has said so.
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>);
+
+    /// Whose a DN is, after [`Effect::AskOwner`].
+    fn on_owner(&mut self, _: Now, _dn: &Arc<str>, _verdict: OwnerVerdict) {}
 
     /// A client is gone.
     fn on_gone(&mut self, now: Now, client: ClientId);
@@ -52,6 +58,8 @@ pub enum Effect {
     Post(cti::Module, Letter),
     /// Something for the call engine.
     Control(Control),
+    /// Somebody is to say whose a DN is.
+    AskOwner(OwnerQuestion),
     /// How a DN is now, for calls.
     Publish(DnState),
     /// A DN is no more.

@@ -6,11 +6,11 @@ use std::{
 };
 
 use cti::{
-    ClientId, Dns, Module, Now,
+    ClientId, Dns, Grant, Module, Now,
     interaction_proxy::{self, InteractionProxy},
     session_controller::{self, SessionController},
     smart_proxy::{self, SmartProxy},
-    t_controller::{self, Configuration, TController},
+    t_controller::{self, Configuration, OwnerVerdict, TController},
 };
 use model::Instant;
 use switch::Fact;
@@ -135,9 +135,14 @@ impl Machine for Driven<SessionController> {
         self.input(now, session_controller::Input::Connected { client });
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>) {
+        use session_controller::Input;
         let message = Arc::new(message);
-        self.input(now, session_controller::Input::Request { client, message });
+        let input = match grant {
+            None => Input::Request { client, message },
+            Some(grant) => Input::Subscribe { client, message, grant },
+        };
+        self.input(now, input);
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {
@@ -194,8 +199,7 @@ impl Driven<TController> {
                 Output::Monitor(feed) => Effect::Post(Module::SmartProxy, Letter::Feed(feed)),
                 Output::Log(line) => Effect::Log(line),
                 Output::Close { client, reason } => Effect::Close(client, reason),
-                // Nobody is asked as long as `asks_owner` is off.
-                Output::Ask(_) => continue,
+                Output::Ask(question) => Effect::AskOwner(question),
             };
             self.effects.push_back(effect);
         }
@@ -236,9 +240,19 @@ impl Machine for Driven<TController> {
         self.input(now, t_controller::Input::Connected { client, application });
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>) {
+        use t_controller::Input;
         let message = Arc::new(message);
-        self.input(now, t_controller::Input::Request { client, message });
+        let input = match grant {
+            None => Input::Request { client, message },
+            Some(grant) => Input::Subscribe { client, message, grant },
+        };
+        self.input(now, input);
+    }
+
+    fn on_owner(&mut self, now: Now, dn: &Arc<str>, verdict: OwnerVerdict) {
+        let dn = Arc::clone(dn);
+        self.input(now, t_controller::Input::OwnerAnswer { dn, verdict });
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {
@@ -307,9 +321,14 @@ impl Machine for Driven<SmartProxy> {
         self.input(now, smart_proxy::Input::Connected { client });
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>) {
+        use smart_proxy::Input;
         let message = Arc::new(message);
-        self.input(now, smart_proxy::Input::Request { client, message });
+        let input = match grant {
+            None => Input::Request { client, message },
+            Some(grant) => Input::Subscribe { client, message, grant },
+        };
+        self.input(now, input);
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {
@@ -370,9 +389,14 @@ impl Machine for Driven<InteractionProxy> {
         self.input(now, interaction_proxy::Input::Connected { client, application });
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: Message) {
+    fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>) {
+        use interaction_proxy::Input;
         let message = Arc::new(message);
-        self.input(now, interaction_proxy::Input::Request { client, message });
+        let input = match grant {
+            None => Input::Request { client, message },
+            Some(grant) => Input::Subscribe { client, message, grant },
+        };
+        self.input(now, input);
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {

@@ -32,17 +32,6 @@ pub struct Port {
 #[derive(Debug)]
 pub struct Ports(Vec<Port>);
 
-/// The module of a port (seed 001).
-fn module_of(name: &str) -> Option<Module> {
-    Some(match name {
-        "default" => Module::SessionController,
-        "TCport" => Module::TController,
-        "IPport" => Module::InteractionProxy,
-        "SmartProxy" => Module::SmartProxy,
-        _ => return None,
-    })
-}
-
 impl Port {
     /// Binds a port and reads its certificate.
     fn bind(config: &Config, listen: &TlibListen, module: Module) -> Result<Self, StartError> {
@@ -95,7 +84,7 @@ impl Ports {
         let mut ports = Vec::new();
         for listen in config.tlib.ports(!config.dn.is_empty()) {
             // The check of the configuration lets no other name by.
-            let Some(module) = module_of(&listen.name) else { continue };
+            let Some(module) = Module::of_port(&listen.name) else { continue };
             ports.push(Port::bind(config, &listen, module)?);
         }
         Ok(Self(ports))

@@ -9,23 +9,58 @@ use cti::{
     smart_proxy::{self, SmartProxy, SmartProxySettings},
     t_controller::{TController, TControllerSettings},
 };
+use plugin::PluginHost;
 use tracing::{error, info};
 
 use super::{
-    AllFigures, FactPort, Letter, Machine, ModuleControl, ModuleSettings, Others, Parts, Ports,
-    Running,
+    AllFigures, FactPort, Letter, Machine, ModuleControl, ModuleSettings, Others, Parts, Policy,
+    PolicyParts, Ports, Running,
     machines::{Driven, configure},
 };
 use crate::{
-    clock::Clock,
+    clock::{Calendar, Clock},
     config::Config,
     directory::NodeDirectory,
+    journal::FactSender,
     mailbox::{Mailbox, Postbox, mailbox},
     worker::Mail,
 };
 
 /// Each module's clients are counted as they connect, against `tlib.clients_max`.
 const CLIENTS_MAX: usize = usize::MAX;
+
+/// What is around the modules in the process.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// The process's clock.
+    pub clock: Clock,
+    /// A number of chance.
+    pub seed: u64,
+    /// Where calls read the states of DNs.
+    pub directory: &'a Arc<NodeDirectory>,
+    /// The workers, by shard.
+    pub workers: &'a [Postbox<Mail>],
+    /// The plugins.
+    pub host: &'a Arc<PluginHost>,
+    /// The journal.
+    pub facts: &'a FactSender,
+}
+
+impl Around<'_> {
+    /// What a module needs to ask plugins, to be made on its thread.
+    fn policy(&self, config: &Config) -> impl FnOnce() -> PolicyParts + Send + 'static + use<> {
+        let (host, facts) = (Arc::clone(self.host), self.facts.clone());
+        let (clock, directory) = (self.clock, Arc::clone(self.directory));
+        let zone = config.node.zone.clone();
+        move || PolicyParts {
+            decide: Box::new(host.worker()),
+            directory,
+            calendar: Calendar::new(zone.as_deref()),
+            clock,
+            facts,
+        }
+    }
+}
 
 /// The modules that run. Dropping it stops them.
 pub struct Modules {
@@ -36,7 +71,7 @@ pub struct Modules {
 }
 
 impl Modules {
-    /// Starts the threads. `seed` is of chance.
+    /// Starts the threads, where there is a port of theirs.
     ///
     /// # Errors
     ///
@@ -45,10 +80,12 @@ impl Modules {
         config: &Config,
         settings: &Arc<ModuleSettings>,
         mut ports: Ports,
-        (clock, seed): (Clock, u64),
-        others: (&Arc<NodeDirectory>, &[Postbox<Mail>]),
-    ) -> io::Result<Self> {
-        let (directory, workers) = others;
+        around: &Around<'_>,
+    ) -> io::Result<Option<Self>> {
+        if ports.is_empty() {
+            return Ok(None);
+        }
+        let Around { clock, seed, directory, workers, .. } = *around;
         let addresses = ports.addresses()?;
         let tlib = &config.tlib;
         let mut boxes: BTreeMap<Module, Mailbox<Letter>> = BTreeMap::new();
@@ -81,12 +118,13 @@ impl Modules {
                 figures: Arc::default(),
             };
             figures.push((module, parts.figures.clone()));
+            let policy = around.policy(config);
             let made = Made { application: &tlib.application, settings, clock, seed };
             let thread = match module {
-                Module::SessionController => spawn(parts, made.session_controller())?,
-                Module::TController => spawn(parts, made.t_controller())?,
-                Module::InteractionProxy => spawn(parts, made.interaction_proxy())?,
-                Module::SmartProxy => spawn(parts, made.smart_proxy())?,
+                Module::SessionController => spawn(parts, made.session_controller(), policy)?,
+                Module::TController => spawn(parts, made.t_controller(), policy)?,
+                Module::InteractionProxy => spawn(parts, made.interaction_proxy(), policy)?,
+                Module::SmartProxy => spawn(parts, made.smart_proxy(), policy)?,
             };
             threads.push(thread);
         }
@@ -95,7 +133,7 @@ impl Modules {
         }
         let addresses =
             addresses.into_iter().map(|(module, _, address)| (module, address)).collect();
-        Ok(Self { postboxes, threads, addresses, figures })
+        Ok(Some(Self { postboxes, threads, addresses, figures }))
     }
 
     /// Where workers tell of calls.
@@ -154,12 +192,17 @@ impl Drop for Obituary {
     }
 }
 
-fn spawn<M: Machine + 'static>(parts: Parts, machine: M) -> io::Result<JoinHandle<()>> {
+fn spawn<M: Machine + 'static>(
+    parts: Parts,
+    machine: M,
+    policy: impl FnOnce() -> PolicyParts + Send + 'static,
+) -> io::Result<JoinHandle<()>> {
     let (module, name) = (parts.module, format!("jf-{}", parts.module.tag().to_ascii_lowercase()));
     let running = Running::new(parts, machine)?;
     std::thread::Builder::new().name(name).spawn(move || {
         let _obituary = Obituary(module);
-        running.run();
+        // The instances of plugins are the thread's own.
+        running.run(Policy::new(policy(), module));
     })
 }
 
@@ -207,6 +250,7 @@ impl Made<'_> {
         let settings = TControllerSettings {
             registry: self.settings.registry,
             clients_max: CLIENTS_MAX,
+            asks_owner: true,
             ..TControllerSettings::default()
         };
         let mut inner = TController::new(settings, self.facts());

@@ -6,12 +6,15 @@ use cti::Now;
 use model::Shards;
 use rustix::event::Timespec;
 use switch::{Action, Fact, Unfit};
+use tlib::Message;
 use tracing::{error, info, warn};
 
 use super::{
-    Effect, Letter, Machine, ModuleFigures, ModuleSettings, Port,
+    Caller, Effect, Letter, Machine, ModuleFigures, ModuleSettings, Policy, Port,
     clients::{Clients, Happened, hello},
+    letter::refused,
     log::{ModuleLog, stem},
+    policy::{Judged, Refused},
 };
 use crate::{
     clock::Clock,
@@ -111,27 +114,28 @@ impl<M: Machine> Running<M> {
     }
 
     /// Runs until it is told to stop.
-    pub fn run(mut self) {
+    pub fn run(mut self, mut policy: Policy) {
+        let policy = &mut policy;
         let mut ready = Ready::new();
-        self.drain(self.now());
+        self.drain(self.now(), policy);
         while !self.stopped {
             let timeout = self.wait();
             self.poller.wait(&mut ready, timeout.as_ref());
-            self.on_time();
+            self.on_time(policy);
             for (token, flags) in (0..ready.len()).filter_map(|at| ready.at(at)) {
                 let at = self.clock.now();
                 match token {
-                    Token::Bell => self.on_letters(),
+                    Token::Bell => self.on_letters(policy),
                     Token::Listener(number) => self.clients.on_listener(at, number),
                     Token::Connection { slot, generation } => {
                         self.clients.on_connection(at, (slot, generation), flags);
-                        self.take_happened();
+                        self.take_happened(policy);
                     }
                 }
             }
             let at = self.clock.now();
             self.clients.flush(at);
-            self.take_happened();
+            self.take_happened(policy);
             self.flush_log();
             let letters = (self.letters, self.lost);
             self.figures.note(&self.clients.figures, letters, self.machine.holdings());
@@ -157,38 +161,42 @@ impl<M: Machine> Running<M> {
         Timespec::try_from(at.saturating_since(self.clock.now())).ok()
     }
 
-    fn on_time(&mut self) {
+    fn on_time(&mut self, policy: &mut Policy) {
         let now = self.now();
         if self.machine.poll_timeout().is_some_and(|at| at <= now.at) {
             self.machine.on_time(now);
-            self.drain(now);
+            self.drain(now, policy);
         }
         if self.clients.next_sweep().is_some_and(|at| at <= now.at) {
             self.clients.sweep(now.at);
-            self.take_happened();
+            self.take_happened(policy);
         }
     }
 
-    fn on_letters(&mut self) {
+    fn on_letters(&mut self, policy: &mut Policy) {
         let letters: Vec<Letter> = self.mailbox.take(LETTERS).collect();
         for letter in letters {
             if matches!(letter, Letter::Stop) {
                 self.stopped = true;
                 return;
             }
+            if matches!(letter, Letter::Sweep) {
+                policy.sweep();
+                continue;
+            }
             self.letters += 1;
             let now = self.now();
             match letter {
                 Letter::Configure(configured) => {
                     self.configure(now, &configured.settings);
-                    self.drain(now);
+                    self.drain(now, policy);
                     // Who waits may have lost its patience.
                     let _ = configured.done.try_send(());
                 }
                 Letter::Describe(reply) => drop(reply.send(self.clients.views())),
                 letter => self.machine.on_letter(now, letter),
             }
-            self.drain(now);
+            self.drain(now, policy);
             if self.clients.log.as_ref().is_some_and(ModuleLog::is_full) {
                 self.flush_log();
             }
@@ -221,7 +229,7 @@ impl<M: Machine> Running<M> {
         };
     }
 
-    fn take_happened(&mut self) {
+    fn take_happened(&mut self, policy: &mut Policy) {
         loop {
             let happened = self.clients.take_happened();
             if happened.is_empty() {
@@ -233,17 +241,33 @@ impl<M: Machine> Running<M> {
                     Happened::Connected(client, application) => {
                         self.machine.on_client(now, client, application);
                     }
-                    Happened::Request(client, message) => {
-                        self.machine.on_request(now, client, message);
+                    Happened::Request(caller, message) => {
+                        self.on_request(now, &caller, message, policy);
                     }
                     Happened::Gone(client) => self.machine.on_gone(now, client),
                 }
-                self.drain(now);
+                self.drain(now, policy);
             }
         }
     }
 
-    fn drain(&mut self, now: Now) {
+    /// A client asks for something, if it may.
+    fn on_request(&mut self, now: Now, caller: &Caller, message: Message, policy: &mut Policy) {
+        match policy.judge(caller, message) {
+            Ok(Judged { message, grant }) => {
+                self.machine.on_request(now, caller.id, message, grant);
+            }
+            Err(refused_one) => {
+                let Refused { message, refusal } = *refused_one;
+                let reference = message.reference_id().unwrap_or(0);
+                let token = cti::Token { client: caller.id, reference };
+                let answer = refused(now, token, &message, &refusal);
+                self.clients.answer(now.at, caller.id, &answer);
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Now, policy: &mut Policy) {
         while let Some(effect) = self.machine.poll_effect() {
             match effect {
                 Effect::Deliver(deliver) => self.clients.deliver(now.at, &deliver),
@@ -257,6 +281,10 @@ impl<M: Machine> Running<M> {
                         let fact = Fact::Controlled { ticket, outcome };
                         self.machine.on_letter(now, Letter::Fact(fact));
                     }
+                }
+                Effect::AskOwner(question) => {
+                    let verdict = policy.owner(&question);
+                    self.machine.on_owner(now, &question.dn, verdict);
                 }
                 Effect::Publish(state) => self.others.directory.publish_dn(state),
                 Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),

@@ -13,7 +13,7 @@ use std::{
 use plugin::{Diagnostic, PluginHost, ReloadReport};
 use tracing::{error, info, warn};
 
-use super::{shards, warn_of};
+use super::{shards, warnings::warn_of};
 use crate::{
     clock::Calendar,
     config::{
@@ -213,6 +213,7 @@ impl Reconfigurer {
         }
         self.directory.set_members(members(new, &self.own_hosts));
         self.directory.set_dns(is.modules.dns.clone());
+        self.directory.set_emergency(new.emergency.to_switch().unwrap_or_default());
         self.journal.set_calls_max(new.calls_max());
         self.tell_workers(&is);
         self.log_plan.set(is.modules.clone());

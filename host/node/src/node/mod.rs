@@ -4,6 +4,8 @@ mod contacts;
 mod error;
 mod live;
 mod shards;
+mod starting;
+mod warnings;
 
 use std::{
     io,
@@ -17,12 +19,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use media::RelayEvent;
-use model::{Shard, Transport};
+use model::Transport;
 use plugin::{KeptSource, PluginHost};
 use switch::Publish;
 use tokio::sync::{Semaphore, mpsc};
-use tracing::{debug, error, info, warn};
+use tracing::error;
 
 pub use error::{StartError, WorkerPanicked};
 pub use live::{Reconfigured, Reconfigurer};
@@ -31,13 +32,15 @@ use crate::{
     clock::{Calendar, Clock},
     config::{Config, ListenConfig, SipTransport},
     directory::{Everyone, NodeDirectory, TrunkTable},
-    http::{Api, HttpServer, MonitorLog, QueueLimits, view},
+    http::{Api, HttpServer, QueueLimits, view},
     journal::{FactSender, Journal, Scribe},
     kept::{KeptFile, KeptThread, Unreadable},
     mailbox::{Mailbox, Postbox, mailbox},
-    modules::{AllFigures, FactPort, ModuleControl, ModuleSettings, Modules, Ports, dns_of},
+    modules::{
+        AllFigures, Around, FactPort, ModuleControl, ModuleSettings, Modules, Ports, dns_of,
+    },
     plugins,
-    records::{Collector, RecordFile, RecordSender, RecordThread},
+    records::{Collector, RecordSender, RecordThread},
     reload::Reloader,
     resolver::{Reach, Resolver, ResolverHandle},
     sip_log::{self, LogPlan, SipLog},
@@ -89,17 +92,20 @@ impl Node {
         let tls_watch = listeners.watch(&ports)?;
         let directory = Arc::new(directory(config, &listeners).with_plugins(host.clone()));
         let contacts = contacts::open(config, clock, &directory).map_err(StartError::Store)?;
-        let (journal, facts, scribe) = start_journal(config, clock)?;
-        let records = start_records(config, clock)?;
+        let (journal, facts, scribe) = starting::start_journal(config, clock)?;
+        let records = starting::start_records(config, clock)?;
         let (postboxes, mailboxes) = mailboxes(config).map_err(StartError::os("a mailbox"))?;
-        let relay = start_relay(config, &postboxes)?;
+        let relay = starting::start_relay(config, &postboxes)?;
         let (store, restored) = contacts.start(config, clock, &postboxes)?;
         let resolver = Resolver::start(&config.dns, listeners.reach(config), postboxes.clone())
             .map_err(StartError::os("the resolver"))?;
         let settings = ModuleSettings::of(config, live::domains(config, &listeners.hosts()));
         let plan = LogPlan::new(Arc::new(settings));
-        let modules =
-            start_modules(config, &plan.settings(), ports, clock, (&directory, &postboxes))?;
+        let (seed, workers) = (shards::seed_number()?, &*postboxes);
+        let around =
+            Around { clock, seed, directory: &directory, workers, host: &host, facts: &facts };
+        let modules = Modules::start(config, &plan.settings(), ports, &around)
+            .map_err(StartError::os("the T-Library modules"))?;
         let common = Common {
             config,
             clock,
@@ -131,7 +137,7 @@ impl Node {
             draining,
             journal,
             plugins: host.clone(),
-            http: start_http(config, api, plan)?,
+            http: starting::start_http(config, api, plan)?,
             _resolver: resolver,
             reloader,
             _tls_watch: tls_watch,
@@ -144,7 +150,7 @@ impl Node {
         };
         let ends = listeners.into_shards().into_iter().zip(mailboxes).zip(restored);
         node.start_workers(&common, ends, &tell_end)?;
-        warn_of(config);
+        warnings::warn_of(config);
         Ok(node)
     }
 
@@ -501,7 +507,8 @@ impl Common<'_> {
             modules: self.module_control.clone(),
             log_plan: self.log_plan.clone(),
         };
-        Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec())
+        let modules = self.module_control.clone();
+        Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec(), modules)
             .map_err(StartError::os("the plugin watch"))
     }
 
@@ -542,110 +549,13 @@ impl Drop for TellsItsEnd {
     }
 }
 
-fn start_relay(
-    config: &Config,
-    postboxes: &[Postbox<Mail>],
-) -> Result<relay::RelayHandle, StartError> {
-    let media = &config.media;
-    let postboxes = postboxes.to_vec();
-    let events = move |shard: Shard, event: RelayEvent| {
-        let postbox = postboxes.get(usize::from(shard.0));
-        if postbox.is_none_or(|postbox| postbox.post(Mail::Relay(event)).is_err()) {
-            debug!(shard = shard.0, "an event of the relay found no room");
-        }
-    };
-    let relay_config = relay::RelayConfig {
-        bind: media.bind,
-        advertise: media.advertise.unwrap_or(media.bind),
-        both_families: media.advertise6.is_some(),
-        port_min: media.port_min,
-        port_max: media.port_max,
-        threads: media.threads,
-        relays_max: media.relays_max,
-        streams_max: config.limits.streams_max,
-        // The DSCP is the upper six bits of the TOS byte (RFC 2474 section 3).
-        tos: media.dscp << 2,
-        media_timeout: Duration::from_secs(media.timeout_s),
-        ..relay::RelayConfig::default()
-    };
-    relay::RelayHandle::start(relay_config, Arc::new(events)).map_err(StartError::Media)
-}
-
-fn start_http(config: &Config, api: Api, plan: LogPlan) -> Result<HttpServer, StartError> {
-    let log = MonitorLog { plan, application: config.tlib.application.clone() };
-    HttpServer::start(&config.http, api, log)
-        .map_err(StartError::bind("the HTTP API", config.http.bind))
-}
-
-/// The journal, the end that workers get, and the thread that reads.
-fn start_journal(
-    config: &Config,
-    clock: Clock,
-) -> Result<(Arc<Journal>, FactSender, Scribe), StartError> {
-    let (journal, facts) = Journal::new(&config.journal, config.calls_max(), clock);
-    let scribe = Scribe::start(journal.clone()).map_err(StartError::os("the journal"))?;
-    Ok((journal, facts, scribe))
-}
-
-/// The thread that writes call records, and the file it begins with.
-fn start_records(config: &Config, clock: Clock) -> Result<RecordThread, StartError> {
-    let records = &config.records;
-    let path = records.path.as_ref().map(|path| config.folder.join(path));
-    let file = path.map(|path| RecordFile::open(&path, records)).transpose();
-    let file = file.map_err(StartError::Records)?;
-    RecordThread::start(config.node.name.clone(), file, records.format, records.queue_max, clock)
-        .map_err(StartError::os("call records"))
-}
-
 fn directory(config: &Config, listeners: &Listeners) -> NodeDirectory {
     let directory = NodeDirectory::new([], Box::new(Everyone));
     let hosts = listeners.hosts();
     directory.set_members(live::members(config, &hosts));
     directory.set_dns(dns_of(config, live::domains(config, &hosts)));
+    directory.set_emergency(config.emergency.to_switch().unwrap_or_default());
     directory.with_trunks(TrunkTable::new(&config.trunk))
-}
-
-/// The T-Library modules, where there is a port of theirs.
-fn start_modules(
-    config: &Config,
-    settings: &Arc<ModuleSettings>,
-    ports: Ports,
-    clock: Clock,
-    others: (&Arc<NodeDirectory>, &[Postbox<Mail>]),
-) -> Result<Option<Modules>, StartError> {
-    if ports.is_empty() {
-        return Ok(None);
-    }
-    let seed = shards::seed()?;
-    let seed = seed.first_chunk().map_or(0, |half| u64::from_be_bytes(*half));
-    Modules::start(config, settings, ports, (clock, seed), others)
-        .map(Some)
-        .map_err(StartError::os("the T-Library modules"))
-}
-
-/// What is allowed and hardly meant.
-fn warn_of(config: &Config) {
-    warn_if_open(config);
-    if let Some(warning) = config.emergency.warning() {
-        warn!("{warning}");
-    }
-}
-
-/// An open switch on loopback is a workbench; off it, an invitation.
-fn warn_if_open(config: &Config) {
-    if config.asks_for_credentials() {
-        return;
-    }
-    let exposed = config.sip.listen.iter().find(|listen| !listen.bind.ip().is_loopback());
-    match exposed {
-        Some(listen) => warn!(
-            listener = listen.name, bind = %listen.bind,
-            "no credentials are asked for: anyone who reaches this listener may register and call as any user; give each [[subscriber]] a password"
-        ),
-        None => info!(
-            "no credentials are asked for: every program on this machine may register and call as any user"
-        ),
-    }
 }
 
 /// Loads the plugins with what they kept before, and starts the thread that writes down what they keep.

@@ -237,3 +237,8 @@ pub(super) fn seed() -> Result<[u8; 32], StartError> {
     debug_assert_eq!(taken, seed.len());
     Ok(seed)
 }
+
+/// A number of chance, from the system.
+pub(super) fn seed_number() -> Result<u64, StartError> {
+    Ok(seed()?.first_chunk().map_or(0, |half| u64::from_be_bytes(*half)))
+}

@@ -1,0 +1,388 @@
+//! What plugins say of T-Library clients: what a subscriber gets, what may be asked for, and whose a DN is.
+//!
+//! They are asked on the module's own thread and answer at once, so that what a client is told stays in the order in which it asked.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use cti::{
+    ClientId, Filter, Grant, Module, Refusal,
+    t_controller::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in},
+};
+use model::{
+    ConnId, HeaderBlock, Shard, Transport,
+    hook::{
+        Ask, CallFacts, ClientRequest, Decision, DnOwner, FanOut, Hook, OwnerChange,
+        OwnerHappening, OwnerRuling, Party, Question, QuestionId, RequestKind, Subscription,
+        SubscriptionKind, Verdict,
+    },
+};
+use switch::Fact;
+use tlib::{Attribute, CallType, ErrorCode, KvValue, Message, MessageType, Value};
+use tracing::warn;
+
+use crate::{
+    clock::{Calendar, Clock},
+    directory::NodeDirectory,
+    journal::FactSender,
+    worker::Decide,
+};
+
+/// Bytes of one attribute that plugins are shown; what is longer is not.
+const SHOWN_BYTES_MAX: usize = 1_024;
+/// Attributes of a request that plugins are shown.
+const SHOWN_MAX: usize = 64;
+/// The shard in the ids of decisions that are of no call. No worker has it.
+const NO_SHARD: Shard = Shard(u16::MAX);
+
+/// A client that asks for something.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// Which.
+    pub id: ClientId,
+    /// The name of its application.
+    pub application: Arc<str>,
+    /// Its address.
+    pub peer: SocketAddr,
+}
+
+/// What a module needs to ask plugins.
+pub struct PolicyParts {
+    /// Who answers.
+    pub decide: Box<dyn Decide>,
+    /// Which plugins there are, and the DNs.
+    pub directory: Arc<NodeDirectory>,
+    /// The time of the tenant.
+    pub calendar: Calendar,
+    /// The process's clock.
+    pub clock: Clock,
+    /// The journal.
+    pub facts: FactSender,
+}
+
+/// What the plugins of a module's thread say.
+pub struct Policy {
+    parts: PolicyParts,
+    module: Module,
+    /// Decisions that were of no call.
+    asked: u64,
+}
+
+/// What is to become of a request.
+#[derive(Debug)]
+pub struct Judged {
+    /// The request, maybe with other attributes than it came with.
+    pub message: Message,
+    /// Of a subscription: what the client may have, if anybody said so.
+    pub grant: Option<Grant>,
+}
+
+impl Policy {
+    /// That of a module.
+    pub fn new(parts: PolicyParts, module: Module) -> Self {
+        Self { parts, module, asked: 0 }
+    }
+
+    /// Gives back what replaced plugins held on this thread.
+    pub fn sweep(&mut self) {
+        self.parts.decide.sweep();
+    }
+
+    /// Asks whether a client may ask for this, and what it gets if it subscribes.
+    ///
+    /// # Errors
+    ///
+    /// Why it may not.
+    pub fn judge(&mut self, caller: &Caller, message: Message) -> Result<Judged, Box<Refused>> {
+        let message = self.authorise(caller, message)?;
+        match self.subscribe(caller, &message) {
+            Ok(grant) => Ok(Judged { message, grant }),
+            Err(refusal) => Err(Box::new(Refused { message, refusal })),
+        }
+    }
+
+    fn authorise(&mut self, caller: &Caller, message: Message) -> Result<Message, Box<Refused>> {
+        if !message.kind().is_request() || !self.answers(Hook::AuthoriseRequest) {
+            return Ok(message);
+        }
+        if self.calls_an_emergency(&message) {
+            return Ok(message);
+        }
+        let request = ClientRequest {
+            name: message.kind().name().into(),
+            port: self.module.port().into(),
+            application: Arc::clone(&caller.application),
+            attributes: shown(&message),
+        };
+        let dn = message.text(Attribute::ThisDN).cloned();
+        let conn = message.conn(Attribute::ConnID);
+        let ask = Ask::AuthoriseRequest(Arc::new(request));
+        match self.ask(Some(caller), dn.as_ref(), conn, ask) {
+            Verdict::Authorised(changes) => changed(message, &changes),
+            Verdict::Refuse(code) => {
+                Err(Box::new(Refused { message, refusal: refusal(code, Hook::AuthoriseRequest) }))
+            }
+            _ => Ok(message),
+        }
+    }
+
+    /// Whether a request calls an emergency number: no plugin is asked about that.
+    fn calls_an_emergency(&self, message: &Message) -> bool {
+        let calls = matches!(
+            message.kind(),
+            MessageType::RequestMakeCall
+                | MessageType::RequestInitiateTransfer
+                | MessageType::RequestMuteTransfer
+                | MessageType::RequestSingleStepTransfer
+                | MessageType::RequestRedirectCall
+                | MessageType::RequestRouteCall
+        );
+        let callee = message.text(Attribute::OtherDN).filter(|_| calls);
+        callee.is_some_and(|user| {
+            let party = Party { user: (**user).to_owned(), ..Party::default() };
+            self.parts.directory.emergency().knows(&party)
+        })
+    }
+
+    fn subscribe(&mut self, caller: &Caller, message: &Message) -> Result<Option<Grant>, Refusal> {
+        let kind = match message.kind() {
+            MessageType::RequestRegisterAddress => SubscriptionKind::Dn,
+            MessageType::RequestRegisterAll => SubscriptionKind::AllDns,
+            MessageType::RequestStartCallMonitoring => SubscriptionKind::Calls,
+            _ => return Ok(None),
+        };
+        if !self.answers(Hook::FanOut) {
+            return Ok(None);
+        }
+        let number = message.text(Attribute::ThisDN).filter(|_| kind == SubscriptionKind::Dn);
+        let dns = self.parts.directory.dns();
+        let dn = number.and_then(|number| dns.get(number));
+        if kind == SubscriptionKind::Dn && dn.is_none() {
+            // The module says what is wrong with it.
+            return Ok(None);
+        }
+        let subscription = Subscription {
+            kind,
+            port: self.module.port().into(),
+            application: Arc::clone(&caller.application),
+            dn: dn.map(|dn| Arc::clone(&dn.number)),
+            dn_type: dn.map(|dn| dn.kind.name().into()),
+            extensions: extensions(message, ""),
+        };
+        let dn = dn.map(|dn| Arc::clone(&dn.number));
+        match self.ask(Some(caller), dn.as_ref(), None, Ask::FanOut(Arc::new(subscription))) {
+            Verdict::Deliver(what) => grant(&what).map(Some),
+            Verdict::Refuse(code) => Err(refusal(code, Hook::FanOut)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Whose a DN is after a change.
+    pub fn owner(&mut self, question: &OwnerQuestion) -> OwnerVerdict {
+        if !self.answers(Hook::DnOwner) {
+            return built_in(question);
+        }
+        let change = Arc::new(change(question));
+        match self.ask(None, Some(&question.dn), None, Ask::DnOwner(change)) {
+            Verdict::Owner(OwnerRuling::Claim) => OwnerVerdict::Claim,
+            Verdict::Owner(OwnerRuling::Keep) => OwnerVerdict::Keep,
+            Verdict::Owner(OwnerRuling::Release) => OwnerVerdict::Release,
+            _ => built_in(question),
+        }
+    }
+
+    fn answers(&self, hook: Hook) -> bool {
+        use model::Directory as _;
+        self.parts.directory.answers(hook, None)
+    }
+
+    /// Asks the plugins, and tells the journal unless nobody had anything to say.
+    fn ask(
+        &mut self,
+        caller: Option<&Caller>,
+        dn: Option<&Arc<str>>,
+        conn: Option<ConnId>,
+        ask: Ask,
+    ) -> Verdict {
+        self.asked += 1;
+        let number = ConnId::mint(NO_SHARD, self.asked);
+        let facts = Arc::new(self.facts(conn.unwrap_or(number), caller, dn));
+        let id = QuestionId(self.asked);
+        let question = Question { id, call: Arc::clone(&facts), ask, pin: None };
+        let moment = self.parts.calendar.moment();
+        let answer = self.parts.decide.answer(&question, moment);
+        if is_kept(&answer.decision) {
+            let at = self.parts.clock.now();
+            let decision = answer.decision;
+            let fact = match conn {
+                Some(conn) => Fact::Decided { conn, decision },
+                None => Fact::Judged { facts, decision },
+            };
+            // A journal that is behind says so itself.
+            self.parts.facts.send(at, fact);
+        }
+        answer.verdict
+    }
+
+    fn facts(&self, conn_id: ConnId, caller: Option<&Caller>, dn: Option<&Arc<str>>) -> CallFacts {
+        let user = dn.map_or_else(String::new, |dn| (**dn).to_owned());
+        let application = caller.map_or_else(String::new, |who| (*who.application).to_owned());
+        CallFacts {
+            conn_id,
+            request: RequestKind::TLibrary,
+            call_id: String::new(),
+            tenant: "default".to_owned(),
+            ingress: self.module.port().to_owned(),
+            transport: Transport::Tcp,
+            source: caller.map_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)), |who| who.peer),
+            trunk: None,
+            identity: None,
+            caller: Party { uri: application, ..Party::default() },
+            callee: Party { uri: user.clone(), user, ..Party::default() },
+            dialled: None,
+            labels: Vec::new(),
+            privacy: None,
+            redirections: Vec::new(),
+            emergency: false,
+            transfer: None,
+            headers: HeaderBlock::default(),
+        }
+    }
+}
+
+/// A request that is not done, and why.
+#[derive(Debug)]
+pub struct Refused {
+    /// The request.
+    pub message: Message,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// Whether a decision is kept in the journal: one that lets a client have what it asks for would push those of calls out.
+fn is_kept(decision: &Decision) -> bool {
+    let plain = match &decision.verdict {
+        Verdict::BuiltIn => true,
+        Verdict::Authorised(changes) => changes.is_empty(),
+        _ => false,
+    };
+    !plain || decision.has_failed()
+}
+
+/// A refusal with the code that a plugin of this hook gave. One that T-Library does not have here is that of a client that is not authorised.
+fn refusal(code: u16, hook: Hook) -> Refusal {
+    let code = ErrorCode::of(i64::from(code)).unwrap_or(ErrorCode::NotAuthorised);
+    let text = format!("{}: a plugin of {} says so; the journal has why", code.text(), hook.name());
+    Refusal::new(code, text)
+}
+
+/// What plugins are shown of a request.
+fn shown(message: &Message) -> Vec<(String, String)> {
+    let plain = message.attributes().filter_map(|(attribute, value)| {
+        let value = match value {
+            _ if attribute == Attribute::Password => return None,
+            Value::Int(number) => number.to_string(),
+            Value::Id(id) => format!("{id:016x}"),
+            Value::Text(text) => text.to_string(),
+            Value::Bytes(_) | Value::List(_) => return None,
+        };
+        (value.len() <= SHOWN_BYTES_MAX).then(|| (attribute.name().to_owned(), value))
+    });
+    plain.chain(extensions(message, "Extensions.")).take(SHOWN_MAX).collect()
+}
+
+fn extensions(message: &Message, prefix: &str) -> Vec<(String, String)> {
+    let list = message.list(Attribute::Extensions).into_iter().flat_map(tlib::KvList::iter);
+    let pairs = list.filter_map(|pair| {
+        let value = match &pair.value {
+            KvValue::Text(text) | KvValue::Unicode(text) => text.to_string(),
+            KvValue::Int(number) => number.to_string(),
+            KvValue::Binary(_) | KvValue::List(_) => return None,
+        };
+        let fits = pair.key.len() <= SHOWN_BYTES_MAX && value.len() <= SHOWN_BYTES_MAX;
+        fits.then(|| (format!("{prefix}{}", pair.key), value))
+    });
+    pairs.take(SHOWN_MAX).collect()
+}
+
+/// The request with what a plugin changed of it.
+fn changed(mut message: Message, changes: &[(String, String)]) -> Result<Message, Box<Refused>> {
+    for (name, value) in changes {
+        let attribute = Attribute::named(name);
+        let value = Value::from(value.as_str());
+        match attribute.filter(|attribute| attribute.kind().takes(&value)) {
+            Some(attribute) => message.set(attribute, value),
+            None => {
+                warn!(
+                    attribute = name,
+                    "a plugin of authorise-request changed an attribute that no request has as text"
+                );
+                return Err(Box::new(Refused { message, refusal: refused_by_fault() }));
+            }
+        }
+    }
+    Ok(message)
+}
+
+/// What a plugin of `fan-out` said, in terms of T-Library.
+fn grant(what: &FanOut) -> Result<Grant, Refusal> {
+    let mut filter = Filter::ALL;
+    if !what.events.is_empty() {
+        filter = filter.and(Filter::only(named(&what.events, MessageType::named)?));
+    }
+    if !what.without.is_empty() {
+        filter = filter.and(Filter::without(named(&what.without, MessageType::named)?));
+    }
+    if !what.call_types.is_empty() {
+        filter = filter.and(Filter::of_calls(named(&what.call_types, CallType::named)?));
+    }
+    Ok(Grant { filter, group: what.group.as_deref().map(Arc::from) })
+}
+
+fn named<T>(names: &[String], find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
+    names
+        .iter()
+        .map(|name| {
+            find(name).ok_or_else(|| {
+                warn!(name, "a plugin of fan-out names an event or a type of calls that T-Library does not have: who subscribes gets nothing");
+                refused_by_fault()
+            })
+        })
+        .collect()
+}
+
+fn refused_by_fault() -> Refusal {
+    Refusal::new(
+        ErrorCode::NotAuthorised,
+        "the plugin that decides on this gave no answer that can be used; the switch's log says why",
+    )
+}
+
+fn change(question: &OwnerQuestion) -> OwnerChange {
+    let by = |client: &ClientId| matches!(&question.owner, Some(Owner::Client { client: have, .. }) if have == client);
+    let phone = question.owner == Some(Owner::Sip);
+    let (what, is_by_owner) = match &question.event {
+        OwnerEvent::PhoneRegistered => (OwnerHappening::PhoneRegistered, phone),
+        OwnerEvent::PhoneGone => (OwnerHappening::PhoneGone, phone),
+        OwnerEvent::ClientRegistered { client, application } => {
+            (OwnerHappening::ClientRegistered(Arc::clone(application)), by(client))
+        }
+        OwnerEvent::ClientGone { client, application } => {
+            (OwnerHappening::ClientGone(Arc::clone(application)), by(client))
+        }
+    };
+    OwnerChange {
+        dn: Arc::clone(&question.dn),
+        what,
+        is_sip: question.is_sip,
+        owner: question.owner.as_ref().map(|owner| match owner {
+            Owner::Sip => DnOwner::Phone,
+            Owner::Client { application, .. } => DnOwner::Application(Arc::clone(application)),
+        }),
+        is_by_owner,
+        applications: question.applications.clone(),
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_test.rs"]
+mod tests;
