@@ -172,7 +172,12 @@ impl Decoder<'_> {
 
     /// Of a field that is there twice the last one holds; lists are put together, as protobuf does with messages.
     #[cold]
-    fn again(&mut self, message: &mut Message, attribute: Attribute, field: &Field<'_>) -> Read<()> {
+    fn again(
+        &mut self,
+        message: &mut Message,
+        attribute: Attribute,
+        field: &Field<'_>,
+    ) -> Read<()> {
         let value = match attribute.kind() {
             Kind::Text => Value::Text(field.text()?),
             Kind::Int => Value::Int(field.int()?),

@@ -43,7 +43,7 @@ impl Node {
             format!("{{name=\"TCport\",bind=\"{ws}\",transport=\"ws\"}}"),
             format!("{{name=\"TCport\",bind=\"{wss}\",transport=\"wss\",{files}}}"),
         ];
-        Self { floor: Floor::with(0, &more, settings), folder, tls, ws, wss }
+        Self { floor: Floor::with(0, &more, settings, &[]), folder, tls, ws, wss }
     }
 
     fn ca(&self) -> String {
