@@ -107,7 +107,7 @@ impl Switch {
             false => MediaMode::Bypass,
         };
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+        self.tables.emit(Fact::CallOffered { facts: next.facts.clone(), ticket: None });
         next.begin_joining(&mut self.tables, now, (consult, there.other()), mode);
         self.keep(next);
         self.with_call(into, |call, tables| call.follow(tables, dir));

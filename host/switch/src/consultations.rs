@@ -50,7 +50,8 @@ impl Switch {
         next.pair = Some(Box::new(pair));
         let Some(leg) = held.give_shared(&mut self.tables, now) else { return };
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(Fact::CallOffered { facts: Arc::clone(&next.facts) });
+        let facts = Arc::clone(&next.facts);
+        self.tables.emit(Fact::CallOffered { facts, ticket: Some(ticket) });
         next.take_shared(&mut self.tables, leg);
         // It is told when somebody answers.
         next.media.set_held(Side::A, false);

@@ -65,7 +65,8 @@ impl Switch {
         };
         call.take_over(&mut self.tables, Side::A, dialled.leg);
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(Fact::CallOffered { facts: call.facts.clone() });
+        let facts = call.facts.clone();
+        self.tables.emit(Fact::CallOffered { facts, ticket: Some(ticket) });
         self.tables.controlled(ticket, Ok(call.conn));
         call.begin(&mut self.tables, now, dir);
         self.keep(call);

@@ -13,10 +13,12 @@ use crate::{DeviceChange, TrunkChange};
 /// Something that happened. Facts are neutral: T-Library events, call records, logs and metrics are made from them elsewhere.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Fact {
-    /// An INVITE made a call.
+    /// An INVITE made a call, or a third party wanted one made.
     CallOffered {
         /// What is known of it.
         facts: Arc<CallFacts>,
+        /// The ticket of the [`crate::Action::Make`] or [`crate::Action::Consult`] that made it.
+        ticket: Option<u64>,
     },
     /// The plugins (or the built-in default) decided.
     Decided {
@@ -247,7 +249,9 @@ impl Fact {
     /// The call whose dialogs it changes, and whether one of a user came in.
     pub(crate) fn touches(&self) -> Option<(ConnId, bool)> {
         match self {
-            Self::CallOffered { facts } | Self::Amended { facts } => Some((facts.conn_id, true)),
+            Self::CallOffered { facts, .. } | Self::Amended { facts } => {
+                Some((facts.conn_id, true))
+            }
             Self::LegOffered { leg, .. } => Some((leg.conn, true)),
             Self::LegAlerting { leg, .. }
             | Self::LegFailed { leg, .. }

@@ -94,7 +94,7 @@ impl Switch {
         }
         call.begin_transfer(&mut self.tables, now, by, next.conn, (tx, refer, &wish));
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+        self.tables.emit(Fact::CallOffered { facts: next.facts.clone(), ticket: None });
         next.begin(&mut self.tables, now, dir);
         self.keep(next);
     }
@@ -126,7 +126,7 @@ impl Switch {
         let into = next.conn;
         call.begin_transfer_for(&mut self.tables, by, next.conn, &wish);
         self.tables.stats.calls_offered += 1;
-        self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+        self.tables.emit(Fact::CallOffered { facts: next.facts.clone(), ticket: None });
         next.begin(&mut self.tables, now, dir);
         self.keep(next);
         Ok(into)
@@ -184,7 +184,7 @@ impl Switch {
                 };
                 Arc::make_mut(&mut next.facts).callee = consult.party(side.other());
                 self.tables.stats.calls_offered += 1;
-                self.tables.emit(Fact::CallOffered { facts: next.facts.clone() });
+                self.tables.emit(Fact::CallOffered { facts: next.facts.clone(), ticket: None });
                 next.begin_joining(&mut self.tables, now, (other, side.other()), mode);
                 self.keep(next);
             }

@@ -60,7 +60,7 @@ fn lives(world: &World) -> BTreeMap<ConnId, Life> {
     let mut lives: BTreeMap<ConnId, Life> = BTreeMap::new();
     for fact in world.node.facts.iter().skip(world.node.forgotten) {
         match fact {
-            Fact::CallOffered { facts } => lives.entry(facts.conn_id).or_default().offered += 1,
+            Fact::CallOffered { facts, .. } => lives.entry(facts.conn_id).or_default().offered += 1,
             Fact::Established { conn, .. } => {
                 let life = lives.entry(*conn).or_default();
                 life.established += 1;

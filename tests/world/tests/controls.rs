@@ -53,7 +53,7 @@ fn done(world: &mut World, ticket: u64, action: Action) -> ConnId {
 
 fn last_offered(world: &World) -> ConnId {
     let offered = world.node.facts.iter().rev().find_map(|fact| match fact {
-        Fact::CallOffered { facts } => Some(facts.conn_id),
+        Fact::CallOffered { facts, .. } => Some(facts.conn_id),
         _ => None,
     });
     offered.unwrap()

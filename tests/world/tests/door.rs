@@ -69,7 +69,7 @@ fn a_request_goes_through_every_station_and_its_call_has_one_name() {
         assert_eq!(*asked.borrow(), [&call[..], &DOOR].concat());
         let judged = world.node.facts.iter().filter_map(|fact| match fact {
             Fact::Judged { facts, .. } => Some(facts.conn_id),
-            Fact::CallOffered { facts } => Some(facts.conn_id),
+            Fact::CallOffered { facts, .. } => Some(facts.conn_id),
             _ => None,
         });
         let names: Vec<_> = judged.collect();

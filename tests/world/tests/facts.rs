@@ -53,7 +53,7 @@ fn routed_to(world: &mut World, users: &'static [&'static str]) {
 fn told(world: &World) -> Vec<String> {
     let line = |fact: &Fact| {
         Some(match fact {
-            Fact::CallOffered { facts } => format!("offered {}", facts.callee.user),
+            Fact::CallOffered { facts, .. } => format!("offered {}", facts.callee.user),
             Fact::Amended { facts } => format!("amended {}", facts.callee.user),
             Fact::Decided { decision, .. } => format!("decided {}", decision.hook),
             Fact::LegOffered { leg, uri, call_id, flow, target } => {

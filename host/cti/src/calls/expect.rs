@@ -37,7 +37,7 @@ pub(super) struct Expected {
     pub(super) what: Option<MessageType>,
     /// On which DN.
     pub(super) dn: Arc<str>,
-    /// In which call; `None` for one that is still to be made.
+    /// In which call; `None` until the one is there that is to be made.
     pub(super) conn: Option<ConnId>,
     pub(super) until: Instant,
     /// What is to be done once the engine has done this.
@@ -75,7 +75,7 @@ pub(super) struct Begins {
 
 impl Expected {
     pub(super) fn is_met_by(&self, what: MessageType, dn: &str, conn: ConnId) -> bool {
-        self.what == Some(what) && &*self.dn == dn && self.conn.is_none_or(|have| have == conn)
+        self.what == Some(what) && &*self.dn == dn && self.conn == Some(conn)
     }
 }
 
@@ -131,10 +131,13 @@ impl Calls {
         asked
     }
 
-    /// The call that a DN begins may be one that a request asked for.
-    pub(super) fn beginning(&mut self, dn: &str) -> Option<Begins> {
-        let ticket = self.expected.making(dn)?;
-        self.expected.get_mut(ticket)?.begins.take()
+    /// The call is there that the engine was to make for a request.
+    pub(super) fn beginning(&mut self, ticket: u64, conn: ConnId) -> Option<Begins> {
+        let mut expected = self.expected.remove(ticket)?;
+        let begins = expected.begins.take();
+        expected.conn = Some(conn);
+        self.expected.insert(ticket, expected);
+        begins
     }
 
     /// What came of what the engine was to do.

@@ -14,7 +14,7 @@ use super::{Call, Calls, Party, call::State, tell::More};
 impl Calls {
     pub(super) fn take_fact(&mut self, fact: &Fact) {
         match fact {
-            Fact::CallOffered { facts } => self.on_offered(facts),
+            Fact::CallOffered { facts, ticket } => self.on_offered(facts, *ticket),
             Fact::Amended { facts } => self.on_amended(facts),
             Fact::LegOffered { leg, uri, target, .. } => self.on_leg(*leg, uri, target),
             Fact::LegAlerting { leg, .. } => self.on_alerting(*leg),
@@ -48,7 +48,7 @@ impl Calls {
         }
     }
 
-    fn on_offered(&mut self, facts: &CallFacts) {
+    fn on_offered(&mut self, facts: &CallFacts, ticket: Option<u64>) {
         let engine = facts.conn_id;
         if self.by_engine.contains_key(&engine) {
             // The call that a party was sent on to goes on under the ConnID it had.
@@ -62,10 +62,7 @@ impl Calls {
             return;
         }
         let caller = self.caller_of(facts);
-        let begins = match &caller {
-            Ok(dn) => self.beginning(dn),
-            Err(_) => None,
-        };
+        let begins = ticket.and_then(|ticket| self.beginning(ticket, engine));
         let dnis: Arc<str> = facts.dialled_callee().user.as_str().into();
         let is_called_dn = self.dns.of(&facts.callee.user, &facts.callee.host).is_some();
         let main = begins.as_ref().and_then(|begins| begins.main);

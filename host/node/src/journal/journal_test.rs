@@ -36,6 +36,7 @@ fn offered(conn: u64) -> Fact {
             transfer: None,
             headers: HeaderBlock::default(),
         }),
+        ticket: None,
     }
 }
 

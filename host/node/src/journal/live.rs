@@ -104,7 +104,7 @@ impl LiveCalls {
     /// Follows the call and writes its line.
     pub(super) fn on_fact(&mut self, fact: &Fact, at: Instant) {
         match fact {
-            Fact::CallOffered { facts } => self.on_offered(facts, at),
+            Fact::CallOffered { facts, .. } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
             Fact::Judged { facts, decision } => {
                 self.remember(facts.clone());

@@ -66,7 +66,7 @@ impl Collector {
                     self.sender.send(draft);
                 }
             }
-            Fact::CallOffered { facts } => {
+            Fact::CallOffered { facts, .. } => {
                 let mut draft = Box::new(Draft::new(facts.clone(), now));
                 if let Some(early) = self.early_by_conn.remove(&facts.conn_id) {
                     draft.events = early.events;

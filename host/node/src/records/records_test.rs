@@ -420,7 +420,7 @@ fn everything_that_waited_is_written_before_the_thread_ends() {
     let thread = thread(Some(&path), 1000);
     let mut collector = Collector::new(thread.sender(), 10, true);
     for conn in 0..700 {
-        let offered = Fact::CallOffered { facts: Arc::new(facts(conn)) };
+        let offered = Fact::CallOffered { facts: Arc::new(facts(conn)), ticket: None };
         collector.take(at(conn), &offered);
         if conn != 5 {
             let cause = Cause::Refused(404);
@@ -455,7 +455,7 @@ fn the_events_of_a_call_have_a_limit_and_a_phone_rings_once() {
     let path = folder.path("calls.jsonl");
     let thread = thread(Some(&path), 10);
     let mut collector = Collector::new(thread.sender(), 3, true);
-    collector.take(at(0), &Fact::CallOffered { facts: Arc::new(facts(7)) });
+    collector.take(at(0), &Fact::CallOffered { facts: Arc::new(facts(7)), ticket: None });
     collector.take(at(1), &leg_offered(1, "2000"));
     for _ in 0..100 {
         collector.take(at(2), &Fact::LegAlerting { leg: leg(1), status: 180 });
@@ -478,10 +478,10 @@ fn nothing_is_kept_while_records_are_off() {
     let path = folder.path("calls.jsonl");
     let thread = thread(Some(&path), 10);
     let mut collector = Collector::new(thread.sender(), 3, false);
-    collector.take(at(0), &Fact::CallOffered { facts: Arc::new(facts(7)) });
+    collector.take(at(0), &Fact::CallOffered { facts: Arc::new(facts(7)), ticket: None });
     collector.configure(3, true);
     collector.take(at(1), &released(Cause::Cancelled));
-    collector.take(at(2), &Fact::CallOffered { facts: Arc::new(facts(7)) });
+    collector.take(at(2), &Fact::CallOffered { facts: Arc::new(facts(7)), ticket: None });
     collector.take(at(3), &released(Cause::Cancelled));
     drop(thread);
     assert_eq!(lines(&path).len(), 1);
@@ -503,7 +503,7 @@ fn what_was_decided_at_the_door_is_of_the_call_and_who_is_refused_there_has_a_re
     collector.take(at(2), &judged(2, Hook::Admission));
     collector.take(at(3), &judged(7, Hook::Admission));
     collector.take(at(3), &judged(7, Hook::Authenticate));
-    collector.take(at(3), &Fact::CallOffered { facts: Arc::new(facts(7)) });
+    collector.take(at(3), &Fact::CallOffered { facts: Arc::new(facts(7)), ticket: None });
     collector.take(at(4), &decided());
     collector.take(at(5), &released(Cause::Cancelled));
     collector.finish(at(6));

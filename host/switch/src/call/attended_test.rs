@@ -88,7 +88,7 @@ fn both_parties_are_joined_and_both_calls_of_the_phone_end() {
         .filter(|fact| matches!(fact, Fact::Released { cause: Cause::Transferred, .. }));
     assert_eq!(over.count(), 2);
     let facts = bench.facts.iter().rev().find_map(|fact| match fact {
-        Fact::CallOffered { facts } => Some(facts.clone()),
+        Fact::CallOffered { facts, .. } => Some(facts.clone()),
         _ => None,
     });
     let facts = facts.unwrap();

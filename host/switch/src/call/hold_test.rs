@@ -184,7 +184,7 @@ fn a_party_is_sent_on_and_the_other_is_let_go() {
     let mut talk = up();
     assert!(command(&mut talk, vec![transfer(End::Caller, "3000")]).is_empty());
     let offered = talk.bench.facts.iter().rev().find_map(|fact| match fact {
-        Fact::CallOffered { facts } => Some(facts.clone()),
+        Fact::CallOffered { facts, .. } => Some(facts.clone()),
         _ => None,
     });
     let facts = offered.unwrap();

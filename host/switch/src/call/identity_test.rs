@@ -160,7 +160,7 @@ fn decided(trunk: TrunkConfig, fields: &str, privacy: hook::Privacy, user: Optio
     let mut bench = Bench::new(vec![trunk]);
     bench.invite_asking(PHONE, fields, "");
     let facts = bench.facts.iter().find_map(|fact| match fact {
-        crate::Fact::CallOffered { facts } => Some((**facts).clone()),
+        crate::Fact::CallOffered { facts, .. } => Some((**facts).clone()),
         _ => None,
     });
     let mut facts = facts.unwrap();

@@ -44,7 +44,7 @@ impl Call {
         tables.host_leg(&tag, &facts.call_id, 0);
         tables.invites_by_server_tx.insert(tx, (conn, media::Side::A));
         tables.stats.calls_offered += 1;
-        tables.emit(Fact::CallOffered { facts: facts.clone() });
+        tables.emit(Fact::CallOffered { facts: facts.clone(), ticket: None });
         let reliability = Reliability::of(&invite);
         let caller = CallerLeg::new(flow, (tag, contact), (tx, invite), reliability);
         Some(Self::new(now, facts, caller, seat))

@@ -253,7 +253,7 @@ fn a_call_from_a_trunk_is_known_by_where_it_comes_from_and_asked_for_no_password
         .facts
         .iter()
         .filter_map(|fact| match fact {
-            Fact::CallOffered { facts } => Some(facts.trunk.clone()),
+            Fact::CallOffered { facts, .. } => Some(facts.trunk.clone()),
             _ => None,
         })
         .collect();

@@ -38,7 +38,7 @@ fn name(leg: LegId) -> String {
 
 fn told(fact: &Fact) -> Option<String> {
     let text = match fact {
-        Fact::CallOffered { facts } => {
+        Fact::CallOffered { facts, .. } => {
             let by = facts.transfer.as_ref().map(|transfer| format!(" by {}", transfer.by.user));
             let (from, to) = (&facts.caller.user, &facts.callee.user);
             let by = by.unwrap_or_default();

@@ -85,7 +85,7 @@ fn plugins_are_told_of_a_transfer() {
     let mut bench = up();
     refer(&mut bench, "Refer-To: <tel:+43999>\r\nReferred-By: <sip:boss@office.test>\r\n");
     let facts = bench.facts.iter().rev().find_map(|fact| match fact {
-        Fact::CallOffered { facts } => Some(facts.clone()),
+        Fact::CallOffered { facts, .. } => Some(facts.clone()),
         _ => None,
     });
     let facts = facts.unwrap();
