@@ -123,6 +123,11 @@ pub enum Output {
         /// What for.
         message: Arc<Message>,
     },
+    /// A client is gone, for the T-Controller: what it has reserved is free.
+    ClientGone {
+        /// Which.
+        client: ClientId,
+    },
     /// A client is to be sent away.
     Close {
         /// Which.
@@ -184,8 +189,10 @@ impl SessionController {
                 self.on_request(now, client, &message, &grant);
             }
             Input::Gone { client } => {
-                self.clients.remove(&client);
                 self.registry.leave(client);
+                if self.clients.remove(&client) {
+                    self.outputs.push_back(Output::ClientGone { client });
+                }
             }
             Input::CallRequest { token, message } => {
                 if let Err(refusal) = self.do_call_request(now, token, &message) {

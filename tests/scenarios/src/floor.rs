@@ -203,6 +203,9 @@ impl Floor {
                 Output::AgentRequest { client, message } => {
                     self.tc.handle_input(now, t_controller::Input::Request { client, message });
                 }
+                Output::ClientGone { client } => {
+                    self.tc.handle_input(now, t_controller::Input::Gone { client });
+                }
                 Output::Close { .. } => {}
             }
         }

@@ -1,6 +1,6 @@
 //! What the call engine tells, and what becomes of it.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use model::{
     ConnId, LegId,
@@ -331,11 +331,25 @@ impl Calls {
 
     fn on_leg_moved(&mut self, from: LegId, to: LegId) {
         // In both calls: the party is held in the one, and talks in the other, with one leg. It keeps the name that it had in each.
-        let parties = self.calls.values_mut().flat_map(|call| call.parties.iter_mut());
-        for party in parties.filter(|party| party.legs.contains(&from)) {
-            party.legs.retain(|leg| *leg != to);
-            party.legs.insert(0, to);
+        // It may hold further calls, under the same number.
+        for conn in self.calls_with(from, to) {
+            let Some(call) = self.calls.get_mut(&conn) else { continue };
+            for party in call.parties.iter_mut().filter(|party| party.legs.contains(&from)) {
+                party.legs.retain(|leg| *leg != to);
+                party.legs.insert(0, to);
+            }
         }
+    }
+
+    /// The calls of whose parties one may have a leg that goes from one call of the engine to another.
+    fn calls_with(&self, from: LegId, to: LegId) -> BTreeSet<ConnId> {
+        let of_engine = [from, to].into_iter().filter_map(|leg| self.call_of(leg.conn));
+        let number = self.find(from).and_then(|(conn, at)| {
+            let party = self.calls.get(&conn)?.parties.get(at)?;
+            party.is_dn.then_some(&party.number)
+        });
+        let of_dn = number.and_then(|number| self.by_dn.get(number)).into_iter().flatten();
+        of_engine.chain(of_dn.copied()).collect()
     }
 
     fn on_dtmf_sent(&mut self, leg: LegId, digits: &str) {

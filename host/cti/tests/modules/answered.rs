@@ -244,6 +244,9 @@ impl Node {
                 let input = t_controller::Input::Request { client, message };
                 self.controller.handle_input(now, input);
             }
+            O::ClientGone { client } => {
+                self.controller.handle_input(now, t_controller::Input::Gone { client });
+            }
             O::Close { .. } => panic!("nobody is too many"),
         }
     }

@@ -59,6 +59,7 @@ fn show(output: &Output) -> String {
         Output::AgentRequest { client, message } => {
             format!("agents, by {client:?}: {}", text(message))
         }
+        Output::ClientGone { client } => format!("gone: {client:?}"),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }
 }
@@ -235,6 +236,8 @@ fn a_dn_that_is_no_more_is_unregistered_and_a_client_too_many_is_sent_away() {
         ["close CTI3: clients_max of the Session Controller is reached"]
     );
     assert_eq!(bench.ask(3, Message::new(MessageType::RequestQueryServer)), NONE);
-    bench.put(Input::Gone { client: router(1) });
+    // What it has reserved is free from now on; of who was sent away nothing was known.
+    assert_eq!(bench.put(Input::Gone { client: router(1) }), ["gone: CTI1"]);
+    assert_eq!(bench.put(Input::Gone { client: router(3) }), NONE);
     assert_eq!(bench.ask(1, Message::new(MessageType::RequestQueryServer)), NONE);
 }

@@ -77,6 +77,9 @@ fn without_a_time_to_collect_the_first_has_the_agent() {
     // Who is gone has reserved nothing.
     bench.put(Input::Gone { client: tco(1) });
     assert_eq!(reserve(&mut bench, router(1), 11, 0).len(), 1);
+    assert!(reserve(&mut bench, tco(2), 12, 9)[0].contains("ErrorCode=1700"));
+    bench.put(Input::Gone { client: router(1) });
+    assert!(reserve(&mut bench, tco(2), 13, 0)[0].contains("EventAgentReserved"));
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub enum Letter {
     Answer(Token, Message),
     /// To the T-Controller: a routing client wants something of agents.
     Agent(ClientId, Arc<Message>),
+    /// To the T-Controller: this routing client is gone.
+    Gone(ClientId),
     /// To the module of this client: something that it alone is told.
     Tell(ClientId, Message),
     /// To the T-Controller: what is known of the device of a DN.

@@ -74,6 +74,9 @@ impl Driven<SessionController> {
                 Output::AgentRequest { client, message } => {
                     self.post(Module::TController, Letter::Agent(client, message));
                 }
+                Output::ClientGone { client } => {
+                    self.post(Module::TController, Letter::Gone(client));
+                }
                 Output::Close { client, reason } => {
                     self.effects.push_back(Effect::Close(client, reason));
                 }
@@ -230,6 +233,7 @@ impl Machine for Driven<TController> {
             Letter::Answer(token, message) => Input::Answer { token, message },
             Letter::Agent(client, message) => Input::Request { client, message },
             Letter::Device(input) => input,
+            Letter::Gone(client) => Input::Gone { client },
             Letter::Watch(request) => Input::Monitor(request),
             _ => return,
         };
