@@ -13,9 +13,9 @@ use switch::{Control, Fact};
 use tlib::{AddressInfoType, Attribute, DNState, ErrorCode, KvList, Message, MessageType};
 
 use crate::{
-    CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Grant, Handler, Module,
-    MonitorEvent, NoAnswerAction, Now, Parties, Refusal, Registry, RegistryLimits, ServerFacts,
-    Token,
+    CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Grant, Handler, LogLine,
+    Module, MonitorEvent, NoAnswerAction, Now, Parties, Refusal, Registry, RegistryLimits,
+    ServerFacts, Token,
     deliver::Numbering,
     distribute::distribute,
     handler,
@@ -89,6 +89,11 @@ pub enum Input {
         /// What for.
         message: Arc<Message>,
     },
+    /// Something that the call engine has told of a call has not come here, and nothing more of it will: what is known of it is not so.
+    Lost {
+        /// The engine's call; `None` where it may be any.
+        conn: Option<ConnId>,
+    },
 }
 
 /// What goes out.
@@ -128,6 +133,8 @@ pub enum Output {
         /// Which.
         client: ClientId,
     },
+    /// For the log.
+    Log(LogLine),
     /// A client is to be sent away.
     Close {
         /// Which.
@@ -197,6 +204,12 @@ impl SessionController {
             Input::CallRequest { token, message } => {
                 if let Err(refusal) = self.do_call_request(now, token, &message) {
                     self.answer(now, token, refusal.event(token, &message));
+                }
+            }
+            Input::Lost { conn } => {
+                for conn in self.calls.on_lost(now.at, conn) {
+                    let text = format!("Call {conn} cleared, reliability uncertain");
+                    self.outputs.push_back(Output::Log(LogLine { id: 20_021, text }));
                 }
             }
         }

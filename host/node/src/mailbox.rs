@@ -5,9 +5,10 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
+    time::Duration,
 };
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -18,16 +19,44 @@ use rustix::event::{EventfdFlags, eventfd};
 ///
 /// When the kernel gives no eventfd.
 pub fn mailbox<T>(capacity: usize) -> io::Result<(Postbox<T>, Mailbox<T>)> {
+    mailbox_with_reserve(capacity, 0)
+}
+
+/// Makes a queue of at most `capacity` items, and of so many more for what [`Postbox::post_reserved`] puts in.
+///
+/// # Errors
+///
+/// When the kernel gives no eventfd.
+pub fn mailbox_with_reserve<T>(
+    capacity: usize,
+    reserve: usize,
+) -> io::Result<(Postbox<T>, Mailbox<T>)> {
     let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let bell = Arc::new(Bell { fd, rung: AtomicBool::new(false) });
-    let (sender, receiver) = sync_channel(capacity);
-    Ok((Postbox { sender, bell: bell.clone() }, Mailbox { receiver, bell }))
+    let (sender, receiver) = sync_channel(capacity.saturating_add(reserve));
+    let fill = Arc::new(Fill { len: AtomicUsize::new(0), gone: AtomicBool::new(false) });
+    let postbox = Postbox { sender, bell: bell.clone(), fill: fill.clone(), capacity };
+    Ok((postbox, Mailbox { receiver, bell, fill }))
+}
+
+/// How long who waits for room waits before it looks again.
+const LOOK_EACH: Duration = Duration::from_millis(1);
+
+/// What is known of a queue without taking from it.
+struct Fill {
+    /// What was put in and not taken, also while it is on its way.
+    len: AtomicUsize,
+    /// Nobody takes anything any more.
+    gone: AtomicBool,
 }
 
 /// The sending end: any thread, any number of clones.
 pub struct Postbox<T> {
     sender: SyncSender<T>,
     bell: Arc<Bell>,
+    fill: Arc<Fill>,
+    /// Without the reserve.
+    capacity: usize,
 }
 
 impl<T> Postbox<T> {
@@ -37,19 +66,68 @@ impl<T> Postbox<T> {
     ///
     /// Gives `mail` back when the queue is full or the other end is gone.
     pub fn post(&self, mail: T) -> Result<(), T> {
+        if self.waiting() >= self.capacity {
+            return Err(mail);
+        }
+        self.post_reserved(mail)
+    }
+
+    /// As [`Self::post`], also into the reserve.
+    ///
+    /// # Errors
+    ///
+    /// Gives `mail` back when that is full as well or the other end is gone.
+    pub fn post_reserved(&self, mail: T) -> Result<(), T> {
+        self.fill.len.fetch_add(1, Ordering::Relaxed);
         match self.sender.try_send(mail) {
             Ok(()) => {
                 self.bell.ring();
                 Ok(())
             }
-            Err(TrySendError::Full(mail) | TrySendError::Disconnected(mail)) => Err(mail),
+            Err(TrySendError::Full(mail) | TrySendError::Disconnected(mail)) => {
+                self.fill.len.fetch_sub(1, Ordering::Relaxed);
+                Err(mail)
+            }
         }
+    }
+
+    /// As [`Self::post`], and waits for room where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Gives `mail` back when the other end is gone.
+    pub fn post_waiting(&self, mut mail: T) -> Result<(), T> {
+        while !self.is_gone() {
+            match self.post(mail) {
+                Ok(()) => return Ok(()),
+                Err(back) => mail = back,
+            }
+            std::thread::sleep(LOOK_EACH);
+        }
+        Err(mail)
+    }
+
+    /// Whether nobody takes anything any more.
+    pub fn is_gone(&self) -> bool {
+        self.fill.gone.load(Ordering::Relaxed)
+    }
+
+    /// How many items wait, as far as it is known: others put in and take meanwhile.
+    pub fn waiting(&self) -> usize {
+        self.fill.len.load(Ordering::Relaxed)
+    }
+
+    /// How many may wait, without the reserve.
+    pub const fn capacity(&self) -> usize {
+        self.capacity
     }
 }
 
 impl<T> Clone for Postbox<T> {
     fn clone(&self) -> Self {
-        Self { sender: self.sender.clone(), bell: self.bell.clone() }
+        let Self { sender, bell, fill, capacity } = self;
+        let (sender, bell, fill) = (sender.clone(), bell.clone(), fill.clone());
+        Self { sender, bell, fill, capacity: *capacity }
     }
 }
 
@@ -57,6 +135,13 @@ impl<T> Clone for Postbox<T> {
 pub struct Mailbox<T> {
     receiver: Receiver<T>,
     bell: Arc<Bell>,
+    fill: Arc<Fill>,
+}
+
+impl<T> Drop for Mailbox<T> {
+    fn drop(&mut self) {
+        self.fill.gone.store(true, Ordering::Relaxed);
+    }
 }
 
 impl<T> Mailbox<T> {
@@ -70,7 +155,9 @@ impl<T> Mailbox<T> {
                 return None;
             }
             left -= 1;
-            self.receiver.try_recv().ok()
+            let taken = self.receiver.try_recv().ok()?;
+            self.fill.len.fetch_sub(1, Ordering::Relaxed);
+            Some(taken)
         })
     }
 
@@ -141,6 +228,41 @@ mod tests {
         assert_eq!(postbox.post(2), Err(2));
         drop(mailbox);
         assert_eq!(postbox.post(3), Err(3));
+    }
+
+    #[test]
+    fn the_reserve_is_for_what_must_come() {
+        let (postbox, mailbox) = mailbox_with_reserve(2, 1).unwrap();
+        postbox.post(1).unwrap();
+        assert_eq!((postbox.waiting(), postbox.capacity()), (1, 2));
+        postbox.post(2).unwrap();
+        assert_eq!(postbox.post(3), Err(3));
+        postbox.post_reserved(4).unwrap();
+        assert_eq!(postbox.post_reserved(5), Err(5));
+        assert_eq!(mailbox.take(2).collect::<Vec<_>>(), [1, 2]);
+        postbox.post(6).unwrap();
+        assert_eq!(postbox.waiting(), 2);
+        assert_eq!(mailbox.take(8).collect::<Vec<_>>(), [4, 6]);
+        drop(mailbox);
+        assert_eq!(postbox.post_waiting(7), Err(7));
+        assert_eq!(postbox.waiting(), 0);
+    }
+
+    #[test]
+    fn who_waits_for_room_puts_everything_in() {
+        const ITEMS: u32 = 1_000;
+        let (postbox, mailbox) = mailbox(2).unwrap();
+        let sender =
+            std::thread::spawn(move || (0..ITEMS).all(|item| postbox.post_waiting(item).is_ok()));
+        let bell = mailbox.bell();
+        let mut taken = Vec::new();
+        while taken.len() < 1_000 {
+            let mut fds = [PollFd::new(&bell, PollFlags::IN)];
+            poll(&mut fds, None).unwrap();
+            taken.extend(mailbox.take(8));
+        }
+        assert!(sender.join().unwrap());
+        assert!(taken.into_iter().eq(0..ITEMS));
     }
 
     #[test]

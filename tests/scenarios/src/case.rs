@@ -35,6 +35,8 @@ pub enum Step {
     Phone(String, Manner),
     /// A phone is taken off the network, or put back.
     Plug(String, bool),
+    /// The Session Controller learns that something of a call was not told to it.
+    Lose(String),
     /// A client sends a request; ConnIDs are named `C1`, `C2`, in the order in which they were first seen.
     Request(String, Request),
 }
@@ -172,6 +174,9 @@ fn step(line: &str) -> Result<(Duration, Step), Trouble> {
     }
     if matches!(*what, "unplugs" | "plugs-in") {
         return Ok((at, Step::Plug((*who).to_owned(), *what == "plugs-in")));
+    }
+    if *what == "loses" {
+        return Ok((at, Step::Lose((*who).to_owned())));
     }
     let to = || {
         let to = words.get(3).ok_or_else(|| Trouble("whom?".into()))?;

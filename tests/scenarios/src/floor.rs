@@ -9,7 +9,7 @@ use cti::{
     smart_proxy::{self, SmartProxy, SmartProxySettings},
     t_controller::{self, Configuration, DnState, TController, TControllerSettings},
 };
-use model::Instant;
+use model::{ConnId, Instant};
 use switch::{Control, Fact};
 use tlib::Message;
 
@@ -124,6 +124,12 @@ impl Floor {
         self.settle(now);
     }
 
+    /// Something of a call has not been told.
+    pub(crate) fn lose(&mut self, now: Now, conn: ConnId) {
+        self.sc.handle_input(now, session_controller::Input::Lost { conn: Some(conn) });
+        self.settle(now);
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let tc = self.tc.poll_timeout().map(|(at, _)| at);
         self.sc.poll_timeout().into_iter().chain(tc).min()
@@ -206,7 +212,7 @@ impl Floor {
                 Output::ClientGone { client } => {
                     self.tc.handle_input(now, t_controller::Input::Gone { client });
                 }
-                Output::Close { .. } => {}
+                Output::Log(_) | Output::Close { .. } => {}
             }
         }
         is_news

@@ -60,6 +60,7 @@ fn more(attribute: A, value: &Value, names: &mut Names) -> Option<String> {
         A::AgentID => "agent",
         A::AgentWorkMode => "mode",
         A::ForwardMode => "when",
+        A::Reliability => "reliability",
         A::ReferenceID => "ref",
         _ => return None,
     };

@@ -162,6 +162,13 @@ impl Stage {
                     false => self.world.unplug(phone),
                 }
             }
+            Step::Lose(name) => {
+                let number = name.strip_prefix('C').and_then(|n| n.parse::<usize>().ok());
+                let at = number.and_then(|number| number.checked_sub(1));
+                let conn = at.and_then(|at| self.names.0.get(at)).copied();
+                let conn = conn.ok_or_else(|| Trouble(format!("no call {name}")))?;
+                self.floor.lose(moment(&self.world), conn);
+            }
             Step::Request(client, request) => {
                 let message = request.message(&self.names.0)?;
                 if !self.floor.knows(client) {

@@ -7,7 +7,7 @@ use model::{
     hook::{CallFacts, Destination, Diversion, RequestKind},
 };
 use switch::{Cause, Fact, ReleasedBy};
-use tlib::{CallState, CallType, DNRole, MessageType};
+use tlib::{Attribute, CallState, CallType, DNRole, MessageType, Reliability};
 
 use super::{Call, Calls, Party, call::State, tell::More};
 
@@ -354,7 +354,7 @@ impl Calls {
 
     fn on_dtmf_sent(&mut self, leg: LegId, digits: &str) {
         let Some((conn, at)) = self.find(leg) else { return };
-        let attributes = vec![(tlib::Attribute::DTMFDigits, digits.into())];
+        let attributes = vec![(Attribute::DTMFDigits, digits.into())];
         self.tell(conn, at, MessageType::EventDTMFSent, More { attributes, ..More::default() });
     }
 
@@ -367,6 +367,16 @@ impl Calls {
             return self.leave_engine(conn, engine, cause);
         }
         self.tell_of_failure(conn, cause);
+        self.release_all(conn, cause, false);
+    }
+
+    /// It is not known how a call is: each party learns that it is over, with Reliability Uncertain.
+    pub(super) fn clear_lost(&mut self, conn: ConnId) {
+        self.release_all(conn, Cause::PartyGone, true);
+    }
+
+    /// Each party leaves a call that is over, or of which that is to be supposed.
+    fn release_all(&mut self, conn: ConnId, cause: Cause, is_supposed: bool) {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         call.via = None;
         // What each saw last is whom it talked to.
@@ -376,7 +386,8 @@ impl Calls {
         for n in 0..others.len() {
             let at = if last { others.len() - 1 - n } else { 0 };
             let of = if last { at } else { n };
-            self.release_party(conn, at, (cause, others[of].clone()));
+            let other = others[of].clone();
+            self.release_party(conn, at, Parting { cause, other, is_supposed });
         }
         self.forget(conn);
     }
@@ -399,11 +410,17 @@ impl Calls {
         &mut self,
         conn: ConnId,
         at: usize,
-        (cause, other): (Cause, Option<(Arc<str>, DNRole)>),
+        Parting { cause, other, is_supposed }: Parting,
     ) {
         let Some(party) = self.party_mut(conn, at) else { return };
         let state = call_state_of(cause);
-        let more = |state| More { other: other.clone(), ..More::state(state) };
+        let uncertain = (Attribute::Reliability, (Reliability::Uncertain as i64).into());
+        let attributes: Vec<_> = is_supposed.then_some(uncertain).into_iter().collect();
+        let more = |state| More {
+            other: other.clone(),
+            attributes: attributes.clone(),
+            ..More::state(state)
+        };
         match party.state {
             State::Offered => self.drop_party(conn, at),
             State::Alerting | State::Queued if cause == Cause::Cancelled => {
@@ -448,6 +465,15 @@ impl Calls {
     pub(super) fn party_mut(&mut self, conn: ConnId, at: usize) -> Option<&mut Party> {
         self.calls.get_mut(&conn)?.parties.get_mut(at)
     }
+}
+
+/// How a party leaves a call that is over.
+struct Parting {
+    cause: Cause,
+    /// Whom it talked to.
+    other: Option<(Arc<str>, DNRole)>,
+    /// Nobody has told that the call is over.
+    is_supposed: bool,
 }
 
 impl State {

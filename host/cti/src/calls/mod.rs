@@ -138,6 +138,18 @@ impl Calls {
         self.take_fact(fact);
     }
 
+    /// What is known of a call of the engine, or of any, is not so any more: it is cleared, and what the engine tells of it passed over.
+    /// Gives which calls are cleared.
+    pub fn on_lost(&mut self, now: Instant, engine: Option<ConnId>) -> Vec<ConnId> {
+        self.now = now;
+        let lost: Vec<ConnId> = match engine {
+            Some(engine) => self.call_of(engine).into_iter().collect(),
+            None => self.calls.keys().copied().collect(),
+        };
+        lost.iter().for_each(|conn| self.clear_lost(*conn));
+        lost
+    }
+
     /// Takes a request about a call or one that makes a call; whoever asks may ask it of its ThisDN, which has been looked into.
     pub fn on_request(&mut self, now: Instant, token: Token, request: &Message) {
         self.now = now;

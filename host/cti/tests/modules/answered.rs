@@ -247,6 +247,7 @@ impl Node {
             O::ClientGone { client } => {
                 self.controller.handle_input(now, t_controller::Input::Gone { client });
             }
+            O::Log(line) => panic!("nothing is lost: {}", line.text),
             O::Close { .. } => panic!("nobody is too many"),
         }
     }

@@ -59,6 +59,7 @@ fn show(output: &Output) -> String {
         Output::AgentRequest { client, message } => {
             format!("agents, by {client:?}: {}", text(message))
         }
+        Output::Log(line) => format!("log {}: {}", line.id, line.text),
         Output::ClientGone { client } => format!("gone: {client:?}"),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }

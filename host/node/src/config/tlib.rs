@@ -73,8 +73,8 @@ pub struct TlibSection {
     pub log_sip_queue_max: usize,
     /// What logs show of a key of user data, extensions and reasons: `copy`, `skip`, `hide` or `truncate`, by key: `{ Card = "hide" }`.
     pub log_filter: BTreeMap<String, String>,
-    /// What modules keep for one another while one of them is behind, in messages; beyond it events are lost, and that is counted and told in
-    /// the log.
+    /// What waits for a module while it is behind, in messages, and an eighth more for answers. Modules wait for one another's room; no call does: new
+    /// calls are not told to clients any more when a quarter of it is left, and one of which something finds no room is cleared (EventReleased, Reliability 2).
     pub mailbox_max: usize,
 }
 

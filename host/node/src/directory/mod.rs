@@ -128,6 +128,11 @@ impl NodeDirectory {
         self.dn_states.pin().remove(dn);
     }
 
+    /// Nobody tells of DNs any more: nothing holds that was told.
+    pub fn unpublish_dns(&self) {
+        self.dn_states.pin().clear();
+    }
+
     /// The state of a DN, as far as anything was told of it.
     pub fn dn_state(&self, dn: &str) -> Option<Arc<DnState>> {
         self.dn_states.pin().get(dn).cloned()

@@ -178,9 +178,12 @@ const OF_WORKER: &[OfWorker] = &[
         "SIP datagrams other workers had no room for.",
         |f| f.handovers_dropped,
     ),
-    ("jackfield_facts_dropped_total", COUNTER, "Facts the journal had no room for.", |f| {
-        f.facts_dropped
-    }),
+    (
+        "jackfield_facts_dropped_total",
+        COUNTER,
+        "Facts that the journal or the T-Library modules had no room for.",
+        |f| f.facts_dropped,
+    ),
     ("jackfield_media_opened_total", COUNTER, "Calls whose media ports were opened.", |f| {
         f.media.opened
     }),

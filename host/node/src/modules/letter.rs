@@ -9,18 +9,22 @@ use cti::{
     CallEvent, ClientId, MonitorEvent, Now, Refusal, Token,
     t_controller::{self, MonitorFeed, MonitorRequest},
 };
+use model::ConnId;
 use switch::Fact;
 use tlib::{Attribute, ErrorCode, Message};
 use tokio::sync::oneshot;
 
 use super::{ClientView, ModuleSettings};
-use crate::mailbox::Postbox;
 
 /// Something for a module's thread.
 #[derive(Debug)]
 pub enum Letter {
     /// To the Session Controller: this has happened to a call or a registration.
     Fact(Fact),
+    /// To the Session Controller: something of this call of the engine was not told, and nothing more will be.
+    Lost(ConnId),
+    /// To the Session Controller: so it is with more calls than could be counted.
+    AllLost,
     /// To the Session Controller: a client of another module asks for this.
     Request(Token, Arc<Message>),
     /// To the T-Controller and the Interaction Proxy: an event of a call.
@@ -63,6 +67,14 @@ pub struct Configured {
 }
 
 impl Letter {
+    /// Whether it is a client's request, which is answered where there is no room for it.
+    pub const fn is_request(&self) -> bool {
+        matches!(
+            self,
+            Self::Request(..) | Self::Agent(..) | Self::Watch(MonitorRequest::Ask { .. })
+        )
+    }
+
     /// What a client is told whose request this is and who finds no room for it: EventError 111.
     pub fn no_room(&self, now: Now) -> Option<(ClientId, Message)> {
         let (token, request) = match self {
@@ -86,30 +98,6 @@ pub(super) fn refused(now: Now, token: Token, request: &Message, refusal: &Refus
         .event(token, request)
         .with(Attribute::TimeinSecs, now.unix_s())
         .with(Attribute::TimeinuSecs, i64::from(now.unix.subsec_micros()))
-}
-
-/// Where workers tell of calls and registrations.
-#[derive(Clone)]
-pub struct FactPort(Postbox<Letter>);
-
-impl FactPort {
-    /// The port of the Session Controller with this mailbox.
-    pub const fn new(postbox: Postbox<Letter>) -> Self {
-        Self(postbox)
-    }
-
-    /// Tells of `fact`, which has just happened; `false` when there was no room. What no module looks at is not told.
-    pub fn tell(&self, fact: &Fact) -> bool {
-        let is_seen = !matches!(
-            fact,
-            Fact::Decided { .. }
-                | Fact::Judged { .. }
-                | Fact::LegOnTrunk { .. }
-                | Fact::TrunkPassed { .. }
-                | Fact::NotAuthenticated { .. }
-        );
-        !is_seen || self.0.post(Letter::Fact(fact.clone())).is_ok()
-    }
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ impl Driven<SessionController> {
                 Output::AgentRequest { client, message } => {
                     self.post(Module::TController, Letter::Agent(client, message));
                 }
+                Output::Log(line) => self.effects.push_back(Effect::Log(line)),
                 Output::ClientGone { client } => {
                     self.post(Module::TController, Letter::Gone(client));
                 }
@@ -129,6 +130,8 @@ impl Machine for Driven<SessionController> {
             Letter::Request(token, message) => {
                 self.input(now, Input::CallRequest { token, message });
             }
+            Letter::Lost(conn) => self.input(now, Input::Lost { conn: Some(conn) }),
+            Letter::AllLost => self.input(now, Input::Lost { conn: None }),
             Letter::Tell(client, message) => self.answer(client, message),
             _ => {}
         }

@@ -22,12 +22,14 @@ use crate::{
     config::Config,
     directory::NodeDirectory,
     journal::FactSender,
-    mailbox::{Mailbox, Postbox, mailbox},
+    mailbox::{Mailbox, Postbox, mailbox_with_reserve},
     worker::Mail,
 };
 
 /// Each module's clients are counted as they connect, against `tlib.clients_max`.
 const CLIENTS_MAX: usize = usize::MAX;
+/// Of so many letters that a module's mailbox holds one more is for answers, which nobody repeats.
+const RESERVE: usize = 8;
 
 /// What is around the modules in the process.
 #[derive(Clone, Copy)]
@@ -96,7 +98,8 @@ impl Modules {
             if !is_needed && !ports.has(module) {
                 continue;
             }
-            let (postbox, mailbox) = mailbox(tlib.mailbox_max)?;
+            let reserve = tlib.mailbox_max / RESERVE;
+            let (postbox, mailbox) = mailbox_with_reserve(tlib.mailbox_max, reserve)?;
             boxes.insert(module, mailbox);
             postboxes.push((module, postbox));
         }
@@ -178,13 +181,20 @@ impl Drop for Modules {
 }
 
 /// Tells of a module that ends in a panic: the calls go on without it.
-struct Obituary(Module);
+struct Obituary {
+    module: Module,
+    directory: Arc<NodeDirectory>,
+}
 
 impl Drop for Obituary {
     fn drop(&mut self) {
+        if self.module == Module::TController {
+            // Nobody could take back any more what it has published for clients.
+            self.directory.unpublish_dns();
+        }
         if std::thread::panicking() {
             error!(
-                module = self.0.tag(),
+                module = self.module.tag(),
                 "a T-Library module has ended by a fault of this program: its clients are disconnected and calls go on without it; restart the \
                  switch to have it back, and report the panic above"
             );
@@ -192,15 +202,16 @@ impl Drop for Obituary {
     }
 }
 
-fn spawn<M: Machine + 'static>(
+pub(super) fn spawn<M: Machine + 'static>(
     parts: Parts,
     machine: M,
     policy: impl FnOnce() -> PolicyParts + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
     let (module, name) = (parts.module, format!("jf-{}", parts.module.tag().to_ascii_lowercase()));
+    let directory = parts.others.directory.clone();
     let running = Running::new(parts, machine)?;
     std::thread::Builder::new().name(name).spawn(move || {
-        let _obituary = Obituary(module);
+        let _obituary = Obituary { module, directory };
         // The instances of plugins are the thread's own.
         running.run(Policy::new(policy(), module));
     })

@@ -312,7 +312,13 @@ impl<M: Machine> Running<M> {
         else {
             return;
         };
-        if let Err(letter) = postbox.post(letter) {
+        // Modules wait for those behind them, so that no event is lost between them, and never for one before them.
+        let posted = match letter.is_request() {
+            _ if rank(to) > rank(self.module) => postbox.post_waiting(letter),
+            true => postbox.post(letter),
+            false => postbox.post_reserved(letter),
+        };
+        if let Err(letter) = posted {
             if let Some((client, message)) = letter.no_room(now)
                 && client.module == self.module
             {
@@ -322,7 +328,7 @@ impl<M: Machine> Running<M> {
                 warn!(
                     from = self.module.tag(),
                     to = to.tag(),
-                    "a module is behind and loses events: there is more than tlib.mailbox_max of them"
+                    "a module is gone, or so far behind that something for it is lost: there is more than tlib.mailbox_max of it"
                 );
             }
             self.lost += 1;
@@ -351,3 +357,16 @@ impl<M: Machine> Running<M> {
         is_taken
     }
 }
+
+/// Where a module stands on the way of events from the call engine to clients.
+const fn rank(module: cti::Module) -> u8 {
+    match module {
+        cti::Module::SessionController => 0,
+        cti::Module::TController => 1,
+        cti::Module::InteractionProxy | cti::Module::SmartProxy => 2,
+    }
+}
+
+#[cfg(test)]
+#[path = "thread_test.rs"]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Figures {
     pub streams: StreamFigures,
     /// Questions put to the plugins.
     pub questions: u64,
-    /// Facts the journal had no room for.
+    /// Facts that the journal or the T-Library modules had no room for.
     pub facts_dropped: u64,
     /// What the relay told of the calls' media.
     pub media: MediaFigures,

@@ -246,6 +246,7 @@ impl<D: Decide> Worker<D> {
             self.work_off();
             self.hand_over();
             self.pass_words();
+            self.make_good();
         }
         self.parts.records.finish(self.parts.clock.now());
     }
@@ -263,7 +264,8 @@ impl<D: Decide> Worker<D> {
             return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
         }
         let timer = self.switch.poll_timeout().map(|(at, _)| round_up(at));
-        let at = [timer, self.drain_look_at, self.streams.next_sweep(), self.words_again()]
+        let again = self.words_again().or_else(|| self.facts_again());
+        let at = [timer, self.drain_look_at, self.streams.next_sweep(), again]
             .into_iter()
             .flatten()
             .min()?;
@@ -523,7 +525,7 @@ impl<D: Decide> Worker<D> {
             Output::Store { ticket, publish } => self.store(ticket, publish),
             Output::Emit(fact) => {
                 self.parts.records.take(now, &fact);
-                if let Some(cti) = &self.parts.cti
+                if let Some(cti) = &mut self.parts.cti
                     && !cti.tell(&fact)
                 {
                     self.figures.facts_dropped += 1;

@@ -72,4 +72,17 @@ impl<D: Decide> Worker<D> {
         let waits = self.words.iter().any(|words| !words.is_empty());
         waits.then(|| self.parts.clock.now() + AGAIN)
     }
+
+    /// Tells the T-Library modules what they had no room for, if they have now.
+    pub(super) fn make_good(&mut self) {
+        if let Some(cti) = &mut self.parts.cti {
+            cti.make_good();
+        }
+    }
+
+    /// When their mailbox is tried again, if they had no room.
+    pub(super) fn facts_again(&self) -> Option<Instant> {
+        let owes = self.parts.cti.as_ref().is_some_and(crate::modules::FactPort::owes);
+        owes.then(|| self.parts.clock.now() + AGAIN)
+    }
 }

@@ -1,0 +1,205 @@
+#![allow(clippy::unwrap_used, clippy::panic)]
+use std::{collections::VecDeque, sync::Arc};
+
+use cti::{ClientId, Dn, DnType, Dns, Grant, Module, Now, t_controller::DnState};
+use model::{Aor, Directory, Instant};
+use plugin::{HostConfig, PluginHost};
+use rustix::event::{PollFd, PollFlags, poll};
+use tlib::{Message, MessageType};
+
+use super::{
+    super::{machine::Holdings, policy::PolicyParts, start::spawn},
+    *,
+};
+use crate::{
+    clock::Calendar,
+    config::{Config, JournalConfig},
+    directory::{Everyone, NodeDirectory},
+    journal::Journal,
+    mailbox::{Mailbox, mailbox, mailbox_with_reserve},
+};
+
+/// A machine that has many letters for another module when it gets one, and panics when it gets another.
+struct Talker {
+    to: Module,
+    letters: u64,
+    effects: VecDeque<Effect>,
+}
+
+impl Talker {
+    fn new(to: Module, letters: u64) -> Self {
+        Self { to, letters, effects: VecDeque::new() }
+    }
+}
+
+impl Machine for Talker {
+    fn holdings(&self) -> Holdings {
+        Holdings::default()
+    }
+
+    fn configure(&mut self, _: Now, _: &ModuleSettings) {}
+
+    fn on_letter(&mut self, _: Now, letter: Letter) {
+        let Letter::Gone(_) = letter else { panic!("what the test wants") };
+        for number in 0..self.letters {
+            let message = Message::new(MessageType::EventACK);
+            let client = ClientId { module: self.to, number };
+            self.effects.push_back(Effect::Post(self.to, Letter::Tell(client, message)));
+        }
+    }
+
+    fn on_client(&mut self, _: Now, _: ClientId, _: Arc<str>) {}
+
+    fn on_request(&mut self, _: Now, _: ClientId, _: Message, _: Option<Grant>) {}
+
+    fn on_gone(&mut self, _: Now, _: ClientId) {}
+
+    fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn on_time(&mut self, _: Now) {}
+}
+
+fn client() -> ClientId {
+    ClientId { module: Module::SessionController, number: 0 }
+}
+
+fn directory() -> Arc<NodeDirectory> {
+    Arc::new(NodeDirectory::new(["test".to_owned()], Box::new(Everyone)))
+}
+
+/// What a module is made of that knows this other one, and its postbox.
+fn parts(
+    module: Module,
+    other: (Module, Postbox<Letter>),
+    directory: &Arc<NodeDirectory>,
+) -> (Parts, Postbox<Letter>) {
+    let (postbox, mailbox) = mailbox(16).unwrap();
+    let others = Others {
+        modules: vec![other],
+        workers: Vec::<Postbox<Mail>>::new(),
+        directory: directory.clone(),
+    };
+    let parts = Parts {
+        module,
+        mailbox,
+        ports: Vec::new(),
+        settings: Arc::new(ModuleSettings::of(&Config::default(), vec!["test".to_owned()])),
+        others,
+        clock: Clock::start(),
+        application: "SIPS".to_owned(),
+        figures: Arc::default(),
+    };
+    (parts, postbox)
+}
+
+/// Nobody asks these plugins anything.
+fn policy() -> PolicyParts {
+    let host = PluginHost::new(HostConfig::default()).unwrap();
+    let clock = Clock::start();
+    let (_journal, facts) = Journal::new(&JournalConfig::default(), 10, clock);
+    PolicyParts {
+        decide: Box::new(host.worker()),
+        directory: directory(),
+        calendar: Calendar::new(None),
+        clock,
+        facts,
+    }
+}
+
+/// The numbers of the clients that the next letters are for, until there are so many.
+fn numbers(mailbox: &Mailbox<Letter>, count: usize) -> Vec<u64> {
+    let bell = mailbox.bell();
+    let mut numbers = Vec::new();
+    while numbers.len() < count {
+        poll(&mut [PollFd::new(&bell, PollFlags::IN)], None).unwrap();
+        numbers.extend(mailbox.take(3).map(|letter| match letter {
+            Letter::Tell(client, _) => client.number,
+            other => panic!("{other:?}"),
+        }));
+    }
+    numbers
+}
+
+#[test]
+fn a_module_waits_for_room_at_those_behind_it_and_loses_nothing() {
+    const LETTERS: u64 = 300;
+    let (behind, mailbox) = mailbox(4).unwrap();
+    let other = (Module::TController, behind);
+    let (parts, postbox) = parts(Module::SessionController, other, &directory());
+    let figures = parts.figures.clone();
+    let thread = spawn(parts, Talker::new(Module::TController, LETTERS), policy).unwrap();
+    postbox.post(Letter::Gone(client())).unwrap();
+    postbox.post(Letter::Stop).unwrap();
+    assert!(numbers(&mailbox, 300).into_iter().eq(0..LETTERS));
+    thread.join().unwrap();
+    assert_eq!(figures.view(Module::SessionController).lost, 0);
+}
+
+#[test]
+fn a_module_waits_for_nobody_before_it_and_its_answers_have_a_reserve() {
+    let (before, mailbox) = mailbox_with_reserve(4, 2).unwrap();
+    let other = (Module::SessionController, before.clone());
+    let (parts, postbox) = parts(Module::TController, other, &directory());
+    let figures = parts.figures.clone();
+    let thread = spawn(parts, Talker::new(Module::SessionController, 7), policy).unwrap();
+    postbox.post(Letter::Gone(client())).unwrap();
+    postbox.post(Letter::Stop).unwrap();
+    thread.join().unwrap();
+    assert_eq!(figures.view(Module::TController).lost, 1);
+    assert_eq!(numbers(&mailbox, 6), [0, 1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_module_goes_on_where_one_behind_it_is_gone() {
+    let (behind, gone) = mailbox(4).unwrap();
+    drop(gone);
+    let other = (Module::TController, behind);
+    let (parts, postbox) = parts(Module::SessionController, other, &directory());
+    let figures = parts.figures.clone();
+    let thread = spawn(parts, Talker::new(Module::TController, 9), policy).unwrap();
+    postbox.post(Letter::Gone(client())).unwrap();
+    postbox.post(Letter::Stop).unwrap();
+    thread.join().unwrap();
+    assert_eq!(figures.view(Module::SessionController).lost, 9);
+}
+
+#[test]
+fn what_was_published_of_dns_ends_with_the_thread_that_published_it() {
+    let directory = directory();
+    let dn = Dn {
+        number: "2001".into(),
+        kind: DnType::Extension,
+        sip_owned: true,
+        options: std::collections::BTreeMap::new(),
+    };
+    directory.set_dns(Arc::new(Dns::new([dn], vec!["test".to_owned()])));
+    let state = DnState {
+        dn: "2001".into(),
+        dnd: true,
+        forwards: std::collections::BTreeMap::new(),
+        owner: None,
+        agent: None,
+        is_ready: false,
+        in_service: true,
+    };
+    directory.publish_dn(state.clone());
+    let aor = Aor::new("2001", "test");
+    let (unread, _mailbox) = mailbox(1).unwrap();
+    let end = |module, directory: &Arc<NodeDirectory>| {
+        let other = (Module::SmartProxy, unread.clone());
+        let (parts, postbox) = parts(module, other, directory);
+        let thread = spawn(parts, Talker::new(Module::SmartProxy, 0), policy).unwrap();
+        postbox.post(Letter::AllLost).unwrap();
+        assert!(thread.join().is_err());
+    };
+    end(Module::InteractionProxy, &directory);
+    assert!(directory.do_not_disturb(&aor));
+    end(Module::TController, &directory);
+    assert!(!directory.do_not_disturb(&aor));
+}
