@@ -89,6 +89,13 @@ pub enum Input {
         /// What for.
         message: Arc<Message>,
     },
+    /// The T-Controller tells which agent is on a DN.
+    Agent {
+        /// The DN.
+        dn: Arc<str>,
+        /// The agent's id; `None` when nobody is logged in.
+        agent: Option<Arc<str>>,
+    },
     /// Something that the call engine has told of a call has not come here, and nothing more of it will: what is known of it is not so.
     Lost {
         /// The engine's call; `None` where it may be any.
@@ -206,6 +213,7 @@ impl SessionController {
                     self.answer(now, token, refusal.event(token, &message));
                 }
             }
+            Input::Agent { dn, agent } => self.calls.on_agent(dn, agent),
             Input::Lost { conn } => {
                 for conn in self.calls.on_lost(now.at, conn) {
                     let text = format!("Call {conn} cleared, reliability uncertain");

@@ -419,13 +419,13 @@ fn an_agent_works_and_is_not_ready_while_after_call_work_lasts() {
     ben.ringing();
     ben.answer();
     desk.sees(&[
-        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
-        "2002 Established{C1 De, O 5551001 Or, q 8000}",
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000, agent ben}",
+        "2002 Established{C1 De, O 5551001 Or, q 8000, agent ben}",
     ]);
     ann.expect_call("CONFIRMED");
     ann.hang_up();
     desk.sees(&[
-        "2002 Released{C1 De, O 5551001 Or, q 8000}",
+        "2002 Released{C1 De, O 5551001 Or, q 8000, agent ben}",
         "2002 AgentNotReady{agent ben, mode 3}",
         "2002 AgentReady{agent ben, mode 1}",
     ]);

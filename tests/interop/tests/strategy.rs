@@ -66,20 +66,20 @@ fn a_call_waits_for_an_agent_and_goes_past_one_who_refuses() {
     ann.ringing();
     desk.sees(&[
         "2001 AgentReady{agent ann, mode 1, ref 4}",
-        "2001 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2001 Ringing{C1 De, O 5551001 Or, q 8000, agent ann}",
     ]);
     ann.refuse(486);
-    desk.sees(&["2001 Released{C1 De, O 5551001 Or, q 8000}"]);
+    desk.sees(&["2001 Released{C1 De, O 5551001 Or, q 8000, agent ann}"]);
     desk.ask("AgentReady ThisDN=2002");
     ben.ringing();
     desk.sees(&[
         "2002 AgentReady{agent ben, mode 1, ref 5}",
-        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000, agent ben}",
     ]);
     ben.answer();
-    desk.sees(&["2002 Established{C1 De, O 5551001 Or, q 8000}"]);
+    desk.sees(&["2002 Established{C1 De, O 5551001 Or, q 8000, agent ben}"]);
     caller.expect_call("CONFIRMED");
     caller.hang_up();
-    desk.sees(&["2002 Released{C1 De, O 5551001 Or, q 8000}"]);
+    desk.sees(&["2002 Released{C1 De, O 5551001 Or, q 8000, agent ben}"]);
     desk.sees_nothing_more();
 }

@@ -243,11 +243,16 @@ impl Floor {
                     self.spx.handle_input(now, smart_proxy::Input::Feed(feed));
                     self.settle_proxies(now);
                 }
-                Output::Publish(state) => self.states.push(state),
-                Output::Unpublish { .. }
-                | Output::Ask(_)
-                | Output::Log(_)
-                | Output::Close { .. } => {}
+                Output::Publish(state) => {
+                    let (dn, agent) = (Arc::clone(&state.dn), state.agent.clone());
+                    self.sc.handle_input(now, session_controller::Input::Agent { dn, agent });
+                    self.states.push(state);
+                }
+                Output::Unpublish { dn } => {
+                    let agent = None;
+                    self.sc.handle_input(now, session_controller::Input::Agent { dn, agent });
+                }
+                Output::Ask(_) | Output::Log(_) | Output::Close { .. } => {}
             }
         }
         is_news

@@ -4,6 +4,7 @@
 //! in which they happened, answers to requests, and what is wanted of the call engine. The ConnID of an ordinary call is the engine's;
 //! where the engine goes on with another call after a transfer, the ConnID of the call that was held stays.
 
+mod agents;
 mod call;
 mod expect;
 mod facts;
@@ -27,6 +28,7 @@ use switch::{Control, Fact};
 use tlib::{ErrorCode, Message};
 
 use self::{
+    agents::Agents,
     call::{Call, Party},
     waiting::Waiting,
 };
@@ -88,6 +90,7 @@ pub struct Calls {
     by_engine: BTreeMap<ConnId, ConnId>,
     /// Calls in which a DN has a party, oldest first.
     by_dn: BTreeMap<Arc<str>, Vec<ConnId>>,
+    agents: Agents,
     expected: Waiting,
     /// The called party's leg of a call of the engine that joins two others, until it is told which they were.
     joined_leg: BTreeMap<ConnId, u16>,
@@ -113,6 +116,7 @@ impl Calls {
             calls: BTreeMap::new(),
             by_engine: BTreeMap::new(),
             by_dn: BTreeMap::new(),
+            agents: Agents::default(),
             expected: Waiting::default(),
             joined_leg: BTreeMap::new(),
             defaults: BTreeMap::new(),
@@ -136,6 +140,11 @@ impl Calls {
     pub fn on_fact(&mut self, now: Instant, fact: &Fact) {
         self.now = now;
         self.take_fact(fact);
+    }
+
+    /// This agent is on a DN from now on, or none: events of calls name it, and calls are routed to it by its id.
+    pub fn on_agent(&mut self, dn: Arc<str>, agent: Option<Arc<str>>) {
+        self.agents.set(dn, agent);
     }
 
     /// What is known of a call of the engine, or of any, is not so any more: it is cleared, and what the engine tells of it passed over.

@@ -238,11 +238,13 @@ impl Calls {
         if call.routed.is_some() {
             return Err(ErrorCode::RequestInProgress);
         }
-        let to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
+        let mut to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
         let number = request.int(A::RouteType).unwrap_or(RouteType::Default as i64);
         let route_type = RouteType::of(number).ok_or(ErrorCode::InvalidAttribute)?;
         if route_type == RouteType::AgentID {
-            return Err(ErrorCode::Unsupported);
+            // The destination is an agent, wherever it is.
+            let id = request.text(A::AgentID).unwrap_or(&to);
+            to = self.agents.dn_of(id).cloned().ok_or(ErrorCode::NotLoggedIn)?;
         }
         let ends = matches!(route_type, RouteType::CallDisconnect | RouteType::Reject);
         let expected =

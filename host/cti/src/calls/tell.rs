@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::ConnId;
 use tlib::{Attribute as A, CallState, DNRole, Message, MessageType};
 
-use super::{Call, Calls, CallsOutput, Party, call::State, expect::Asked};
+use super::{Call, Calls, CallsOutput, Party, agents::names_agent, call::State, expect::Asked};
 use crate::CallEvent;
 
 /// What an event says besides what is so of its call and its party.
@@ -56,7 +56,8 @@ impl Calls {
         let Some(call) = self.calls.get(&conn) else { return };
         let Some(party) = call.parties.get(at) else { return };
         let asked_by = more.asked.as_ref().map(|asked| asked.token);
-        let message = Arc::new(event(call, at, party, what, &more));
+        let agent = self.agents.on(&dn).filter(|_| names_agent(what)).cloned();
+        let message = Arc::new(event(call, at, party, what, (&more, agent)));
         let party = (!more.is_last).then(|| party.status(call.kind));
         let uuid = Arc::clone(&call.uuid);
         self.outputs.push_back(CallsOutput::Event(CallEvent {
@@ -94,7 +95,13 @@ impl Calls {
 }
 
 /// The event itself. The order of attributes is that of logs.
-fn event(call: &Call, at: usize, party: &Party, what: MessageType, more: &More) -> Message {
+fn event(
+    call: &Call,
+    at: usize,
+    party: &Party,
+    what: MessageType,
+    (more, agent): (&More, Option<Arc<str>>),
+) -> Message {
     let mut message = Message::new(what)
         .with(A::CallUUID, &call.uuid)
         .with_some(A::Extensions, more.asked.as_ref().and_then(|asked| asked.extensions.clone()))
@@ -122,6 +129,9 @@ fn event(call: &Call, at: usize, party: &Party, what: MessageType, more: &More) 
     message.set(A::ThisDNRole, party.role);
     if let Some(queue) = &party.queue {
         message.set(A::ThisQueue, queue);
+    }
+    if let Some(agent) = agent {
+        message.set(A::AgentID, agent);
     }
     message.set(A::ThisDN, &party.number);
     if let Some(previous) = more.previous.or(call.main) {

@@ -35,6 +35,8 @@ pub enum Letter {
     Answer(Token, Message),
     /// To the T-Controller: a routing client wants something of agents.
     Agent(ClientId, Arc<Message>),
+    /// To the Session Controller: who is logged in on this DN.
+    AgentOn(Arc<str>, Option<Arc<str>>),
     /// To the T-Controller: this routing client is gone.
     Gone(ClientId),
     /// To the module of this client: something that it alone is told.

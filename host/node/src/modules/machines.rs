@@ -130,6 +130,7 @@ impl Machine for Driven<SessionController> {
             Letter::Request(token, message) => {
                 self.input(now, Input::CallRequest { token, message });
             }
+            Letter::AgentOn(dn, agent) => self.input(now, Input::Agent { dn, agent }),
             Letter::Lost(conn) => self.input(now, Input::Lost { conn: Some(conn) }),
             Letter::AllLost => self.input(now, Input::Lost { conn: None }),
             Letter::Tell(client, message) => self.answer(client, message),

@@ -286,8 +286,14 @@ impl<M: Machine> Running<M> {
                     let verdict = policy.owner(&question);
                     self.machine.on_owner(now, &question.dn, verdict);
                 }
-                Effect::Publish(state) => self.others.directory.publish_dn(state),
-                Effect::Unpublish(dn) => self.others.directory.unpublish_dn(&dn),
+                Effect::Publish(state) => {
+                    self.tell_agent(now, &state.dn, state.agent.as_ref());
+                    self.others.directory.publish_dn(state);
+                }
+                Effect::Unpublish(dn) => {
+                    self.tell_agent(now, &dn, None);
+                    self.others.directory.unpublish_dn(&dn);
+                }
                 Effect::TellPhones => {
                     let with = self.others.directory.dns_with_phones();
                     self.post(now, cti::Module::TController, Letter::Phones(with));
@@ -304,6 +310,15 @@ impl<M: Machine> Running<M> {
                     }
                 }
             }
+        }
+    }
+
+    /// Tells the Session Controller who is on a DN, if that is news.
+    fn tell_agent(&mut self, now: Now, dn: &Arc<str>, agent: Option<&Arc<str>>) {
+        let known = self.others.directory.dn_state(dn);
+        if known.as_ref().and_then(|state| state.agent.as_ref()) != agent {
+            let letter = Letter::AgentOn(Arc::clone(dn), agent.cloned());
+            self.post(now, cti::Module::SessionController, letter);
         }
     }
 
