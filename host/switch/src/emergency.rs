@@ -9,6 +9,8 @@ use model::{
 };
 use sip::Uri;
 
+use crate::call::party_of_uri;
+
 /// Which numbers are those of emergency services, and where their calls go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Emergency {
@@ -92,6 +94,13 @@ impl Emergency {
     /// Whether this party is an emergency service, whether there is a route to it or not.
     pub fn knows(&self, callee: &Party) -> bool {
         self.number(callee).is_some()
+    }
+
+    /// Whether who wants a call to `to`, a number or a URI as [`crate::Action::Make`] takes it, wants an emergency service.
+    pub fn is_wanted(&self, to: &str) -> bool {
+        let to = to.trim();
+        let number = Party { user: to.to_owned(), ..Party::default() };
+        self.knows(&number) || (to.contains(':') && self.knows(&party_of_uri(to, "")))
     }
 
     /// The trunks and groups that the route names.
@@ -203,6 +212,33 @@ mod tests {
         assert_eq!(number("urn:service:sosaria", ""), None);
         assert_eq!(number("urn:service:counseling", ""), None);
         assert_eq!(number("sip:x@y", &"1".repeat(70)), None);
+    }
+
+    #[test]
+    fn who_wants_help_by_a_uri_wants_it_as_well() {
+        let emergency = emergency(&[]).unwrap();
+        for to in [
+            "112",
+            " 0112 ",
+            "sip:112@192.0.2.1",
+            "SIPS:9%31%312@example.com;user=phone",
+            "tel:112",
+            "tel:+112;phone-context=+43",
+            "urn:service:sos.police",
+        ] {
+            assert!(emergency.is_wanted(to), "{to}");
+        }
+        for to in [
+            "",
+            "2001",
+            "sip:alice@112",
+            "sip:2001@example.com",
+            "tel:1120",
+            "112@example.com",
+            ":",
+        ] {
+            assert!(!emergency.is_wanted(to), "{to}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ pub(crate) use self::{
     leg::{CallerLeg, Leg},
     locate::{flows_to, listener_for},
     media::CallMedia,
-    offer::{facts_of, is_emergency, refuse},
+    offer::{facts_of, is_emergency, party_of_uri, refuse},
     own_offer::{Asked, OwnOffer},
     pair::Pair,
     policy::Edits,

@@ -253,7 +253,7 @@ impl Tables {
 }
 
 /// A URI that cannot be taken apart keeps its text and has neither user nor host.
-pub(super) fn party_of_uri(uri: &str, display: &str) -> Party {
+pub(crate) fn party_of_uri(uri: &str, display: &str) -> Party {
     let (user, host) = Uri::parse(uri).map_or_else(
         |_| (String::new(), String::new()),
         |uri| (uri.user_unescaped().into_owned(), uri.host.to_ascii_lowercase()),
