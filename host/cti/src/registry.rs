@@ -243,10 +243,19 @@ impl Registry {
         self.bulk.keys().copied().collect()
     }
 
-    /// Registers a client in bulk, for these events; gives whether it was not.
+    /// What a client gets that is registered in bulk.
+    pub fn bulk_filter(&self, client: ClientId) -> Option<Filter> {
+        self.bulk.get(&client).copied()
+    }
+
+    /// Registers a client in bulk, for these events; gives whether it was not. One that was keeps what it had.
     pub fn join_bulk(&mut self, client: ClientId, filter: Filter) -> bool {
+        if self.bulk.contains_key(&client) {
+            return false;
+        }
         self.bulk_changes += 1;
-        self.bulk.insert(client, filter).is_none()
+        self.bulk.insert(client, filter);
+        true
     }
 
     /// Ends a bulk registration; gives whether there was one.

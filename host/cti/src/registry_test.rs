@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use tlib::MessageType;
+
 use super::*;
 use crate::Module;
 
@@ -78,6 +80,22 @@ fn bulk_clients_get_what_is_covered_once() {
     assert_eq!(*registry.forget(&owned).unwrap().clients, [client(1)]);
     assert_eq!(registry.mode(client(1), &owned), None);
     assert!(registry.is_empty());
+}
+
+/// It was refused, and had another filter all the same.
+#[test]
+fn a_bulk_client_that_registers_again_keeps_what_it_had() {
+    let mut registry = Registry::new(RegistryLimits::default());
+    let dn: Arc<str> = "1001".into();
+    registry.cover(&dn, true);
+    let few = Filter::only([MessageType::EventRinging]);
+    assert!(registry.join_bulk(client(1), few));
+    assert!(!registry.join_bulk(client(1), Filter::ALL));
+    assert_eq!(*registry.clients(&dn).unwrap().filters.unwrap(), [few]);
+    assert_eq!(registry.bulk_filter(client(1)), Some(few));
+    assert!(registry.leave_bulk(client(1)));
+    assert!(registry.join_bulk(client(1), Filter::ALL));
+    assert_eq!(registry.clients(&dn).unwrap().filters, None);
 }
 
 /// It used to be told that it was registered already.
