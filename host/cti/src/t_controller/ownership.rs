@@ -194,8 +194,12 @@ impl TController {
         if is {
             let told = others(self);
             self.registry.cover(dn, true);
-            if let Some(message) = self.registered_event(dn) {
-                told.into_iter().for_each(|client| self.answer(now, client, message.clone()));
+            let Some(message) = self.registered_event(dn) else { return };
+            for client in told {
+                // Nobody has asked for it, so who is to have less is not told what happens on the DN.
+                if self.registry.bulk_filter(client).is_some_and(|filter| filter.passes(&message)) {
+                    self.answer(now, client, message.clone());
+                }
             }
         } else {
             self.registry.cover(dn, false);

@@ -1,6 +1,11 @@
 //! Whose DNs are, bulk registration, and how the Smart Proxy is fed.
 
-use jackfield_cti::t_controller::{Input, MonitorRequest, OwnerVerdict, TControllerSettings};
+use std::sync::Arc;
+
+use jackfield_cti::{
+    Filter, Grant,
+    t_controller::{Input, MonitorRequest, OwnerVerdict, TControllerSettings},
+};
 use tlib::{Attribute, ControlMode, Message, MessageType};
 
 use crate::bench::{Bench, request, tco, usual};
@@ -98,6 +103,27 @@ fn a_smart_client_gets_the_events_of_owned_dns_as_they_come_and_go() {
         bench.put(Input::Service { dn: "1003".into(), in_service: false })[1..],
         ["publish 1003: ownerSome(Sip) out"]
     );
+}
+
+/// What is on a DN that comes to be owned was told to everybody who had registered in bulk, whatever they were to have.
+#[test]
+fn a_smart_client_gets_of_dns_that_come_what_its_filter_lets_through() {
+    let mut bench = bench();
+    register(&mut bench, 1, "1001");
+    let message = Arc::new(all(MessageType::RequestRegisterAll));
+    let grant = Grant { filter: Filter::only([MessageType::EventDNDOn]), group: None };
+    let shown = bench.put(Input::Subscribe { client: tco(3), message, grant });
+    // What it has asked for is answered, with the DNs of now.
+    assert_eq!(shown.len(), 2);
+    let shown = bench.put(Input::Registered { dn: "1003".into() });
+    assert!(!shown.iter().any(|line| line.contains("EventRegistered")), "{shown:?}");
+    // It is registered all the same, and hears when it is no more.
+    assert_eq!(
+        bench.ask(3, request(MessageType::RequestSetDNDOn, "1003", 5))[1],
+        "#1 TCO3: EventDNDOn ThisDN=1003 [TCO3 ref 5]"
+    );
+    let shown = bench.put(Input::Unregistered { dn: "1003".into() });
+    assert!(shown.contains(&"TCO3: EventUnregistered ThisDN=1003".to_owned()), "{shown:?}");
 }
 
 #[test]
