@@ -155,11 +155,13 @@ fn refusal(value: &Value) -> Result<Option<u16>, &'static str> {
 }
 
 fn patterns(value: Value) -> Result<Vec<String>, &'static str> {
-    value.into_texts().ok_or("write a text or a list of texts")
+    let texts = value.into_texts().filter(|texts| !texts.is_empty());
+    texts.ok_or("write a text or a list of texts, one at least; without the key everything fits")
 }
 
 fn names(value: Value, is_one: impl Fn(&str) -> bool) -> Option<Vec<String>> {
-    value.into_texts().filter(|names| names.iter().all(|name| is_one(name)))
+    // None is not nothing but everything, which nobody means who writes an empty list.
+    value.into_texts().filter(|names| !names.is_empty() && names.iter().all(|name| is_one(name)))
 }
 
 fn events(value: Value) -> Result<Vec<String>, &'static str> {
