@@ -75,7 +75,7 @@ class Changes:
         """Who subscribes now is told by the version that was loaded just now."""
         with Client("127.0.0.1", self.tcport, application=VISITOR) as visitor:
             try:
-                visitor.register_address(self.spare).wait(10)
+                visitor.register_address(self.spare).wait(60)
                 refused = None
             except EventError as error:
                 refused = error.code
@@ -83,19 +83,19 @@ class Changes:
         if refused != expected:
             self.faults.append(f"version {self.version} answered a visitor with {refused}, not with {expected}")
         with Client("127.0.0.1", self.tcport, application=OWNER) as owner:
-            owner.register_address(self.spare).wait(10)
+            owner.register_address(self.spare).wait(60)
 
     def _post(self, path):
         request = urllib.request.Request(self.http + path, data=b"", method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as refusal:
             return refusal.code, json.load(refusal)
 
     def figures(self):
         """How many versions there were, and how many of each plugin and hook the journal knows to have decided."""
-        with urllib.request.urlopen(self.http + "/api/journal?limit=100000", timeout=30) as answer:
+        with urllib.request.urlopen(self.http + "/api/journal?limit=100000", timeout=60) as answer:
             decisions = json.load(answer)
         deciders = collections.defaultdict(set)
         for decision in decisions:

