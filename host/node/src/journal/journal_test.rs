@@ -98,6 +98,19 @@ fn a_call_is_found_by_its_call_id_after_it_ended() {
     assert_eq!(found[0].decision.reasons[0].code, "a");
 }
 
+/// It was told as a decision of the call, with the parties of the call.
+#[test]
+fn what_a_client_asks_of_a_call_is_found_with_the_call_and_told_of_the_client() {
+    let (journal, facts) = journal(10, 10);
+    let Fact::CallOffered { facts: call } = offered(1) else { unreachable!() };
+    let asks = CallFacts { call_id: String::new(), caller: party("desktop"), ..(*call).clone() };
+    let by = Decision { decided_by: None, ..Decision::of(Hook::AuthoriseRequest, 1) };
+    facts.send(Instant::ZERO, offered(1));
+    facts.send(Instant::ZERO, Fact::Judged { facts: Arc::new(asks), decision: by });
+    let entries = journal.entries(&all(10));
+    assert_eq!((entries[0].call_id.as_str(), entries[0].caller.as_str()), ("call-1", "desktop"));
+}
+
 #[test]
 fn facts_beyond_the_queue_are_refused() {
     let (_journal, facts) = journal(10, 1);

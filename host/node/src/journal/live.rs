@@ -107,7 +107,10 @@ impl LiveCalls {
             Fact::CallOffered { facts, .. } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
             Fact::Judged { facts, decision } => {
-                self.remember(facts.clone());
+                // What is of no call has no Call-ID to be remembered for.
+                if !facts.call_id.is_empty() {
+                    self.remember(facts.clone());
+                }
                 warn_of_failures(facts.conn_id, &facts.call_id, decision);
             }
             Fact::Amended { facts } => {

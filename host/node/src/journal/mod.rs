@@ -189,11 +189,13 @@ impl State {
             _ => return,
         };
         self.decisions += 1;
+        // What a client asks of a call is told with the client, and found with the call.
+        let of_call = call.filter(|call| !call.call_id.is_empty()).or_else(|| self.live.get(conn));
         let entry = Entry {
             number: self.decisions,
             at_ms: clock.wall_ms(at),
             conn,
-            call_id: call.map(|call| call.call_id.clone()).unwrap_or_default(),
+            call_id: of_call.map(|call| call.call_id.clone()).unwrap_or_default(),
             caller: call.map(|call| call.caller.uri.clone()).unwrap_or_default(),
             callee: call.map(|call| call.callee.uri.clone()).unwrap_or_default(),
             decision,
