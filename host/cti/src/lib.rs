@@ -40,4 +40,4 @@ pub use parties::{Change, Parties, Party};
 pub use refusal::Refusal;
 pub use registry::{Audience, Registry, RegistryLimits};
 pub use requests::{DONE, Handler, handler};
-pub use t_controller::ServerFacts;
+pub use t_controller::{ServerFacts, not_configured};

@@ -31,7 +31,8 @@ pub use io::{
     TControllerSettings,
 };
 pub use ownership::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in};
-pub(crate) use register::{Registration, not_configured, registered, this_dn};
+pub use register::not_configured;
+pub(crate) use register::{Registration, registered, this_dn};
 pub use timers::Timer;
 
 use crate::{

@@ -50,8 +50,8 @@ impl Registration {
     }
 }
 
-/// 59 for a number.
-pub(crate) fn not_configured(dn: &str) -> Refusal {
+/// 59 (table 3.15) for a number that is no DN.
+pub fn not_configured(dn: &str) -> Refusal {
     Refusal::new(ErrorCode::NotConfigured, format!("DN {dn} is not configured"))
 }
 

@@ -2,10 +2,10 @@
 //!
 //! They are asked on the module's own thread and answer at once, so that what a client is told stays in the order in which it asked.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use cti::{
-    ClientId, Filter, Grant, Module, Refusal,
+    ClientId, Filter, Grant, Module, Refusal, not_configured,
     t_controller::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in},
 };
 use model::{
@@ -27,9 +27,9 @@ use crate::{
     worker::Decide,
 };
 
-/// Bytes of one attribute that plugins are shown; what is longer is not.
+/// Bytes of one attribute that plugins are shown. A request with a longer one is refused, and a longer pair of Extensions not shown.
 const SHOWN_BYTES_MAX: usize = 1_024;
-/// Attributes of a request that plugins are shown.
+/// Pairs of Extensions that plugins are shown.
 const SHOWN_MAX: usize = 64;
 /// The shard in the ids of decisions that are of no call. No worker has it.
 const NO_SHARD: Shard = Shard(u16::MAX);
@@ -107,6 +107,9 @@ impl Policy {
         if self.calls_an_emergency(&message) {
             return Ok(message);
         }
+        if let Some(refusal) = too_long(&message) {
+            return Err(Box::new(Refused { message, refusal }));
+        }
         let request = ClientRequest {
             name: message.kind().name().into(),
             port: self.module.port().into(),
@@ -137,10 +140,7 @@ impl Policy {
                 | MessageType::RequestRouteCall
         );
         let callee = message.text(Attribute::OtherDN).filter(|_| calls);
-        callee.is_some_and(|user| {
-            let party = Party { user: (**user).to_owned(), ..Party::default() };
-            self.parts.directory.emergency().knows(&party)
-        })
+        callee.is_some_and(|to| self.parts.directory.emergency().is_wanted(to))
     }
 
     fn subscribe(&mut self, caller: &Caller, message: &Message) -> Result<Option<Grant>, Refusal> {
@@ -157,8 +157,7 @@ impl Policy {
         let dns = self.parts.directory.dns();
         let dn = number.and_then(|number| dns.get(number));
         if kind == SubscriptionKind::Dn && dn.is_none() {
-            // The module says what is wrong with it.
-            return Ok(None);
+            return self.not_there(number);
         }
         let subscription = Subscription {
             kind,
@@ -173,6 +172,16 @@ impl Policy {
             Verdict::Deliver(what) => grant(&what).map(Some),
             Verdict::Refuse(code) => Err(refusal(code, Hook::FanOut)),
             _ => Ok(None),
+        }
+    }
+
+    /// A subscription to a DN that is none. The module says so itself, unless it is about to be told that the DN is no more: nobody
+    /// gets it meanwhile without having been asked about.
+    fn not_there(&self, number: Option<&Arc<str>>) -> Result<Option<Grant>, Refusal> {
+        let number = number.filter(|number| !number.is_empty());
+        match number.filter(|_| self.module != Module::InteractionProxy) {
+            Some(number) => Err(not_configured(number)),
+            None => Ok(None),
         }
     }
 
@@ -212,13 +221,8 @@ impl Policy {
         let answer = self.parts.decide.answer(&question, moment);
         if is_kept(&answer.decision) {
             let at = self.parts.clock.now();
-            let decision = answer.decision;
-            let fact = match conn {
-                Some(conn) => Fact::Decided { conn, decision },
-                None => Fact::Judged { facts, decision },
-            };
-            // A journal that is behind says so itself.
-            self.parts.facts.send(at, fact);
+            // Which call it is of is the client's word: it is told of the client. A journal that is behind says so itself.
+            self.parts.facts.send(at, Fact::Judged { facts, decision: answer.decision });
         }
         answer.verdict
     }
@@ -258,11 +262,14 @@ pub struct Refused {
     pub refusal: Refusal,
 }
 
-/// Whether a decision is kept in the journal: one that lets a client have what it asks for would push those of calls out.
+/// Whether a decision is kept in the journal: one that lets a client have what it asks for, or leaves an owner without a word, would push
+/// those of calls out.
 fn is_kept(decision: &Decision) -> bool {
     let plain = match &decision.verdict {
         Verdict::BuiltIn => true,
         Verdict::Authorised(changes) => changes.is_empty(),
+        Verdict::Deliver(what) => *what == FanOut::default() && decision.reasons.is_empty(),
+        Verdict::Owner(OwnerRuling::Keep) => decision.reasons.is_empty(),
         _ => false,
     };
     !plain || decision.has_failed()
@@ -275,7 +282,7 @@ fn refusal(code: u16, hook: Hook) -> Refusal {
     Refusal::new(code, text)
 }
 
-/// What plugins are shown of a request.
+/// What plugins are shown of a request: each attribute, and of Extensions as many as are shown of a subscription.
 fn shown(message: &Message) -> Vec<(String, String)> {
     let plain = message.attributes().filter_map(|(attribute, value)| {
         let value = match value {
@@ -285,14 +292,28 @@ fn shown(message: &Message) -> Vec<(String, String)> {
             Value::Text(text) => text.to_string(),
             Value::Bytes(_) | Value::List(_) => return None,
         };
-        (value.len() <= SHOWN_BYTES_MAX).then(|| (attribute.name().to_owned(), value))
+        Some((attribute.name().to_owned(), value))
     });
-    plain.chain(extensions(message, "Extensions.")).take(SHOWN_MAX).collect()
+    plain.chain(extensions(message, "Extensions.")).collect()
+}
+
+/// What a client gives that is too long to be shown: a plugin that bars a number would not see it, and the module would call it.
+fn too_long(message: &Message) -> Option<Refusal> {
+    let (attribute, _) = message.attributes().find(|(attribute, value)| {
+        let is_long = matches!(value, Value::Text(text) if text.len() > SHOWN_BYTES_MAX);
+        is_long && *attribute != Attribute::Password
+    })?;
+    let name = attribute.name();
+    let text =
+        format!("{name} has more than {SHOWN_BYTES_MAX} bytes: give less, plugins look at it");
+    Some(Refusal::new(ErrorCode::InvalidAttribute, text))
 }
 
 fn extensions(message: &Message, prefix: &str) -> Vec<(String, String)> {
     let list = message.list(Attribute::Extensions).into_iter().flat_map(tlib::KvList::iter);
-    let pairs = list.filter_map(|pair| {
+    let mut seen = BTreeSet::new();
+    // Of a key that is there more than once the first counts, here as with the modules.
+    let pairs = list.filter(|pair| seen.insert(&*pair.key)).filter_map(|pair| {
         let value = match &pair.value {
             KvValue::Text(text) | KvValue::Unicode(text) => text.to_string(),
             KvValue::Int(number) => number.to_string(),

@@ -109,7 +109,10 @@ fn a_plugin_that_fails_lets_nothing_through_but_a_call_for_help() {
         "fn authorise_request(request) { if request.dn == \"2001\" { throw \"broken\" } pass() }",
     );
     assert_eq!(desk.refused(make_call("2002")), ErrorCode::NotAuthorised);
-    assert_eq!(desk.judge(make_call("112")).unwrap().message, make_call("112"));
+    for help in ["112", "tel:112", "sip:112@192.0.2.1", "urn:service:sos", " 112"] {
+        assert_eq!(desk.judge(make_call(help)).unwrap().message, make_call(help));
+    }
+    assert_eq!(desk.told().len(), 1, "{:?}", desk.told());
     assert!(desk.told()[0].contains("broken"), "{:?}", desk.told());
 }
 
@@ -125,6 +128,65 @@ fn a_password_is_shown_to_no_plugin_and_extensions_are() {
     );
     let message = register("2001").with(Attribute::Password, "secret");
     assert_eq!(desk.refused(message), ErrorCode::of(71).unwrap());
+}
+
+/// A number that was too long to be shown, or stood behind 64 other attributes, was called without the plugin having seen it.
+#[test]
+fn nothing_that_is_called_is_hidden_from_plugins() {
+    let mut desk = desk(
+        "fn authorise_request(request) {
+            if request.attribute(\"OtherDN\").starts_with(\"0900\") { return refuse(71); }
+            if request.attributes[\"Extensions.NO_ANSWER_TIMEOUT\"] == \"90\" { return refuse(71); }
+            pass()
+        }",
+    );
+    let long = desk.judge(make_call(&format!("0900;{}", "x".repeat(1_020)))).unwrap_err().refusal;
+    assert_eq!(long.code, ErrorCode::InvalidAttribute);
+    assert_eq!(long.text, "OtherDN has more than 1024 bytes: give less, plugins look at it");
+    let mut late = Message::new(MessageType::RequestMakeCall);
+    let fits = |attribute: &&Attribute| attribute.kind().takes(&Value::Int(1));
+    for attribute in Attribute::ALL.iter().filter(fits).take(64) {
+        late.set(*attribute, 1_i64);
+    }
+    assert_eq!(late.attributes().count(), 64);
+    let late = late.with(Attribute::ThisDN, "2001").with(Attribute::OtherDN, "0900");
+    assert_eq!(desk.refused(late), ErrorCode::of(71).unwrap());
+    // Of a pair that is there twice the first counts, for the modules too.
+    let patience = |seconds: i32| KvPair { key: "NO_ANSWER_TIMEOUT".into(), value: seconds.into() };
+    let twice: KvList = [patience(90), patience(5)].into_iter().collect();
+    assert_eq!(twice.iter().count(), 2);
+    let routed = make_call("2002").with(Attribute::Extensions, twice);
+    assert_eq!(desk.refused(routed), ErrorCode::of(71).unwrap());
+}
+
+/// What is told of a call that a client names is told of the client.
+#[test]
+fn the_journal_says_who_asked_and_of_an_owner_who_stays_nothing() {
+    let mut desk = desk(
+        "fn authorise_request(request) { refuse(71) }
+        fn fan_out(to) { deliver() }
+        fn dn_owner(change) { if change.dn == \"2002\" { return keep().because(\"phone\", \"it was first\"); } keep() }",
+    );
+    let conn = ConnId(0x2a);
+    let hold = Message::new(MessageType::RequestHoldCall)
+        .with(Attribute::ThisDN, "2001")
+        .with(Attribute::ConnID, Value::Id(conn.0));
+    assert_eq!(desk.refused(hold), ErrorCode::of(71).unwrap());
+    let entries = desk.journal.entries(&Query { limit: 9, ..Query::default() });
+    assert_eq!(entries.len(), 1);
+    let (by, of) = (entries[0].caller.as_str(), entries[0].callee.as_str());
+    assert_eq!((entries[0].conn, by, of), (conn, "desktop", "2001"));
+    for (dn, kept) in [("2001", 1), ("2002", 2)] {
+        let question = OwnerQuestion {
+            dn: dn.into(),
+            is_sip: false,
+            event: OwnerEvent::PhoneRegistered,
+            owner: None,
+            applications: Vec::new(),
+        };
+        assert_eq!(desk.policy.owner(&question), OwnerVerdict::Keep);
+        assert_eq!(desk.told().len(), kept, "{:?}", desk.told());
+    }
 }
 
 #[test]
@@ -152,8 +214,14 @@ fn a_subscriber_gets_what_plugins_say() {
     assert_eq!(desk.refused(register("2002")), ErrorCode::NotAuthorised);
     let bare = Message::new(MessageType::RequestRegisterAddress).with(Attribute::ThisDN, "2001");
     assert_eq!(desk.refused(bare), ErrorCode::NotAuthorised);
-    // Of a DN that there is not the module says so.
-    assert_eq!(desk.judge(register("9")).unwrap().grant, None);
+    // A DN that there is not is nobody's, also where the module has not been told yet that it is gone.
+    let refused = desk.judge(register("9")).unwrap_err().refusal;
+    assert_eq!(
+        (refused.code, &*refused.text),
+        (ErrorCode::NotConfigured, "DN 9 is not configured")
+    );
+    let nameless = Message::new(MessageType::RequestRegisterAddress);
+    assert_eq!(desk.judge(nameless).unwrap().grant, None);
     // What subscribes to nothing is not asked about.
     assert_eq!(desk.judge(make_call("2002")).unwrap().grant, None);
 }
