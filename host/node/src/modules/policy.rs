@@ -268,7 +268,7 @@ fn is_kept(decision: &Decision) -> bool {
     let plain = match &decision.verdict {
         Verdict::BuiltIn => true,
         Verdict::Authorised(changes) => changes.is_empty(),
-        Verdict::Deliver(what) => *what == FanOut::default() && decision.reasons.is_empty(),
+        Verdict::Deliver(what) => **what == FanOut::default() && decision.reasons.is_empty(),
         Verdict::Owner(OwnerRuling::Keep) => decision.reasons.is_empty(),
         _ => false,
     };
