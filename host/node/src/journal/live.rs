@@ -107,10 +107,7 @@ impl LiveCalls {
             Fact::CallOffered { facts, .. } => self.on_offered(facts, at),
             Fact::Decided { conn, decision } => self.on_decided(*conn, decision),
             Fact::Judged { facts, decision } => {
-                // What is of no call has no Call-ID to be remembered for.
-                if !facts.call_id.is_empty() {
-                    self.remember(facts.clone());
-                }
+                self.remember(facts.clone());
                 warn_of_failures(facts.conn_id, &facts.call_id, decision);
             }
             Fact::Amended { facts } => {
@@ -229,6 +226,10 @@ impl LiveCalls {
     }
 
     fn remember(&mut self, facts: Arc<CallFacts>) {
+        // What is of no call has no Call-ID to be remembered for.
+        if facts.call_id.is_empty() {
+            return;
+        }
         if self.ended.len() >= ENDED_MAX {
             self.ended.pop_front();
         }
