@@ -102,7 +102,7 @@ fn a_call_is_found_by_its_call_id_after_it_ended() {
 #[test]
 fn what_a_client_asks_of_a_call_is_found_with_the_call_and_told_of_the_client() {
     let (journal, facts) = journal(10, 10);
-    let Fact::CallOffered { facts: call } = offered(1) else { unreachable!() };
+    let Fact::CallOffered { facts: call, .. } = offered(1) else { unreachable!() };
     let asks = CallFacts { call_id: String::new(), caller: party("desktop"), ..(*call).clone() };
     let by = Decision { decided_by: None, ..Decision::of(Hook::AuthoriseRequest, 1) };
     facts.send(Instant::ZERO, offered(1));
