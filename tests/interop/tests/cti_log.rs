@@ -229,10 +229,10 @@ fn work(floor: &Floor, desk: &mut Desk, router: &mut Desk) {
         "2002 AgentLogin{agent ben, mode 1, ref 1}",
         "2002 AgentNotReady{agent ben, mode 1}",
         "2002 AgentReady{why [back:1], agent ben, mode 1, ref 2}",
-        "2002 Ringing{C1 De, O 5551001 Or, q 8000}",
+        "2002 Ringing{C1 De, O 5551001 Or, q 8000, agent ben}",
     ]);
     ben.answer();
-    desk.sees(&["2002 Established{C1 De, O 5551001 Or, q 8000}"]);
+    desk.sees(&["2002 Established{C1 De, O 5551001 Or, q 8000, agent ben}"]);
     desk.ask("AttachUserData ThisDN=2002 ConnID=C1 UserData.Name=O'Brien UserData.City=Köln");
     desk.ask("InitiateTransfer ThisDN=2002 ConnID=C1 OtherDN=2003");
     cas.ringing();
@@ -240,12 +240,12 @@ fn work(floor: &Floor, desk: &mut Desk, router: &mut Desk) {
     let data = "data [Name:O'Brien City:Köln]";
     desk.sees(&[
         &format!(
-            "2002 AttachedDataChanged{{C1 De, O 5551001 Or, 3 2002 De, q 8000, {data}, ref 3}}"
+            "2002 AttachedDataChanged{{C1 De, O 5551001 Or, 3 2002 De, q 8000, {data}, agent ben, ref 3}}"
         ),
-        &format!("2002 Held{{C1 De, O 5551001 Or, q 8000, {data}}}"),
-        "2002 Dialing{C2 Or, O 2003 De, prev C1, ref 4}",
+        &format!("2002 Held{{C1 De, O 5551001 Or, q 8000, {data}, agent ben}}"),
+        "2002 Dialing{C2 Or, O 2003 De, prev C1, agent ben, ref 4}",
         "2003 Ringing{C2 De, O 2002 Or, prev C1}",
-        "2002 Established{C2 Or, O 2003 De, prev C1}",
+        "2002 Established{C2 Or, O 2003 De, prev C1, agent ben}",
         "2003 Established{C2 De, O 2002 Or, prev C1}",
     ]);
     desk.ask("CompleteTransfer ThisDN=2002 ConnID=C1 TransferConnID=C2");
