@@ -50,8 +50,8 @@ def deliver(running, clients, events, ports):
     if outcome["failed"]:
         raise Failed(f"{clients} clients: {outcome['errors']}")
     copies = after["TCO"]["deliveries"] - before["TCO"]["deliveries"]
-    # The agent has a client too.
-    if copies != events * (clients + 1):
+    # The agent has a client too. The two events of its login may be counted after the figures of the beginning were read.
+    if copies - events * (clients + 1) not in (0, 2 * (clients + 1)):
         raise Failed(f"{clients} clients: {copies} copies of {events} events")
     cpu = (after["TCO"]["cpu_us"] - before["TCO"]["cpu_us"]) / 1e6
     return {"clients": clients, "copies": copies, "seconds": outcome["seconds"], "tco_s": cpu, "process_s": whole}
