@@ -220,18 +220,3 @@ impl std::fmt::Debug for IdentificationVerdict {
         }
     }
 }
-
-/// Adds `because` to the results of these hooks.
-macro_rules! because {
-    ($($answer:ty),+) => {$(
-        impl $answer {
-            /// Adds a reason for the journal: a short code that can be counted and a sentence.
-            pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-                self.reasons.push(Reason { code: code.into(), text: text.into() });
-                self
-            }
-        }
-    )+};
-}
-
-because!(Admission, Identification, Acceptance);

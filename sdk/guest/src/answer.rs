@@ -191,12 +191,6 @@ impl Answer {
     pub const fn proceed() -> Self {
         Self { verdict: Verdict::Proceed, reasons: Vec::new() }
     }
-
-    /// Adds a reason for the journal: a short code that can be counted and a sentence.
-    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-        self.reasons.push(Reason { code: code.into(), text: text.into() });
-        self
-    }
 }
 
 impl Plan {
@@ -252,12 +246,6 @@ impl Plan {
     /// it; the media flows directly between the parties.
     pub const fn proxy(mut self) -> Self {
         self.media = Media::Proxy;
-        self
-    }
-
-    /// Adds a reason for the journal: a short code that can be counted and a sentence.
-    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-        self.reasons.push(Reason { code: code.into(), text: text.into() });
         self
     }
 }

@@ -342,21 +342,6 @@ fn find<'a>(list: &'a [(String, String)], name: &str) -> Option<&'a str> {
     list.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
 }
 
-/// Adds `because` to the results of these hooks.
-macro_rules! because {
-    ($($answer:ty),+) => {$(
-        impl $answer {
-            /// Adds a reason for the journal: a short code that can be counted and a sentence.
-            pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-                self.reasons.push(Reason { code: code.into(), text: text.into() });
-                self
-            }
-        }
-    )+};
-}
-
-because!(Ownership, FanOut, Authorisation);
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -130,12 +130,6 @@ impl Edits {
         self
     }
 
-    /// Adds a reason for the journal: a short code that can be counted and a sentence.
-    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-        self.reasons.push(Reason { code: code.into(), text: text.into() });
-        self
-    }
-
     fn and(
         mut self,
         kind: &'static str,

@@ -31,6 +31,7 @@
 
 mod access;
 mod answer;
+mod because;
 #[allow(missing_docs, unreachable_pub, unsafe_code, clippy::all)]
 #[doc(hidden)]
 pub mod bindings;

@@ -91,12 +91,6 @@ impl Rewrite {
         self.amend(|amend| amend.labels.push((name.into(), value.into())))
     }
 
-    /// Adds a reason for the journal: a short code that can be counted and a sentence.
-    pub fn because(mut self, code: impl Into<String>, text: impl Into<String>) -> Self {
-        self.reasons.push(Reason { code: code.into(), text: text.into() });
-        self
-    }
-
     /// A refusal stays one.
     fn amend(mut self, change: impl FnOnce(&mut Amend)) -> Self {
         if self.outcome == Outcome::Pass {

@@ -26,9 +26,10 @@ macro_rules! sources {
 }
 
 /// The sources of the library, by their paths below `sdk`.
-const SOURCES: [(&str, &str); 19] = sources![
+const SOURCES: [(&str, &str); 20] = sources![
     "guest/src/access.rs",
     "guest/src/answer.rs",
+    "guest/src/because.rs",
     "guest/src/bindings.rs",
     "guest/src/call.rs",
     "guest/src/clients.rs",
