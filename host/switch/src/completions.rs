@@ -149,3 +149,7 @@ impl Switch {
         if is_there { Ok(consult) } else { Err(Unfit::State) }
     }
 }
+
+#[cfg(test)]
+#[path = "completions_test.rs"]
+mod tests;

@@ -120,5 +120,8 @@ fn stands(call: &Call) -> bool {
 }
 
 #[cfg(test)]
+#[path = "consultations_bench.rs"]
+pub(crate) mod bench;
+#[cfg(test)]
 #[path = "consultations_test.rs"]
 mod tests;
