@@ -4,6 +4,13 @@ use tlib::{Attribute as A, ErrorCode, Message, MessageType};
 
 use crate::Token;
 
+/// EventACK for a request of this kind (section 2.2), without the time.
+pub(crate) fn acknowledged(token: Token, request: MessageType) -> Message {
+    Message::new(MessageType::EventACK)
+        .with(A::UserEvent, i64::from(request.number()))
+        .with(A::ReferenceID, token.reference)
+}
+
 /// EventError for a request (section 2.2): with its ReferenceID, and what of the request names what it was about. `text` says more than
 /// the code where that is known.
 pub fn error(

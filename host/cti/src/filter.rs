@@ -22,17 +22,6 @@ impl Default for Grant {
     }
 }
 
-impl Grant {
-    /// What somebody gets who asks with these Extensions.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Filter::of`].
-    pub(crate) fn of(&self, extensions: Option<&KvList>) -> Result<Filter, Refusal> {
-        Ok(Filter::of(extensions)?.and(self.filter))
-    }
-}
-
 /// Which events a client gets. It is looked at for every event and every client, so it is a few numbers.
 ///
 /// That a registration is over passes always.

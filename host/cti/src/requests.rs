@@ -1,6 +1,75 @@
-//! Whose a request is.
+//! What comes with a request, and whose it is.
 
-use tlib::MessageType;
+use std::sync::Arc;
+
+use tlib::{Attribute, ErrorCode, Message, MessageType};
+
+use crate::{ClientId, Filter, Grant, Now, Refusal, Token};
+
+/// A request of a client, as a module does it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    /// When it came.
+    pub(crate) now: Now,
+    /// Who asks.
+    pub(crate) token: Token,
+    /// What for.
+    pub(crate) message: &'a Arc<Message>,
+    /// What of events the client may have by it.
+    grant: &'a Grant,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(
+        now: Now,
+        client: ClientId,
+        message: &'a Arc<Message>,
+        grant: &'a Grant,
+    ) -> Self {
+        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
+        Self { now, token, message, grant }
+    }
+
+    pub(crate) fn kind(&self) -> MessageType {
+        self.message.kind()
+    }
+
+    /// Whose it is.
+    ///
+    /// # Errors
+    ///
+    /// 53 for what is no request.
+    pub(crate) fn handler(&self) -> Result<Handler, Refusal> {
+        if self.kind().is_request() {
+            return Ok(handler(self.kind()));
+        }
+        let text = format!("{} is no request", self.kind().name());
+        Err(Refusal::new(ErrorCode::InvalidAttribute, text))
+    }
+
+    /// The events that the client gets by it: those it asks for, of those it may have.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Filter::of`].
+    pub(crate) fn filter(&self) -> Result<Filter, Refusal> {
+        let asked = Filter::of(self.message.list(Attribute::Extensions))?;
+        Ok(asked.and(self.grant.filter))
+    }
+
+    /// The group of clients that it is to be one of, where somebody has said so.
+    pub(crate) const fn group(&self) -> Option<&'a Arc<str>> {
+        self.grant.group.as_ref()
+    }
+}
+
+/// What every module but the Interaction Proxy says to requests for call monitoring.
+pub(crate) fn not_monitored_here() -> Refusal {
+    Refusal::new(
+        ErrorCode::NotSupportedHere,
+        "call monitoring is on the port of the Interaction Proxy (IPport)",
+    )
+}
 
 /// Who does what a request wants.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

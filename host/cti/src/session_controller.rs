@@ -16,12 +16,13 @@ use crate::{
     CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Grant, Handler, LogLine,
     Module, MonitorEvent, NoAnswerAction, Now, Parties, Refusal, Registry, RegistryLimits,
     ServerFacts, Token,
+    answer::acknowledged,
     deliver::Numbering,
     distribute::distribute,
-    handler,
     now::{dated, stamped},
+    requests::{Request, not_monitored_here},
     server,
-    t_controller::{Registration, not_configured, registered, this_dn},
+    t_controller::{Registration, not_configured, registered, this_dn, unregistered},
 };
 
 /// How much a Session Controller holds.
@@ -197,10 +198,10 @@ impl SessionController {
             Input::Configure(dns) => self.configure(now, dns),
             Input::Connected { client } => self.on_connected(client),
             Input::Request { client, message } => {
-                self.on_request(now, client, &message, &Grant::default());
+                self.on_request(Request::new(now, client, &message, &Grant::default()));
             }
             Input::Subscribe { client, message, grant } => {
-                self.on_request(now, client, &message, &grant);
+                self.on_request(Request::new(now, client, &message, &grant));
             }
             Input::Gone { client } => {
                 self.registry.leave(client);
@@ -266,9 +267,8 @@ impl SessionController {
             .cloned()
             .collect();
         for dn in gone {
-            let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
             if let Some(audience) = self.registry.forget(&dn) {
-                let event = self.numbering.next(Arc::new(message), now);
+                let event = self.numbering.next(Arc::new(unregistered(&dn)), now);
                 self.outputs.push_back(Output::Deliver(Deliver::to(event, audience)));
             }
         }
@@ -285,29 +285,20 @@ impl SessionController {
         self.clients.insert(client);
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
-        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-        if self.clients.contains(&client)
-            && let Err(refusal) = self.dispatch(now, token, message, grant)
+    fn on_request(&mut self, request: Request<'_>) {
+        let Request { now, token, message, .. } = request;
+        if self.clients.contains(&token.client)
+            && let Err(refusal) = self.dispatch(request)
         {
             self.answer(now, token, refusal.event(token, message));
         }
     }
 
-    fn dispatch(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Arc<Message>,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
-        if !message.kind().is_request() {
-            let text = format!("{} is no request", message.kind().name());
-            return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
-        }
-        match handler(message.kind()) {
+    fn dispatch(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
+        match request.handler()? {
             Handler::Registry => {
-                let answer = self.registry_request(now, token.client, message, grant)?;
+                let answer = self.registry_request(request)?;
                 self.answer(now, token, answer.with(Attribute::ReferenceID, token.reference));
                 Ok(())
             }
@@ -330,10 +321,7 @@ impl SessionController {
                     "agents and what DNs can do are on the port of the T-Controller (TCport)",
                 ))
             }
-            Handler::Monitoring => Err(Refusal::new(
-                ErrorCode::NotSupportedHere,
-                "call monitoring is on the port of the Interaction Proxy (IPport)",
-            )),
+            Handler::Monitoring => Err(not_monitored_here()),
             Handler::Session => Err(ErrorCode::Unsupported.into()),
         }
     }
@@ -357,10 +345,7 @@ impl SessionController {
         }
         let event = distribute(&self.dns, message)?;
         self.tell(now, event);
-        let ack = Message::new(MessageType::EventACK)
-            .with(Attribute::UserEvent, i64::from(kind.number()))
-            .with(Attribute::ReferenceID, token.reference);
-        self.answer(now, token, ack);
+        self.answer(now, token, acknowledged(token, kind));
         Ok(())
     }
 
@@ -383,20 +368,14 @@ impl SessionController {
         Ok(())
     }
 
-    fn registry_request(
-        &mut self,
-        now: Now,
-        client: ClientId,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<Message, Refusal> {
-        match message.kind() {
+    fn registry_request(&mut self, request: Request<'_>) -> Result<Message, Refusal> {
+        let Request { now, token: Token { client, .. }, message, .. } = request;
+        match request.kind() {
             MessageType::RequestRegisterAddress => {
                 let number = this_dn(message)?;
                 let dn = self.dns.get(number).ok_or_else(|| not_configured(number))?;
                 let asked = Registration::of(message, dn)?;
-                let filter = grant.of(message.list(Attribute::Extensions))?;
-                self.registry.register(client, &dn.number, (asked.mode, filter))?;
+                self.registry.register(client, &dn.number, (asked.mode, request.filter()?))?;
                 Ok(registered(dn, self.snapshot(&dn.number), None))
             }
             MessageType::RequestUnregisterAddress => {
@@ -404,7 +383,7 @@ impl SessionController {
                 if !self.registry.unregister(client, dn) {
                     return Err(ErrorCode::NotRegistered.into());
                 }
-                Ok(Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn))
+                Ok(unregistered(dn))
             }
             MessageType::RequestQueryAddress => self.query_address(client, message),
             _ => server::answer(&self.facts, now, message),

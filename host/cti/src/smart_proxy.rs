@@ -15,10 +15,13 @@ use crate::{
     ClientId, Deliver, Dns, Filter, Grant, Handler, Now, Refusal, Registry, RegistryLimits,
     ServerFacts, Token,
     deliver::Numbering,
-    handler,
     now::stamped,
+    requests::{Request, not_monitored_here},
     server,
-    t_controller::{MonitorFeed, MonitorRequest, Registration, not_configured, this_dn},
+    t_controller::{
+        MonitorFeed, MonitorRequest, Registration, association, not_configured, this_dn,
+        unregistered,
+    },
 };
 
 /// How much a Smart Proxy holds.
@@ -152,10 +155,10 @@ impl SmartProxy {
             Input::Configure(dns) => self.dns = dns,
             Input::Connected { client } => self.on_connected(client),
             Input::Request { client, message } => {
-                self.on_request(now, client, &message, &Grant::default());
+                self.on_request(Request::new(now, client, &message, &Grant::default()));
             }
             Input::Subscribe { client, message, grant } => {
-                self.on_request(now, client, &message, &grant);
+                self.on_request(Request::new(now, client, &message, &grant));
             }
             Input::Gone { client } => {
                 self.clients.remove(&client);
@@ -192,29 +195,19 @@ impl SmartProxy {
         self.clients.insert(client);
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
-        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-        if self.clients.contains(&client)
-            && let Err(refusal) = self.dispatch(now, token, message, grant)
+    fn on_request(&mut self, request: Request<'_>) {
+        let Request { now, token, message, .. } = request;
+        if self.clients.contains(&token.client)
+            && let Err(refusal) = self.dispatch(request)
         {
             self.answer(now, token, &refusal.event(token, message));
         }
     }
 
-    fn dispatch(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Arc<Message>,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
+    fn dispatch(&mut self, request: Request<'_>) -> Result<(), Refusal> {
         let here = "the Smart Proxy only shows DNs";
-        match handler(message.kind()) {
-            _ if !message.kind().is_request() => {
-                let text = format!("{} is no request", message.kind().name());
-                Err(Refusal::new(ErrorCode::InvalidAttribute, text))
-            }
-            Handler::Registry => self.on_registry_request(now, token, message, grant),
+        match request.handler()? {
+            Handler::Registry => self.on_registry_request(request),
             Handler::Agents | Handler::Supervision | Handler::Features | Handler::Bulk => {
                 Err(Refusal::new(
                     ErrorCode::NotSupportedHere,
@@ -227,32 +220,22 @@ impl SmartProxy {
                 ErrorCode::NotSupportedHere,
                 format!("{here}: requests about calls go to the port of the T-Controller (TCport)"),
             )),
-            Handler::Monitoring => Err(Refusal::new(
-                ErrorCode::NotSupportedHere,
-                "call monitoring is on the port of the Interaction Proxy (IPport)",
-            )),
+            Handler::Monitoring => Err(not_monitored_here()),
             Handler::Session => Err(ErrorCode::Unsupported.into()),
         }
     }
 
-    fn on_registry_request(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Arc<Message>,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
-        match message.kind() {
-            MessageType::RequestRegisterAddress => self.register(token, message, grant),
+    fn on_registry_request(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
+        match request.kind() {
+            MessageType::RequestRegisterAddress => self.register(request),
             MessageType::RequestUnregisterAddress => {
                 let dn = this_dn(message)?;
                 if !self.registry.unregister(token.client, dn) {
                     return Err(ErrorCode::NotRegistered.into());
                 }
                 self.unwatch(dn);
-                let event =
-                    Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn);
-                self.reply(now, token, event);
+                self.reply(now, token, unregistered(dn));
                 Ok(())
             }
             MessageType::RequestQueryAddress => self.query_address(now, token, message),
@@ -264,12 +247,8 @@ impl SmartProxy {
         }
     }
 
-    fn register(
-        &mut self,
-        token: Token,
-        message: &Arc<Message>,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
+    fn register(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { token, message, .. } = request;
         let number = this_dn(message)?;
         let dn = self.dns.get(number).ok_or_else(|| not_configured(number))?;
         let asked = Registration::of(message, dn)?;
@@ -283,7 +262,7 @@ impl SmartProxy {
             return Err(ErrorCode::AlreadyRegistered.into());
         }
         let dn = Arc::clone(&dn.number);
-        let filter = grant.of(message.list(Attribute::Extensions))?;
+        let filter = request.filter()?;
         self.ask(token, message, Some(Registers { dn, mode: asked.mode, filter }))
     }
 
@@ -298,10 +277,9 @@ impl SmartProxy {
         let is_registered = self.registry.mode(token.client, dn).is_some();
         let asked = message.int(Attribute::AddressInfoType).and_then(AddressInfoType::of);
         if asked == Some(AddressInfoType::AssociationStatus) {
-            // Table 3.7: this session, another one, none.
-            let others = if self.registry.is_held(dn) { 1_i64 } else { 2 };
+            let status = association(&self.registry, Some(token.client), dn);
             let event = Message::new(MessageType::EventAddressInfo)
-                .with(Attribute::AddressInfoStatus, if is_registered { 0 } else { others })
+                .with(Attribute::AddressInfoStatus, status)
                 .with(Attribute::AddressInfoType, AddressInfoType::AssociationStatus)
                 .with(Attribute::ThisDN, dn);
             self.reply(now, token, event);

@@ -18,7 +18,7 @@ pub use io::{Input, InteractionProxySettings, Output};
 
 use crate::{
     CallEvent, ClientId, Deliver, Filter, Grant, Handler, MonitorEvent, Now, Refusal, ServerFacts,
-    Token, deliver::Numbering, handler, now::stamped, server,
+    Token, answer::acknowledged, deliver::Numbering, now::stamped, requests::Request, server,
 };
 use known::Known;
 
@@ -78,10 +78,10 @@ impl InteractionProxy {
         match input {
             Input::Connected { client, application } => self.on_connected(client, application),
             Input::Request { client, message } => {
-                self.on_request(now, client, &message, &Grant::default());
+                self.on_request(Request::new(now, client, &message, &Grant::default()));
             }
             Input::Subscribe { client, message, grant } => {
-                self.on_request(now, client, &message, &grant);
+                self.on_request(Request::new(now, client, &message, &grant));
             }
             Input::Gone { client } => {
                 self.leave(now, client);
@@ -129,28 +129,23 @@ impl InteractionProxy {
         self.clients.insert(client, member);
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: &Message, grant: &Grant) {
-        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-        if self.clients.contains_key(&client)
-            && let Err(refusal) = self.dispatch(now, token, message, grant)
+    fn on_request(&mut self, request: Request<'_>) {
+        let Request { now, token, message, .. } = request;
+        if self.clients.contains_key(&token.client)
+            && let Err(refusal) = self.dispatch(request)
         {
             self.answer(now, token, &refusal.event(token, message));
         }
     }
 
-    fn dispatch(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
-        match (message.kind(), handler(message.kind())) {
-            (MessageType::RequestStartCallMonitoring, _) => self.start(now, token, message, grant),
+    fn dispatch(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
+        match (request.kind(), request.handler()?) {
+            (MessageType::RequestStartCallMonitoring, _) => self.start(request),
             (MessageType::RequestStopCallMonitoring, _) => {
                 let member = self.clients.get_mut(&token.client);
                 member.and_then(|member| member.filter.take()).ok_or(ErrorCode::NotRegistered)?;
-                self.acknowledge(now, token, message.kind());
+                self.answer(now, token, &acknowledged(token, request.kind()));
                 self.leave(now, token.client);
                 Ok(())
             }
@@ -165,10 +160,6 @@ impl InteractionProxy {
                 Ok(())
             }
             (_, Handler::Monitoring | Handler::Session) => Err(ErrorCode::Unsupported.into()),
-            (kind, _) if !kind.is_request() => {
-                let text = format!("{} is no request", kind.name());
-                Err(Refusal::new(ErrorCode::InvalidAttribute, text))
-            }
             _ => Err(Refusal::new(
                 ErrorCode::NotSupportedHere,
                 "the Interaction Proxy shows calls; DNs and agents are on the port of the T-Controller (TCport)",
@@ -177,22 +168,17 @@ impl InteractionProxy {
     }
 
     /// A client gets calls from now on, and those at once that nobody of its group has.
-    fn start(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
+    fn start(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, .. } = request;
         let Some(member) = self.clients.get_mut(&token.client) else { return Ok(()) };
         if member.filter.is_some() {
             return Err(ErrorCode::SameState.into());
         }
-        member.filter = Some(grant.of(message.list(Attribute::Extensions))?);
-        let group = grant.group.as_ref().or_else(|| self.settings.groups.get(&member.application));
+        member.filter = Some(request.filter()?);
+        let group = request.group().or_else(|| self.settings.groups.get(&member.application));
         let group = group.cloned().unwrap_or_else(|| Arc::from(""));
         member.group = Arc::clone(&group);
-        self.acknowledge(now, token, MessageType::RequestStartCallMonitoring);
+        self.answer(now, token, &acknowledged(token, request.kind()));
         let nobodys: Vec<Arc<str>> = self
             .calls
             .iter()
@@ -349,13 +335,6 @@ impl InteractionProxy {
                 asked_by: None,
             }));
         }
-    }
-
-    fn acknowledge(&mut self, now: Now, token: Token, request: MessageType) {
-        let ack = Message::new(MessageType::EventACK)
-            .with(Attribute::UserEvent, i64::from(request.number()))
-            .with(Attribute::ReferenceID, token.reference);
-        self.answer(now, token, &ack);
     }
 
     fn answer(&mut self, now: Now, token: Token, message: &Message) {

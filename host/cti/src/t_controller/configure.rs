@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use tlib::{Attribute, Message, MessageType};
-
-use super::{Configuration, Output, TController, line::Line, ownership::OwnerEvent, timers::Timer};
+use super::{
+    Configuration, Output, TController, line::Line, ownership::OwnerEvent, timers::Timer,
+    unregistered,
+};
 use crate::{Deliver, DnType, Now, OptionDef, OptionPlaces, option_names};
 
 impl TController {
@@ -62,8 +63,7 @@ impl TController {
         for timer in [Timer::Reservations, Timer::OwnerAnswer] {
             self.timers.cancel(dn, timer);
         }
-        let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn);
-        let message = Arc::new(message);
+        let message = Arc::new(unregistered(dn));
         self.feed(dn, &message);
         if let Some(audience) = self.registry.forget(dn) {
             let event = self.numbering.next(message, now);

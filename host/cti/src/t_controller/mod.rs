@@ -31,13 +31,18 @@ pub use io::{
     TControllerSettings,
 };
 pub use ownership::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in};
+pub(crate) use query::association;
 pub use register::not_configured;
-pub(crate) use register::{Registration, registered, this_dn};
+pub(crate) use register::{Registration, registered, this_dn, unregistered};
 pub use timers::Timer;
 
 use crate::{
     CallEvent, Change, ClientId, Deliver, Grant, Handler, Module, Now, Refusal, Registry,
-    RegistryLimits, Token, deliver::Numbering, handler, now::stamped, server,
+    RegistryLimits, Token,
+    deliver::Numbering,
+    now::stamped,
+    requests::{Request, not_monitored_here},
+    server,
 };
 use line::Line;
 use monitor::Monitor;
@@ -88,10 +93,10 @@ impl TController {
             Input::Configure(configuration) => self.configure(now, *configuration),
             Input::Connected { client, application } => self.on_connected(client, application),
             Input::Request { client, message } => {
-                self.on_request(now, client, &message, &Grant::default());
+                self.on_request(Request::new(now, client, &message, &Grant::default()));
             }
             Input::Subscribe { client, message, grant } => {
-                self.on_request(now, client, &message, &grant);
+                self.on_request(Request::new(now, client, &message, &grant));
             }
             Input::Gone { client } => self.on_gone(now, client),
             Input::Call(event) => self.on_call(now, event),
@@ -173,55 +178,36 @@ impl TController {
         }
     }
 
-    fn on_request(&mut self, now: Now, client: ClientId, message: &Arc<Message>, grant: &Grant) {
-        let reserves = message.kind() == MessageType::RequestReserveAgent;
-        let is_known = self.clients.contains_key(&client);
-        if !is_known && (client.module == Module::TController || !reserves) {
+    fn on_request(&mut self, request: Request<'_>) {
+        let Request { now, token, message, .. } = request;
+        let reserves = request.kind() == MessageType::RequestReserveAgent;
+        let is_known = self.clients.contains_key(&token.client);
+        if !is_known && (token.client.module == Module::TController || !reserves) {
             return;
         }
-        let token = Token { client, reference: message.reference_id().unwrap_or(0) };
-        if let Err(refusal) = self.dispatch(now, token, message, grant) {
+        if let Err(refusal) = self.dispatch(request) {
             self.refuse(now, token, message, &refusal);
         }
     }
 
-    fn dispatch(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Arc<Message>,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
-        if !message.kind().is_request() {
-            let text = format!("{} is no request", message.kind().name());
-            return Err(Refusal::new(ErrorCode::InvalidAttribute, text));
-        }
-        match handler(message.kind()) {
-            Handler::Registry => self.on_registry_request(now, token, message, grant),
+    fn dispatch(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
+        match request.handler()? {
+            Handler::Registry => self.on_registry_request(request),
             Handler::Agents => self.on_agent_request(now, token, message),
             Handler::Features => self.on_feature_request(now, token, message),
-            Handler::Bulk => self.on_bulk_request(now, token, message, grant),
+            Handler::Bulk => self.on_bulk_request(request),
             Handler::Calls => self.pass_on(token, message),
             Handler::Supervision | Handler::Session => Err(ErrorCode::Unsupported.into()),
-            Handler::Monitoring => Err(Refusal::new(
-                ErrorCode::NotSupportedHere,
-                "call monitoring is on the port of the Interaction Proxy (IPport)",
-            )),
+            Handler::Monitoring => Err(not_monitored_here()),
         }
     }
 
-    fn on_registry_request(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
-        let answer = match message.kind() {
-            MessageType::RequestRegisterAddress => {
-                return self.register(now, token, message, grant);
-            }
-            MessageType::RequestUnregisterAddress => return self.unregister(now, token, message),
+    fn on_registry_request(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
+        let answer = match request.kind() {
+            MessageType::RequestRegisterAddress => return self.register(request),
+            MessageType::RequestUnregisterAddress => return self.unregister(request),
             MessageType::RequestQueryAddress => self.query_address(Some(token.client), message)?,
             _ => server::answer(&self.facts, now, message)?,
         };

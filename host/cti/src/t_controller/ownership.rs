@@ -2,9 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tlib::{Attribute, Message, MessageType};
-
-use super::{Output, TController, timers::Timer};
+use super::{Output, TController, timers::Timer, unregistered};
 use crate::{ClientId, DnType, Now, option_names};
 
 /// By what this node owns a DN.
@@ -185,6 +183,7 @@ impl TController {
         }
         self.publish(dn);
     }
+
     /// Bulk clients get the events of a DN from now on, or no more; those are told that are not registered on it by name as well.
     fn cover(&mut self, now: Now, dn: &Arc<str>, is: bool) {
         let others = |this: &Self| -> Vec<ClientId> {
@@ -203,7 +202,7 @@ impl TController {
             }
         } else {
             self.registry.cover(dn, false);
-            let message = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn);
+            let message = unregistered(dn);
             others(self).into_iter().for_each(|client| self.answer(now, client, message.clone()));
         }
     }

@@ -5,12 +5,21 @@ use tlib::{
 };
 
 use super::{TController, agent_table::AgentStatus, line::Line};
-use crate::{ClientId, DnType, Refusal};
+use crate::{ClientId, DnType, Refusal, Registry};
 
 /// Association results of table 3.7.
 const THIS_SESSION: i64 = 0;
 const ANOTHER_SESSION: i64 = 1;
 const NOT_ASSOCIATED: i64 = 2;
+
+/// What the AssociationStatus of a DN is for a client, by the registrations of its module.
+pub(crate) fn association(registry: &Registry, client: Option<ClientId>, dn: &str) -> i64 {
+    match client.and_then(|client| registry.mode(client, dn)) {
+        Some(_) => THIS_SESSION,
+        None if registry.is_held(dn) => ANOTHER_SESSION,
+        None => NOT_ASSOCIATED,
+    }
+}
 
 /// InfoStatus of an answer, and its Extensions where it has any.
 type Info = (i64, Option<KvList>);
@@ -40,8 +49,7 @@ impl TController {
             return Err(ErrorCode::NotRegistered.into());
         }
         let (status, extensions) = if asked == AddressInfoType::AssociationStatus {
-            let others = if self.registry.is_held(dn) { ANOTHER_SESSION } else { NOT_ASSOCIATED };
-            (if mode.is_some() { THIS_SESSION } else { others }, None)
+            (association(&self.registry, client, dn), None)
         } else {
             self.info(line, asked)?
         };

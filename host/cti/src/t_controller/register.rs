@@ -7,7 +7,7 @@ use tlib::{
 };
 
 use super::{TController, line::Line, ownership::OwnerEvent};
-use crate::{ClientId, Dn, Grant, Now, Refusal, Token};
+use crate::{ClientId, Dn, Refusal, requests::Request};
 
 /// What a TRegisterAddress says, checked against the DN.
 #[derive(Clone, Copy, Debug)]
@@ -71,19 +71,18 @@ pub(crate) fn registered(dn: &Dn, snapshot: KvList, agent: Option<&Arc<str>>) ->
         .with(Attribute::ThisDN, &dn.number)
 }
 
+/// EventUnregistered of a DN, without ReferenceID.
+pub(crate) fn unregistered(dn: &Arc<str>) -> Message {
+    Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, dn)
+}
+
 impl TController {
-    pub(super) fn register(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
+    pub(super) fn register(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
         let line = self.line_of(message)?;
         let dn = Arc::clone(&line.dn.number);
         let asked = Registration::of(message, &line.dn)?;
-        let filter = grant.of(message.list(Attribute::Extensions))?;
-        self.registry.register(token.client, &dn, (asked.mode, filter))?;
+        self.registry.register(token.client, &dn, (asked.mode, request.filter()?))?;
         if let Some(event) = self.registered_event(&dn) {
             self.reply(now, token, event);
         }
@@ -97,18 +96,13 @@ impl TController {
         Ok(())
     }
 
-    pub(super) fn unregister(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-    ) -> Result<(), Refusal> {
+    pub(super) fn unregister(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, message, .. } = request;
         let dn = Arc::clone(this_dn(message)?);
         if !self.registry.unregister(token.client, &dn) {
             return Err(ErrorCode::NotRegistered.into());
         }
-        let event = Message::new(MessageType::EventUnregistered).with(Attribute::ThisDN, &dn);
-        self.reply(now, token, event);
+        self.reply(now, token, unregistered(&dn));
         self.on_client_left_dn(now, token.client, &dn);
         let application = self.clients.get(&token.client).cloned();
         let application = application.unwrap_or_else(|| Arc::from(""));
@@ -118,15 +112,10 @@ impl TController {
     }
 
     /// TRegisterAll and TUnregisterAll: the events of all DNs that this node owns, whichever they are.
-    pub(super) fn on_bulk_request(
-        &mut self,
-        now: Now,
-        token: Token,
-        message: &Message,
-        grant: &Grant,
-    ) -> Result<(), Refusal> {
+    pub(super) fn on_bulk_request(&mut self, request: Request<'_>) -> Result<(), Refusal> {
+        let Request { now, token, .. } = request;
         let client = token.client;
-        if message.kind() == MessageType::RequestUnregisterAll {
+        if request.kind() == MessageType::RequestUnregisterAll {
             if !self.registry.leave_bulk(client) {
                 return Err(ErrorCode::NotRegistered.into());
             }
@@ -140,8 +129,7 @@ impl TController {
             .filter(|(dn, line)| line.owner.is_some() && !by_name(self, dn))
             .map(|(dn, _)| Arc::clone(dn))
             .collect();
-        let filter = grant.of(message.list(Attribute::Extensions))?;
-        if !self.registry.join_bulk(client, filter) {
+        if !self.registry.join_bulk(client, request.filter()?) {
             return Err(ErrorCode::AlreadyRegistered.into());
         }
         self.reply(now, token, Message::new(MessageType::EventRegisteredAll));
@@ -168,13 +156,7 @@ impl TController {
     /// The DN of a request of a client that may act on it: it is registered, and not to watch only.
     pub(super) fn held_dn(&self, client: ClientId, message: &Message) -> Result<Arc<str>, Refusal> {
         let dn = Arc::clone(&self.line_of(message)?.dn.number);
-        match self.registry.mode(client, &dn) {
-            None => Err(ErrorCode::NotRegistered.into()),
-            Some(RegisterMode::Monitor) => Err(Refusal::new(
-                ErrorCode::AccessRestricted,
-                "the client watches the DN (RegisterMode Monitor); register it in another mode to act on it",
-            )),
-            Some(RegisterMode::Share | RegisterMode::Private) => Ok(dn),
-        }
+        self.registry.check_held(client, &dn)?;
+        Ok(dn)
     }
 }
