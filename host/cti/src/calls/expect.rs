@@ -142,11 +142,10 @@ impl Calls {
 
     /// What came of what the engine was to do.
     pub(super) fn on_controlled(&mut self, ticket: u64, outcome: Result<ConnId, Unfit>) {
-        if let Some(conn) = self.defaults.remove(&ticket) {
-            if outcome.is_err() {
-                self.route_unfit(conn);
-            }
-            return;
+        if let Some(conn) = self.routes.remove(&ticket)
+            && outcome.is_err()
+        {
+            self.route_unfit(conn);
         }
         match outcome {
             Err(unfit) => self.on_unfit(ticket, unfit),
@@ -179,7 +178,6 @@ impl Calls {
             // Nobody has the call from the phone that was to pass it on.
             call.via = None;
         }
-        self.leave_route(&expected);
         let Some(asked) = expected.asked else { return };
         let code = code_of(unfit, expected.request.kind());
         let text = match unfit {
@@ -217,22 +215,13 @@ impl Calls {
         }
     }
 
-    /// Answers requests whose event has not come.
+    /// Answers requests whose event has not come. What was asked for may happen yet, and is told as it does.
     pub(super) fn give_up_requests(&mut self) {
         while let Some(ticket) = self.expected.late(self.now) {
             let Some(expected) = self.expected.remove(ticket) else { continue };
-            self.leave_route(&expected);
             let Expected { asked: Some(asked), request, .. } = expected else { continue };
             let message = error(asked.token, Some(&request), ErrorCode::Timeout, None);
             self.outputs.push_back(CallsOutput::Answer { token: asked.token, message });
-        }
-    }
-
-    /// A route that is not carried out leaves the call at its Routing Point.
-    fn leave_route(&mut self, expected: &Expected) {
-        let is_route = expected.request.kind() == MessageType::RequestRouteCall;
-        if let Some(conn) = expected.conn.filter(|_| is_route) {
-            self.route_unfit(conn);
         }
     }
 

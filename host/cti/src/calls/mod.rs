@@ -94,8 +94,8 @@ pub struct Calls {
     expected: Waiting,
     /// The called party's leg of a call of the engine that joins two others, until it is told which they were.
     joined_leg: BTreeMap<ConnId, u16>,
-    /// Tickets of routes that the option `default-dn` makes, with their calls.
-    defaults: BTreeMap<u64, ConnId>,
+    /// Tickets of what sends calls on from their Routing Points, with the calls, until it is told whether it is carried out.
+    routes: BTreeMap<u64, ConnId>,
     /// Calls at Routing Points, by the time at which somebody must have said where they go.
     route_by: BTreeSet<(Instant, ConnId)>,
     outputs: VecDeque<CallsOutput>,
@@ -119,7 +119,7 @@ impl Calls {
             agents: Agents::default(),
             expected: Waiting::default(),
             joined_leg: BTreeMap::new(),
-            defaults: BTreeMap::new(),
+            routes: BTreeMap::new(),
             route_by: BTreeSet::new(),
             outputs: VecDeque::new(),
             now: Instant::default(),

@@ -85,7 +85,7 @@ impl Calls {
         }
     }
 
-    /// What a call was to be sent on by could not be done.
+    /// What a call was to be sent on by is not carried out: it stays at its Routing Point.
     pub(super) fn route_unfit(&mut self, conn: ConnId) {
         let Some(call) = self.calls.get_mut(&conn) else { return };
         let Some(routed) = call.routed.take() else { return };
@@ -154,11 +154,10 @@ impl Calls {
                 None => call.default_dn.clone(),
             };
             let Some(to) = to else { continue };
-            let ticket = self.send(conn, point, to, (RouteType::Default as i64, None));
+            self.send(conn, point, to, (RouteType::Default as i64, None));
             if let Some(routed) = self.calls.get_mut(&conn).and_then(|call| call.routed.as_mut()) {
                 routed.is_default = true;
             }
-            self.defaults.insert(ticket, conn);
         }
     }
 
@@ -178,7 +177,9 @@ impl Calls {
             call.routed = Some(Routed { point, to, route_type, is_default: false });
         }
         self.stop_routing(conn);
-        self.control(Action::Route { conn: engine, to: text, ring })
+        let ticket = self.control(Action::Route { conn: engine, to: text, ring });
+        self.routes.insert(ticket, conn);
+        ticket
     }
 
     pub(super) fn on_routed(&mut self, engine: ConnId, _facts: &CallFacts) {
@@ -262,6 +263,7 @@ impl Calls {
                 call.routed = Some(Routed { point: dn, to, route_type: number, is_default });
             }
             let ticket = self.control(Action::Refuse { conn: engine, status });
+            self.routes.insert(ticket, conn);
             self.expected.insert(ticket, expected);
             return Ok(());
         }

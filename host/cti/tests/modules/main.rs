@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answered;
+mod engine;
 mod evenly;
 mod interaction_proxy;
+mod routes;
 mod session_controller;
 #[path = "../t_controller/show.rs"]
 mod show;

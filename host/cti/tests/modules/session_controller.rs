@@ -7,6 +7,7 @@ use jackfield_cti::{
     session_controller::{Input, Output, SessionController, SessionControllerSettings},
 };
 use model::ConnId;
+use switch::Fact;
 use tlib::{AddressInfoType, Attribute, KvList, Message, MessageType};
 
 use crate::{
@@ -14,15 +15,20 @@ use crate::{
     show::{delivered, text},
 };
 
-struct Bench(SessionController);
+pub(crate) struct Bench {
+    pub(crate) inner: SessionController,
+    /// The time, in milliseconds.
+    pub(crate) ms: u64,
+}
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(SessionControllerSettings::default())
     }
 
-    fn with(settings: SessionControllerSettings) -> Self {
-        let mut bench = Self(SessionController::new(settings, facts(), 7));
+    pub(crate) fn with(settings: SessionControllerSettings) -> Self {
+        let inner = SessionController::new(settings, facts(), 7);
+        let mut bench = Self { inner, ms: 0 };
         bench.put(Input::Configure(all_dns()));
         for number in 1..=2 {
             bench.put(Input::Connected { client: router(number) });
@@ -30,17 +36,34 @@ impl Bench {
         bench
     }
 
-    fn put(&mut self, input: Input) -> Vec<String> {
-        self.0.handle_input(at(0), input);
-        std::iter::from_fn(|| self.0.poll_output()).map(|output| show(&output)).collect()
+    pub(crate) fn put(&mut self, input: Input) -> Vec<String> {
+        self.inner.handle_input(at(self.ms), input);
+        self.shown()
     }
 
-    fn ask(&mut self, number: u64, message: Message) -> Vec<String> {
+    /// What a shard of the call engine tells.
+    pub(crate) fn told(&mut self, fact: &Fact) -> Vec<String> {
+        self.inner.on_fact(at(self.ms), fact);
+        self.shown()
+    }
+
+    /// It is so many seconds past the beginning.
+    pub(crate) fn at_second(&mut self, second: u64) -> Vec<String> {
+        self.ms = second * 1_000;
+        self.inner.handle_timeout(at(self.ms));
+        self.shown()
+    }
+
+    fn shown(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.inner.poll_output()).map(|output| show(&output)).collect()
+    }
+
+    pub(crate) fn ask(&mut self, number: u64, message: Message) -> Vec<String> {
         self.put(Input::Request { client: router(number), message: Arc::new(message) })
     }
 }
 
-fn router(number: u64) -> ClientId {
+pub(crate) fn router(number: u64) -> ClientId {
     client(Module::SessionController, number)
 }
 
