@@ -12,7 +12,6 @@ use cti::{ClientId, Deliver, Module};
 use model::Instant;
 use tlib::{
     Attribute, ErrorCode, Form, Message, MessageType, Session, SessionConfig,
-    log::Peer,
     session::{
         CloseReason, Input as SessionInput, Outgoing, Output as SessionOutput, Registration,
     },
@@ -21,11 +20,21 @@ use tracing::{debug, info, warn};
 use websocket::Code;
 
 use super::{
-    Caller, ClientView, Port,
-    connection::{Came, Connection, Fault},
+    ClientView, Port,
+    connection::{Came, Fault},
     log::ModuleLog,
 };
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
+
+mod client;
+mod figures;
+mod happened;
+mod limits;
+
+use client::Client;
+pub use figures::ClientFigures;
+pub(super) use happened::Happened;
+pub use limits::ClientLimits;
 
 /// Bytes read from one client before the others get their turn.
 const READ_MAX: usize = 256 << 10;
@@ -33,50 +42,6 @@ const READ_MAX: usize = 256 << 10;
 const ACCEPT_MAX: usize = 64;
 /// How often sessions are looked at for their time being over.
 const SWEEP: Duration = Duration::from_millis(200);
-
-/// What the clients of a module may have.
-#[derive(Clone, PartialEq, Debug)]
-pub struct ClientLimits {
-    /// Clients at once.
-    pub clients_max: usize,
-    /// How long the handshakes of TLS and WebSocket may take.
-    pub handshake_timeout: Duration,
-    /// Connections at once whose handshake is under way.
-    pub handshakes_max: usize,
-    /// The password that each must give, if one is wanted.
-    pub password: Option<Arc<str>>,
-    /// Of each session.
-    pub session: SessionConfig,
-}
-
-/// Something that a client did.
-#[derive(Debug)]
-pub(super) enum Happened {
-    /// It has said who it is.
-    Connected(ClientId, Arc<str>),
-    /// It asks for something.
-    Request(Caller, Message),
-    /// It is gone.
-    Gone(ClientId),
-}
-
-struct Client {
-    id: ClientId,
-    application: Arc<str>,
-    peer: SocketAddr,
-    /// The same as text.
-    address: Box<str>,
-    connection: Connection,
-    /// The handshakes of its connection are done, and its session has begun.
-    is_open: bool,
-    session: Session,
-    /// The module knows it.
-    is_known: bool,
-    /// The poller tells when more can be written.
-    waits_to_write: bool,
-    /// It is among those to be written to.
-    is_dirty: bool,
-}
 
 #[derive(Default)]
 struct Slot {
@@ -112,25 +77,6 @@ pub(super) struct Clients {
     pub(super) log: Option<ModuleLog>,
     /// What was counted.
     pub(super) figures: ClientFigures,
-}
-
-/// What the clients of a module have counted.
-#[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
-pub struct ClientFigures {
-    /// Connected now.
-    pub now: usize,
-    /// Connections accepted.
-    pub accepted: u64,
-    /// Connections closed at once for a limit.
-    pub turned_away: u64,
-    /// Connections closed in a handshake of TLS or WebSocket.
-    pub handshakes_failed: u64,
-    /// Requests taken.
-    pub requests: u64,
-    /// Copies of events delivered.
-    pub deliveries: u64,
-    /// Clients closed because they did not read.
-    pub not_reading: u64,
 }
 
 impl Clients {
@@ -380,18 +326,18 @@ impl Clients {
                 SessionOutput::Request(message) => {
                     self.figures.requests += 1;
                     if let Some(log) = &mut self.log {
-                        log.received(unix(self.unix_at_zero, now), &message, peer_of(client));
+                        log.received(unix(self.unix_at_zero, now), &message, client.named());
                     }
-                    self.happened.push(Happened::Request(caller(client), message));
+                    self.happened.push(Happened::Request(client.caller(), message));
                 }
                 SessionOutput::Took(message) => {
                     if let Some(log) = &mut self.log {
-                        log.received(unix(self.unix_at_zero, now), &message, peer_of(client));
+                        log.received(unix(self.unix_at_zero, now), &message, client.named());
                     }
                 }
                 SessionOutput::Gave(message) => {
                     if let Some(log) = &mut self.log {
-                        log.answered(unix(self.unix_at_zero, now), &message, peer_of(client));
+                        log.answered(unix(self.unix_at_zero, now), &message, client.named());
                     }
                 }
                 SessionOutput::Closed(reason) => {
@@ -457,7 +403,7 @@ impl Clients {
             self.figures.deliveries += 1;
             match (&mut self.log, reference) {
                 (Some(_), Some(reference)) => response = Some((slot, reference)),
-                (Some(log), None) => log.sent(at, deliver.event.kind(), peer_of(have)),
+                (Some(log), None) => log.sent(at, deliver.event.kind(), have.named()),
                 (None, _) => {}
             }
             self.queued(slot);
@@ -466,7 +412,7 @@ impl Clients {
             && let Some(have) = self.slots[slot].client.as_ref()
             && let Some(log) = &mut self.log
         {
-            log.responded(at, &deliver.event, reference, peer_of(have));
+            log.responded(at, &deliver.event, reference, have.named());
         }
     }
 
@@ -477,21 +423,14 @@ impl Clients {
         let bytes = have.session.form().write(message);
         let is_taken = have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
         if is_taken && let Some(log) = &mut self.log {
-            log.answered(unix(self.unix_at_zero, now), message, peer_of(have));
+            log.answered(unix(self.unix_at_zero, now), message, have.named());
         }
         self.queued(slot);
     }
 
     /// Who is connected, in no order.
     pub(super) fn views(&self) -> Vec<ClientView> {
-        let view = |client: &Client| ClientView {
-            id: client.id,
-            application: Arc::clone(&client.application),
-            peer: client.peer,
-            stats: client.session.stats(),
-            queued: client.session.queued(),
-        };
-        self.slots.iter().filter_map(|slot| slot.client.as_deref()).map(view).collect()
+        self.slots.iter().filter_map(|slot| slot.client.as_deref()).map(Client::view).collect()
     }
 
     /// Sends a client away.
@@ -596,21 +535,6 @@ impl Clients {
 /// The time since 1970.
 fn unix(at_zero: Duration, now: Instant) -> Duration {
     at_zero + now.saturating_since(Instant::ZERO)
-}
-
-/// A client as who decides about it knows it.
-fn caller(client: &Client) -> Caller {
-    Caller { id: client.id, application: Arc::clone(&client.application), peer: client.peer }
-}
-
-/// A client as logs name it.
-fn peer_of(client: &Client) -> Peer<'_> {
-    Peer {
-        socket: client.id.number,
-        id: client.id.number,
-        application: &client.application,
-        address: &client.address,
-    }
 }
 
 fn token(slot: usize, generation: u32) -> Token {

@@ -1,0 +1,18 @@
+use std::{sync::Arc, time::Duration};
+
+use tlib::SessionConfig;
+
+/// What the clients of a module may have.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ClientLimits {
+    /// Clients at once.
+    pub clients_max: usize,
+    /// How long the handshakes of TLS and WebSocket may take.
+    pub handshake_timeout: Duration,
+    /// Connections at once whose handshake is under way.
+    pub handshakes_max: usize,
+    /// The password that each must give, if one is wanted.
+    pub password: Option<Arc<str>>,
+    /// Of each session.
+    pub session: SessionConfig,
+}
