@@ -112,6 +112,7 @@ fn manual() -> String {
     let source = concat!(
         include_str!("view.rs"),
         include_str!("view/monitor.rs"),
+        include_str!("view/plugin.rs"),
         include_str!("view/shadow.rs")
     );
     let mut text = INTRODUCTION.to_owned();
