@@ -96,9 +96,7 @@ fn line(text: &mut String, fields: &Map<String, Value>, but: &str) {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use jiff::tz::TimeZone;
     use serde_json::json;
-    use tlib::log::LogFilter;
 
     use super::*;
     use crate::modules::LogSettings;
@@ -106,13 +104,7 @@ mod tests {
     #[test]
     fn figures_are_lines_of_keys_and_values() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = LogSettings {
-            bytes_max: 1 << 20,
-            files_max: 1,
-            deliveries: false,
-            filter: LogFilter::default(),
-            zone: TimeZone::UTC,
-        };
+        let settings = LogSettings::bench(1 << 20);
         let at = Duration::from_millis(1_700_000_000_042);
         let mut log = LogFile::open(folder.path(), "SIPS-1536".to_owned(), &settings, at).unwrap();
         let modules = json!({

@@ -26,6 +26,15 @@ pub struct LogSettings {
     pub zone: TimeZone,
 }
 
+#[cfg(test)]
+impl LogSettings {
+    /// Of the logs of tests: everything in UTC, three files of this many bytes.
+    pub(crate) fn bench(bytes_max: u64) -> Self {
+        let (filter, zone) = (LogFilter::default(), TimeZone::UTC);
+        Self { bytes_max, files_max: 3, deliveries: true, filter, zone }
+    }
+}
+
 /// An open log.
 pub(super) struct ModuleLog {
     deliveries: bool,

@@ -174,19 +174,7 @@ fn files_of(folder: &Path, stem: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-    use tlib::log::LogFilter;
-
     use super::*;
-
-    fn settings(bytes_max: u64) -> LogSettings {
-        LogSettings {
-            bytes_max,
-            files_max: 3,
-            deliveries: true,
-            filter: LogFilter::default(),
-            zone: TimeZone::UTC,
-        }
-    }
 
     #[test]
     fn files_are_named_after_their_time_and_the_oldest_go() {
@@ -194,7 +182,8 @@ mod tests {
         let at =
             |second: u64| Duration::from_secs(1_700_000_000 + second) + Duration::from_millis(42);
         let mut log =
-            LogFile::open(folder.path(), "SIPS-1280".to_owned(), &settings(1), at(0)).unwrap();
+            LogFile::open(folder.path(), "SIPS-1280".to_owned(), &LogSettings::bench(1), at(0))
+                .unwrap();
         fs::write(folder.path().join("SIPS-1280.notes.log"), "mine").unwrap();
         for second in 1..6 {
             let line = LogLine { id: 52000, text: "out of service".to_owned() };

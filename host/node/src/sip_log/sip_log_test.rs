@@ -1,8 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use bytes::Bytes;
-use jiff::tz::TimeZone;
 use model::{Flow, Instant, ListenerId, Transport};
-use tlib::log::LogFilter;
 
 use super::*;
 use crate::modules::LogSettings;
@@ -17,13 +15,7 @@ fn passed(incoming: bool, text: &str) -> Passed {
 #[test]
 fn a_message_is_written_as_it_was_but_for_secrets_and_what_looks_like_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = LogSettings {
-        bytes_max: 1 << 20,
-        files_max: 1,
-        deliveries: false,
-        filter: LogFilter::default(),
-        zone: TimeZone::UTC,
-    };
+    let settings = LogSettings::bench(1 << 20);
     let at = Duration::from_millis(1_700_000_000_042);
     let mut log = LogFile::open(folder.path(), "SIPS-001".to_owned(), &settings, at).unwrap();
     let register = "REGISTER sip:x SIP/2.0\r\nAuthorization: Digest response=\"f\"\r\n\r\n10:00:00.000: Received [0,UDP]\r\n";
