@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -121,6 +121,34 @@ impl<T> Postbox<T> {
     pub const fn capacity(&self) -> usize {
         self.capacity
     }
+}
+
+/// Posts to everybody, with a wait for room where there is none, and waits until all have said by the sender in their mail that they took it.
+/// Gives how many have not within `patience`, which is for all together.
+#[must_use]
+pub fn post_to_all<T>(
+    postboxes: &[&Postbox<T>],
+    patience: Duration,
+    mail: impl Fn(SyncSender<()>) -> T,
+) -> usize {
+    let (done, taken) = sync_channel(postboxes.len());
+    let until = Instant::now() + patience;
+    for postbox in postboxes {
+        let mut mail = mail(done.clone());
+        // A full mailbox is being emptied. Who is gone needs no telling.
+        while let Err(back) = postbox.post(mail) {
+            if Instant::now() >= until {
+                break;
+            }
+            mail = back;
+            std::thread::yield_now();
+        }
+    }
+    drop(done);
+    let has_taken = |_: &&Postbox<T>| {
+        taken.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
+    };
+    postboxes.len() - postboxes.iter().take_while(|postbox| has_taken(postbox)).count()
 }
 
 impl<T> Clone for Postbox<T> {
@@ -263,6 +291,34 @@ mod tests {
         }
         assert!(sender.join().unwrap());
         assert!(taken.into_iter().eq(0..ITEMS));
+    }
+
+    #[test]
+    fn who_is_told_with_others_says_that_it_took_it() {
+        let (one, others) = (mailbox(1).unwrap(), mailbox(1).unwrap());
+        let takers = [one.1, others.1].map(|mailbox| {
+            std::thread::spawn(move || {
+                let bell = mailbox.bell();
+                loop {
+                    poll(&mut [PollFd::new(&bell, PollFlags::IN)], None).unwrap();
+                    let Some((item, done)) = mailbox.take(1).next() else { continue };
+                    let done: SyncSender<()> = done;
+                    done.send(()).unwrap();
+                    return item;
+                }
+            })
+        });
+        let patience = Duration::from_secs(60);
+        assert_eq!(post_to_all(&[&one.0, &others.0], patience, |done| (7, done)), 0);
+        assert_eq!(takers.map(|taker| taker.join().unwrap()), [7, 7]);
+    }
+
+    #[test]
+    fn who_takes_nothing_is_waited_for_no_longer_than_is_said() {
+        let (reads_not, _held) = mailbox(1).unwrap();
+        let (is_gone, gone) = mailbox(1).unwrap();
+        drop(gone);
+        assert_eq!(post_to_all(&[&reads_not, &is_gone], Duration::ZERO, |done| done), 2);
     }
 
     #[test]

@@ -1,19 +1,13 @@
 //! Has the modules take a configuration while they run.
 
-use std::{
-    sync::{
-        Arc,
-        mpsc::{RecvTimeoutError, sync_channel},
-    },
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 use cti::Module;
 use tokio::sync::oneshot;
 use tracing::error;
 
 use super::{ClientView, Configured, Letter, ModuleSettings};
-use crate::mailbox::Postbox;
+use crate::mailbox::{Postbox, post_to_all};
 
 /// How long the modules may take, all together.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,34 +47,16 @@ impl ModuleControl {
 
     /// Has every module take this, and waits until all have.
     pub fn configure(&self, settings: &Arc<ModuleSettings>) {
-        let (done, taken) = sync_channel(self.0.len());
-        let until = Instant::now() + PATIENCE;
         // The Session Controller tells the T-Controller of phones, which must know the DNs by then.
         let is_last =
             |(module, _): &&(Module, Postbox<Letter>)| *module == Module::SessionController;
         let order = self.0.iter().filter(|one| !is_last(one)).chain(self.0.iter().filter(is_last));
-        for (_, postbox) in order {
-            let configured = Configured { settings: settings.clone(), done: done.clone() };
-            let mut letter = Letter::Configure(Box::new(configured));
-            // A full mailbox is being emptied. A module that is gone needs no telling.
-            while let Err(back) = postbox.post(letter) {
-                if Instant::now() >= until {
-                    break;
-                }
-                letter = back;
-                std::thread::yield_now();
-            }
-        }
-        drop(done);
-        let mut missing = self.0.len();
-        while missing > 0 {
-            match taken.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(()) => missing -= 1,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    error!(missing, "T-Library modules have not taken the configuration yet");
-                    return;
-                }
-            }
+        let postboxes: Vec<_> = order.map(|(_, postbox)| postbox).collect();
+        let missing = post_to_all(&postboxes, PATIENCE, |done| {
+            Letter::Configure(Box::new(Configured { settings: settings.clone(), done }))
+        });
+        if missing > 0 {
+            error!(missing, "T-Library modules have not taken the configuration yet");
         }
     }
 }

@@ -3,11 +3,8 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
-    sync::{
-        Arc,
-        mpsc::{RecvTimeoutError, sync_channel},
-    },
-    time::{Duration, Instant},
+    sync::Arc,
+    time::Duration,
 };
 
 use plugin::{Diagnostic, PluginHost, ReloadReport};
@@ -21,7 +18,7 @@ use crate::{
     },
     directory::{Everyone, Listed, Members, NodeDirectory, SubscriberStore},
     journal::Journal,
-    mailbox::Postbox,
+    mailbox::{Postbox, post_to_all},
     modules::{ModuleControl, ModuleSettings},
     plugins,
     records::{RecordControl, RecordFile},
@@ -235,35 +232,18 @@ impl Reconfigurer {
 
     /// Each worker takes all of it between two messages.
     fn tell_workers(&self, live: &Live) {
-        let (done, taken) = sync_channel(self.workers.len());
-        let until = Instant::now() + PATIENCE;
-        for worker in &self.workers {
-            let mut mail = Mail::Configure(Box::new(Configured {
+        let postboxes: Vec<_> = self.workers.iter().collect();
+        let missing = post_to_all(&postboxes, PATIENCE, |done| {
+            Mail::Configure(Box::new(Configured {
                 settings: live.settings.clone(),
                 calendar: Calendar::new(live.zone.as_deref()),
                 events_max: live.records.events_max,
                 records: live.records.path.is_some(),
-                done: done.clone(),
-            }));
-            // A full mailbox is being emptied. A worker that is gone needs no telling.
-            while let Err(back) = worker.post(mail) {
-                if Instant::now() >= until {
-                    break;
-                }
-                mail = back;
-                std::thread::yield_now();
-            }
-        }
-        drop(done);
-        let mut missing = self.workers.len();
-        while missing > 0 {
-            match taken.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(()) => missing -= 1,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                    error!(missing, "workers have not taken the configuration yet");
-                    return;
-                }
-            }
+                done,
+            }))
+        });
+        if missing > 0 {
+            error!(missing, "workers have not taken the configuration yet");
         }
     }
 }
