@@ -37,7 +37,8 @@ impl Filter {
     /// Everything.
     pub const ALL: Self = Self { events: [u64::MAX; 4], call_types: u8::MAX };
 
-    /// These events, of calls of these types. Events of a call that do not say its type pass for every one.
+    /// These events, of calls of these types. Events that do not say the type of a call pass; of calls that a client has or has not, as
+    /// recorders do, all goes by the type of the call.
     pub fn new(
         events: impl IntoIterator<Item = MessageType>,
         call_types: impl IntoIterator<Item = CallType>,
@@ -98,17 +99,22 @@ impl Filter {
 
     /// Whether the client gets this event.
     pub fn passes(&self, message: &Message) -> bool {
-        if message.kind() == MessageType::EventUnregistered {
-            return true;
-        }
-        let number = usize::from(message.kind().number());
-        let by_event =
-            self.events.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1);
-        by_event
-            && (self.call_types == u8::MAX
-                || message.int(Attribute::CallType).is_none_or(|call_type| {
-                    (0..8).contains(&call_type) && self.call_types >> call_type & 1 == 1
-                }))
+        self.passes_kind(message.kind()) && self.takes_calls(message.int(Attribute::CallType))
+            || message.kind() == MessageType::EventUnregistered
+    }
+
+    /// Whether the client gets events of this kind, of those calls that it has.
+    pub fn passes_kind(&self, kind: MessageType) -> bool {
+        let number = usize::from(kind.number());
+        self.events.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// Whether the client gets anything of calls of this type; of one whose type nobody says it does.
+    pub fn takes_calls(&self, call_type: Option<i64>) -> bool {
+        self.call_types == u8::MAX
+            || call_type.is_none_or(|call_type| {
+                (0..8).contains(&call_type) && self.call_types >> call_type & 1 == 1
+            })
     }
 }
 

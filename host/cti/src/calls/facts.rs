@@ -153,15 +153,18 @@ impl Calls {
     }
 
     fn on_amended(&mut self, facts: &CallFacts) {
-        let Some(call) = self.call_of(facts.conn_id) else { return };
-        self.note_sent_on(call, facts);
+        let Some(conn) = self.call_of(facts.conn_id) else { return };
+        self.note_sent_on(conn, facts);
         // A dial plan may have found that the number is one of ours.
         let is_called_dn = self.dns.of(&facts.callee.user, &facts.callee.host).is_some();
-        let Some(call) = self.calls.get_mut(&call) else { return };
-        if call.kind == CallType::Outbound && is_called_dn {
-            call.kind = CallType::Internal;
-        } else if call.kind == CallType::Internal && !is_called_dn {
-            call.kind = CallType::Outbound;
+        let Some(call) = self.calls.get_mut(&conn) else { return };
+        let kind = match (call.kind, is_called_dn) {
+            (CallType::Outbound, true) => CallType::Internal,
+            (CallType::Internal, false) => CallType::Outbound,
+            (kind, _) => kind,
+        };
+        if std::mem::replace(&mut call.kind, kind) != kind {
+            self.monitor_data(conn);
         }
     }
 

@@ -17,6 +17,11 @@ impl Known {
         Self { created: created.clone(), parties: BTreeMap::new() }
     }
 
+    /// Its CallType, if that was said.
+    pub(super) fn call_type(&self) -> Option<i64> {
+        self.created.int(Attribute::CallType)
+    }
+
     /// Takes in what has changed.
     pub(super) fn update(&mut self, message: &Message) {
         match message.kind() {

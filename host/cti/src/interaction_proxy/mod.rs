@@ -1,7 +1,7 @@
 //! The Interaction Proxy: every call for one client of each group, evenly (seed 001).
 //!
-//! A call is given to the client of a group that has the fewest, of equal ones to the one whose turn is longest ago, and stays with it until it is
-//! deleted; a consultation call goes where its main call is. The calls of a client that goes are given to others, who are told what is
+//! A call is given to a client of a group that may have calls of its type: to the one that has the fewest, of equal ones to the one whose turn is
+//! longest ago. It stays with it until it is deleted; a consultation call goes where its main call is. The calls of a client that goes are given to others, who are told what is
 //! known of them. Drain [`InteractionProxy::poll_output`] after every input.
 
 mod io;
@@ -49,6 +49,13 @@ struct Member {
     turn: u64,
     /// Itself, as a list.
     list: Arc<[ClientId]>,
+}
+
+impl Member {
+    /// Whether it has subscribed to calls of this type.
+    fn may_have(&self, call_type: Option<i64>) -> bool {
+        self.filter.is_some_and(|filter| filter.takes_calls(call_type))
+    }
 }
 
 #[derive(Debug)]
@@ -214,7 +221,10 @@ impl InteractionProxy {
 
     /// Gives a call to a client of a group, and tells it what is known of the call.
     fn hand_over(&mut self, now: Now, uuid: &Arc<str>, group: &Arc<str>) {
-        let Some(client) = self.choose(group, None) else { return };
+        let Some(call_type) = self.calls.get(uuid).map(|call| call.known.call_type()) else {
+            return;
+        };
+        let Some(client) = self.choose(group, (None, call_type)) else { return };
         let Some(call) = self.calls.get_mut(uuid) else { return };
         call.clients.insert(Arc::clone(group), client);
         let told: Vec<Message> = call.known.told().collect();
@@ -224,12 +234,18 @@ impl InteractionProxy {
         }
     }
 
-    /// Who of a group is given a call: who has its main call, or who has the fewest, of these the one whose turn is longest ago.
-    fn choose(&mut self, group: &Arc<str>, main: Option<ClientId>) -> Option<ClientId> {
+    /// Who of a group is given a call of a type, of those that may have it: who has its main call, or who has the fewest, of these the one
+    /// whose turn is longest ago.
+    fn choose(
+        &mut self,
+        group: &Arc<str>,
+        (main, call_type): (Option<ClientId>, Option<i64>),
+    ) -> Option<ClientId> {
         let members = self.clients.iter();
-        let open = members.filter(|(_, member)| member.filter.is_some() && member.group == *group);
-        let by_load = open.min_by_key(|(_, member)| (member.calls, member.turn));
-        let client = main.or_else(|| by_load.map(|(client, _)| *client))?;
+        let open = members
+            .filter(|(_, member)| member.may_have(call_type) && member.group == *group)
+            .min_by_key(|(client, member)| (main != Some(**client), member.calls, member.turn));
+        let client = open.map(|(client, _)| *client)?;
         self.turns += 1;
         let member = self.clients.get_mut(&client)?;
         member.calls += 1;
@@ -241,18 +257,47 @@ impl InteractionProxy {
         let kind = event.message.kind();
         if kind == MessageType::EventCallCreated {
             self.begin(event);
-        } else if let Some(call) = self.calls.get_mut(&event.uuid) {
-            call.known.update(&event.message);
         }
-        let Some(call) = self.calls.get(&event.uuid) else { return };
+        let Some(call) = self.calls.get_mut(&event.uuid) else { return };
+        let was = call.known.call_type();
+        call.known.update(&event.message);
+        let is_another = call.known.call_type() != was;
         let mut clients: Vec<ClientId> = call.clients.values().copied().collect();
         if kind == MessageType::EventCallPartyMoved {
             clients.extend(self.move_party(event));
         }
         self.tell(now, clients, Arc::clone(&event.message));
+        if is_another {
+            self.give_away(now, &event.uuid);
+        }
         if kind == MessageType::EventCallDeleted {
             self.end(&event.uuid);
         }
+    }
+
+    /// A call is of another type than it was: who may not have it any more has learned that last, and who may has it from now on.
+    fn give_away(&mut self, now: Now, uuid: &Arc<str>) {
+        let Some(call) = self.calls.get_mut(uuid) else { return };
+        let call_type = call.known.call_type();
+        let clients = &mut self.clients;
+        call.clients.retain(|_, client| {
+            let Some(member) = clients.get_mut(client) else { return false };
+            let keeps = member.may_have(call_type);
+            member.calls -= usize::from(!keeps && member.calls > 0);
+            keeps
+        });
+        let mut groups = self.groups();
+        groups.retain(|group| self.calls.get(uuid).is_some_and(|c| !c.clients.contains_key(group)));
+        groups.iter().for_each(|group| self.hand_over(now, uuid, group));
+    }
+
+    /// The groups that anybody has subscribed in.
+    fn groups(&self) -> Vec<Arc<str>> {
+        let members = self.clients.values().filter(|member| member.filter.is_some());
+        let mut groups: Vec<_> = members.map(|member| Arc::clone(&member.group)).collect();
+        groups.sort();
+        groups.dedup();
+        groups
     }
 
     fn begin(&mut self, event: &MonitorEvent) {
@@ -262,22 +307,14 @@ impl InteractionProxy {
         }
         let main = event.message.text(Attribute::OrigCallUUID);
         let of_main = main.and_then(|main| self.calls.get(main)).map(|call| call.clients.clone());
-        let mut groups: Vec<Arc<str>> = self
-            .clients
-            .values()
-            .filter(|member| member.filter.is_some())
-            .map(|member| Arc::clone(&member.group))
-            .collect();
-        groups.sort();
-        groups.dedup();
+        let known = Known::new(&event.message);
         let mut clients = BTreeMap::new();
-        for group in groups {
+        for group in self.groups() {
             let main = of_main.as_ref().and_then(|of_main| of_main.get(&group)).copied();
-            if let Some(client) = self.choose(&group, main) {
+            if let Some(client) = self.choose(&group, (main, known.call_type())) {
                 clients.insert(group, client);
             }
         }
-        let known = Known::new(&event.message);
         self.calls.insert(Arc::clone(&event.uuid), Call { known, clients });
     }
 
@@ -325,7 +362,8 @@ impl InteractionProxy {
 
     fn deliver(&mut self, client: ClientId, event: &Event) {
         let Some(member) = self.clients.get(&client) else { return };
-        if member.filter.is_some_and(|filter| filter.passes(event.message())) {
+        // Who has a call may have calls of its type, also where its event does not say which that is.
+        if member.filter.is_some_and(|filter| filter.passes_kind(event.message().kind())) {
             let clients = Arc::clone(&member.list);
             let event = event.clone();
             self.outputs.push_back(Output::Deliver(Deliver {

@@ -44,6 +44,11 @@ pub(crate) fn offered(conn: u64, from: &str, to: &str) -> Fact {
     Fact::CallOffered { facts: Arc::new(facts(conn, from, to)), ticket: None }
 }
 
+/// The call as the dial plan left it.
+pub(crate) fn amended(conn: u64, from: &str, to: &str) -> Fact {
+    Fact::Amended { facts: Arc::new(facts(conn, from, to)) }
+}
+
 pub(crate) fn queued(conn: u64, point: &str, failed: Option<u16>) -> Fact {
     Fact::Queued { conn: ConnId(conn), point: Aor::new(point, "test"), failed }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod answered;
+mod call_types;
 mod engine;
 mod evenly;
 mod interaction_proxy;
