@@ -213,6 +213,36 @@ pub struct CallFacts {
     pub headers: HeaderBlock,
 }
 
+impl CallFacts {
+    /// A request of which nothing is known but its kind and where it came from: the tenant is `default`, and everything else is empty.
+    pub fn new(
+        conn_id: ConnId,
+        request: RequestKind,
+        (transport, source): (Transport, SocketAddr),
+    ) -> Self {
+        Self {
+            conn_id,
+            request,
+            call_id: String::new(),
+            tenant: "default".to_owned(),
+            ingress: String::new(),
+            transport,
+            source,
+            trunk: None,
+            identity: None,
+            caller: Party::default(),
+            callee: Party::default(),
+            dialled: None,
+            labels: Vec::new(),
+            privacy: None,
+            redirections: Vec::new(),
+            emergency: false,
+            transfer: None,
+            headers: HeaderBlock::default(),
+        }
+    }
+}
+
 /// One end of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Party {

@@ -182,25 +182,16 @@ fn question(what: &Rehearsal, domain: &str, caller: Party, callee: Party) -> Que
     // A user of ours is taken to have proved it; anybody else proves nothing.
     let is_ours = what.trunk.is_none() && what.from.is_some() && caller.host == domain;
     let identity = is_ours.then(|| Aor::new(&caller.user, &caller.host));
+    let came = (Transport::Udp, ([127, 0, 0, 1], 5060).into());
     let call = CallFacts {
-        conn_id: ConnId(0),
-        request: RequestKind::Invite,
         call_id: "explain".to_owned(),
-        tenant: "default".to_owned(),
         ingress: "explain".to_owned(),
-        transport: Transport::Udp,
-        source: ([127, 0, 0, 1], 5060).into(),
         trunk: what.trunk.clone(),
         identity,
         caller,
         callee,
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
         headers: HeaderBlock::from_pairs(headers),
+        ..CallFacts::new(ConnId(0), RequestKind::Invite, came)
     };
     Question { id: QuestionId(0), call: Arc::new(call), ask: Ask::Route, pin: None }
 }

@@ -16,8 +16,8 @@ use std::{
 use jackfield_plugin::{HostConfig, Kind, PluginHost, Source, alloc::Counting};
 use mimalloc::MiMalloc;
 use model::{
-    ConnId, HeaderBlock, LocalTime, Moment,
-    hook::{Ask, CallFacts, Party, Question, QuestionId, Verdict},
+    ConnId, HeaderBlock, LocalTime, Moment, Transport,
+    hook::{Ask, CallFacts, Party, Question, QuestionId, RequestKind, Verdict},
 };
 
 #[global_allocator]
@@ -142,25 +142,14 @@ fn question(callee: &str) -> (Question, Moment) {
         display: "Ada Lovelace".into(),
     };
     let names: Vec<String> = (0..20).map(|n| format!("X-Header-{n}")).collect();
+    let came = (Transport::Udp, ([192, 0, 2, 10], 5060).into());
     let facts = CallFacts {
-        conn_id: ConnId(0x0001_0000_0000_1234),
-        request: model::hook::RequestKind::Invite,
         call_id: "a84b4c76e66710@pc33.example.com".into(),
-        tenant: "default".into(),
         ingress: "lan".into(),
-        transport: model::Transport::Udp,
-        source: ([192, 0, 2, 10], 5060).into(),
-        trunk: None,
-        identity: None,
         caller: party("2001"),
         callee: party(callee),
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
         headers: HeaderBlock::from_pairs(names.iter().map(|name| (name.as_str(), "some value"))),
+        ..CallFacts::new(ConnId(0x0001_0000_0000_1234), RequestKind::Invite, came)
     };
     let question =
         Question { id: QuestionId(1), call: Arc::new(facts), ask: Ask::Route, pin: None };

@@ -77,25 +77,14 @@ pub(crate) fn about(callee: Party, caller: Party, ask: Ask) -> Question {
         Ask::DnOwner(_) | Ask::FanOut(_) | Ask::AuthoriseRequest(_) => RequestKind::TLibrary,
         _ => RequestKind::Invite,
     };
+    let came = (Transport::Udp, SocketAddr::from(([127, 0, 0, 1], 5060)));
     let facts = CallFacts {
-        conn_id: ConnId(0),
-        request,
         call_id: format!("self-test@{HOST}"),
-        tenant: "default".into(),
         ingress: "self-test".into(),
-        transport: Transport::Udp,
-        source: SocketAddr::from(([127, 0, 0, 1], 5060)),
-        trunk: None,
-        identity: None,
         caller,
         callee,
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "self-test"), ("User-Agent", "Jackfield")]),
+        ..CallFacts::new(ConnId(0), request, came)
     };
     Question { id: QuestionId(0), call: Arc::new(facts), ask, pin: None }
 }

@@ -1,6 +1,6 @@
 //! A case: what the plugin is told of a call, and what must come of each question about it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use model::{
     Aor, ConnId, HeaderBlock, Moment, Transport,
@@ -192,49 +192,29 @@ fn facts(entry: &Entry, steps: &[Step], setup: &Setup) -> Result<CallFacts, Stri
     let headers =
         headers.flat_map(|(name, values)| values.iter().map(|value| (name.as_str(), value)));
     Ok(CallFacts {
-        conn_id: ConnId(1),
-        request,
         call_id: entry.call_id.clone().unwrap_or_else(|| "scenario".to_owned()),
-        tenant: "default".to_owned(),
         ingress: entry.ingress.clone().unwrap_or_else(|| "udp".to_owned()),
-        transport: Transport::Udp,
-        source: entry.source.unwrap_or_else(|| ([192, 0, 2, 1], 5060).into()),
         trunk: entry.trunk.clone(),
         identity: entry.identity.as_deref().map(aor).transpose()?,
         caller,
         callee: party(callee),
-        dialled: None,
         labels: entry.labels.clone().into_iter().collect(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
         headers: HeaderBlock::from_pairs(headers),
+        ..CallFacts::new(ConnId(1), request, (Transport::Udp, source(entry)))
     })
 }
 
 /// What the host says of a question that is about no call.
 fn facts_of_client(entry: &Entry, dn: String, port: String) -> CallFacts {
     CallFacts {
-        conn_id: ConnId(1),
-        request: RequestKind::TLibrary,
-        call_id: String::new(),
-        tenant: "default".to_owned(),
         ingress: port,
-        transport: Transport::Tcp,
-        source: entry.source.unwrap_or_else(|| ([192, 0, 2, 1], 5060).into()),
-        trunk: None,
-        identity: None,
-        caller: Party::default(),
         callee: Party { user: dn, ..Party::default() },
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
-        headers: HeaderBlock::default(),
+        ..CallFacts::new(ConnId(1), RequestKind::TLibrary, (Transport::Tcp, source(entry)))
     }
+}
+
+fn source(entry: &Entry) -> SocketAddr {
+    entry.source.unwrap_or_else(|| ([192, 0, 2, 1], 5060).into())
 }
 
 fn contact(uri: &str) -> ContactFacts {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    ConnId, HeaderBlock, Instant, LegId,
-    hook::{CallFacts, Decision, Hook, Party, Reason},
+    ConnId, Instant, LegId, Transport,
+    hook::{CallFacts, Decision, Hook, Party, Reason, RequestKind},
 };
 use switch::{Cause, Fact};
 
@@ -15,29 +15,15 @@ fn party(uri: &str) -> Party {
 }
 
 fn offered(conn: u64) -> Fact {
-    Fact::CallOffered {
-        facts: Arc::new(CallFacts {
-            conn_id: ConnId(conn),
-            request: model::hook::RequestKind::Invite,
-            call_id: format!("call-{conn}"),
-            tenant: "default".to_owned(),
-            ingress: "udp".to_owned(),
-            transport: model::Transport::Udp,
-            source: ([192, 0, 2, 1], 5060).into(),
-            trunk: None,
-            identity: None,
-            caller: party("sip:1000@example.org"),
-            callee: party("sip:2000@example.org"),
-            dialled: None,
-            labels: Vec::new(),
-            privacy: None,
-            redirections: Vec::new(),
-            emergency: false,
-            transfer: None,
-            headers: HeaderBlock::default(),
-        }),
-        ticket: None,
-    }
+    let came = (Transport::Udp, ([192, 0, 2, 1], 5060).into());
+    let facts = CallFacts {
+        call_id: format!("call-{conn}"),
+        ingress: "udp".to_owned(),
+        caller: party("sip:1000@example.org"),
+        callee: party("sip:2000@example.org"),
+        ..CallFacts::new(ConnId(conn), RequestKind::Invite, came)
+    };
+    Fact::CallOffered { facts: Arc::new(facts), ticket: None }
 }
 
 fn decided(conn: u64, code: &str) -> Fact {

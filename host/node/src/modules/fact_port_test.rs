@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use model::{
-    HeaderBlock, LegId,
-    hook::{CallFacts, Party, RequestKind},
+    LegId, Transport,
+    hook::{CallFacts, RequestKind},
 };
 use switch::{Cause, DeviceChange, ReleasedBy, Unfit};
 
@@ -36,26 +36,8 @@ fn read(mailbox: &Mailbox<Letter>, most: usize) -> Vec<String> {
 }
 
 fn offered(conn: u64) -> Fact {
-    let facts = CallFacts {
-        conn_id: ConnId(conn),
-        request: RequestKind::Invite,
-        call_id: String::new(),
-        tenant: String::new(),
-        ingress: String::new(),
-        transport: model::Transport::Udp,
-        source: ([192, 0, 2, 1], 5060).into(),
-        trunk: None,
-        identity: None,
-        caller: Party::default(),
-        callee: Party::default(),
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
-        headers: HeaderBlock::default(),
-    };
+    let came = (Transport::Udp, ([192, 0, 2, 1], 5060).into());
+    let facts = CallFacts::new(ConnId(conn), RequestKind::Invite, came);
     Fact::CallOffered { facts: Arc::new(facts), ticket: None }
 }
 

@@ -9,7 +9,7 @@ use cti::{
     t_controller::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in},
 };
 use model::{
-    ConnId, HeaderBlock, Shard, Transport,
+    ConnId, Shard, Transport,
     hook::{
         Ask, CallFacts, ClientRequest, Decision, DnOwner, FanOut, Hook, OwnerChange,
         OwnerHappening, OwnerRuling, Party, Question, QuestionId, RequestKind, Subscription,
@@ -230,25 +230,12 @@ impl Policy {
     fn facts(&self, conn_id: ConnId, caller: Option<&Caller>, dn: Option<&Arc<str>>) -> CallFacts {
         let user = dn.map_or_else(String::new, |dn| (**dn).to_owned());
         let application = caller.map_or_else(String::new, |who| (*who.application).to_owned());
+        let source = caller.map_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)), |who| who.peer);
         CallFacts {
-            conn_id,
-            request: RequestKind::TLibrary,
-            call_id: String::new(),
-            tenant: "default".to_owned(),
             ingress: self.module.port().to_owned(),
-            transport: Transport::Tcp,
-            source: caller.map_or_else(|| SocketAddr::from(([0, 0, 0, 0], 0)), |who| who.peer),
-            trunk: None,
-            identity: None,
             caller: Party { uri: application, ..Party::default() },
             callee: Party { uri: user.clone(), user, ..Party::default() },
-            dialled: None,
-            labels: Vec::new(),
-            privacy: None,
-            redirections: Vec::new(),
-            emergency: false,
-            transfer: None,
-            headers: HeaderBlock::default(),
+            ..CallFacts::new(conn_id, RequestKind::TLibrary, (Transport::Tcp, source))
         }
     }
 }

@@ -8,10 +8,10 @@ use std::{
 };
 
 use model::{
-    Aor, ConnId, Digest, Flow, GenerationRef, HeaderBlock, Instant, LegId, ListenerId, Transport,
+    Aor, ConnId, Digest, Flow, GenerationRef, Instant, LegId, ListenerId, Transport,
     hook::{
-        Attempt, CallFacts, Decision, Destination, Dialled, Hook, Party, Reason, Step, StepOutcome,
-        Target, Transfer, TransferKind,
+        Attempt, CallFacts, Decision, Destination, Dialled, Hook, Party, Reason, RequestKind, Step,
+        StepOutcome, Target, Transfer, TransferKind,
     },
 };
 use serde_json::{Value, json};
@@ -32,25 +32,14 @@ fn party(uri: &str) -> Party {
 }
 
 fn facts(conn: u64) -> CallFacts {
+    let came = (Transport::Udp, ([192, 0, 2, 9], 5060).into());
     CallFacts {
-        conn_id: ConnId(conn),
-        request: model::hook::RequestKind::Invite,
-        transport: model::Transport::Udp,
         call_id: "a84b4c76e66710@pc33".to_owned(),
-        tenant: "default".to_owned(),
         ingress: "udp".to_owned(),
-        source: ([192, 0, 2, 9], 5060).into(),
-        trunk: None,
         identity: Some(Aor::new("1000", "example.org")),
         caller: party("sip:1000@example.org"),
         callee: party("sip:022000@example.org"),
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
-        headers: HeaderBlock::default(),
+        ..CallFacts::new(ConnId(conn), RequestKind::Invite, came)
     }
 }
 

@@ -4,10 +4,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use jackfield_plugin::{HostConfig, Kind, PluginHost, ReloadReport, Reloaded, Source};
 use model::{
-    Aor, ConnId, GenerationToken, HeaderBlock, LocalTime, Moment,
+    Aor, ConnId, GenerationToken, HeaderBlock, LocalTime, Moment, Transport,
     hook::{
         Answer, Ask, Attempt, CallFacts, Destination, FailureKind, Party, Plan, Question,
-        QuestionId, StepOutcome, Target, Verdict,
+        QuestionId, RequestKind, StepOutcome, Target, Verdict,
     },
 };
 
@@ -49,25 +49,14 @@ pub(crate) fn party(user: &str) -> Party {
 }
 
 pub(crate) fn facts(callee: &str) -> CallFacts {
+    let came = (Transport::Udp, ([192, 0, 2, 10], 5060).into());
     CallFacts {
-        conn_id: ConnId(0x1234),
-        request: model::hook::RequestKind::Invite,
         call_id: "a84b4c76e66710".to_owned(),
-        tenant: "default".to_owned(),
         ingress: "lan".to_owned(),
-        transport: model::Transport::Udp,
-        source: ([192, 0, 2, 10], 5060).into(),
-        trunk: None,
-        identity: None,
         caller: Party { display: "Ada".to_owned(), ..party("1000") },
         callee: party(callee),
-        dialled: None,
-        labels: Vec::new(),
-        privacy: None,
-        redirections: Vec::new(),
-        emergency: false,
-        transfer: None,
         headers: HeaderBlock::from_pairs([("Subject", "lunch"), ("X-Skill", "sales")]),
+        ..CallFacts::new(ConnId(0x1234), RequestKind::Invite, came)
     }
 }
 
