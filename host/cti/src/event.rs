@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::ConnId;
-use tlib::{CallType, DNRole, Message};
+use tlib::{Attribute, CallType, DNRole, ErrorCode, Message};
 
-use crate::Token;
+use crate::{Refusal, Token};
 
 /// An event for the clients of one DN, from the Session Controller's calls. Without EventSequenceNumber and ReferenceID: whoever
 /// distributes it gives the one, and who asked for it the other.
@@ -39,6 +39,23 @@ pub enum NoAnswerAction {
 }
 
 impl NoAnswerAction {
+    /// What a TRouteCall says; `None` where it says nothing.
+    ///
+    /// # Errors
+    ///
+    /// 53 for a name that is none.
+    pub(crate) fn of_route(request: &Message) -> Result<Option<Self>, Refusal> {
+        let extensions = request.list(Attribute::Extensions);
+        let Some(name) = extensions.and_then(|list| list.text("NO_ANSWER_ACTION")) else {
+            return Ok(None);
+        };
+        let action = Self::named(name).ok_or_else(|| {
+            let text = format!("NO_ANSWER_ACTION is `{name}`: give none, notready or logout");
+            Refusal::new(ErrorCode::InvalidAttribute, text)
+        })?;
+        Ok(Some(action))
+    }
+
     /// The action of this name.
     pub fn named(name: &str) -> Option<Self> {
         match name {

@@ -14,8 +14,7 @@ use tlib::{AddressInfoType, Attribute, DNState, ErrorCode, KvList, Message, Mess
 
 use crate::{
     CallEvent, Calls, CallsConfig, CallsOutput, ClientId, Deliver, Dns, Grant, Handler, LogLine,
-    Module, MonitorEvent, NoAnswerAction, Now, Parties, Refusal, Registry, RegistryLimits,
-    ServerFacts, Token,
+    Module, MonitorEvent, Now, Parties, Refusal, Registry, RegistryLimits, ServerFacts, Token,
     answer::acknowledged,
     deliver::Numbering,
     distribute::distribute,
@@ -162,8 +161,6 @@ pub struct SessionController {
     clients: BTreeSet<ClientId>,
     /// The calls on each DN, indexed by number.
     parties: BTreeMap<Arc<str>, Parties>,
-    /// NO_ANSWER_ACTION of the last route of a call that said one, indexed by ConnID.
-    no_answer: BTreeMap<ConnId, NoAnswerAction>,
     numbering: Numbering,
     outputs: VecDeque<Output>,
 }
@@ -180,7 +177,6 @@ impl SessionController {
             dns,
             clients: BTreeSet::new(),
             parties: BTreeMap::new(),
-            no_answer: BTreeMap::new(),
             numbering: Numbering::default(),
             outputs: VecDeque::new(),
         }
@@ -337,34 +333,12 @@ impl SessionController {
             kind,
             MessageType::RequestDistributeEvent | MessageType::RequestDistributeUserEvent
         ) {
-            if kind == MessageType::RequestRouteCall {
-                self.note_no_answer(message)?;
-            }
             self.calls.on_request(now.at, token, message);
             return Ok(());
         }
         let event = distribute(&self.dns, message)?;
         self.tell(now, event);
         self.answer(now, token, acknowledged(token, kind));
-        Ok(())
-    }
-
-    /// Notes what a route says is to become of an agent that does not answer, of a call that is on the Routing Point.
-    fn note_no_answer(&mut self, message: &Message) -> Result<(), Refusal> {
-        let Some(conn) = message.conn(Attribute::ConnID) else { return Ok(()) };
-        let extensions = message.list(Attribute::Extensions);
-        let Some(name) = extensions.and_then(|list| list.text("NO_ANSWER_ACTION")) else {
-            self.no_answer.remove(&conn);
-            return Ok(());
-        };
-        let action = NoAnswerAction::named(name).ok_or_else(|| {
-            let text = format!("NO_ANSWER_ACTION is `{name}`: give none, notready or logout");
-            Refusal::new(ErrorCode::InvalidAttribute, text)
-        })?;
-        let point = message.text(Attribute::ThisDN).and_then(|dn| self.parties.get(dn));
-        if point.is_some_and(|parties| parties.has(conn)) {
-            self.no_answer.insert(conn, action);
-        }
         Ok(())
     }
 
@@ -438,11 +412,6 @@ impl SessionController {
             match output {
                 CallsOutput::Event(event) => self.tell(now, event),
                 CallsOutput::Monitor(event) => {
-                    if event.message.kind() == MessageType::EventCallDeleted
-                        && let Some(conn) = event.message.conn(Attribute::ConnID)
-                    {
-                        self.no_answer.remove(&conn);
-                    }
                     let message = dated(event.message, now);
                     let event = MonitorEvent { message, ..event };
                     self.outputs.push_back(Output::Monitor(event));
@@ -455,8 +424,7 @@ impl SessionController {
 
     /// Gives an event to the clients of its DN here, and to the other modules.
     fn tell(&mut self, now: Now, event: CallEvent) {
-        let no_answer = self.no_answer.get(&event.conn).copied();
-        let event = CallEvent { message: dated(event.message, now), no_answer, ..event };
+        let event = CallEvent { message: dated(event.message, now), ..event };
         self.count(&event);
         if let Some(audience) = self.registry.clients(&event.dn) {
             let module = Module::SessionController;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{ConnId, LegId};
 use tlib::{CallType, DNRole, KvList, party_state};
 
-use crate::PartyStatus;
+use crate::{NoAnswerAction, PartyStatus};
 
 /// A call as clients see it.
 pub(super) struct Call {
@@ -33,6 +33,8 @@ pub(super) struct Call {
     pub(super) queue: Option<Arc<str>>,
     /// Of a call that has left a Routing Point for where it was sent, until who is called rings.
     pub(super) routed: Option<Routed>,
+    /// What the last route said is to become of an agent that does not answer, if it did.
+    pub(super) no_answer: Option<NoAnswerAction>,
     /// Until when somebody must have said where it goes that waits at a Routing Point.
     pub(super) route_by: Option<model::Instant>,
     /// How often the engine's call was sent on, as far as it is known.

@@ -104,6 +104,7 @@ impl Calls {
             via: None,
             queue: None,
             routed: None,
+            no_answer: None,
             route_by: None,
             sent_on: facts.redirections.len(),
             default_dn: None,

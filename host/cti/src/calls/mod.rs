@@ -25,14 +25,14 @@ use std::{
 
 use model::{ConnId, Instant};
 use switch::{Control, Fact};
-use tlib::{ErrorCode, Message};
+use tlib::Message;
 
 use self::{
     agents::Agents,
     call::{Call, Party},
     waiting::Waiting,
 };
-use crate::{CallEvent, Dns, MonitorEvent, Token, answer::error};
+use crate::{CallEvent, Dns, MonitorEvent, Token};
 
 /// The limits and rules of [`Calls`].
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -162,8 +162,9 @@ impl Calls {
     /// Takes a request about a call or one that makes a call; whoever asks may ask it of its ThisDN, which has been looked into.
     pub fn on_request(&mut self, now: Instant, token: Token, request: &Message) {
         self.now = now;
-        if let Err(code) = self.take_request(token, request) {
-            self.refuse(token, request, code);
+        if let Err(refusal) = self.take_request(token, request) {
+            let message = refusal.event(token, request);
+            self.outputs.push_back(CallsOutput::Answer { token, message });
         }
     }
 
@@ -204,11 +205,6 @@ impl Calls {
     /// Requests that wait for the call engine.
     pub fn waiting(&self) -> usize {
         self.expected.len()
-    }
-
-    fn refuse(&mut self, token: Token, request: &Message, code: ErrorCode) {
-        let message = error(token, Some(request), code, None);
-        self.outputs.push_back(CallsOutput::Answer { token, message });
     }
 
     /// Another text that no call and no party of any node has had: 32 hexadecimal digits.

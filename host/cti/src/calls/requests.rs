@@ -13,19 +13,16 @@ use super::{
     call::State,
     expect::{Begins, Then},
 };
-use crate::{DnType, Token};
+use crate::{DnType, Refusal, Token};
 
 /// Digits that one request may send.
 const DIGITS_MAX: usize = 64;
 
 impl Calls {
     /// Carries a request out, or says why not.
-    pub(super) fn take_request(
-        &mut self,
-        token: Token,
-        request: &Message,
-    ) -> Result<(), ErrorCode> {
-        match request.kind() {
+    pub(super) fn take_request(&mut self, token: Token, request: &Message) -> Result<(), Refusal> {
+        let done = match request.kind() {
+            M::RequestRouteCall => return self.route_call(token, request),
             M::RequestMakeCall => self.make_call(token, request),
             M::RequestAnswerCall => {
                 let with = |leg, _| Action::Answer { leg };
@@ -55,14 +52,14 @@ impl Calls {
             M::RequestSingleStepTransfer => self.single_step_transfer(token, request),
             M::RequestRedirectCall => self.redirect_call(token, request),
             M::RequestSendDTMF => self.send_dtmf(token, request),
-            M::RequestRouteCall => self.route_call(token, request),
             M::RequestAttachUserData
             | M::RequestUpdateUserData
             | M::RequestDeletePair
             | M::RequestDeleteUserData => self.change_user_data(token, request),
             M::RequestQueryCall => self.query_call(token, request),
             _ => Err(ErrorCode::Unsupported),
-        }
+        };
+        done.map_err(Refusal::from)
     }
 
     /// The call and the party that a request names by ConnID and ThisDN.

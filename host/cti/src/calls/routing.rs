@@ -13,7 +13,7 @@ use super::{
     call::{Routed, State},
     tell::More,
 };
-use crate::{Token, answer::error};
+use crate::{NoAnswerAction, Refusal, Token, answer::error};
 
 /// The status of a call that a routing client has disconnected, where the Routing Point has no option `reject-call-status`.
 const DISCONNECTED: u16 = 603;
@@ -154,26 +154,23 @@ impl Calls {
                 None => call.default_dn.clone(),
             };
             let Some(to) = to else { continue };
-            self.send(conn, point, to, (RouteType::Default as i64, None));
+            let route_type = RouteType::Default as i64;
+            self.send(conn, point, to, Said { route_type, ring: None, no_answer: None });
             if let Some(routed) = self.calls.get_mut(&conn).and_then(|call| call.routed.as_mut()) {
                 routed.is_default = true;
             }
         }
     }
 
-    /// Sends a call on from its Routing Point, by this type of route; what rings then may ring this long, if it was said.
-    fn send(
-        &mut self,
-        conn: ConnId,
-        point: Arc<str>,
-        to: Arc<str>,
-        (route_type, ring): (i64, Option<Duration>),
-    ) -> u64 {
+    /// Sends a call on from its Routing Point.
+    fn send(&mut self, conn: ConnId, point: Arc<str>, to: Arc<str>, said: Said) -> u64 {
+        let Said { route_type, ring, no_answer } = said;
         let text = to.to_string();
         let mut engine = conn;
         if let Some(call) = self.calls.get_mut(&conn) {
             engine = call.engines.last().copied().unwrap_or(conn);
             call.queue = Some(Arc::clone(&point));
+            call.no_answer = no_answer;
             call.routed = Some(Routed { point, to, route_type, is_default: false });
         }
         self.stop_routing(conn);
@@ -230,14 +227,15 @@ impl Calls {
     }
 
     /// TRouteCall.
-    pub(super) fn route_call(&mut self, token: Token, request: &Message) -> Result<(), ErrorCode> {
+    pub(super) fn route_call(&mut self, token: Token, request: &Message) -> Result<(), Refusal> {
+        let no_answer = NoAnswerAction::of_route(request)?;
         let (conn, at, dn) = self.party_asked(request)?;
         let call = &self.calls[&conn];
         if call.parties[at].state != State::Queued {
-            return Err(ErrorCode::CallState);
+            return Err(ErrorCode::CallState.into());
         }
         if call.routed.is_some() {
-            return Err(ErrorCode::RequestInProgress);
+            return Err(ErrorCode::RequestInProgress.into());
         }
         let mut to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
         let number = request.int(A::RouteType).unwrap_or(RouteType::Default as i64);
@@ -251,7 +249,7 @@ impl Calls {
         let expected =
             self.expecting(token, request, MessageType::EventRouteUsed, (&dn, Some(conn)));
         if self.expected.len() >= self.config.requests_max {
-            return Err(ErrorCode::TooManyRequests);
+            return Err(ErrorCode::TooManyRequests.into());
         }
         if ends || (to.is_empty() && route_type == RouteType::Default) {
             let status = self.dns.get(&dn).and_then(|dn| dn.number_of("reject-call-status"));
@@ -268,16 +266,26 @@ impl Calls {
             return Ok(());
         }
         if to.is_empty() {
-            return Err(ErrorCode::InvalidRouteAddress);
+            return Err(ErrorCode::InvalidRouteAddress.into());
         }
         if to == dn {
-            return Err(ErrorCode::DestinationIsRoutePoint);
+            return Err(ErrorCode::DestinationIsRoutePoint.into());
         }
         let ring = no_answer_timeout(request)?;
-        let ticket = self.send(conn, dn, to, (number, ring));
+        let said = Said { route_type: number, ring, no_answer };
+        let ticket = self.send(conn, dn, to, said);
         self.expected.insert(ticket, expected);
         Ok(())
     }
+}
+
+/// What a route says besides its destination.
+struct Said {
+    route_type: i64,
+    /// How long what rings then may ring.
+    ring: Option<Duration>,
+    /// What is to become of an agent that does not answer.
+    no_answer: Option<NoAnswerAction>,
 }
 
 /// The extension NO_ANSWER_TIMEOUT of TRouteCall (section 1.6): for how many seconds the destination may ring; 0 is as if it were not there.

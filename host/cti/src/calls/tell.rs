@@ -59,7 +59,7 @@ impl Calls {
         let agent = self.agents.on(&dn).filter(|_| names_agent(what)).cloned();
         let message = Arc::new(event(call, at, party, what, (&more, agent)));
         let party = (!more.is_last).then(|| party.status(call.kind));
-        let uuid = Arc::clone(&call.uuid);
+        let (uuid, no_answer) = (Arc::clone(&call.uuid), call.no_answer);
         self.outputs.push_back(CallsOutput::Event(CallEvent {
             message,
             dn,
@@ -67,7 +67,7 @@ impl Calls {
             uuid,
             asked_by,
             party,
-            no_answer: None,
+            no_answer,
         }));
     }
 

@@ -8,7 +8,7 @@ use jackfield_cti::{
 };
 use model::ConnId;
 use switch::Unfit;
-use tlib::{AddressInfoType, Attribute, Message, MessageType};
+use tlib::{AddressInfoType, Attribute, KvList, Message, MessageType};
 
 use crate::{
     NONE,
@@ -116,4 +116,59 @@ fn a_route_is_refused_after_its_request_has_timed_out() {
         bench.at_second(90),
         ["control: Route { conn: 0000000000000005, to: \"1002\", ring: None }"]
     );
+}
+
+fn saying(action: &str, to: &str) -> Message {
+    route(to).with(Attribute::Extensions, KvList::new().with("NO_ANSWER_ACTION", action))
+}
+
+/// The engine has tried where it was sent, and it rings: what the last of its events says of an agent that does not answer.
+fn tried(bench: &mut Bench, ticket: u64, to: &str) -> String {
+    routed(5, ticket, to).iter().for_each(|fact| drop(bench.told(fact)));
+    let shown = bench.told(&rings(5));
+    assert!(shown.last().unwrap().contains("EventRinging"), "{shown:?}");
+    shown.last().unwrap().rsplit_once(' ').unwrap().1.to_owned()
+}
+
+#[test]
+fn what_a_route_says_of_agents_that_do_not_answer_goes_with_the_events_of_the_call() {
+    let mut bench = waiting();
+    let shown = bench.ask(1, saying("perhaps", "1001"));
+    assert!(shown[0].contains(
+        "ErrorCode=53 ErrorMessage=NO_ANSWER_ACTION is `perhaps`: give none, notready or logout"
+    ));
+    assert_eq!(bench.ask(1, saying("logout", "1001")).len(), 1);
+    assert_eq!(tried(&mut bench, 1, "1001"), "[Logout]");
+    let again = |ticket, request| {
+        let mut bench = waiting();
+        bench.ask(1, saying("logout", "1001"));
+        bench.told(&refused(1, Unfit::Destination));
+        bench.ask(1, request);
+        tried(&mut bench, ticket, "1001")
+    };
+    assert_eq!(again(2, saying("none", "1001")), "[None]");
+    assert_eq!(again(2, route("1001")), "ConnID=5");
+}
+
+#[test]
+fn a_route_loses_nothing_to_one_that_is_refused() {
+    let mut bench = waiting();
+    bench.ask(2, request(MessageType::RequestRegisterAddress, "7000", 3));
+    bench.ask(2, request(MessageType::RequestRegisterAddress, "1002", 3));
+    bench.ask(1, saying("logout", "1001"));
+    let code = |shown: Vec<String>| shown[0].split("ErrorCode=").nth(1).unwrap()[..3].to_owned();
+    // Of a DN that the call is not on; of a call that is routed already; of one that says how, and nothing else.
+    assert_eq!(code(bench.ask(2, route("1001").with(Attribute::ThisDN, "1002"))), "470");
+    assert_eq!(code(bench.ask(2, route("1001"))), "110");
+    assert_eq!(code(bench.ask(2, saying("none", "1002"))), "110");
+    assert_eq!(tried(&mut bench, 1, "1001"), "[Logout]");
+}
+
+#[test]
+fn the_default_of_a_point_takes_nothing_from_a_route_before_it() {
+    let mut bench = waiting();
+    bench.ask(1, saying("logout", "1001"));
+    bench.told(&refused(1, Unfit::Destination));
+    assert_eq!(bench.at_second(30).len(), 1);
+    assert_eq!(tried(&mut bench, 2, "1002"), "ConnID=5");
 }

@@ -174,36 +174,6 @@ fn a_virtual_queue_holds_what_clients_report() {
 }
 
 #[test]
-fn what_a_route_says_of_agents_that_do_not_answer_goes_with_the_events_of_the_call() {
-    let mut bench = Bench::new();
-    bench.ask(1, request(MessageType::RequestRegisterAddress, "8000", 3));
-    let route = |action: &str| {
-        request(MessageType::RequestRouteCall, "8000", 4)
-            .with(Attribute::ConnID, ConnId(5))
-            .with(Attribute::Extensions, KvList::new().with("NO_ANSWER_ACTION", action))
-    };
-    let told = |bench: &mut Bench| {
-        let shown = bench.ask(2, queued(MessageType::EventQueued, 5));
-        shown[1].rsplit_once(' ').unwrap().1.to_owned()
-    };
-    // The call is not there yet.
-    bench.ask(1, route("logout"));
-    assert_eq!(told(&mut bench), "CallUUID=U5");
-    bench.ask(1, route("logout"));
-    assert_eq!(told(&mut bench), "[Logout]");
-    let shown = bench.ask(1, route("perhaps"));
-    assert!(shown[0].contains("ErrorCode=53 ErrorMessage=NO_ANSWER_ACTION is `perhaps`"));
-    bench.ask(1, route("none"));
-    assert_eq!(told(&mut bench), "[None]");
-    bench.ask(1, {
-        let mut again = route("none");
-        again.remove(Attribute::Extensions);
-        again
-    });
-    assert_eq!(told(&mut bench), "CallUUID=U5");
-}
-
-#[test]
 fn what_clients_of_other_modules_ask_is_answered_through_them() {
     let mut bench = Bench::new();
     bench.ask(1, request(MessageType::RequestRegisterAddress, "1001", 3));
