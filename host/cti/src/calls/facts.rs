@@ -54,7 +54,8 @@ impl Calls {
             // The call that a party was sent on to goes on under the ConnID it had.
             return self.note_joining(facts);
         }
-        if facts.request != RequestKind::Invite {
+        // The call that a party was sent on from is known, or nothing is of this one.
+        if facts.request != RequestKind::Invite || facts.transfer.is_some() {
             return;
         }
         if self.calls.len() >= self.config.calls_max {

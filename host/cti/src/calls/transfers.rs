@@ -53,7 +53,7 @@ impl Calls {
     }
 
     /// Whether an answer is no answer, but two parties of other calls that are joined: which they are is told next.
-    pub(super) fn joins(&mut self, conn: ConnId, engine: ConnId) -> bool {
+    pub(super) fn joins(&self, conn: ConnId, engine: ConnId) -> bool {
         let transfer = self.calls.get(&conn).and_then(|call| call.transfer.as_ref());
         transfer.is_some_and(|transfer| transfer.joins && transfer.into == engine)
     }
@@ -109,7 +109,14 @@ impl Calls {
     }
 
     pub(super) fn on_transferred(&mut self, from: ConnId, into: ConnId) {
-        let (Some(from), Some(conn)) = (self.call_of(from), self.call_of(into)) else { return };
+        let Some(conn) = self.call_of(into) else { return };
+        let Some(from) = self.call_of(from) else {
+            // Who comes from a call of which nothing is known is not known either.
+            if self.joins(conn, into) {
+                self.clear_lost(conn);
+            }
+            return;
+        };
         if from == conn {
             return;
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     Aor, ConnId, Flow, HeaderBlock, LegId, ListenerId, Transport,
-    hook::{CallFacts, Destination, Party, RequestKind},
+    hook::{CallFacts, Destination, Party, RequestKind, Transfer, TransferKind},
 };
 use switch::{Cause, Fact, ReleasedBy, Unfit};
 
@@ -88,6 +88,25 @@ pub(crate) fn rings(conn: u64) -> Fact {
 
 pub(crate) fn answered(conn: u64) -> Fact {
     Fact::Established { conn: ConnId(conn), leg: leg(conn) }
+}
+
+/// The party that phones with the called party of a call is sent on: the call that it is to be in is offered.
+pub(crate) fn sends_on(conn: u64, into: u64, kind: TransferKind) -> [Fact; 2] {
+    let transfer = Transfer { kind, by: party("1001"), of: ConnId(conn), count: 1 };
+    let transfer = Some(Box::new(transfer));
+    let facts = CallFacts { transfer, ..facts(into, "5551001", "1002") };
+    let (into, to) = (ConnId(into), "sip:1002@test".into());
+    [
+        Fact::TransferBegun { leg: leg(conn), into, to, dropped: false },
+        Fact::CallOffered { facts: Arc::new(facts), ticket: None },
+    ]
+}
+
+/// The call ends because its parties are in another one.
+pub(crate) fn transferred(conn: u64, into: u64) -> [Fact; 2] {
+    let (conn, into) = (ConnId(conn), ConnId(into));
+    let cause = Cause::Transferred;
+    [Fact::Transferred { conn, into }, Fact::Released { conn, cause, anchored: false, table: None }]
 }
 
 pub(crate) fn hung_up(conn: u64) -> Fact {

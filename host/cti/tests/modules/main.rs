@@ -7,6 +7,7 @@ mod call_types;
 mod engine;
 mod evenly;
 mod interaction_proxy;
+mod lost;
 mod routes;
 mod session_controller;
 #[path = "../t_controller/show.rs"]
