@@ -26,7 +26,7 @@ pub mod t_controller;
 
 pub use agent_login::{AgentLogin, AgentLogins};
 pub use answer::error;
-pub use calls::{Calls, CallsConfig, CallsOutput};
+pub use calls::{Calls, CallsConfig, CallsOutput, called};
 pub use client::{ClientId, Module, Token};
 pub use deliver::{Deliver, LogLine};
 pub use dn::{Dn, DnType, Dns};

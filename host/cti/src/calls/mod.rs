@@ -6,6 +6,7 @@
 
 mod agents;
 mod call;
+mod called;
 mod expect;
 mod facts;
 mod monitor;
@@ -27,6 +28,7 @@ use model::{ConnId, Instant};
 use switch::{Control, Fact};
 use tlib::Message;
 
+pub use self::called::called;
 use self::{
     agents::Agents,
     call::{Call, Party},

@@ -11,6 +11,7 @@ use tlib::{
 use super::{
     Calls, CallsOutput, Party,
     call::{Routed, State},
+    called::RouteTo,
     tell::More,
 };
 use crate::{NoAnswerAction, Refusal, Token, answer::error};
@@ -237,21 +238,20 @@ impl Calls {
         if call.routed.is_some() {
             return Err(ErrorCode::RequestInProgress.into());
         }
-        let mut to: Arc<str> = request.text(A::OtherDN).cloned().unwrap_or_else(|| "".into());
-        let number = request.int(A::RouteType).unwrap_or(RouteType::Default as i64);
-        let route_type = RouteType::of(number).ok_or(ErrorCode::InvalidAttribute)?;
-        if route_type == RouteType::AgentID {
-            // The destination is an agent, wherever it is.
-            let id = request.text(A::AgentID).unwrap_or(&to);
-            to = self.agents.dn_of(id).cloned().ok_or(ErrorCode::NotLoggedIn)?;
-        }
-        let ends = matches!(route_type, RouteType::CallDisconnect | RouteType::Reject);
+        let (number, to) = RouteTo::of(request)?;
+        let to = match to {
+            RouteTo::Nowhere => None,
+            RouteTo::Agent(id) => {
+                Some(self.agents.dn_of(&id).cloned().ok_or(ErrorCode::NotLoggedIn)?)
+            }
+            RouteTo::Number(to) => Some(to),
+        };
         let expected =
             self.expecting(token, request, MessageType::EventRouteUsed, (&dn, Some(conn)));
         if self.expected.len() >= self.config.requests_max {
             return Err(ErrorCode::TooManyRequests.into());
         }
-        if ends || (to.is_empty() && route_type == RouteType::Default) {
+        let Some(to) = to else {
             let status = self.dns.get(&dn).and_then(|dn| dn.number_of("reject-call-status"));
             let status = status.and_then(|status| u16::try_from(status).ok());
             let status = status.filter(|s| (400..700).contains(s)).unwrap_or(DISCONNECTED);
@@ -264,10 +264,7 @@ impl Calls {
             self.routes.insert(ticket, conn);
             self.expected.insert(ticket, expected);
             return Ok(());
-        }
-        if to.is_empty() {
-            return Err(ErrorCode::InvalidRouteAddress.into());
-        }
+        };
         if to == dn {
             return Err(ErrorCode::DestinationIsRoutePoint.into());
         }

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, net::SocketAddr, sync::Arc};
 
 use cti::{
-    ClientId, Filter, Grant, Module, Refusal, not_configured,
+    ClientId, Filter, Grant, Module, Refusal, called, not_configured,
     t_controller::{Owner, OwnerEvent, OwnerQuestion, OwnerVerdict, built_in},
 };
 use model::{
@@ -130,17 +130,7 @@ impl Policy {
 
     /// Whether a request calls an emergency number: no plugin is asked about that.
     fn calls_an_emergency(&self, message: &Message) -> bool {
-        let calls = matches!(
-            message.kind(),
-            MessageType::RequestMakeCall
-                | MessageType::RequestInitiateTransfer
-                | MessageType::RequestMuteTransfer
-                | MessageType::RequestSingleStepTransfer
-                | MessageType::RequestRedirectCall
-                | MessageType::RequestRouteCall
-        );
-        let callee = message.text(Attribute::OtherDN).filter(|_| calls);
-        callee.is_some_and(|to| self.parts.directory.emergency().is_wanted(to))
+        called(message).is_some_and(|to| self.parts.directory.emergency().is_wanted(&to))
     }
 
     fn subscribe(&mut self, caller: &Caller, message: &Message) -> Result<Option<Grant>, Refusal> {

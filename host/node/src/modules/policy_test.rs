@@ -116,6 +116,28 @@ fn a_plugin_that_fails_lets_nothing_through_but_a_call_for_help() {
     assert!(desk.told()[0].contains("broken"), "{:?}", desk.told());
 }
 
+/// Who was barred from routing ended a call or sent it to an agent, unasked, by naming an emergency number that the route does not call.
+#[test]
+fn an_emergency_number_that_is_not_called_lets_nothing_through() {
+    let mut desk = desk(
+        "fn authorise_request(request) { if request.name == \"RequestRouteCall\" { return refuse(71); } pass() }",
+    );
+    let route = |route_type: Option<i64>| {
+        Message::new(MessageType::RequestRouteCall)
+            .with(Attribute::ThisDN, "2001")
+            .with(Attribute::OtherDN, "112")
+            .with_some(Attribute::RouteType, route_type)
+    };
+    let [reject, agent, disconnect] = [7, 13, 14].map(|number| route(Some(number)));
+    let agents = [agent.clone(), agent.with(Attribute::AgentID, "17")];
+    for barred in [reject, disconnect, route(Some(99))].into_iter().chain(agents) {
+        assert_eq!(desk.refused(barred), ErrorCode::of(71).unwrap());
+    }
+    for help in [route(None), route(Some(1)), route(Some(4))] {
+        assert_eq!(desk.judge(help.clone()).unwrap().message, help);
+    }
+}
+
 #[test]
 fn a_password_is_shown_to_no_plugin_and_extensions_are() {
     let mut desk = desk(
