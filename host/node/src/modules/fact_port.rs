@@ -12,10 +12,13 @@ use crate::mailbox::Postbox;
 ///
 /// What finds no room in the mailbox is made good as soon as half of it is free. Of a call of which something could not be told nothing
 /// more is told but that: the Session Controller clears it. Of a registration, a device, a trunk and an answer to a third party the last that
-/// was to be told is told then. New calls are not told any more when a quarter of the room is left: that is for those that were.
+/// was to be told is told then. New calls are not told any more when a quarter of the room is left: that is for those that were, and for
+/// those that a client waits for. Of a call that was not told nothing is told later either.
 #[derive(Clone)]
 pub struct FactPort {
     postbox: Postbox<Letter>,
+    /// Calls of which nothing, or nothing more, is told until they end.
+    untold: BTreeSet<ConnId>,
     /// Calls that are to be cleared.
     calls: BTreeSet<ConnId>,
     /// They were more than the mailbox has room for: all calls are to be cleared.
@@ -36,7 +39,13 @@ enum About {
 impl FactPort {
     /// A port of the Session Controller with this mailbox. Each worker has its own.
     pub const fn new(postbox: Postbox<Letter>) -> Self {
-        Self { postbox, calls: BTreeSet::new(), all_calls: false, others: BTreeMap::new() }
+        Self {
+            postbox,
+            untold: BTreeSet::new(),
+            calls: BTreeSet::new(),
+            all_calls: false,
+            others: BTreeMap::new(),
+        }
     }
 
     /// Tells of `fact`, which has just happened; `false` when there was no room for it. What no module looks at is not told.
@@ -56,22 +65,50 @@ impl FactPort {
             self.others.insert(about, fact.clone());
             return false;
         }
-        let calls = calls_of(fact);
-        if begins(fact) {
-            // Nobody has heard of it, and nobody will.
+        if let Some((conn, is_awaited)) = begins(fact) {
             let has_room = self.postbox.waiting() < self.postbox.capacity() / 4 * 3;
-            return has_room && self.post(Letter::Fact(fact.clone()));
+            if (has_room || is_awaited) && self.post(Letter::Fact(fact.clone())) {
+                return true;
+            }
+            // Nobody has heard of it, and nobody will.
+            self.leave_untold(conn);
+            return false;
         }
-        let is_whole = !self.all_calls && !calls.iter().flatten().any(|c| self.calls.contains(c));
+        let calls = calls_of(fact);
+        let is_left = |call: &ConnId| self.untold.contains(call) || self.calls.contains(call);
+        let is_whole = !self.all_calls && !calls.iter().flatten().any(is_left);
         if is_whole && self.post(Letter::Fact(fact.clone())) {
             return true;
         }
-        self.calls.extend(calls.into_iter().flatten().filter(|_| !self.all_calls));
+        calls.into_iter().flatten().for_each(|call| self.lose(call));
+        if let Fact::Released { conn, .. } | Fact::TurnedAway { conn, .. } = fact {
+            self.untold.remove(conn);
+        }
+        false
+    }
+
+    /// Something of a call is not told: it is to be cleared, unless nobody has heard of it.
+    fn lose(&mut self, call: ConnId) {
+        if self.untold.contains(&call) {
+            return;
+        }
+        self.leave_untold(call);
+        if !self.all_calls {
+            self.calls.insert(call);
+        }
         if self.calls.len() > self.postbox.capacity() {
             self.calls.clear();
             self.all_calls = true;
         }
-        false
+    }
+
+    /// Tells nothing of a call any more. They are at most as many as letters that may wait: what comes of an older one is passed over by the
+    /// Session Controller.
+    fn leave_untold(&mut self, call: ConnId) {
+        self.untold.insert(call);
+        if self.untold.len() > self.postbox.capacity() {
+            self.untold.pop_first();
+        }
     }
 
     /// Whether something is to be made good.
@@ -82,6 +119,7 @@ impl FactPort {
     /// Tells what there was no room for, if there is now.
     pub fn make_good(&mut self) {
         if self.postbox.is_gone() {
+            self.untold.clear();
             self.calls.clear();
             self.others.clear();
             self.all_calls = false;
@@ -123,9 +161,14 @@ const fn is_unseen(fact: &Fact) -> bool {
     ) || matches!(fact, Fact::Trunk { change, .. } if !matches!(change, TrunkChange::Up | TrunkChange::Down { .. }))
 }
 
-/// Whether it is the first that is heard of a call.
-fn begins(fact: &Fact) -> bool {
-    matches!(fact, Fact::CallOffered { facts, .. } if facts.transfer.is_none())
+/// Of which call it is the first that is heard, and whether a client waits for that.
+fn begins(fact: &Fact) -> Option<(ConnId, bool)> {
+    match fact {
+        Fact::CallOffered { facts, ticket } if facts.transfer.is_none() => {
+            Some((facts.conn_id, ticket.is_some()))
+        }
+        _ => None,
+    }
 }
 
 fn about(fact: &Fact) -> Option<About> {

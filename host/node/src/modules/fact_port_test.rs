@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use model::{
     LegId, Transport,
-    hook::{CallFacts, RequestKind},
+    hook::{CallFacts, Party, RequestKind, Transfer, TransferKind},
 };
 use switch::{Cause, DeviceChange, ReleasedBy, Unfit};
 
@@ -39,6 +39,21 @@ fn offered(conn: u64) -> Fact {
     let came = (Transport::Udp, ([192, 0, 2, 1], 5060).into());
     let facts = CallFacts::new(ConnId(conn), RequestKind::Invite, came);
     Fact::CallOffered { facts: Arc::new(facts), ticket: None }
+}
+
+/// One that a client's request has made.
+fn asked_for(conn: u64) -> Fact {
+    let Fact::CallOffered { facts, .. } = offered(conn) else { unreachable!() };
+    Fact::CallOffered { facts, ticket: Some(conn) }
+}
+
+/// One that goes on after its party was sent on.
+fn sent_on(conn: u64) -> Fact {
+    let Fact::CallOffered { facts, .. } = offered(conn) else { unreachable!() };
+    let transfer =
+        Transfer { kind: TransferKind::Blind, by: Party::default(), of: ConnId(1), count: 1 };
+    let facts = Arc::new(CallFacts { transfer: Some(Box::new(transfer)), ..(*facts).clone() });
+    Fact::CallOffered { facts, ticket: None }
 }
 
 fn leg(conn: u64) -> LegId {
@@ -79,9 +94,11 @@ fn of_a_call_that_could_not_be_told_of_it_is_told_that_alone() {
     assert_eq!(read(&mailbox, 13), ["held 2"; 13]);
     port.make_good();
     assert!(!port.owes());
-    // What comes of it now is of a call that is not known there.
-    assert!(port.tell(&released(1)) && port.tell(&released(2)));
-    assert_eq!(read(&mailbox, 9), ["established 2", "lost 1", "released 1", "released 2"]);
+    // What comes of it now would be of a call that is not known there.
+    assert!(!port.tell(&Fact::Held { leg: leg(1) }));
+    assert!(!port.tell(&released(1)) && port.tell(&released(2)));
+    assert_eq!(read(&mailbox, 9), ["established 2", "lost 1", "released 2"]);
+    assert!(port.untold.is_empty());
 }
 
 #[test]
@@ -108,6 +125,83 @@ fn new_calls_leave_a_quarter_of_the_room_to_those_that_were_told() {
     assert!(!port.owes());
     assert_eq!(read(&mailbox, 16).len(), 13);
     assert!(port.tell(&offered(13)));
+}
+
+/// A quarter of the room was filled with what nobody looks at, so that calls were cleared which had been told.
+#[test]
+fn of_a_call_that_was_not_told_nothing_is_told_at_all() {
+    let (mut port, mailbox) = port();
+    for conn in 0..12 {
+        assert!(port.tell(&offered(conn)));
+    }
+    assert!(!port.tell(&offered(12)) && !port.tell(&offered(13)));
+    for _ in 0..9 {
+        assert!(!port.tell(&established(12)) && !port.tell(&Fact::Held { leg: leg(13) }));
+    }
+    for conn in 0..4 {
+        assert!(port.tell(&established(conn)));
+    }
+    // Not when there is room for it either, and there is nothing to clear.
+    assert!(!port.owes());
+    assert_eq!(read(&mailbox, 16).len(), 16);
+    assert!(!port.tell(&Fact::Held { leg: leg(12) }) && !port.tell(&released(12)));
+    assert!(!port.tell(&Fact::TurnedAway { conn: ConnId(13), status: 403 }));
+    assert!(port.untold.is_empty());
+    assert!(port.tell(&released(3)));
+    assert_eq!(read(&mailbox, 9), ["released 3"]);
+}
+
+#[test]
+fn a_call_that_a_client_waits_for_may_use_the_room_that_is_kept() {
+    let (mut port, mailbox) = port();
+    for conn in 0..12 {
+        assert!(port.tell(&offered(conn)));
+    }
+    assert!(!port.tell(&offered(12)));
+    for conn in 20..24 {
+        assert!(port.tell(&asked_for(conn)));
+    }
+    assert!(!port.tell(&asked_for(24)));
+    assert_eq!(read(&mailbox, 16)[12..], ["offered 20", "offered 21", "offered 22", "offered 23"]);
+    assert!(port.tell(&established(20)) && !port.tell(&established(24)));
+}
+
+#[test]
+fn where_a_call_that_was_not_told_goes_on_is_not_told_either() {
+    let (mut port, mailbox) = port();
+    for conn in 0..12 {
+        assert!(port.tell(&offered(conn)));
+    }
+    assert!(!port.tell(&offered(12)));
+    assert_eq!(read(&mailbox, 16).len(), 12);
+    let begun = |conn, into| Fact::TransferBegun {
+        leg: leg(conn),
+        into: ConnId(into),
+        to: "sip:2002@test".to_owned(),
+        dropped: false,
+    };
+    assert!(!port.tell(&begun(12, 40)) && !port.tell(&sent_on(40)));
+    assert!(!port.tell(&Fact::Transferred { conn: ConnId(12), into: ConnId(40) }));
+    assert!(!port.tell(&released(12)) && !port.tell(&released(40)));
+    assert!(port.untold.is_empty());
+    // Of the one that it goes on in it is not known whether it was told before.
+    assert_eq!(read(&mailbox, 9), ["lost 40"]);
+    // What was told of the other call cannot be put right any more.
+    port.untold.insert(ConnId(50));
+    assert!(!port.tell(&begun(50, 3)));
+    port.make_good();
+    assert_eq!(read(&mailbox, 9), ["lost 3"]);
+}
+
+#[test]
+fn calls_that_were_not_told_are_remembered_within_bounds() {
+    let (mut port, _mailbox) = port();
+    fill(&mut port, 99);
+    for conn in 0..100 {
+        assert!(!port.tell(&offered(conn)));
+    }
+    assert_eq!(port.untold.len(), CAPACITY);
+    assert!(port.untold.contains(&ConnId(99)) && !port.owes());
 }
 
 #[test]
