@@ -5,7 +5,7 @@
 //! has happened since. Drain [`SmartProxy::poll_output`] after every input, and after [`SmartProxy::new`].
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -107,8 +107,10 @@ pub struct SmartProxy {
     dns: Arc<Dns>,
     clients: BTreeSet<ClientId>,
     registry: Registry,
-    /// What waits for the T-Controller, oldest first: it answers in that order.
-    asked: VecDeque<Asked>,
+    /// What waits for the T-Controller, by the number of the question.
+    asked: BTreeMap<u64, Asked>,
+    /// Questions that were asked, ever.
+    questions: u64,
     /// Whether every event comes, rather than those of DNs that are watched.
     is_bulk: bool,
     watched: BTreeSet<Arc<str>>,
@@ -141,7 +143,8 @@ impl SmartProxy {
             facts,
             dns: Arc::default(),
             clients: BTreeSet::new(),
-            asked: VecDeque::new(),
+            asked: BTreeMap::new(),
+            questions: 0,
             is_bulk: true,
             watched: BTreeSet::new(),
             numbering: Numbering::default(),
@@ -305,9 +308,11 @@ impl SmartProxy {
             let dn = Arc::clone(dn);
             self.watch(dn);
         }
-        self.asked.push_back(Asked { token, message: Arc::clone(message), registers });
+        self.questions += 1;
+        let id = self.questions;
+        self.asked.insert(id, Asked { token, message: Arc::clone(message), registers });
         let message = Arc::clone(message);
-        self.outputs.push_back(Output::Ask(MonitorRequest::Ask { token, message }));
+        self.outputs.push_back(Output::Ask(MonitorRequest::Ask { id, token, message }));
         Ok(())
     }
 
@@ -315,13 +320,9 @@ impl SmartProxy {
         match feed {
             MonitorFeed::Mode { is_bulk } => self.on_mode(is_bulk),
             MonitorFeed::Event { dn, message } => self.on_event(now, &dn, message),
-            MonitorFeed::Answer { token, message } => {
-                // Answers come in the order of the questions: what is before this one has lost its answer.
-                while let Some(asked) = self.asked.pop_front() {
-                    if asked.token == token {
-                        self.on_answer(now, asked, message);
-                        return;
-                    }
+            MonitorFeed::Answer { id, message, .. } => {
+                if let Some(asked) = self.asked.remove(&id) {
+                    self.on_answer(now, asked, message);
                 }
             }
         }
@@ -334,7 +335,7 @@ impl SmartProxy {
         if is_bulk {
             return;
         }
-        let asked = self.asked.iter().filter_map(|asked| asked.registers.as_ref());
+        let asked = self.asked.values().filter_map(|asked| asked.registers.as_ref());
         let dns: BTreeSet<Arc<str>> =
             self.registry.held().chain(asked.map(|registers| &registers.dn)).cloned().collect();
         dns.into_iter().for_each(|dn| self.watch(dn));
@@ -349,7 +350,7 @@ impl SmartProxy {
 
     fn unwatch(&mut self, dn: &Arc<str>) {
         let is_asked = |asked: &Asked| asked.registers.as_ref().is_some_and(|one| one.dn == *dn);
-        let is_wanted = self.registry.is_held(dn) || self.asked.iter().any(is_asked);
+        let is_wanted = self.registry.is_held(dn) || self.asked.values().any(is_asked);
         if !is_wanted && self.watched.remove(dn) {
             let dn = Arc::clone(dn);
             self.outputs.push_back(Output::Ask(MonitorRequest::Unwatch { dn }));

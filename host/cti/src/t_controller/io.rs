@@ -198,6 +198,8 @@ pub enum MonitorRequest {
     Watching,
     /// A registration or a query of one of its clients, to be answered from what the T-Controller knows. Nobody is registered by it.
     Ask {
+        /// Which question of the Smart Proxy it is.
+        id: u64,
         /// Who asked.
         token: Token,
         /// RequestRegisterAddress or RequestQueryAddress.
@@ -222,6 +224,8 @@ pub enum MonitorFeed {
     },
     /// The answer to [`MonitorRequest::Ask`].
     Answer {
+        /// Which question it answers.
+        id: u64,
         /// Who asked.
         token: Token,
         /// EventRegistered, EventAddressInfo or EventError, with the ReferenceID and without the time.

@@ -35,12 +35,12 @@ impl TController {
                     self.monitor.is_bulk = false;
                 }
             }
-            MonitorRequest::Ask { token, message } => {
+            MonitorRequest::Ask { id, token, message } => {
                 let message = match self.answer_monitor(&message) {
                     Ok(answer) => answer.with(Attribute::ReferenceID, token.reference),
                     Err(refusal) => refusal.event(token, &message),
                 };
-                let feed = MonitorFeed::Answer { token, message };
+                let feed = MonitorFeed::Answer { id, token, message };
                 self.outputs.push_back(Output::Monitor(feed));
             }
         }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use jackfield_cti::{
     ClientId, Dns, Module,
     smart_proxy::{Input, Output, SmartProxy, SmartProxySettings},
-    t_controller::{self, Configuration, TController, TControllerSettings},
+    t_controller::{
+        self, Configuration, MonitorFeed, MonitorRequest, TController, TControllerSettings,
+    },
 };
-use tlib::{AddressInfoType, Attribute, Message, MessageType, RegisterMode};
+use tlib::{AddressInfoType, Attribute, ErrorCode, Message, MessageType, RegisterMode};
 
 use crate::{
     NONE, all_dns, at, client, facts, request,
@@ -20,6 +22,8 @@ struct Bench {
     controller: TController,
     /// What the T-Controller was asked.
     asked: Vec<String>,
+    /// The T-Controller has no room for questions.
+    is_full: bool,
     /// Events that were handed over to the Smart Proxy.
     fed: usize,
 }
@@ -30,6 +34,7 @@ impl Bench {
             proxy: SmartProxy::new(SmartProxySettings::default(), facts()),
             controller: TController::new(TControllerSettings::default(), facts()),
             asked: Vec::new(),
+            is_full: false,
             fed: 0,
         };
         bench.configure(smart_proxy_enabled, &all_dns());
@@ -74,6 +79,13 @@ impl Bench {
             }
             match self.proxy.poll_output() {
                 None => return shown,
+                Some(Output::Ask(MonitorRequest::Ask { id, token, .. })) if self.is_full => {
+                    let message = Message::new(MessageType::EventError)
+                        .with(Attribute::ErrorCode, ErrorCode::TooManyRequests)
+                        .with(Attribute::ReferenceID, token.reference);
+                    let feed = MonitorFeed::Answer { id, token, message };
+                    self.proxy.handle_input(at(0), Input::Feed(feed));
+                }
                 Some(Output::Ask(request)) => {
                     self.asked.push(format!("{request:?}").split(' ').next().unwrap().to_owned());
                     let input = t_controller::Input::Monitor(request);
@@ -228,4 +240,30 @@ fn an_event_before_the_snapshot_is_in_the_snapshot_and_not_told() {
     assert_eq!(bench.put(Input::Gone { client: monitor(2) }), NONE);
     assert_eq!(bench.proxy.registrations(), 1);
     assert_eq!(bench.asked.last().unwrap(), "Unwatch");
+}
+
+/// The client was told 111 for one DN, and was registered on it by the answer for the next.
+#[test]
+fn a_question_that_found_no_room_takes_no_answer_of_another_and_watches_nothing() {
+    let mut bench = Bench::new(false);
+    // None of them has a ReferenceID of its own.
+    let first = Arc::new(request(REGISTER, "1001", 0));
+    bench.proxy.handle_input(at(0), Input::Request { client: monitor(1), message: first });
+    let Some(Output::Ask(watch)) = bench.proxy.poll_output() else { panic!("1001 is watched") };
+    bench.controller.handle_input(at(0), t_controller::Input::Monitor(watch));
+    let Some(Output::Ask(first)) = bench.proxy.poll_output() else { panic!("1001 is asked for") };
+    bench.is_full = true;
+    assert_eq!(
+        bench.ask(1, request(REGISTER, "1002", 0)),
+        ["SPX1: EventError ErrorCode=111 ReferenceID=0"]
+    );
+    assert_eq!(bench.asked.split_off(2), ["Watch", "Unwatch"]);
+    bench.is_full = false;
+    let third = bench.ask(1, request(REGISTER, "7000", 0));
+    assert!(third[0].contains("EventRegistered ") && third[0].contains("ThisDN=7000"), "{third:?}");
+    let first = bench.put_controller(t_controller::Input::Monitor(first));
+    assert!(first[0].contains("EventRegistered ") && first[0].contains("ThisDN=1001"), "{first:?}");
+    assert_eq!(bench.proxy.registrations(), 2);
+    assert_eq!(bench.change("1001", false), ["#1 SPX1: EventDNOutOfService ThisDN=1001"]);
+    assert_eq!(bench.change("1002", false), NONE);
 }

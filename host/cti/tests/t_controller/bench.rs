@@ -246,8 +246,8 @@ pub(crate) fn show(output: &Output) -> String {
         Output::Monitor(MonitorFeed::Event { dn, message }) => {
             format!("SPX of {dn}: {}", message.kind().name())
         }
-        Output::Monitor(MonitorFeed::Answer { token, message }) => {
-            format!("SPX for {:?}: {}", token.client, text(message))
+        Output::Monitor(MonitorFeed::Answer { id, token, message }) => {
+            format!("SPX for {:?} ({id}): {}", token.client, text(message))
         }
         Output::Log(line) => format!("log {} {}", line.id, line.text),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),

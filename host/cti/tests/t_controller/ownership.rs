@@ -226,18 +226,18 @@ fn the_smart_proxy_asks_for_snapshots() {
     let client = jackfield_cti::ClientId { module: jackfield_cti::Module::SmartProxy, number: 4 };
     let token = jackfield_cti::Token { client, reference: 6 };
     let mut ask = |message: Message| {
-        bench.put(Input::Monitor(MonitorRequest::Ask { token, message: message.into() }))
+        bench.put(Input::Monitor(MonitorRequest::Ask { id: 5, token, message: message.into() }))
     };
     assert_eq!(
         ask(request(MessageType::RequestRegisterAddress, "7000", 6)),
         [
-            "SPX for SPX4: EventRegistered Extensions={status=1} AddressInfoStatus=4 AddressInfoType=8 ThisDN=7000 ReferenceID=6"
+            "SPX for SPX4 (5): EventRegistered Extensions={status=1} AddressInfoStatus=4 AddressInfoType=8 ThisDN=7000 ReferenceID=6"
         ]
     );
     assert_eq!(
         ask(request(MessageType::RequestQueryAddress, "4711", 6)),
         [
-            "SPX for SPX4: EventError ErrorCode=59 ErrorMessage=DN 4711 is not configured ThisDN=4711 ReferenceID=6"
+            "SPX for SPX4 (5): EventError ErrorCode=59 ErrorMessage=DN 4711 is not configured ThisDN=4711 ReferenceID=6"
         ]
     );
     assert_eq!(bench.machine.registrations(), 0);

@@ -77,21 +77,30 @@ impl Letter {
         )
     }
 
+    /// What the Smart Proxy gets for an answer when this is a question of it that finds no room: EventError 111.
+    pub fn no_answer(&self) -> Option<Self> {
+        let Self::Watch(MonitorRequest::Ask { id, token, message }) = self else { return None };
+        let message = too_many().event(*token, message);
+        Some(Self::Feed(MonitorFeed::Answer { id: *id, token: *token, message }))
+    }
+
     /// What a client is told whose request this is and who finds no room for it: EventError 111.
     pub fn no_room(&self, now: Now) -> Option<(ClientId, Message)> {
         let (token, request) = match self {
-            Self::Request(token, request)
-            | Self::Watch(MonitorRequest::Ask { token, message: request }) => (*token, request),
+            Self::Request(token, request) => (*token, request),
             Self::Agent(client, request) => {
                 let reference = request.reference_id().unwrap_or(0);
                 (Token { client: *client, reference }, request)
             }
             _ => return None,
         };
-        let text = "a module is behind: more than tlib.mailbox_max waits for it; ask again later";
-        let refusal = Refusal::new(ErrorCode::TooManyRequests, text);
-        Some((token.client, refused(now, token, request, &refusal)))
+        Some((token.client, refused(now, token, request, &too_many())))
     }
+}
+
+fn too_many() -> Refusal {
+    let text = "a module is behind: more than tlib.mailbox_max waits for it; ask again later";
+    Refusal::new(ErrorCode::TooManyRequests, text)
 }
 
 /// EventError for a request that no module has seen.
@@ -120,16 +129,24 @@ mod tests {
             .with(Attribute::ThisDN, "2001")
             .with(Attribute::ReferenceID, 9_u32);
         let asks = Arc::new(asks);
-        for letter in [
-            Letter::Request(token, Arc::clone(&asks)),
-            Letter::Agent(client, Arc::clone(&asks)),
-            Letter::Watch(MonitorRequest::Ask { token, message: Arc::clone(&asks) }),
-        ] {
+        for letter in
+            [Letter::Request(token, Arc::clone(&asks)), Letter::Agent(client, Arc::clone(&asks))]
+        {
+            assert!(letter.no_answer().is_none());
             let (who, told) = letter.no_room(now).unwrap();
             assert_eq!((who, told.kind()), (client, MessageType::EventError));
             assert_eq!((told.reference_id(), told.int(Attribute::ErrorCode)), (Some(9), Some(111)));
             assert_eq!(told.int(Attribute::TimeinSecs), Some(7));
         }
-        assert!(Letter::Stop.no_room(now).is_none());
+        let question = Letter::Watch(MonitorRequest::Ask { id: 4, token, message: asks });
+        assert!(question.is_request() && question.no_room(now).is_none());
+        let Some(Letter::Feed(MonitorFeed::Answer { id, token: of, message: told })) =
+            question.no_answer()
+        else {
+            panic!("no answer")
+        };
+        assert_eq!((id, of, told.kind()), (4, token, MessageType::EventError));
+        assert_eq!((told.reference_id(), told.int(Attribute::ErrorCode)), (Some(9), Some(111)));
+        assert!(Letter::Stop.no_room(now).is_none() && Letter::Stop.no_answer().is_none());
     }
 }

@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::{
     Caller, Effect, Letter, Machine, ModuleFigures, ModuleSettings, Policy, Port,
     clients::{Clients, Happened, hello},
+    late::Late,
     letter::refused,
     log::{ModuleLog, stem},
     policy::{Judged, Refused},
@@ -72,7 +73,9 @@ pub struct Running<M> {
     stem: String,
     /// Letters that came.
     letters: u64,
-    /// Letters that found no room.
+    /// Letters that found no room, and are told later.
+    late: Late,
+    /// Letters that found no room, and are not.
     lost: u64,
     stopped: bool,
 }
@@ -108,6 +111,7 @@ impl<M: Machine> Running<M> {
             figures,
             stem,
             letters: 0,
+            late: Late::default(),
             lost: 0,
             stopped: false,
         })
@@ -156,13 +160,18 @@ impl<M: Machine> Running<M> {
     }
 
     fn wait(&self) -> Option<Timespec> {
-        let at = self.machine.poll_timeout().into_iter().chain(self.clients.next_sweep()).min()?;
+        let now = self.clock.now();
+        let timers = self.machine.poll_timeout().into_iter().chain(self.clients.next_sweep());
+        let at = timers.chain(self.late.again(now)).min()?;
         // A wait that does not fit is longer than any timer.
-        Timespec::try_from(at.saturating_since(self.clock.now())).ok()
+        Timespec::try_from(at.saturating_since(now)).ok()
     }
 
     fn on_time(&mut self, policy: &mut Policy) {
         let now = self.now();
+        for (to, postbox) in &self.others.modules {
+            self.late.make_good(*to, postbox);
+        }
         if self.machine.poll_timeout().is_some_and(|at| at <= now.at) {
             self.machine.on_time(now);
             self.drain(now, policy);
@@ -328,13 +337,14 @@ impl<M: Machine> Running<M> {
             return;
         };
         // Modules wait for those behind them, so that no event is lost between them, and never for one before them.
-        let posted = match letter.is_request() {
-            _ if rank(to) > rank(self.module) => postbox.post_waiting(letter),
-            true => postbox.post(letter),
-            false => postbox.post_reserved(letter),
+        let back = match rank(to) > rank(self.module) {
+            true => postbox.post_waiting(letter).err(),
+            false => self.late.post((to, postbox), letter),
         };
-        if let Err(letter) = posted {
-            if let Some((client, message)) = letter.no_room(now)
+        if let Some(letter) = back {
+            if let Some(answer) = letter.no_answer() {
+                self.machine.on_letter(now, answer);
+            } else if let Some((client, message)) = letter.no_room(now)
                 && client.module == self.module
             {
                 self.clients.answer(now.at, client, &message);

@@ -1,7 +1,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, mpsc},
+};
 
-use cti::{ClientId, Dn, DnType, Dns, Grant, Module, Now, t_controller::DnState};
+use cti::{
+    ClientId, Dn, DnType, Dns, Grant, Module, Now,
+    t_controller::{DnState, MonitorFeed, MonitorRequest},
+};
 use model::{Aor, Directory, Instant};
 use plugin::{HostConfig, PluginHost};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -23,13 +29,34 @@ use crate::{
 struct Talker {
     to: Module,
     letters: u64,
+    letter: fn(Module, u64) -> Letter,
+    /// Where it says which of its questions were answered.
+    answered: Option<mpsc::Sender<u64>>,
     effects: VecDeque<Effect>,
 }
 
 impl Talker {
     fn new(to: Module, letters: u64) -> Self {
-        Self { to, letters, effects: VecDeque::new() }
+        Self { to, letters, letter: tell, answered: None, effects: VecDeque::new() }
     }
+}
+
+fn tell(to: Module, number: u64) -> Letter {
+    Letter::Tell(ClientId { module: to, number }, acknowledged())
+}
+
+fn acknowledged() -> Message {
+    Message::new(MessageType::EventACK)
+}
+
+fn watch(_: Module, number: u64) -> Letter {
+    Letter::Watch(MonitorRequest::Watch { dn: number.to_string().into() })
+}
+
+fn ask(_: Module, id: u64) -> Letter {
+    let token = cti::Token { client: client(), reference: 0 };
+    let message = Arc::new(Message::new(MessageType::RequestQueryAddress));
+    Letter::Watch(MonitorRequest::Ask { id, token, message })
 }
 
 impl Machine for Talker {
@@ -40,11 +67,14 @@ impl Machine for Talker {
     fn configure(&mut self, _: Now, _: &ModuleSettings) {}
 
     fn on_letter(&mut self, _: Now, letter: Letter) {
+        if let (Letter::Feed(MonitorFeed::Answer { id, .. }), Some(answered)) =
+            (&letter, &self.answered)
+        {
+            return answered.send(*id).unwrap();
+        }
         let Letter::Gone(_) = letter else { panic!("what the test wants") };
         for number in 0..self.letters {
-            let message = Message::new(MessageType::EventACK);
-            let client = ClientId { module: self.to, number };
-            self.effects.push_back(Effect::Post(self.to, Letter::Tell(client, message)));
+            self.effects.push_back(Effect::Post(self.to, (self.letter)(self.to, number)));
         }
     }
 
@@ -117,9 +147,13 @@ fn numbers(mailbox: &Mailbox<Letter>, count: usize) -> Vec<u64> {
     let bell = mailbox.bell();
     let mut numbers = Vec::new();
     while numbers.len() < count {
-        poll(&mut [PollFd::new(&bell, PollFlags::IN)], None).unwrap();
+        let patience = Timespec { tv_sec: 60, tv_nsec: 0 };
+        let woken = poll(&mut [PollFd::new(&bell, PollFlags::IN)], Some(&patience)).unwrap();
+        assert_eq!(woken, 1, "nothing comes after {numbers:?}");
         numbers.extend(mailbox.take(3).map(|letter| match letter {
             Letter::Tell(client, _) => client.number,
+            Letter::Watch(MonitorRequest::Watch { dn }) => dn.parse().unwrap(),
+            Letter::Watch(MonitorRequest::Ask { id, .. }) => id,
             other => panic!("{other:?}"),
         }));
     }
@@ -153,6 +187,46 @@ fn a_module_waits_for_nobody_before_it_and_its_answers_have_a_reserve() {
     thread.join().unwrap();
     assert_eq!(figures.view(Module::TController).lost, 1);
     assert_eq!(numbers(&mailbox, 6), [0, 1, 2, 3, 4, 5]);
+}
+
+/// What the Smart Proxy watches found no room, and was never asked for again.
+#[test]
+fn of_what_only_the_last_word_counts_nothing_is_lost() {
+    let (before, mailbox) = mailbox_with_reserve(4, 2).unwrap();
+    let (parts, postbox) =
+        parts(Module::SmartProxy, (Module::TController, before.clone()), &directory());
+    let figures = parts.figures.clone();
+    let (answered, answers) = mpsc::channel();
+    let talker = Talker::new(Module::TController, 20);
+    let talker = Talker { letter: watch, answered: Some(answered), ..talker };
+    let thread = spawn(parts, talker, policy).unwrap();
+    postbox.post(Letter::Gone(client())).unwrap();
+    let (token, message) = (cti::Token { client: client(), reference: 0 }, acknowledged());
+    postbox.post(Letter::Feed(MonitorFeed::Answer { id: 7, token, message })).unwrap();
+    // By now all has been said that was to be said at once.
+    assert_eq!(answers.recv(), Ok(7));
+    assert!(numbers(&mailbox, 20).into_iter().eq(0..20));
+    postbox.post(Letter::Stop).unwrap();
+    thread.join().unwrap();
+    assert_eq!(figures.view(Module::SmartProxy).lost, 0);
+}
+
+#[test]
+fn a_module_learns_which_of_its_questions_found_no_room() {
+    let (before, mailbox) = mailbox_with_reserve(4, 2).unwrap();
+    let (parts, postbox) =
+        parts(Module::SmartProxy, (Module::TController, before.clone()), &directory());
+    let figures = parts.figures.clone();
+    let (answered, answers) = mpsc::channel();
+    let talker = Talker::new(Module::TController, 6);
+    let talker = Talker { letter: ask, answered: Some(answered), ..talker };
+    let thread = spawn(parts, talker, policy).unwrap();
+    postbox.post(Letter::Gone(client())).unwrap();
+    postbox.post(Letter::Stop).unwrap();
+    thread.join().unwrap();
+    assert_eq!(numbers(&mailbox, 4), [0, 1, 2, 3]);
+    assert!(answers.into_iter().eq([4, 5]));
+    assert_eq!(figures.view(Module::SmartProxy).lost, 2);
 }
 
 #[test]
