@@ -18,6 +18,7 @@ mod options;
 mod parties;
 mod refusal;
 mod registry;
+mod reported;
 mod requests;
 mod server;
 pub mod session_controller;

@@ -84,6 +84,11 @@ impl Parties {
         moved.then(|| self.by_conn.remove(&was)).flatten()
     }
 
+    /// Takes a call out that is over.
+    pub fn remove(&mut self, conn: ConnId) {
+        self.by_conn.remove(&conn);
+    }
+
     /// Whether a call is there.
     pub fn has(&self, conn: ConnId) -> bool {
         self.by_conn.contains_key(&conn)

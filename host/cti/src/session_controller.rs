@@ -19,6 +19,7 @@ use crate::{
     deliver::Numbering,
     distribute::distribute,
     now::{dated, stamped},
+    reported::Reported,
     requests::{Request, not_monitored_here},
     server,
     t_controller::{Registration, not_configured, registered, this_dn, unregistered},
@@ -77,7 +78,7 @@ pub enum Input {
         /// What it may have.
         grant: Grant,
     },
-    /// A client is gone.
+    /// A client is gone, or one of the T-Controller that has reported calls in virtual queues.
     Gone {
         /// Which.
         client: ClientId,
@@ -140,6 +141,13 @@ pub enum Output {
         /// Which.
         client: ClientId,
     },
+    /// For the T-Controller: a call that a client has reported is over, and on this DN no more, whatever the client says. Nobody is told.
+    Left {
+        /// The virtual queue.
+        dn: Arc<str>,
+        /// The call.
+        conn: ConnId,
+    },
     /// For the log.
     Log(LogLine),
     /// A client is to be sent away.
@@ -161,6 +169,7 @@ pub struct SessionController {
     clients: BTreeSet<ClientId>,
     /// The calls on each DN, indexed by number.
     parties: BTreeMap<Arc<str>, Parties>,
+    reported: Reported,
     numbering: Numbering,
     outputs: VecDeque<Output>,
 }
@@ -177,6 +186,7 @@ impl SessionController {
             dns,
             clients: BTreeSet::new(),
             parties: BTreeMap::new(),
+            reported: Reported::default(),
             numbering: Numbering::default(),
             outputs: VecDeque::new(),
         }
@@ -201,6 +211,8 @@ impl SessionController {
             }
             Input::Gone { client } => {
                 self.registry.leave(client);
+                let ended = self.reported.end_of_client(client);
+                ended.into_iter().for_each(|event| self.tell(now, event));
                 if self.clients.remove(&client) {
                     self.outputs.push_back(Output::ClientGone { client });
                 }
@@ -337,9 +349,35 @@ impl SessionController {
             return Ok(());
         }
         let event = distribute(&self.dns, message)?;
-        self.tell(now, event);
+        self.tell(now, event.clone());
+        if kind == MessageType::RequestDistributeEvent {
+            self.note_report(token.client, event);
+        }
         self.answer(now, token, acknowledged(token, kind));
         Ok(())
+    }
+
+    /// Notes whose a call in a virtual queue is, as long as it is counted there.
+    fn note_report(&mut self, client: ClientId, event: CallEvent) {
+        let parties = self.parties.get(&event.dn);
+        if event.party.is_some() && parties.is_some_and(|parties| parties.has(event.conn)) {
+            self.reported.begin(client, event);
+        } else {
+            self.reported.end(&(event.conn, event.dn));
+        }
+    }
+
+    /// A call is over: where clients have reported it, it is not counted any more.
+    fn leave_queues(&mut self, conn: ConnId) {
+        for dn in self.reported.end_of_call(conn) {
+            if let Some(parties) = self.parties.get_mut(&dn) {
+                parties.remove(conn);
+                if parties.is_empty() {
+                    self.parties.remove(&dn);
+                }
+            }
+            self.outputs.push_back(Output::Left { dn, conn });
+        }
     }
 
     fn registry_request(&mut self, request: Request<'_>) -> Result<Message, Refusal> {
@@ -412,9 +450,14 @@ impl SessionController {
             match output {
                 CallsOutput::Event(event) => self.tell(now, event),
                 CallsOutput::Monitor(event) => {
+                    let is_over = event.message.kind() == MessageType::EventCallDeleted;
+                    let over = event.message.conn(Attribute::ConnID).filter(|_| is_over);
                     let message = dated(event.message, now);
                     let event = MonitorEvent { message, ..event };
                     self.outputs.push_back(Output::Monitor(event));
+                    if let Some(conn) = over {
+                        self.leave_queues(conn);
+                    }
                 }
                 CallsOutput::Answer { token, message } => self.answer(now, token, message),
                 CallsOutput::Control(control) => self.outputs.push_back(Output::Control(control)),

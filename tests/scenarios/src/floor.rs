@@ -212,6 +212,9 @@ impl Floor {
                 Output::ClientGone { client } => {
                     self.tc.handle_input(now, t_controller::Input::Gone { client });
                 }
+                Output::Left { dn, conn } => {
+                    self.tc.handle_input(now, t_controller::Input::Left { dn, conn });
+                }
                 Output::Log(_) | Output::Close { .. } => {}
             }
         }
@@ -238,6 +241,9 @@ impl Floor {
                 Output::CallRequest { token, message } => {
                     let request = session_controller::Input::CallRequest { token, message };
                     self.sc.handle_input(now, request);
+                }
+                Output::ClientGone { client } => {
+                    self.sc.handle_input(now, session_controller::Input::Gone { client });
                 }
                 Output::Monitor(feed) => {
                     self.spx.handle_input(now, smart_proxy::Input::Feed(feed));

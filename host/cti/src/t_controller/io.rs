@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use model::{Aor, ForwardWhen};
+use model::{Aor, ConnId, ForwardWhen};
 use switch::{DeviceChange, Fact, TrunkChange};
 use tlib::{ForwardMode, Message};
 
@@ -110,6 +110,13 @@ pub enum Input {
     },
     /// An event of a call.
     Call(CallEvent),
+    /// A call that a client has reported in a virtual queue is over; nobody is told.
+    Left {
+        /// The queue.
+        dn: Arc<str>,
+        /// The call.
+        conn: ConnId,
+    },
     /// What the Session Controller answers to [`Output::CallRequest`], where the answer is no event of a call.
     Answer {
         /// To whom, and with which ReferenceID.
@@ -282,6 +289,11 @@ pub enum Output {
         token: Token,
         /// What for.
         message: Arc<Message>,
+    },
+    /// For the Session Controller: a client is gone that has reported calls in virtual queues.
+    ClientGone {
+        /// Which.
+        client: ClientId,
     },
     /// How a DN is now, for calls.
     Publish(DnState),

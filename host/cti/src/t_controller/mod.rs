@@ -18,7 +18,7 @@ mod service;
 mod timers;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -57,6 +57,8 @@ pub struct TController {
     registry: Registry,
     /// The names of their applications, indexed by client.
     clients: BTreeMap<ClientId, Arc<str>>,
+    /// Those who have reported calls in virtual queues.
+    reporters: BTreeSet<ClientId>,
     /// Indexed by number.
     lines: BTreeMap<Arc<str>, Line>,
     /// The DN that each agent is logged in on, indexed by agent id.
@@ -77,6 +79,7 @@ impl TController {
             facts,
             configuration: Configuration::default(),
             clients: BTreeMap::new(),
+            reporters: BTreeSet::new(),
             lines: BTreeMap::new(),
             agents: BTreeMap::new(),
             timers: Timers::default(),
@@ -100,6 +103,11 @@ impl TController {
             }
             Input::Gone { client } => self.on_gone(now, client),
             Input::Call(event) => self.on_call(now, event),
+            Input::Left { dn, conn } => {
+                if let Some(line) = self.lines.get_mut(&dn) {
+                    line.parties.remove(conn);
+                }
+            }
             Input::Answer { token, message } => self.reply(now, token, message),
             Input::Registered { dn } => self.on_contact(now, &dn, true),
             Input::Unregistered { dn } => self.on_contact(now, &dn, false),
@@ -171,6 +179,9 @@ impl TController {
     fn on_gone(&mut self, now: Now, client: ClientId) {
         let application = self.clients.remove(&client).unwrap_or_else(|| Arc::from(""));
         self.drop_reservations_of(client);
+        if self.reporters.remove(&client) {
+            self.outputs.push_back(Output::ClientGone { client });
+        }
         for dn in self.registry.leave(client) {
             self.on_client_left_dn(now, client, &dn);
             let application = Arc::clone(&application);
@@ -219,6 +230,7 @@ impl TController {
     fn pass_on(&mut self, token: Token, message: &Arc<Message>) -> Result<(), Refusal> {
         if message.kind() == MessageType::RequestDistributeEvent {
             self.line_of(message)?;
+            self.reporters.insert(token.client);
         } else {
             self.held_dn(token.client, message)?;
         }

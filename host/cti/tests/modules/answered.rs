@@ -247,6 +247,9 @@ impl Node {
             O::ClientGone { client } => {
                 self.controller.handle_input(now, t_controller::Input::Gone { client });
             }
+            O::Left { dn, conn } => {
+                self.controller.handle_input(now, t_controller::Input::Left { dn, conn });
+            }
             O::Log(line) => panic!("nothing is lost: {}", line.text),
             O::Close { .. } => panic!("nobody is too many"),
         }
@@ -263,6 +266,9 @@ impl Node {
                 self.session.handle_input(now, input);
             }
             O::Monitor(feed) => self.smart.handle_input(now, smart_proxy::Input::Feed(feed)),
+            O::ClientGone { client } => {
+                self.session.handle_input(now, session_controller::Input::Gone { client });
+            }
             O::Publish(_) | O::Unpublish { .. } | O::Log(_) => {}
             O::Ask(_) | O::Close { .. } => panic!("nobody is asked or too many"),
         }

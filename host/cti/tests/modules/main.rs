@@ -8,6 +8,7 @@ mod engine;
 mod evenly;
 mod interaction_proxy;
 mod lost;
+mod reported;
 mod routes;
 mod session_controller;
 #[path = "../t_controller/show.rs"]

@@ -84,6 +84,7 @@ fn show(output: &Output) -> String {
         }
         Output::Log(line) => format!("log {}: {}", line.id, line.text),
         Output::ClientGone { client } => format!("gone: {client:?}"),
+        Output::Left { dn, conn } => format!("left {dn}: {}", conn.0),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }
 }

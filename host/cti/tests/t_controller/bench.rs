@@ -238,6 +238,7 @@ pub(crate) fn show(output: &Output) -> String {
             let words: String = words.map(|(name, _, what)| format!(" {name}{what}")).collect();
             format!("publish {}:{words}", state.dn)
         }
+        Output::ClientGone { client } => format!("gone: {client:?}"),
         Output::Unpublish { dn } => format!("unpublish {dn}"),
         Output::Ask(question) => {
             format!("whose is {}? {:?} {:?}", question.dn, question.event, question.owner)

@@ -6,6 +6,7 @@ use jackfield_cti::{
     Filter, Grant,
     t_controller::{Input, TControllerSettings},
 };
+use model::ConnId;
 use tlib::{AddressInfoType, Attribute, KvList, Message, MessageType, RegisterMode, party_state};
 
 use crate::bench::{Bench, dn, phone, request, tco, usual};
@@ -388,4 +389,29 @@ fn a_queue_that_is_full_of_calls_passes_their_events_on() {
         ["#2 TCO1: EventQueued ThisDN=8000 ConnID=6"]
     );
     assert_eq!(bench.machine.calls_not_counted(), 1);
+}
+
+#[test]
+fn the_session_controller_learns_of_the_end_of_who_has_reported_a_virtual_queue() {
+    let mut bench = Bench::new();
+    bench.register(2, "8000");
+    let report = request(MessageType::RequestDistributeEvent, "8000", 4);
+    assert_eq!(
+        bench.ask(1, report),
+        ["calls, by TCO1 ref 4: RequestDistributeEvent ThisDN=8000 ReferenceID=4"]
+    );
+    let waiting = |bench: &mut Bench| {
+        let query = request(MessageType::RequestQueryAddress, "8000", 6)
+            .with(Attribute::AddressInfoType, AddressInfoType::NumberOfCallsInQueue);
+        bench.ask(2, query).remove(0)
+    };
+    bench.call(MessageType::EventQueued, "8000", 5, Some(party_state::QUEUED), None);
+    assert!(waiting(&mut bench).contains("AddressInfoStatus=1 "));
+    let over = |dn: &str| Input::Left { dn: dn.into(), conn: ConnId(5) };
+    assert_eq!(bench.put(over("4711")), Vec::<String>::new());
+    assert_eq!(bench.put(over("8000")), Vec::<String>::new());
+    assert!(waiting(&mut bench).contains("AddressInfoStatus=0 "));
+    assert_eq!(bench.put(Input::Gone { client: tco(2) }), Vec::<String>::new());
+    assert_eq!(bench.put(Input::Gone { client: tco(1) }), ["gone: TCO1"]);
+    assert_eq!(bench.put(Input::Gone { client: tco(1) }), Vec::<String>::new());
 }

@@ -37,8 +37,10 @@ pub enum Letter {
     Agent(ClientId, Arc<Message>),
     /// To the Session Controller: who is logged in on this DN.
     AgentOn(Arc<str>, Option<Arc<str>>),
-    /// To the T-Controller: this routing client is gone.
+    /// To the T-Controller: this routing client is gone; to the Session Controller: this client of the T-Controller is.
     Gone(ClientId),
+    /// To the T-Controller: a call that a client has reported in this virtual queue is over.
+    Left(Arc<str>, ConnId),
     /// To the module of this client: something that it alone is told.
     Tell(ClientId, Message),
     /// To the T-Controller: what is known of the device of a DN.

@@ -78,6 +78,9 @@ impl Driven<SessionController> {
                 Output::ClientGone { client } => {
                     self.post(Module::TController, Letter::Gone(client));
                 }
+                Output::Left { dn, conn } => {
+                    self.post(Module::TController, Letter::Left(dn, conn));
+                }
                 Output::Close { client, reason } => {
                     self.effects.push_back(Effect::Close(client, reason));
                 }
@@ -130,6 +133,7 @@ impl Machine for Driven<SessionController> {
             Letter::Request(token, message) => {
                 self.input(now, Input::CallRequest { token, message });
             }
+            Letter::Gone(client) => self.input(now, Input::Gone { client }),
             Letter::AgentOn(dn, agent) => self.input(now, Input::Agent { dn, agent }),
             Letter::Lost(conn) => self.input(now, Input::Lost { conn: Some(conn) }),
             Letter::AllLost => self.input(now, Input::Lost { conn: None }),
@@ -201,6 +205,9 @@ impl Driven<TController> {
                 Output::CallRequest { token, message } => {
                     Effect::Post(Module::SessionController, Letter::Request(token, message))
                 }
+                Output::ClientGone { client } => {
+                    Effect::Post(Module::SessionController, Letter::Gone(client))
+                }
                 Output::Publish(state) => Effect::Publish(state),
                 Output::Unpublish { dn } => Effect::Unpublish(dn),
                 Output::Monitor(feed) => Effect::Post(Module::SmartProxy, Letter::Feed(feed)),
@@ -238,6 +245,7 @@ impl Machine for Driven<TController> {
             Letter::Agent(client, message) => Input::Request { client, message },
             Letter::Device(input) => input,
             Letter::Gone(client) => Input::Gone { client },
+            Letter::Left(dn, conn) => Input::Left { dn, conn },
             Letter::Watch(request) => Input::Monitor(request),
             _ => return,
         };
