@@ -366,7 +366,12 @@ impl SmartProxy {
             }
             return;
         };
-        if is_there && message.kind() == MessageType::EventRegistered {
+        let is_registered = message.kind() == MessageType::EventRegistered;
+        if is_registered {
+            // The DN may have been another one when it was asked of, and is watched no more since.
+            self.watch(Arc::clone(&dn));
+        }
+        if is_there && is_registered {
             match self.registry.register(token.client, &dn, (mode, filter)) {
                 Ok(()) => self.answer(now, token, &message),
                 Err(refusal) => self.answer(now, token, &refusal.event(token, &request)),

@@ -36,7 +36,11 @@ impl TController {
                 }
             }
             MonitorRequest::Ask { id, token, message } => {
-                let message = match self.answer_monitor(&message) {
+                let answer = self.answer_monitor(&message);
+                if answer.is_ok() && message.kind() == MessageType::RequestRegisterAddress {
+                    self.watch_registered(&message);
+                }
+                let message = match answer {
                     Ok(answer) => answer.with(Attribute::ReferenceID, token.reference),
                     Err(refusal) => refusal.event(token, &message),
                 };
@@ -49,6 +53,15 @@ impl TController {
     fn watch(&mut self, dn: &str, is_watched: bool) {
         if let Some(line) = self.lines.get_mut(dn) {
             line.is_watched = is_watched;
+        }
+    }
+
+    /// What happens after a registration was answered is told to who is registered, also where the DN is another one than was named.
+    fn watch_registered(&mut self, request: &Message) {
+        if self.monitor.told == Some(false)
+            && let Ok(dn) = this_dn(request)
+        {
+            self.watch(dn, true);
         }
     }
 

@@ -267,3 +267,56 @@ fn a_question_that_found_no_room_takes_no_answer_of_another_and_watches_nothing(
     assert_eq!(bench.change("1001", false), ["#1 SPX1: EventDNOutOfService ThisDN=1001"]);
     assert_eq!(bench.change("1002", false), NONE);
 }
+
+#[test]
+fn a_dn_that_changes_its_type_while_it_is_asked_of_is_watched() {
+    let message = Arc::new(request(REGISTER, "1001", 3));
+    let changed = |dn: jackfield_cti::Dn| match &*dn.number {
+        "1001" => jackfield_cti::Dn { kind: jackfield_cti::DnType::VirtualQueue, ..dn },
+        _ => dn,
+    };
+    let dns = Arc::new(Dns::new(crate::dns().into_iter().map(changed), Vec::new()));
+    for watched_before in [true, false] {
+        let mut bench = Bench::new(false);
+        if watched_before {
+            bench.ask(2, request(REGISTER, "1001", 3));
+        }
+        let message = Arc::clone(&message);
+        bench.proxy.handle_input(at(0), Input::Request { client: monitor(1), message });
+        // The question is on its way when the T-Controller gets the new configuration.
+        let asked: Vec<_> = std::iter::from_fn(|| bench.proxy.poll_output()).collect();
+        let (ask, watch): (Vec<_>, Vec<_>) = asked.into_iter().partition(|output| {
+            matches!(output, Output::Ask(t_controller::MonitorRequest::Ask { .. }))
+        });
+        let give = |bench: &mut Bench, outputs: Vec<Output>| {
+            for output in outputs {
+                let Output::Ask(request) = output else { panic!("{output:?}") };
+                let input = t_controller::Input::Monitor(request);
+                bench.controller.handle_input(at(0), input);
+            }
+        };
+        give(&mut bench, watch);
+        let configuration = Configuration { dns: Arc::clone(&dns), ..Configuration::default() };
+        let input = t_controller::Input::Configure(Box::new(configuration));
+        bench.controller.handle_input(at(0), input);
+        give(&mut bench, ask);
+        // And something happens before the answer is there.
+        let out = t_controller::Input::Service { dn: "1001".into(), in_service: false };
+        bench.controller.handle_input(at(0), out);
+        let shown = bench.run();
+        let mut told = shown.iter().filter(|line| line.contains("SPX1: "));
+        assert!(
+            told.next().unwrap().contains(": EventRegistered Extensions={status=2} "),
+            "{shown:?}"
+        );
+        assert!(told.next().unwrap().ends_with(" SPX1: EventDNOutOfService ThisDN=1001"));
+        let shown = bench.change("1001", true);
+        assert_eq!(shown.len(), 1);
+        assert!(shown[0].ends_with(" SPX1: EventDNBackInService ThisDN=1001"), "{shown:?}");
+        // And it is let go like any other.
+        bench.put(Input::Gone { client: monitor(1) });
+        let fed = bench.fed;
+        bench.change("1001", false);
+        assert_eq!(bench.fed, fed);
+    }
+}
