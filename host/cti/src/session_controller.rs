@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use model::{ConnId, Instant};
+use model::{ConnId, Instant, Shard};
 use switch::{Control, Fact};
 use tlib::{AddressInfoType, Attribute, DNState, ErrorCode, KvList, Message, MessageType};
 
@@ -99,8 +99,13 @@ pub enum Input {
     },
     /// Something that the call engine has told of a call has not come here, and nothing more of it will: what is known of it is not so.
     Lost {
-        /// The engine's call; `None` where it may be any.
-        conn: Option<ConnId>,
+        /// The engine's call.
+        conn: ConnId,
+    },
+    /// So it may be with every call that a shard of the engine has named.
+    AllLost {
+        /// Which.
+        shard: Shard,
     },
 }
 
@@ -224,10 +229,12 @@ impl SessionController {
             }
             Input::Agent { dn, agent } => self.calls.on_agent(dn, agent),
             Input::Lost { conn } => {
-                for conn in self.calls.on_lost(now.at, conn) {
-                    let text = format!("Call {conn} cleared, reliability uncertain");
-                    self.outputs.push_back(Output::Log(LogLine { id: 20_021, text }));
-                }
+                let lost = self.calls.on_lost(now.at, conn);
+                self.log_lost(lost);
+            }
+            Input::AllLost { shard } => {
+                let lost = self.calls.on_all_lost(now.at, shard);
+                self.log_lost(lost);
             }
         }
         self.take_calls(now);
@@ -282,6 +289,13 @@ impl SessionController {
         }
         self.calls.configure(Arc::clone(&dns), self.settings.calls.clone());
         self.dns = dns;
+    }
+
+    fn log_lost(&mut self, calls: impl IntoIterator<Item = ConnId>) {
+        for conn in calls {
+            let text = format!("Call {conn} cleared, reliability uncertain");
+            self.outputs.push_back(Output::Log(LogLine { id: 20_021, text }));
+        }
     }
 
     fn on_connected(&mut self, client: ClientId) {

@@ -126,7 +126,7 @@ impl Floor {
 
     /// Something of a call has not been told.
     pub(crate) fn lose(&mut self, now: Now, conn: ConnId) {
-        self.sc.handle_input(now, session_controller::Input::Lost { conn: Some(conn) });
+        self.sc.handle_input(now, session_controller::Input::Lost { conn });
         self.settle(now);
     }
 

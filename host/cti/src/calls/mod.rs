@@ -24,7 +24,7 @@ use std::{
     time::Duration,
 };
 
-use model::{ConnId, Instant};
+use model::{ConnId, Instant, Shard};
 use switch::{Control, Fact};
 use tlib::Message;
 
@@ -149,14 +149,21 @@ impl Calls {
         self.agents.set(dn, agent);
     }
 
-    /// What is known of a call of the engine, or of any, is not so any more: it is cleared, and what the engine tells of it passed over.
-    /// Gives which calls are cleared.
-    pub fn on_lost(&mut self, now: Instant, engine: Option<ConnId>) -> Vec<ConnId> {
+    /// What is known of a call of the engine is not so any more: it is cleared, and what the engine tells of it passed over.
+    /// Gives which call is cleared, if there is one.
+    pub fn on_lost(&mut self, now: Instant, engine: ConnId) -> Option<ConnId> {
         self.now = now;
-        let lost: Vec<ConnId> = match engine {
-            Some(engine) => self.call_of(engine).into_iter().collect(),
-            None => self.calls.keys().copied().collect(),
-        };
+        let lost = self.call_of(engine)?;
+        self.clear_lost(lost);
+        Some(lost)
+    }
+
+    /// The same for every call of the engine that this shard has named. Gives which calls are cleared.
+    pub fn on_all_lost(&mut self, now: Instant, shard: Shard) -> Vec<ConnId> {
+        self.now = now;
+        let of_shard = |call: &&Call| call.engines.iter().any(|engine| engine.shard() == shard);
+        let lost: Vec<ConnId> =
+            self.calls.values().filter(of_shard).map(|call| call.conn).collect();
         lost.iter().for_each(|conn| self.clear_lost(*conn));
         lost
     }

@@ -1,7 +1,7 @@
 //! Calls of which something has not been told.
 
 use jackfield_cti::session_controller::Input;
-use model::{ConnId, hook::TransferKind};
+use model::{ConnId, Shard, hook::TransferKind};
 use switch::Fact;
 
 use crate::{
@@ -19,7 +19,7 @@ fn talk(bench: &mut Bench, conn: u64, from: &str, to: &str) {
 
 /// What clients are told of the end of calls.
 fn lose(bench: &mut Bench, conn: u64) -> Vec<String> {
-    let shown = bench.put(Input::Lost { conn: Some(ConnId(conn)) });
+    let shown = bench.put(Input::Lost { conn: ConnId(conn) });
     shown.into_iter().filter(|line| line.starts_with("call event")).collect()
 }
 
@@ -70,4 +70,24 @@ fn a_call_that_is_joined_with_one_that_was_cleared_is_cleared() {
         assert_eq!(bench.told(&fact), NONE);
     }
     assert_eq!(bench.inner.calls().len(), 0);
+}
+
+#[test]
+fn the_calls_of_one_shard_are_cleared_and_no_others() {
+    let mut bench = Bench::new();
+    let calls = [(0, 5), (1, 5), (1, 6)].map(|(shard, number)| ConnId::mint(Shard(shard), number));
+    calls.iter().for_each(|conn| talk(&mut bench, conn.0, "5551001", "1001"));
+    assert_eq!(bench.put(Input::AllLost { shard: Shard(2) }), NONE);
+    let shown = bench.put(Input::AllLost { shard: Shard(1) });
+    let logged: Vec<&String> = shown.iter().filter(|line| line.starts_with("log ")).collect();
+    assert_eq!(
+        logged,
+        [
+            "log 20021: Call 0001000000000005 cleared, reliability uncertain",
+            "log 20021: Call 0001000000000006 cleared, reliability uncertain"
+        ]
+    );
+    assert_eq!(shown.iter().filter(|line| line.contains("EventReleased")).count(), 2);
+    assert_eq!(bench.inner.calls().len(), 1);
+    assert!(bench.told(&hung_up(5)).iter().any(|line| line.contains(": EventReleased ")));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use model::{Aor, ConnId};
+use model::{Aor, ConnId, Shard};
 use switch::{Fact, TrunkChange};
 
 use super::Letter;
@@ -21,8 +21,8 @@ pub struct FactPort {
     untold: BTreeSet<ConnId>,
     /// Calls that are to be cleared.
     calls: BTreeSet<ConnId>,
-    /// They were more than the mailbox has room for: all calls are to be cleared.
-    all_calls: bool,
+    /// They were more than the mailbox has room for: so are all calls that these shards have named.
+    all_of: BTreeSet<Shard>,
     /// What else is to be told: not more than there are users, trunks and requests under way.
     others: BTreeMap<About, Fact>,
 }
@@ -43,7 +43,7 @@ impl FactPort {
             postbox,
             untold: BTreeSet::new(),
             calls: BTreeSet::new(),
-            all_calls: false,
+            all_of: BTreeSet::new(),
             others: BTreeMap::new(),
         }
     }
@@ -75,8 +75,12 @@ impl FactPort {
             return false;
         }
         let calls = calls_of(fact);
-        let is_left = |call: &ConnId| self.untold.contains(call) || self.calls.contains(call);
-        let is_whole = !self.all_calls && !calls.iter().flatten().any(is_left);
+        let is_left = |call: &ConnId| {
+            self.untold.contains(call)
+                || self.calls.contains(call)
+                || self.all_of.contains(&call.shard())
+        };
+        let is_whole = !calls.iter().flatten().any(is_left);
         if is_whole && self.post(Letter::Fact(fact.clone())) {
             return true;
         }
@@ -93,12 +97,16 @@ impl FactPort {
             return;
         }
         self.leave_untold(call);
-        if !self.all_calls {
+        if !self.all_of.contains(&call.shard()) {
             self.calls.insert(call);
         }
         if self.calls.len() > self.postbox.capacity() {
-            self.calls.clear();
-            self.all_calls = true;
+            let mut of = BTreeMap::<Shard, usize>::new();
+            self.calls.iter().for_each(|call| *of.entry(call.shard()).or_default() += 1);
+            // Most of them are of the worker's own shard; others have come from other workers.
+            let most = of.into_iter().max_by_key(|(_, calls)| *calls).map(|(shard, _)| shard);
+            self.calls.retain(|call| Some(call.shard()) != most);
+            self.all_of.extend(most);
         }
     }
 
@@ -113,7 +121,7 @@ impl FactPort {
 
     /// Whether something is to be made good.
     pub fn owes(&self) -> bool {
-        self.all_calls || !self.calls.is_empty() || !self.others.is_empty()
+        !self.all_of.is_empty() || !self.calls.is_empty() || !self.others.is_empty()
     }
 
     /// Tells what there was no room for, if there is now.
@@ -122,14 +130,14 @@ impl FactPort {
             self.untold.clear();
             self.calls.clear();
             self.others.clear();
-            self.all_calls = false;
+            self.all_of.clear();
         }
         while self.owes() && self.postbox.waiting() <= self.postbox.capacity() / 2 {
-            if self.all_calls {
-                if !self.post(Letter::AllLost) {
+            if let Some(shard) = self.all_of.first().copied() {
+                if !self.post(Letter::AllLost(shard)) {
                     return;
                 }
-                self.all_calls = false;
+                self.all_of.remove(&shard);
             } else if let Some(call) = self.calls.first().copied() {
                 if !self.post(Letter::Lost(call)) {
                     return;

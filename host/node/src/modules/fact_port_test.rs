@@ -237,7 +237,31 @@ fn more_lost_calls_than_there_is_room_for_are_all_calls() {
     assert!(port.calls.is_empty());
     assert_eq!(read(&mailbox, 16).len(), 16);
     assert!(port.tell(&offered(50)));
-    assert_eq!(read(&mailbox, 9), ["AllLost", "offered 50"]);
+    assert_eq!(read(&mailbox, 9), ["AllLost(Shard(0))", "offered 50"]);
+}
+
+#[test]
+fn calls_of_another_shard_are_lost_one_by_one() {
+    let (mut port, mailbox) = port();
+    fill(&mut port, 99);
+    let elsewhere = ConnId::mint(Shard(1), 7).0;
+    assert!(!port.tell(&established(elsewhere)));
+    for conn in 0..CAPACITY as u64 {
+        assert!(!port.tell(&established(conn)));
+    }
+    assert_eq!(read(&mailbox, 16).len(), 16);
+    // What was lost is told first; others of that shard are as they were.
+    let other = ConnId::mint(Shard(1), 8).0;
+    assert!(port.tell(&established(other)));
+    assert_eq!(
+        read(&mailbox, 9),
+        [
+            "AllLost(Shard(0))".to_owned(),
+            format!("lost {elsewhere}"),
+            format!("established {other}")
+        ]
+    );
+    assert!(!port.owes());
 }
 
 #[test]

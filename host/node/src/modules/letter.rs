@@ -9,7 +9,7 @@ use cti::{
     CallEvent, ClientId, MonitorEvent, Now, Refusal, Token,
     t_controller::{self, MonitorFeed, MonitorRequest},
 };
-use model::ConnId;
+use model::{ConnId, Shard};
 use switch::Fact;
 use tlib::{Attribute, ErrorCode, Message};
 use tokio::sync::oneshot;
@@ -23,8 +23,8 @@ pub enum Letter {
     Fact(Fact),
     /// To the Session Controller: something of this call of the engine was not told, and nothing more will be.
     Lost(ConnId),
-    /// To the Session Controller: so it is with more calls than could be counted.
-    AllLost,
+    /// To the Session Controller: so it is with more calls than could be counted, of those that this shard has named.
+    AllLost(Shard),
     /// To the Session Controller: a client of another module asks for this.
     Request(Token, Arc<Message>),
     /// To the T-Controller and the Interaction Proxy: an event of a call.

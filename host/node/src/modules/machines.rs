@@ -135,8 +135,8 @@ impl Machine for Driven<SessionController> {
             }
             Letter::Gone(client) => self.input(now, Input::Gone { client }),
             Letter::AgentOn(dn, agent) => self.input(now, Input::Agent { dn, agent }),
-            Letter::Lost(conn) => self.input(now, Input::Lost { conn: Some(conn) }),
-            Letter::AllLost => self.input(now, Input::Lost { conn: None }),
+            Letter::Lost(conn) => self.input(now, Input::Lost { conn }),
+            Letter::AllLost(shard) => self.input(now, Input::AllLost { shard }),
             Letter::Tell(client, message) => self.answer(client, message),
             _ => {}
         }

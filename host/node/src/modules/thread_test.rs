@@ -269,7 +269,7 @@ fn what_was_published_of_dns_ends_with_the_thread_that_published_it() {
         let other = (Module::SmartProxy, unread.clone());
         let (parts, postbox) = parts(module, other, directory);
         let thread = spawn(parts, Talker::new(Module::SmartProxy, 0), policy).unwrap();
-        postbox.post(Letter::AllLost).unwrap();
+        postbox.post(Letter::AllLost(model::Shard(0))).unwrap();
         assert!(thread.join().is_err());
     };
     end(Module::InteractionProxy, &directory);
