@@ -312,9 +312,15 @@ impl Sipp {
         self.process.wait().expect("the state of a child")
     }
 
+    /// The first of what went wrong, since the rest comes of it; or the last of what SIPp says otherwise.
     fn account(&self) -> String {
-        let errors = tail(&self.folder.join("errors"), LINES_SHOWN);
-        if errors.is_empty() { tail(&self.folder.join("output"), LINES_SHOWN) } else { errors }
+        let errors = fs::read_to_string(self.folder.join("errors")).unwrap_or_default();
+        let first: Vec<&str> = errors.lines().take(LINES_SHOWN).collect();
+        if first.is_empty() {
+            tail(&self.folder.join("output"), LINES_SHOWN)
+        } else {
+            first.join("\n")
+        }
     }
 }
 
