@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long a condition may take where the test does not say: a machine with much else to do is slow, and not wrong.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
