@@ -31,7 +31,7 @@ const OVERTAKEN_MIN: usize = 20;
 /// Where the machine never takes the processor away, after so many questions it is not loaded.
 const QUESTIONS_MAX: usize = 50_000;
 /// How often it is tried where the machine charges a thread with what it did not use.
-const ATTEMPTS_MAX: usize = 10;
+const ATTEMPTS_MAX: usize = 3;
 
 /// Keeps every processor busy at the common priority until it is dropped.
 struct Load {
@@ -145,7 +145,8 @@ fn ask(worker: &mut Worker, number: usize, limit: Duration) -> Result<bool, Over
     let answer = worker.answer(&of_call(number), moment());
     let (lasted, used) = (began.elapsed(), thread_time() - time);
     let outcomes: Vec<&StepOutcome> = answer.decision.steps.iter().map(|s| &s.outcome).collect();
-    if outcomes != [&StepOutcome::Decided] && used >= limit {
+    if matches!(outcomes[..], [StepOutcome::Failed(failure)] if failure.kind == FailureKind::Time && used >= limit)
+    {
         return Err(Overcharged);
     }
     assert_eq!(outcomes, [&StepOutcome::Decided], "question {number}, {used:?} of {lasted:?}");
