@@ -3,8 +3,9 @@
 
 The program, the strategy of sdk/examples/strategy, SIPp as the callers, phones that answer by themselves, and desktops that hold, consult, transfer
 and release, each over its own connections. It fails when a call has not one story, a party's events are no legal sequence, or an agent's state does
-not add up. With --change-every the plugins that say who gets what and whose a DN is are replaced all the while, and two clients who were told of the same
-DNs must have been told the same.
+not add up. With --changes the plugins that say who gets what, who may what and whose a DN is are replaced so often meanwhile: clients on TCport, one of
+them registered on all DNs at once, and one on the Smart Proxy must have been told the same of the same DNs, who subscribes in between a part of it,
+and of two recorders each call one, all of it.
 """
 
 import argparse
@@ -20,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT / "sdk" / "tlib" / "python"), str(HERE)]
 
-from floor.changes import OWNER, Changes, Witness, files  # noqa: E402
+from floor.changes import OWNER, Changes, Recorders, Witness, files  # noqa: E402
 from floor.desks import Desks  # noqa: E402
 from floor.judge import Judge  # noqa: E402
 from floor.phones import Phones  # noqa: E402
@@ -32,12 +33,15 @@ FIRST, OFFICE_FIRST = 2001, 3001
 #: A DN without a phone, for visitors.
 SPARE = "4001"
 CLIENTS = 4
-PORTS = (5060, 8080, 7000, 7001, 5070, 5071, 5072, 5073)
+PORTS = (5060, 8080, 7000, 7001, 5070, 5071, 5072, 5073, 7002, 7003)
 
 
 def configuration(given, ports):
     """The file that the program is started with."""
     sip, http, router, desks = ports[:4]
+    recorders, monitors = ports[8:]
+    listen = (("default", router), ("TCport", desks), ("IPport", recorders), ("SmartProxy", monitors))
+    listen = ", ".join(f'{{ name = "{name}", bind = "127.0.0.1:{port}" }}' for name, port in listen)
     last = FIRST + given.agents - 1
     office_last = OFFICE_FIRST + given.office - 1
     return f"""
@@ -49,7 +53,7 @@ bind = "127.0.0.1:{http}"
 [media]
 mode = "bypass"
 [tlib]
-listen = [{{ name = "default", bind = "127.0.0.1:{router}" }}, {{ name = "TCport", bind = "127.0.0.1:{desks}" }}]
+listen = [{listen}]
 [[dn]]
 number = ["{FIRST}-{last}"]
 options = {{ wrap-up-time = "{given.wrap_up}" }}
@@ -76,7 +80,7 @@ class Callers:
         leave, give_up = given.calls // 10, given.calls // 20
         kinds = (("shift", given.calls - leave - give_up, 120_000), ("shift", leave, 1500), ("shift_gives_up", give_up, 0))
         self.processes = []
-        for (name, calls, patience), port in zip(kinds, ports[5:]):
+        for (name, calls, patience), port in zip(kinds, ports[5:8]):
             if not calls:
                 continue
             place = folder / f"callers-{port}"
@@ -127,16 +131,17 @@ class Shift:
         self.office = [str(OFFICE_FIRST + n) for n in range(given.office)]
         self.judge = Judge([POINT])
         self.desks = Desks(self.judge, given.talk)
-        self.told, self.witness = Witness(), Witness()
+        self.told, self.recorders = Witness(), Recorders()
+        self.witnesses = {name: Witness() for name in ("another client", "a client on all DNs", "a client of the Smart Proxy")}
         self.changes = None
         self.closing = []
 
     def start_switch(self):
         file = self.folder / "shift.toml"
         text = configuration(self.given, self.ports)
-        if self.given.change_every:
+        if self.given.changes:
             files(self.folder, text, 0)
-            self.changes = Changes(self.given.change_every, self.folder, text, self.ports, SPARE)
+            self.changes = Changes(self.given.changes, self.folder, text, self.ports, self.agents, SPARE)
         else:
             file.write_text(text)
         program = os.environ.get("JACKFIELD_BIN", "jackfield")
@@ -169,7 +174,13 @@ class Shift:
             for dn in dns:
                 self.desks.add(dn, client, number, dn in self.office)
         self.connect(CLIENTS, self.ports[2], [POINT], register_mode=RegisterMode.Monitor)
-        self.connect("witness", self.ports[3], everybody, self.witness.take)
+        another, on_all, on_proxy = (witness.take for witness in self.witnesses.values())
+        self.connect("witness", self.ports[3], everybody, another)
+        self.connect("all", self.ports[3], [], on_all).register_all().wait()
+        self.connect("proxy", self.ports[9], everybody, on_proxy, register_mode=RegisterMode.Monitor)
+        for number in range(2):
+            recorder = self.connect(f"recorder-{number}", self.ports[8], [], self.recorders.taker(number))
+            recorder.start_call_monitoring().wait()
 
     def start_strategy(self):
         skills = {"points": [POINT], "agents": {dn: ["all"] for dn in self.agents}, "numbers": {POINT: "all"}}
@@ -194,7 +205,7 @@ class Shift:
             self.changes.start()
         callers = Callers(given, self.ports, self.folder)
         self.closing.append(callers.stop)
-        if not desks.run(lambda: callers.are_done() and judge.is_quiet(), given.calls / given.rate + 60):
+        if not desks.run(lambda: self.is_over(callers), given.calls / given.rate + 60):
             faults.append("the calls are not over in time")
         seconds = time.monotonic() - began
         if self.changes:
@@ -207,14 +218,22 @@ class Shift:
             faults.append("not all agents are logged out after 60 s")
         faults += callers.faults() + judge.finish(self.agents, given.calls)
         everybody = self.agents + self.office
-        faults += self.witness.compare({dn: self.told.told[dn] for dn in everybody})
+        for name, witness in self.witnesses.items():
+            faults += witness.compare(name, {dn: self.told.told[dn] for dn in everybody})
+        faults += self.recorders.faults()
         if self.strategy.poll() is not None:
             faults.append(f"the strategy ended:\n{tail(self.folder / 'strategy')}")
         figures = self.figures(seconds, spent)
         if self.changes:
             figures |= self.changes.figures()
-            faults += self.changes.faults
+            faults += self.changes.compare(self.told.told) + self.changes.faults
         return figures, faults
+
+    def is_over(self, callers):
+        if self.changes:
+            # A few callers give up and are never answered.
+            self.changes.progress = sum(self.judge.answered.values()) / (0.9 * self.given.calls)
+        return callers.are_done() and self.judge.is_quiet()
 
     def figures(self, seconds, spent):
         judge, calls = self.judge, self.given.calls
@@ -248,8 +267,8 @@ def main():
     options.add_argument("--talk", type=float, default=1.0, help="seconds of talk between two steps of a call")
     options.add_argument("--ring", type=float, default=0.5, help="seconds that a phone rings")
     options.add_argument("--wrap-up", type=int, default=1, help="seconds of after-call work")
-    options.add_argument("--change-every", type=float, default=0, help="seconds from one version of the plugins to the next; 0 leaves them as they are")
-    options.add_argument("--ports", default=",".join(map(str, PORTS)), help="SIP, HTTP, default, TCport, phones and three of callers")
+    options.add_argument("--changes", type=int, default=0, help="how often the plugins are replaced; 0 leaves them as they are")
+    options.add_argument("--ports", default=",".join(map(str, PORTS)), help="SIP, HTTP, default, TCport, phones, three of callers, IPport and SmartProxy")
     options.add_argument("--keep", type=pathlib.Path, help="an empty folder for logs")
     given = options.parse_args()
     ports = [int(port) for port in given.ports.split(",")]
