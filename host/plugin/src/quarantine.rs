@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     fmt,
+    net::{IpAddr, SocketAddr},
     str::FromStr,
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -27,14 +28,21 @@ pub enum Key {
     Trunk(String),
     /// The tenant it is of.
     Tenant(String),
+    /// The connection of a T-Library client, by its address and port.
+    Client(SocketAddr),
+    /// The address that T-Library clients come from.
+    Address(IpAddr),
 }
 
 impl Key {
     /// The keys of a call, the narrowest first. Who calls counts when that is proved, and nothing that a stranger says: before a call
-    /// is one, at the door, there are no numbers.
+    /// is one, at the door, there are no numbers. Of what T-Library clients want it is the client, and not the DN that it names: whether
+    /// it may name that has not been looked into.
     fn of(call: &CallFacts, hook: Hook) -> Vec<Self> {
         let mut keys = Vec::new();
-        if !matches!(hook, Hook::Admission | Hook::Authenticate | Hook::Register) {
+        if matches!(hook, Hook::FanOut | Hook::AuthoriseRequest) {
+            keys.extend([Self::Client(call.source), Self::Address(call.source.ip())]);
+        } else if !matches!(hook, Hook::Admission | Hook::Authenticate | Hook::Register) {
             let caller = call.identity.as_ref().map(|identity| identity.user());
             let users = [Some(call.callee.user.as_str()), caller].into_iter().flatten();
             for user in users.filter(|user| !user.is_empty()) {
@@ -49,9 +57,15 @@ impl Key {
         keys.extend((call.tenant != TENANT).then(|| Self::Tenant(call.tenant.clone())));
         keys
     }
+
+    /// Whether a success says that it is not to blame. A client chooses what it asks for, and when: what it is answered between two failures
+    /// says nothing.
+    const fn is_cleared_by_success(&self) -> bool {
+        !matches!(self, Self::Client(_))
+    }
 }
 
-/// `dn=2000`, `trunk=carrier` or `tenant=acme`.
+/// `dn=2000`, `trunk=carrier`, `tenant=acme`, `client=192.0.2.9:40000` or `address=192.0.2.9`.
 impl FromStr for Key {
     type Err = String;
 
@@ -66,19 +80,31 @@ impl FromStr for Key {
             Some(("dn", name)) => Ok(Self::Dn(name.to_owned())),
             Some(("trunk", name)) => Ok(Self::Trunk(name.to_owned())),
             Some(("tenant", name)) => Ok(Self::Tenant(name.to_owned())),
-            Some(_) | None => Err("write dn=NUMBER, trunk=NAME or tenant=NAME".to_owned()),
+            Some(("client", name)) => {
+                let wrong = |_| format!("`{name}` is no address with a port: 192.0.2.9:40000");
+                name.parse().map(Self::Client).map_err(wrong)
+            }
+            Some(("address", name)) => {
+                let wrong = |_| format!("`{name}` is no address: 192.0.2.9");
+                name.parse().map(Self::Address).map_err(wrong)
+            }
+            Some(_) | None => Err(
+                "write dn=NUMBER, trunk=NAME, tenant=NAME, client=ADDRESS:PORT or address=ADDRESS"
+                    .to_owned(),
+            ),
         }
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (kind, name) = match self {
-            Self::Dn(name) => ("dn", name),
-            Self::Trunk(name) => ("trunk", name),
-            Self::Tenant(name) => ("tenant", name),
-        };
-        write!(f, "{kind} {name}")
+        match self {
+            Self::Dn(name) => write!(f, "dn {name}"),
+            Self::Trunk(name) => write!(f, "trunk {name}"),
+            Self::Tenant(name) => write!(f, "tenant {name}"),
+            Self::Client(peer) => write!(f, "client {peer}"),
+            Self::Address(address) => write!(f, "address {address}"),
+        }
     }
 }
 
@@ -95,7 +121,7 @@ pub(crate) enum Caught {
 /// A failure is never a matter of waiting: the time limit counts CPU time.
 ///
 /// A key is to blame when calls with it failed and none succeeded, while others did succeed meanwhile: without these it is the
-/// hook that is to blame.
+/// hook that is to blame. A connection of a T-Library client is to blame also where something between was answered.
 #[derive(Debug, Default)]
 pub(crate) struct Quarantine {
     /// When that of the hook ends; 0 when there is none.
@@ -122,7 +148,7 @@ struct State {
 
 #[derive(Clone, Copy, Debug)]
 struct Suspect {
-    /// Failures one after another, no success between them.
+    /// Failures one after another, no success between them that counts.
     count: u32,
     /// In the order of what was told.
     first: u64,
@@ -228,8 +254,8 @@ impl Quarantine {
         state.order += 1;
         state.succeeded = state.order;
         if !state.suspects.is_empty() {
-            for key in Key::of(call, hook) {
-                state.suspects.remove(&key);
+            for key in Key::of(call, hook).iter().filter(|key| key.is_cleared_by_success()) {
+                state.suspects.remove(key);
             }
         }
         state.forget(now, nanos(policy.window));

@@ -152,6 +152,55 @@ fn what_a_stranger_says_is_no_key() {
     assert_eq!(Key::of(&nobody, Hook::Route), [Key::Trunk("carrier".to_owned())]);
 }
 
+/// A request of a T-Library client on this port of an address, with a ThisDN of its choice.
+fn asked(port: u16, dn: &str) -> CallFacts {
+    let source = ([192, 0, 2, 66], port).into();
+    CallFacts { source, identity: None, ..call("", dn, None) }
+}
+
+#[test]
+fn a_dn_that_a_client_names_is_no_key() {
+    let of_client = ["client 192.0.2.66:7", "address 192.0.2.66"];
+    for hook in [Hook::AuthoriseRequest, Hook::FanOut] {
+        let keys = Key::of(&asked(7, "2001"), hook);
+        assert_eq!(keys.iter().map(Key::to_string).collect::<Vec<_>>(), of_client, "{hook}");
+        for key in keys {
+            assert_eq!(key.to_string().replace(' ', "=").parse(), Ok(key));
+        }
+    }
+    // Whose a DN is is asked about DNs that there are.
+    assert_eq!(Key::of(&asked(7, "2001"), Hook::DnOwner), [Key::Dn("2001".to_owned())]);
+    for wrong in ["client=192.0.2.66", "address=192.0.2.66:7", "address=desk"] {
+        assert!(wrong.parse::<Key>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_client_is_left_alone_that_fails_between_what_succeeds() {
+    let hook = Quarantine::default();
+    let policy = QuarantinePolicy::default();
+    let at = Hook::AuthoriseRequest;
+    assert_eq!(hook.fail(SECOND, (&asked(7, "2001"), at), &policy), None);
+    hook.succeed(2 * SECOND, (&asked(7, "2002"), at), &policy);
+    let caught = hook.fail(3 * SECOND, (&asked(7, "2003"), at), &policy);
+    assert_eq!(caught, Some(Caught::Key(Key::Client(([192, 0, 2, 66], 7).into()))));
+    assert!(hook.rest(4 * SECOND, &asked(7, "2009"), at).is_some());
+    assert_eq!(hook.rest(4 * SECOND, &asked(8, "2001"), at), None);
+}
+
+#[test]
+fn an_address_is_left_alone_whose_clients_fail_and_none_succeeds() {
+    let hook = Quarantine::default();
+    let policy = QuarantinePolicy::default();
+    let (at, elsewhere) = (Hook::FanOut, asked(5, "2001"));
+    let elsewhere = CallFacts { source: ([192, 0, 2, 9], 5).into(), ..elsewhere };
+    assert_eq!(hook.fail(SECOND, (&asked(7, "2001"), at), &policy), None);
+    hook.succeed(2 * SECOND, (&elsewhere, at), &policy);
+    let caught = hook.fail(3 * SECOND, (&asked(8, "2002"), at), &policy);
+    assert_eq!(caught, Some(Caught::Key(Key::Address([192, 0, 2, 66].into()))));
+    assert_eq!(hook.rest(4 * SECOND, &elsewhere, at), None);
+}
+
 #[test]
 fn what_is_told_late_does_not_blame_a_key_for_what_came_before() {
     let bench = Bench::default();

@@ -297,8 +297,8 @@ pub(super) struct QuarantineArgs {
     /// Only at this hook.
     #[arg(long, value_name = "HOOK", value_parser = hook)]
     pub(super) hook: Option<Hook>,
-    /// Only about the calls of a directory number, a trunk or a tenant.
-    #[arg(long, value_name = "dn=…|trunk=…|tenant=…")]
+    /// Only about the calls of a directory number, a trunk or a tenant, or what a T-Library client wants.
+    #[arg(long, value_name = "dn=…|trunk=…|tenant=…|client=…|address=…")]
     pub(super) key: Option<Key>,
     /// For how long, such as 90s, 10m, 8h or 30d.
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration)]

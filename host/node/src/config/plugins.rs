@@ -88,12 +88,12 @@ pub struct PluginsConfig {
     pub quarantine_window_s: u64,
     /// How long a plugin that failed too often is not asked, in seconds.
     pub quarantine_rest_s: u64,
-    /// Failures one after another at the calls of one number, trunk or tenant, while others succeed, after which a plugin is not asked
-    /// about these alone; 0 switches it off.
+    /// Failures one after another at the calls of one number, trunk or tenant, or at what one T-Library client wants, while others succeed,
+    /// after which a plugin is not asked about these alone; 0 switches it off.
     pub quarantine_key_strikes: u32,
     /// How long it is not asked about them, in seconds.
     pub quarantine_key_rest_s: u64,
-    /// Numbers, trunks and tenants that are remembered for each hook of a plugin that fails.
+    /// Numbers, trunks, tenants and T-Library clients that are remembered for each hook of a plugin that fails.
     pub quarantine_keys_max: usize,
     /// A version on trial that refuses so many points of a hundred more than the one that serves is taken out of service; 100 never is.
     pub trial_refused_points: u32,

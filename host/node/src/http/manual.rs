@@ -46,7 +46,7 @@ const INTRODUCTION: &str = "# HTTP API\n\n\
     | `GET /api/plugins/generations` | an array of [versions](#generation) of plugins: what each did and holds, those of the first plugin \
     first, what serves before what is on trial, draining or kept |\n\
     | `POST /api/plugins/quarantine?id=ID&hook=HOOK&key=KEY&for_s=N` | what is [left alone](#quarantined): a hook of the plugin, or all, about \
-    the calls of `dn=NUMBER`, `trunk=NAME` or `tenant=NAME`, or about all; for ten minutes when it does not say, at most a year; 409 when there is no such plugin \
+    the calls of `dn=NUMBER`, `trunk=NAME` or `tenant=NAME`, what `client=ADDRESS:PORT` or `address=ADDRESS` want, or about all; for ten minutes when it does not say, at most a year; 409 when there is no such plugin \
     or hook |\n\
     | `POST /api/plugins/release?id=ID&hook=HOOK&key=KEY` | how many quarantines [are over](#released), whoever began them |\n\
     | `POST /api/reload` | a [reconfiguration](#reconfiguration): the configuration was read again; status 422 when it is refused |\n\

@@ -53,8 +53,13 @@ fn desk(script: &str) -> Desk {
 
 impl Desk {
     fn judge(&mut self, message: Message) -> Result<Judged, Box<Refused>> {
+        self.judge_of(([192, 0, 2, 9], 40_000), message)
+    }
+
+    /// Of a client at this address.
+    fn judge_of(&mut self, peer: ([u8; 4], u16), message: Message) -> Result<Judged, Box<Refused>> {
         let id = ClientId { module: Module::TController, number: 7 };
-        let peer = SocketAddr::from(([192, 0, 2, 9], 40_000));
+        let peer = SocketAddr::from(peer);
         let caller = Caller { id, application: "desktop".into(), peer };
         self.policy.judge(&caller, message)
     }
@@ -136,6 +141,38 @@ fn an_emergency_number_that_is_not_called_lets_nothing_through() {
     for help in [route(None), route(Some(1)), route(Some(4))] {
         assert_eq!(desk.judge(help.clone()).unwrap().message, help);
     }
+}
+
+/// Who made the plugin fail decided by its ThisDN for whom it was not asked any more.
+#[test]
+fn a_plugin_that_fails_for_one_client_is_asked_for_the_others() {
+    let mut desk = desk(
+        "fn authorise_request(request) {
+            if request.attribute(\"OtherDN\") == \"bad\" { throw \"broken\" }
+            pass()
+        }
+        fn fan_out(to) {
+            if to.extensions[\"role\"] == \"board\" { throw \"broken\" }
+            pass()
+        }",
+    );
+    let (stranger, other, agent) =
+        (([192, 0, 2, 66], 1), ([192, 0, 2, 66], 2), ([192, 0, 2, 9], 40_000));
+    for _ in 0..3 {
+        assert!(desk.judge_of(stranger, make_call("bad")).is_err());
+        // What it is allowed between does not help it.
+        let _ = desk.judge_of(stranger, make_call("2002"));
+        assert!(desk.judge_of(stranger, register("2001")).is_err());
+        for desktop in [agent, other] {
+            let bare =
+                Message::new(MessageType::RequestRegisterAddress).with(Attribute::ThisDN, "2001");
+            assert!(desk.judge_of(desktop, make_call("2002")).is_ok());
+            assert!(desk.judge_of(desktop, bare).is_ok());
+        }
+    }
+    let refused = desk.judge_of(stranger, make_call("2002")).unwrap_err().refusal;
+    assert_eq!(refused.code, ErrorCode::NotAuthorised);
+    assert!(desk.told().iter().any(|told| told.contains("client 192.0.2.66:1 is in quarantine")));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub struct Plugin {
     /// Its hooks.
     pub hooks: Vec<HookFigures>,
     /// Those of its hooks that are not asked for a while, because they failed too often or an operator says so: `route`, or `route for trunk NAME` (`dn`,
-    /// `tenant`) where it failed at those calls alone.
+    /// `tenant`, `client`, `address`) where it failed at those calls alone.
     pub quarantined: Vec<String>,
     /// The version that is tried for some calls.
     pub trial: Option<Trial>,
@@ -119,7 +119,7 @@ pub struct Tally {
     pub p99_us: Option<f64>,
     /// All of them: pairs of nanoseconds that were not reached and how many answers, the quickest first.
     pub times_ns: Vec<(u64, u64)>,
-    /// What it is not asked about now, and for how many seconds yet: `all calls`, or `trunk NAME` (`dn`, `tenant`).
+    /// What it is not asked about now, and for how many seconds yet: `all calls`, or `trunk NAME` (`dn`, `tenant`, `client`, `address`).
     pub quarantined: Vec<(String, u64)>,
 }
 
