@@ -107,6 +107,22 @@ impl<T> Postbox<T> {
         Err(mail)
     }
 
+    /// As [`Self::post_waiting`], and waits no longer than until then.
+    ///
+    /// # Errors
+    ///
+    /// Gives `mail` back when there was no room, or the other end is gone.
+    pub fn post_until(&self, mut mail: T, until: Instant) -> Result<(), T> {
+        loop {
+            match self.post(mail) {
+                Ok(()) => return Ok(()),
+                Err(back) if self.is_gone() || Instant::now() >= until => return Err(back),
+                Err(back) => mail = back,
+            }
+            std::thread::sleep(LOOK_EACH);
+        }
+    }
+
     /// Whether nobody takes anything any more.
     pub fn is_gone(&self) -> bool {
         self.fill.gone.load(Ordering::Relaxed)
@@ -123,32 +139,40 @@ impl<T> Postbox<T> {
     }
 }
 
+/// What of mail to everybody has not come to its end. Who is gone needs no telling, and is not counted.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Untaken {
+    /// Who had no room for it and has not got it, by the place among the postboxes.
+    pub unposted: Vec<usize>,
+    /// How many have got it and not said that they took it.
+    pub unsaid: usize,
+}
+
 /// Posts to everybody, with a wait for room where there is none, and waits until all have said by the sender in their mail that they took it.
-/// Gives how many have not within `patience`, which is for all together.
+/// Gives what has not come to its end within `patience`, which is for all together.
 #[must_use]
 pub fn post_to_all<T>(
     postboxes: &[&Postbox<T>],
     patience: Duration,
     mail: impl Fn(SyncSender<()>) -> T,
-) -> usize {
+) -> Untaken {
     let (done, taken) = sync_channel(postboxes.len());
     let until = Instant::now() + patience;
-    for postbox in postboxes {
-        let mut mail = mail(done.clone());
-        // A full mailbox is being emptied. Who is gone needs no telling.
-        while let Err(back) = postbox.post(mail) {
-            if Instant::now() >= until {
-                break;
-            }
-            mail = back;
-            std::thread::yield_now();
+    let (mut posted, mut unposted) = (Vec::new(), Vec::new());
+    for (at, postbox) in postboxes.iter().enumerate() {
+        match postbox.post_until(mail(done.clone()), until) {
+            Ok(()) => posted.push(postbox),
+            Err(_) if postbox.is_gone() => {}
+            Err(_) => unposted.push(at),
         }
     }
     drop(done);
-    let has_taken = |_: &&Postbox<T>| {
+    let has_taken = |_: &&&&Postbox<T>| {
         taken.recv_timeout(until.saturating_duration_since(Instant::now())).is_ok()
     };
-    postboxes.len() - postboxes.iter().take_while(|postbox| has_taken(postbox)).count()
+    let unsaid = posted.len() - posted.iter().take_while(has_taken).count();
+    let are_there = posted.iter().filter(|postbox| !postbox.is_gone()).count();
+    Untaken { unposted, unsaid: unsaid.min(are_there) }
 }
 
 impl<T> Clone for Postbox<T> {
@@ -309,16 +333,28 @@ mod tests {
             })
         });
         let patience = Duration::from_secs(60);
-        assert_eq!(post_to_all(&[&one.0, &others.0], patience, |done| (7, done)), 0);
+        let untaken = post_to_all(&[&one.0, &others.0], patience, |done| (7, done));
+        assert_eq!(untaken, Untaken::default());
         assert_eq!(takers.map(|taker| taker.join().unwrap()), [7, 7]);
     }
 
     #[test]
     fn who_takes_nothing_is_waited_for_no_longer_than_is_said() {
         let (reads_not, _held) = mailbox(1).unwrap();
-        let (is_gone, gone) = mailbox(1).unwrap();
+        let (is_full, _full) = mailbox(1).unwrap();
+        is_full.post(sync_channel(1).0).unwrap();
+        let untaken = post_to_all(&[&reads_not, &is_full], Duration::ZERO, |done| done);
+        assert_eq!(untaken, Untaken { unposted: vec![1], unsaid: 1 });
+    }
+
+    /// It was waited for, by looking again and again for as long as for somebody who is there.
+    #[test]
+    fn who_is_gone_is_not_waited_for() {
+        let (is_gone, gone) = mailbox::<SyncSender<()>>(1).unwrap();
         drop(gone);
-        assert_eq!(post_to_all(&[&reads_not, &is_gone], Duration::ZERO, |done| done), 2);
+        let (patience, begun) = (Duration::from_secs(40), Instant::now());
+        assert_eq!(post_to_all(&[&is_gone], patience, |done| done), Untaken::default());
+        assert!(begun.elapsed() < patience);
     }
 
     #[test]

@@ -330,6 +330,7 @@ impl Loader {
                     self.reconfigurer.stored().note_rolled_back(back);
                 }
                 self.reconfigurer.stored().tell_untold();
+                self.reconfigurer.tell_late();
                 // A worker without calls would keep the instances of what its last call was pinned to.
                 if self.host.sweep() || !settled.is_empty() {
                     self.sweep_workers();

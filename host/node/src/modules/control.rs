@@ -1,16 +1,16 @@
 //! Has the modules take a configuration while they run.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cti::Module;
 use tokio::sync::oneshot;
 use tracing::error;
 
 use super::{ClientView, Configured, Letter, ModuleSettings};
-use crate::mailbox::{Postbox, post_to_all};
-
-/// How long the modules may take, all together.
-const PATIENCE: Duration = Duration::from_secs(5);
+use crate::mailbox::{Postbox, Untaken, post_to_all};
 
 /// What has the modules take a configuration.
 #[derive(Clone)]
@@ -45,18 +45,84 @@ impl ModuleControl {
         }
     }
 
-    /// Has every module take this, and waits until all have.
-    pub fn configure(&self, settings: &Arc<ModuleSettings>) {
+    /// Which modules there are.
+    pub fn all(&self) -> Vec<Module> {
+        self.0.iter().map(|(module, _)| *module).collect()
+    }
+
+    /// Has these modules take this, and waits until they have, for at most so long altogether. Gives which of them had no room for it: they
+    /// are to be told again.
+    #[must_use]
+    pub fn configure(
+        &self,
+        settings: &Arc<ModuleSettings>,
+        whom: &[Module],
+        patience: Duration,
+    ) -> Vec<Module> {
+        let until = Instant::now() + patience;
         // The Session Controller tells the T-Controller of phones, which must know the DNs by then.
-        let is_last =
-            |(module, _): &&(Module, Postbox<Letter>)| *module == Module::SessionController;
-        let order = self.0.iter().filter(|one| !is_last(one)).chain(self.0.iter().filter(is_last));
-        let postboxes: Vec<_> = order.map(|(_, postbox)| postbox).collect();
-        let missing = post_to_all(&postboxes, PATIENCE, |done| {
+        let (last, first): (Vec<Module>, Vec<Module>) =
+            whom.iter().partition(|module| **module == Module::SessionController);
+        let mut late = self.tell(settings, &first, patience);
+        match late.is_empty() {
+            true => {
+                let patience = until.saturating_duration_since(Instant::now());
+                late.extend(self.tell(settings, &last, patience));
+            }
+            false => late.extend(last),
+        }
+        late
+    }
+
+    fn tell(
+        &self,
+        settings: &Arc<ModuleSettings>,
+        whom: &[Module],
+        patience: Duration,
+    ) -> Vec<Module> {
+        let told: Vec<_> = self.0.iter().filter(|(module, _)| whom.contains(module)).collect();
+        let postboxes: Vec<_> = told.iter().map(|(_, postbox)| postbox).collect();
+        let Untaken { unposted, unsaid } = post_to_all(&postboxes, patience, |done| {
             Letter::Configure(Box::new(Configured { settings: settings.clone(), done }))
         });
-        if missing > 0 {
-            error!(missing, "T-Library modules have not taken the configuration yet");
+        if unsaid > 0 && !patience.is_zero() {
+            error!(unsaid, "T-Library modules have got the configuration and not taken it yet");
         }
+        unposted.into_iter().filter_map(|at| Some(told.get(at)?.0)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::{
+        config::Config,
+        mailbox::{Mailbox, mailbox},
+    };
+
+    /// How many configurations wait, and whatever else.
+    fn waits(mailbox: &Mailbox<Letter>) -> (usize, usize) {
+        let (configured, others): (Vec<_>, Vec<_>) =
+            mailbox.take(9).partition(|letter| matches!(letter, Letter::Configure(_)));
+        (configured.len(), others.len())
+    }
+
+    /// It was never told, and the same configuration read again was no change.
+    #[test]
+    fn a_module_without_room_is_told_again_and_the_session_controller_after_it() {
+        let settings = Arc::new(ModuleSettings::of(&Config::default(), Vec::new()));
+        let order = [Module::SessionController, Module::TController, Module::SmartProxy];
+        let (postboxes, mailboxes): (Vec<_>, Vec<_>) =
+            order.map(|_| mailbox::<Letter>(1).unwrap()).into_iter().unzip();
+        postboxes[1].post(Letter::Sweep).unwrap();
+        let control = ModuleControl::new(order.into_iter().zip(postboxes).collect());
+        assert_eq!(control.all(), order);
+        let tell = |whom: &[Module]| control.configure(&settings, whom, Duration::ZERO);
+        let late = tell(&control.all());
+        assert_eq!(late, [Module::TController, Module::SessionController]);
+        assert_eq!(mailboxes.iter().map(waits).collect::<Vec<_>>(), [(0, 0), (0, 1), (1, 0)]);
+        assert_eq!(tell(&late), []);
+        assert_eq!(mailboxes.iter().map(waits).collect::<Vec<_>>(), [(1, 0), (1, 0), (0, 0)]);
     }
 }

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use cti::Module;
 use plugin::{Diagnostic, PluginHost, ReloadReport};
 use tracing::{error, info, warn};
 
@@ -18,7 +19,7 @@ use crate::{
     },
     directory::{Everyone, Listed, Members, NodeDirectory, SubscriberStore},
     journal::Journal,
-    mailbox::{Postbox, post_to_all},
+    mailbox::{Postbox, Untaken, post_to_all},
     modules::{ModuleControl, ModuleSettings},
     plugins,
     records::{RecordControl, RecordFile},
@@ -28,7 +29,7 @@ use crate::{
     worker::{Configured, Mail},
 };
 
-/// How long the workers may take to take their settings, all together.
+/// How long the workers may take to take their settings, all together, and then the modules.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What of a configuration is taken while the node runs, beside what plugins are told.
@@ -95,6 +96,16 @@ pub struct Reconfigurer {
     pub(super) modules: Option<ModuleControl>,
     /// What logs are written.
     pub(super) log_plan: LogPlan,
+    /// Who had no room for the configuration as it was taken last.
+    pub(super) late: Late,
+}
+
+/// Who is to be told of the configuration again.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Late {
+    /// Workers, by shard.
+    workers: Vec<usize>,
+    modules: Vec<Module>,
 }
 
 /// What came of reading the configuration again.
@@ -212,12 +223,20 @@ impl Reconfigurer {
         self.directory.set_dns(is.modules.dns.clone());
         self.directory.set_emergency(new.emergency.to_switch().unwrap_or_default());
         self.journal.set_calls_max(new.calls_max());
-        self.tell_workers(&is);
+        self.late.workers = self.tell_workers(&is, (0..self.workers.len()).collect(), PATIENCE);
         self.log_plan.set(is.modules.clone());
         if was.modules != is.modules
             && let Some(modules) = &self.modules
         {
-            modules.configure(&is.modules);
+            self.late.modules = modules.configure(&is.modules, &modules.all(), PATIENCE);
+        }
+        if self.late != Late::default() {
+            let Late { workers, modules } = &self.late;
+            warn!(
+                ?workers,
+                ?modules,
+                "these are so far behind that they had no room for the configuration: they are told again each second"
+            );
         }
         if was.filter != is.filter {
             telemetry::set_filter(&is.filter);
@@ -230,10 +249,25 @@ impl Reconfigurer {
         Ok(())
     }
 
-    /// Each worker takes all of it between two messages.
-    fn tell_workers(&self, live: &Live) {
-        let postboxes: Vec<_> = self.workers.iter().collect();
-        let missing = post_to_all(&postboxes, PATIENCE, |done| {
+    /// Tells those again who had no room for the configuration, without waiting for room.
+    pub(crate) fn tell_late(&mut self) {
+        if self.late == Late::default() {
+            return;
+        }
+        let live = Live::of(&in_force(&self.started, &self.current), &self.own_hosts);
+        let Late { workers, modules } = std::mem::take(&mut self.late);
+        self.late.workers = self.tell_workers(&live, workers, Duration::ZERO);
+        if let Some(control) = &self.modules {
+            self.late.modules = control.configure(&live.modules, &modules, Duration::ZERO);
+        }
+    }
+
+    /// Each worker takes all of it between two messages. Gives which of these had no room for it.
+    fn tell_workers(&self, live: &Live, whom: Vec<usize>, patience: Duration) -> Vec<usize> {
+        let told: Vec<_> =
+            whom.into_iter().filter_map(|shard| Some((shard, self.workers.get(shard)?))).collect();
+        let postboxes: Vec<_> = told.iter().map(|(_, postbox)| *postbox).collect();
+        let Untaken { unposted, unsaid } = post_to_all(&postboxes, patience, |done| {
             Mail::Configure(Box::new(Configured {
                 settings: live.settings.clone(),
                 calendar: Calendar::new(live.zone.as_deref()),
@@ -242,9 +276,10 @@ impl Reconfigurer {
                 done,
             }))
         });
-        if missing > 0 {
-            error!(missing, "workers have not taken the configuration yet");
+        if unsaid > 0 && !patience.is_zero() {
+            error!(unsaid, "workers have got the configuration and not taken it yet");
         }
+        unposted.into_iter().filter_map(|at| Some(told.get(at)?.0)).collect()
     }
 }
 

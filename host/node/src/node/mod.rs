@@ -506,6 +506,7 @@ impl Common<'_> {
             journal: journal.clone(),
             modules: self.module_control.clone(),
             log_plan: self.log_plan.clone(),
+            late: live::Late::default(),
         };
         let modules = self.module_control.clone();
         Reloader::start(self.host.clone(), reconfigurer, postboxes.to_vec(), modules)
