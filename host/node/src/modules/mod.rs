@@ -16,6 +16,7 @@ mod machine;
 mod machines;
 mod policy;
 mod port;
+mod refusals;
 mod settings;
 mod start;
 mod thread;

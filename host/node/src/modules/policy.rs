@@ -20,6 +20,7 @@ use switch::Fact;
 use tlib::{Attribute, CallType, ErrorCode, KvValue, Message, MessageType, Value};
 use tracing::warn;
 
+use super::refusals::{Like, Refusals};
 use crate::{
     clock::{Calendar, Clock},
     directory::NodeDirectory,
@@ -65,6 +66,8 @@ pub struct Policy {
     module: Module,
     /// Decisions that were of no call.
     asked: u64,
+    /// Those that are counted before the journal is told.
+    refusals: Refusals,
 }
 
 /// What is to become of a request.
@@ -79,7 +82,7 @@ pub struct Judged {
 impl Policy {
     /// That of a module.
     pub fn new(parts: PolicyParts, module: Module) -> Self {
-        Self { parts, module, asked: 0 }
+        Self { parts, module, asked: 0, refusals: Refusals::default() }
     }
 
     /// Gives back what replaced plugins held on this thread.
@@ -209,12 +212,29 @@ impl Policy {
         let question = Question { id, call: Arc::clone(&facts), ask, pin: None };
         let moment = self.parts.calendar.moment();
         let answer = self.parts.decide.answer(&question, moment);
+        self.tell_due();
         if is_kept(&answer.decision) {
             let at = self.parts.clock.now();
+            let like = Like::of(&question.ask, &facts, &answer.decision);
+            let told = (facts, answer.decision);
             // Which call it is of is the client's word: it is told of the client. A journal that is behind says so itself.
-            self.parts.facts.send(at, Fact::Judged { facts, decision: answer.decision });
+            let told = match like {
+                Some(like) => self.refusals.take(at, like, told),
+                None => Some(told),
+            };
+            if let Some((facts, decision)) = told {
+                self.parts.facts.send(at, Fact::Judged { facts, decision });
+            }
         }
         answer.verdict
+    }
+
+    /// Tells the journal how often clients were refused again, where that is due.
+    pub fn tell_due(&mut self) {
+        let at = self.parts.clock.now();
+        for (facts, decision) in self.refusals.due(at) {
+            self.parts.facts.send(at, Fact::Judged { facts, decision });
+        }
     }
 
     fn facts(&self, conn_id: ConnId, caller: Option<&Caller>, dn: Option<&Arc<str>>) -> CallFacts {

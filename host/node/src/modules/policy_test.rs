@@ -175,6 +175,29 @@ fn a_plugin_that_fails_for_one_client_is_asked_for_the_others() {
     assert!(desk.told().iter().any(|told| told.contains("client 192.0.2.66:1 is in quarantine")));
 }
 
+/// Who was refused a thousand times a second pushed the decisions about calls out of the journal.
+#[test]
+fn a_client_that_is_refused_again_and_again_is_told_of_once() {
+    let mut desk = desk(
+        "fn authorise_request(request) {
+            if request.dn == \"2002\" { return pass(); }
+            refuse(71).because(\"desk\", request.dn)
+        }
+        fn fan_out(to) { refuse(1016) }",
+    );
+    for n in 0..200 {
+        let message = make_call("2002").with(Attribute::ThisDN, format!("{n}").as_str());
+        assert_eq!(desk.refused(message), ErrorCode::of(71).unwrap());
+        assert_eq!(desk.refused(register("2002")), ErrorCode::NotAuthorised);
+    }
+    assert_eq!(desk.told().len(), 2, "{:?}", desk.told());
+    // Of another client, and of another request, it is told.
+    assert!(desk.judge_of(([192, 0, 2, 10], 40_000), make_call("2002")).is_err());
+    let release = Message::new(MessageType::RequestReleaseCall).with(Attribute::ThisDN, "2001");
+    assert_eq!(desk.refused(release), ErrorCode::of(71).unwrap());
+    assert_eq!(desk.told().len(), 4, "{:?}", desk.told());
+}
+
 #[test]
 fn a_password_is_shown_to_no_plugin_and_extensions_are() {
     let mut desk = desk(

@@ -172,6 +172,7 @@ impl<M: Machine> Running<M> {
         for (to, postbox) in &self.others.modules {
             self.late.make_good(*to, postbox);
         }
+        policy.tell_due();
         if self.machine.poll_timeout().is_some_and(|at| at <= now.at) {
             self.machine.on_time(now);
             self.drain(now, policy);
