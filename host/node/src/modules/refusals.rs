@@ -25,13 +25,14 @@ pub(super) struct Refusals {
     next: Option<Instant>,
 }
 
-/// What refusals have in common: the client, what it asked for, and why not.
+/// What refusals have in common: the client, what it asked for, which version of which plugin refused it, and why.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Like {
     address: IpAddr,
     application: String,
     hook: Hook,
     request: String,
+    by: Option<(Arc<str>, u64)>,
     code: u16,
     reasons: Vec<String>,
     failures: Vec<FailureKind>,
@@ -50,7 +51,9 @@ impl Like {
             StepOutcome::Failed(failure) => Some(failure.kind),
             StepOutcome::Passed | StepOutcome::Amended | StepOutcome::Decided => None,
         };
+        let by = decision.decided_by.as_ref();
         Some(Self {
+            by: by.map(|by| (Arc::clone(&by.plugin), by.serial)),
             address: facts.source.ip(),
             application: facts.caller.uri.clone(),
             hook: decision.hook,
@@ -196,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn how_it_failed_tells_failures_apart_and_what_is_no_refusal_is_not_counted() {
+    fn who_refused_and_how_it_failed_tells_refusals_apart() {
         let (_, (facts, mut decision)) = refused(9, "RequestMakeCall", 1016, "plugin-failed");
         let subscription = Ask::FanOut(Arc::new(Subscription {
             kind: SubscriptionKind::Calls,
@@ -206,15 +209,18 @@ mod tests {
             dn_type: None,
             extensions: Vec::new(),
         }));
+        let generation =
+            |serial| GenerationRef { plugin: "desk".into(), serial, digest: Digest([0; 32]) };
+        let of_version = [1, 2].map(|serial| {
+            let decided_by = Some(generation(serial));
+            Like::of(&subscription, &facts, &Decision { decided_by, ..decision.clone() })
+        });
+        assert!(of_version[0] != of_version[1], "a version that is replaced is not the next one");
         let mut likes = Vec::new();
         for kind in [FailureKind::Trap, FailureKind::Quarantined] {
             let failure = Failure { kind, detail: "for another 9.9 s".to_owned() };
             decision.steps = vec![Step {
-                generation: GenerationRef {
-                    plugin: "desk".into(),
-                    serial: 1,
-                    digest: Digest([0; 32]),
-                },
+                generation: generation(1),
                 outcome: StepOutcome::Failed(failure),
                 took_ns: 1,
             }];
