@@ -32,4 +32,18 @@ impl Rate {
         self.full_at = full_at;
         true
     }
+
+    /// Takes so many out of it, whether they are in it or not: what is missing must come back before [`Self::take`] gives one again.
+    pub(crate) fn charge(&mut self, now: Instant, requests: u32) {
+        if self.per_second > 0 {
+            let one = Duration::from_secs(1) / self.per_second;
+            self.full_at = self.full_at.max(now) + one * requests;
+        }
+    }
+
+    /// Whether more was taken out than was in it.
+    pub(crate) fn is_overdrawn(&self, now: Instant) -> bool {
+        let one = Duration::from_secs(1) / self.per_second.max(1);
+        self.full_at.saturating_since(now) > one * self.burst.max(1)
+    }
 }

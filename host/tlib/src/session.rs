@@ -56,6 +56,8 @@ pub struct Session {
     unix_at_zero: Duration,
     state: State,
     deframer: Deframer,
+    /// What came and is not looked at yet.
+    rest: Bytes,
     keep_alive: KeepAlive,
     mask: InputMask,
     rate: Rate,
@@ -75,6 +77,7 @@ impl Session {
             unix_at_zero,
             state: State::New { attempts: 0 },
             deframer: Deframer::new(config.hello_bytes_max),
+            rest: Bytes::new(),
             keep_alive: KeepAlive::new(now),
             mask: InputMask::ALL,
             rate: Rate::new(config.requests_per_second, config.requests_burst, now),
@@ -116,6 +119,7 @@ impl Session {
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Bytes(bytes) => self.on_bytes(now, bytes),
+            Input::More => self.go_on(now),
             Input::Heard => self.heard(now),
             Input::Closed => self.close(CloseReason::Gone),
             Input::Accept(answer) => self.on_accept(now, answer),
@@ -139,6 +143,29 @@ impl Session {
         }
         self.push(outgoing.bytes.clone());
         !self.is_over()
+    }
+
+    /// Whether messages that came wait for [`Input::More`]: then no other bytes are given before it.
+    pub const fn is_behind(&self) -> bool {
+        !self.rest.is_empty() && !self.is_over()
+    }
+
+    /// Whether a request that this session gave is still to be done. It is not when the session is over since; nor when what was done
+    /// before it has cost more than the client may have ([`Self::charge`]), and that is answered.
+    pub fn admits(&mut self, now: Instant, request: &Message) -> bool {
+        if !self.is_registered() {
+            return false;
+        }
+        let is_overdrawn = self.rate.is_overdrawn(now);
+        if is_overdrawn {
+            self.refuse(now, request.reference_id());
+        }
+        !is_overdrawn
+    }
+
+    /// What was done for a request was the work of so many more. Requests are refused until the client would have waited for as many.
+    pub fn charge(&mut self, now: Instant, requests: u32) {
+        self.rate.charge(now, requests);
     }
 
     /// The next output, if there is one.
@@ -204,7 +231,7 @@ impl Session {
         }
     }
 
-    fn on_bytes(&mut self, now: Instant, mut bytes: Bytes) {
+    fn on_bytes(&mut self, now: Instant, bytes: Bytes) {
         if self.is_over() {
             return;
         }
@@ -213,8 +240,18 @@ impl Session {
             self.on_text(now, &bytes);
             return;
         }
-        while !self.is_over() {
-            match self.deframer.take(&mut bytes) {
+        self.rest = match self.rest.is_empty() {
+            true => bytes,
+            false => [&self.rest[..], &bytes].concat().into(),
+        };
+        self.go_on(now);
+    }
+
+    fn go_on(&mut self, now: Instant) {
+        let until = self.stats.received.saturating_add(self.config.turn_messages_max);
+        let mut rest = std::mem::take(&mut self.rest);
+        while !self.is_over() && self.stats.received < until {
+            match self.deframer.take(&mut rest) {
                 Ok(Some(frame)) => self.on_frame(now, &frame),
                 Ok(None) => break,
                 Err(error) => {
@@ -224,6 +261,7 @@ impl Session {
                 }
             }
         }
+        self.rest = rest;
     }
 
     fn heard(&mut self, now: Instant) {
@@ -350,14 +388,8 @@ impl Session {
             return;
         }
         if !self.rate.take(now) {
-            self.stats.refused += 1;
-            self.refused_in_row += 1;
             self.trace(|| Output::Took(message));
-            let text = format!("more than {} requests a second", self.config.requests_per_second);
-            self.answer(now, reference, ErrorCode::CallRate, text);
-            if self.refused_in_row >= self.config.refused_max {
-                self.end(now, CloseReason::Flood(self.refused_in_row));
-            }
+            self.refuse(now, reference);
             return;
         }
         self.refused_in_row = 0;
@@ -375,6 +407,17 @@ impl Session {
                 let text = format!("{} is no request", kind.name());
                 self.answer(now, reference, ErrorCode::BadMessageType, text);
             }
+        }
+    }
+
+    /// A request is over the rate.
+    fn refuse(&mut self, now: Instant, reference: Option<u32>) {
+        self.stats.refused += 1;
+        self.refused_in_row += 1;
+        let text = format!("more than {} requests a second", self.config.requests_per_second);
+        self.answer(now, reference, ErrorCode::CallRate, text);
+        if self.refused_in_row >= self.config.refused_max {
+            self.end(now, CloseReason::Flood(self.refused_in_row));
         }
     }
 

@@ -258,7 +258,10 @@ impl Floor {
                     let agent = None;
                     self.sc.handle_input(now, session_controller::Input::Agent { dn, agent });
                 }
-                Output::Ask(_) | Output::Log(_) | Output::Close { .. } => {}
+                Output::Ask(_)
+                | Output::Log(_)
+                | Output::Charge { .. }
+                | Output::Close { .. } => {}
             }
         }
         is_news
@@ -284,7 +287,8 @@ impl Floor {
                 interaction_proxy::Output::Answer { client, message } => {
                     self.answer(client, message);
                 }
-                interaction_proxy::Output::Close { .. } => {}
+                interaction_proxy::Output::Charge { .. }
+                | interaction_proxy::Output::Close { .. } => {}
             }
         }
         is_news

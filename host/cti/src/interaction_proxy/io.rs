@@ -72,6 +72,13 @@ pub enum Output {
         /// What.
         message: Message,
     },
+    /// What a client has asked for was the work of so many requests more.
+    Charge {
+        /// Who asked.
+        client: ClientId,
+        /// How many.
+        requests: u32,
+    },
     /// A client is to be sent away.
     Close {
         /// Which.

@@ -22,6 +22,9 @@ use crate::{
 };
 use known::Known;
 
+/// Calls that are looked at with the work of one request.
+const LOOKS_PER_REQUEST: usize = 64;
+
 /// The machine.
 #[derive(Debug)]
 pub struct InteractionProxy {
@@ -153,7 +156,8 @@ impl InteractionProxy {
                 let member = self.clients.get_mut(&token.client);
                 member.and_then(|member| member.filter.take()).ok_or(ErrorCode::NotRegistered)?;
                 self.answer(now, token, &acknowledged(token, request.kind()));
-                self.leave(now, token.client);
+                let given = self.leave(now, token.client);
+                self.charge(token.client, given);
                 Ok(())
             }
             (
@@ -192,15 +196,25 @@ impl InteractionProxy {
             .filter(|(_, call)| !call.clients.contains_key(&group))
             .map(|(uuid, _)| Arc::clone(uuid))
             .collect();
-        for uuid in nobodys {
-            self.hand_over(now, &uuid, &group);
+        self.charge(token.client, nobodys.len());
+        for uuid in &nobodys {
+            self.hand_over(now, uuid, &group);
         }
         Ok(())
     }
 
-    /// A client gets nothing more: its calls go to others of its group.
-    fn leave(&mut self, now: Now, client: ClientId) {
-        let Some(member) = self.clients.get_mut(&client) else { return };
+    /// A client has had all calls looked at and so many given to somebody.
+    fn charge(&mut self, client: ClientId, given: usize) {
+        let requests = given + self.calls.len() / LOOKS_PER_REQUEST;
+        if requests > 0 {
+            let requests = u32::try_from(requests).unwrap_or(u32::MAX);
+            self.outputs.push_back(Output::Charge { client, requests });
+        }
+    }
+
+    /// A client gets nothing more: its calls go to others of its group. Gives how many it had.
+    fn leave(&mut self, now: Now, client: ClientId) -> usize {
+        let Some(member) = self.clients.get_mut(&client) else { return 0 };
         member.filter = None;
         member.calls = 0;
         let group = Arc::clone(&member.group);
@@ -211,12 +225,13 @@ impl InteractionProxy {
             .filter(|(_, call)| has(call))
             .map(|(uuid, _)| Arc::clone(uuid))
             .collect();
-        for uuid in its {
-            if let Some(call) = self.calls.get_mut(&uuid) {
+        for uuid in &its {
+            if let Some(call) = self.calls.get_mut(uuid) {
                 call.clients.remove(&group);
             }
-            self.hand_over(now, &uuid, &group);
+            self.hand_over(now, uuid, &group);
         }
+        its.len()
     }
 
     /// Gives a call to a client of a group, and tells it what is known of the call.

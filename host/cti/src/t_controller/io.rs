@@ -283,6 +283,13 @@ pub enum Output {
         /// What.
         message: Message,
     },
+    /// What a client has asked for was the work of so many requests more.
+    Charge {
+        /// Who asked.
+        client: ClientId,
+        /// How many.
+        requests: u32,
+    },
     /// A request for the Session Controller. It is answered by an event of a call with this token, or by [`Input::Answer`].
     CallRequest {
         /// Who asks.

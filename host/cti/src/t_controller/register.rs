@@ -6,7 +6,7 @@ use tlib::{
     AddressInfoType, Attribute, ControlMode, ErrorCode, KvList, Message, MessageType, RegisterMode,
 };
 
-use super::{TController, line::Line, ownership::OwnerEvent};
+use super::{Output, TController, line::Line, ownership::OwnerEvent};
 use crate::{ClientId, Dn, Refusal, requests::Request};
 
 /// What a TRegisterAddress says, checked against the DN.
@@ -122,6 +122,10 @@ impl TController {
             self.reply(now, token, Message::new(MessageType::EventUnregisteredAll));
             return Ok(());
         }
+        if self.registry.bulk_filter(client).is_some() {
+            return Err(ErrorCode::AlreadyRegistered.into());
+        }
+        let filter = request.filter()?;
         let by_name = |this: &Self, dn: &Arc<str>| this.registry.mode(client, dn).is_some();
         let owned: Vec<Arc<str>> = self
             .lines
@@ -129,8 +133,10 @@ impl TController {
             .filter(|(dn, line)| line.owner.is_some() && !by_name(self, dn))
             .map(|(dn, _)| Arc::clone(dn))
             .collect();
-        if !self.registry.join_bulk(client, request.filter()?) {
-            return Err(ErrorCode::AlreadyRegistered.into());
+        self.registry.join_bulk(client, filter);
+        if !owned.is_empty() {
+            let requests = u32::try_from(owned.len()).unwrap_or(u32::MAX);
+            self.outputs.push_back(Output::Charge { client, requests });
         }
         self.reply(now, token, Message::new(MessageType::EventRegisteredAll));
         for dn in owned {

@@ -76,6 +76,7 @@ fn show(output: &Output) -> String {
     match output {
         Output::Deliver(deliver) => delivered(deliver),
         Output::Answer { client, message } => format!("{client:?}: {}", text(message)),
+        Output::Charge { client, requests } => format!("charge {client:?} {requests}"),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }
 }
@@ -146,12 +147,30 @@ fn the_calls_of_a_client_that_goes_are_told_anew_to_another() {
     // Nobody is left, and somebody comes again.
     assert_eq!(
         bench.ask(2, Message::new(MessageType::RequestStopCallMonitoring)),
-        ["IPR2: EventACK UserEvent=168 ReferenceID=5"]
+        ["IPR2: EventACK UserEvent=168 ReferenceID=5", "charge IPR2 1"]
     );
     assert_eq!(bench.ringing("U1"), NONE);
     let shown = bench.start(2);
-    assert_eq!(shown.len(), 3);
-    assert_eq!(shown[1], "#10 IPR2: EventCallCreated CallUUID=U1 ANI=5551 DNIS=7000");
+    assert_eq!(shown.len(), 4);
+    assert_eq!(shown[1], "charge IPR2 1");
+    assert_eq!(shown[2], "#10 IPR2: EventCallCreated CallUUID=U1 ANI=5551 DNIS=7000");
+}
+
+/// Who of a recorder's group has all calls makes the machine look at each of them.
+#[test]
+fn calls_that_are_looked_at_cost_who_asks() {
+    let mut bench = Bench::new(InteractionProxySettings::default());
+    (1..=2).for_each(|number| drop(bench.connect(number, "recorder")));
+    bench.start(1);
+    (0..128).for_each(|number| drop(bench.monitor(CREATED, &format!("U{number}"), &[])));
+    let asked = [
+        (MessageType::RequestStartCallMonitoring, 167),
+        (MessageType::RequestStopCallMonitoring, 168),
+    ];
+    for (kind, number) in asked {
+        let answer = format!("IPR2: EventACK UserEvent={number} ReferenceID=5");
+        assert_eq!(bench.ask(2, Message::new(kind)), [answer, "charge IPR2 2".to_owned()]);
+    }
 }
 
 #[test]

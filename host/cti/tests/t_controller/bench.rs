@@ -250,6 +250,7 @@ pub(crate) fn show(output: &Output) -> String {
         Output::Monitor(MonitorFeed::Answer { id, token, message }) => {
             format!("SPX for {:?} ({id}): {}", token.client, text(message))
         }
+        Output::Charge { client, requests } => format!("charge {client:?} {requests}"),
         Output::Log(line) => format!("log {} {}", line.id, line.text),
         Output::Close { client, reason } => format!("close {client:?}: {reason}"),
     }

@@ -77,7 +77,7 @@ fn a_smart_client_gets_the_events_of_owned_dns_as_they_come_and_go() {
     };
     assert_eq!(
         bench.ask(3, all(MessageType::RequestRegisterAll)),
-        ["TCO3: EventRegisteredAll ReferenceID=9".into(), snapshot("1001")]
+        ["charge TCO3 1".into(), "TCO3: EventRegisteredAll ReferenceID=9".into(), snapshot("1001")]
     );
     assert!(bench.ask(3, all(MessageType::RequestRegisterAll))[0].contains("ErrorCode=125"));
     // It acts on what it gets events of.

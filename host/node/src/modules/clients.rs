@@ -19,25 +19,21 @@ use tlib::{
 use tracing::{debug, info, warn};
 use websocket::Code;
 
-use super::{
-    ClientView, Port,
-    connection::{Came, Fault},
-    log::ModuleLog,
-};
+use super::{ClientView, Port, connection::Fault, log::ModuleLog};
 use crate::poller::{EventFlags, GENERATION_MASK, Poller, Token};
 
 mod client;
 mod figures;
 mod happened;
 mod limits;
+mod reading;
 
 use client::Client;
 pub use figures::ClientFigures;
 pub(super) use happened::Happened;
 pub use limits::ClientLimits;
+pub(super) use reading::TURN_MESSAGES_MAX;
 
-/// Bytes read from one client before the others get their turn.
-const READ_MAX: usize = 256 << 10;
 /// Connections accepted at one port before the others get their turn.
 const ACCEPT_MAX: usize = 64;
 /// How often sessions are looked at for their time being over.
@@ -61,6 +57,8 @@ pub(super) struct Clients {
     handshakes: VecDeque<(usize, u32)>,
     slot_by_number: HashMap<u64, usize>,
     dirty: Vec<usize>,
+    /// Slots of those who have sent more than one turn takes.
+    behind: Vec<usize>,
     next: u64,
     /// The time since 1970 at the origin of the clock.
     unix_at_zero: Duration,
@@ -107,6 +105,7 @@ impl Clients {
             handshakes: VecDeque::new(),
             slot_by_number: HashMap::new(),
             dirty: Vec::new(),
+            behind: Vec::new(),
             next: 0,
             unix_at_zero,
             sweep_at: None,
@@ -222,6 +221,8 @@ impl Clients {
             is_known: false,
             waits_to_write: false,
             is_dirty: false,
+            is_behind: false,
+            end: None,
         }));
         self.figures.accepted += 1;
         self.figures.now += 1;
@@ -275,45 +276,11 @@ impl Clients {
         if flags.contains(EventFlags::OUT) {
             self.mark(slot);
         }
-        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+        let is_behind = self.slots[slot].client.as_ref().is_some_and(|client| client.is_behind);
+        // Who is behind has another turn anyway.
+        if !is_behind && flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
             self.read(now, slot);
         }
-    }
-
-    fn read(&mut self, now: Instant, slot: usize) {
-        let mut left = READ_MAX;
-        loop {
-            let Some(client) = self.slots[slot].client.as_mut() else { return };
-            let config = &self.limits.session;
-            let longest = match client.session.is_registered() {
-                true => config.limits.message_bytes_max,
-                false => config.hello_bytes_max,
-            };
-            let came = client.connection.receive(&mut self.buffer, &mut left, longest);
-            if !client.is_open && client.connection.is_open() {
-                // What the handshake took is not taken from the time to register.
-                client.is_open = true;
-                let config = SessionConfig { form: client.session.form(), ..config.clone() };
-                client.session = Session::new(config, now, self.unix_at_zero);
-            }
-            let input = match came {
-                Ok(Came::Nothing) => break,
-                Ok(Came::Bytes(bytes)) => SessionInput::Bytes(bytes),
-                Ok(Came::Sign) => SessionInput::Heard,
-                Err(fault) if !client.is_open => return self.fail(slot, &fault),
-                // What waits is written first.
-                Err(fault @ Fault::Violation(_)) => SessionInput::End(fault.to_string()),
-                Err(fault) => {
-                    debug!(client = ?client.id, peer = %client.peer, reason = %fault, "a client's connection is over");
-                    SessionInput::Closed
-                }
-            };
-            client.session.handle_input(now, input);
-            if !self.take_outputs(now, slot) {
-                return;
-            }
-        }
-        self.mark(slot);
     }
 
     /// Takes what a session gives; `false` when it is over.
@@ -416,10 +383,32 @@ impl Clients {
         }
     }
 
+    /// Whether a request that came is still to be done: not for who is gone or owes for what it has asked for, which is then told.
+    pub(super) fn admits(&mut self, now: Instant, client: ClientId, request: &Message) -> bool {
+        let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return false };
+        let Some(have) = self.slots[slot].client.as_mut() else { return false };
+        let admits = have.session.admits(now, request);
+        if !admits {
+            self.mark(slot);
+        }
+        admits
+    }
+
+    /// What a client has asked for was the work of so many requests more.
+    pub(super) fn charge(&mut self, now: Instant, client: ClientId, requests: u32) {
+        let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
+        if let Some(have) = self.slots[slot].client.as_mut() {
+            have.session.charge(now, requests);
+        }
+    }
+
     /// Sends one client a message of its own.
     pub(super) fn answer(&mut self, now: Instant, client: ClientId, message: &Message) {
         let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
         let Some(have) = self.slots[slot].client.as_mut() else { return };
+        if !have.session.is_registered() {
+            return;
+        }
         let bytes = have.session.form().write(message);
         let is_taken = have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
         if is_taken && let Some(log) = &mut self.log {

@@ -55,12 +55,25 @@ fn turn(clients: &mut Clients) -> Vec<Happened> {
                 Token::Bell => {}
             }
         }
+        let behind = clients.take_behind();
+        behind.into_iter().for_each(|slot| clients.read(Instant::ZERO, slot));
         clients.flush(Instant::ZERO);
         let happened = clients.take_happened();
         if !happened.is_empty() {
             return happened;
         }
     }
+}
+
+fn connect(clients: &mut Clients, address: SocketAddr) -> (TcpStream, ClientId) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    let register = Message::new(MessageType::RequestRegisterClient)
+        .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
+        .with(Attribute::ApplicationName, "desk");
+    socket.write_all(&Form::Wire.write(&register)).unwrap();
+    let happened = turn(clients);
+    let [Happened::Connected(client, _)] = happened[..] else { panic!("{happened:?}") };
+    (socket, client)
 }
 
 fn burst(clients: &mut Clients, client: ClientId, events: usize) {
@@ -80,13 +93,7 @@ fn burst(clients: &mut Clients, client: ClientId, events: usize) {
 #[test]
 fn who_reads_is_not_closed_for_what_one_turn_makes_and_who_does_not_is() {
     let (mut clients, address) = clients();
-    let mut socket = TcpStream::connect(address).unwrap();
-    let register = Message::new(MessageType::RequestRegisterClient)
-        .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
-        .with(Attribute::ApplicationName, "desk");
-    socket.write_all(&Form::Wire.write(&register)).unwrap();
-    let happened = turn(&mut clients);
-    let [Happened::Connected(client, _)] = happened[..] else { panic!("{happened:?}") };
+    let (mut socket, client) = connect(&mut clients, address);
 
     burst(&mut clients, client, EVENTS);
     assert!(clients.take_happened().is_empty(), "a client that reads was closed");
@@ -98,4 +105,50 @@ fn who_reads_is_not_closed_for_what_one_turn_makes_and_who_does_not_is() {
     let happened = clients.take_happened();
     assert!(matches!(happened[..], [Happened::Gone(_)]), "{happened:?}");
     assert_eq!(clients.figures.not_reading, 1);
+}
+
+#[test]
+fn who_asks_much_at_once_has_turns_and_all_it_asked_before_it_went_is_done() {
+    const REQUESTS: usize = 1000;
+    let (mut clients, address) = clients();
+    let (mut socket, client) = connect(&mut clients, address);
+    let mut all = Vec::new();
+    for n in 1..=REQUESTS {
+        let request = Message::new(MessageType::RequestQueryServer);
+        all.extend_from_slice(&Form::Wire.write(&request.with(Attribute::ReferenceID, n as i64)));
+    }
+    socket.write_all(&all).unwrap();
+    drop(socket);
+    let mut asked = Vec::new();
+    loop {
+        let happened = turn(&mut clients);
+        if matches!(happened[..], [Happened::Gone(_)]) {
+            break;
+        }
+        // Each is read at most twice in a turn of the test.
+        assert!(happened.len() <= 4 * TURN_MESSAGES_MAX as usize, "{}", happened.len());
+        for happened in happened {
+            let Happened::Request(_, request) = happened else { panic!("{happened:?}") };
+            assert!(clients.admits(Instant::ZERO, client, &request));
+            asked.push(request.reference_id().unwrap() as usize);
+        }
+    }
+    assert!(asked.into_iter().eq(1..=REQUESTS));
+}
+
+#[test]
+fn what_is_left_of_a_client_that_is_over_or_owes_is_not_done() {
+    let (mut clients, address) = clients();
+    let (mut socket, client) = connect(&mut clients, address);
+    let request = Message::new(MessageType::RequestQueryServer);
+    for _ in 0..3 {
+        socket.write_all(&Form::Wire.write(&request)).unwrap();
+    }
+    turn(&mut clients);
+    clients.charge(Instant::ZERO, client, SessionConfig::DEFAULT.requests_burst);
+    assert!(!clients.admits(Instant::ZERO, client, &request));
+    let later = Instant::ZERO + Duration::from_secs(1);
+    assert!(clients.admits(later, client, &request));
+    clients.close(later, client, "enough");
+    assert!(!clients.admits(later, client, &request));
 }

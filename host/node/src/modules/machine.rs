@@ -52,6 +52,8 @@ pub enum Effect {
     Deliver(Deliver),
     /// A message for one client of the module.
     Answer(ClientId, Message),
+    /// What a client of the module has asked for was the work of so many requests more.
+    Charge(ClientId, u32),
     /// A client is to be sent away.
     Close(ClientId, &'static str),
     /// Something for another module.

@@ -213,6 +213,7 @@ impl Driven<TController> {
                 Output::Monitor(feed) => Effect::Post(Module::SmartProxy, Letter::Feed(feed)),
                 Output::Log(line) => Effect::Log(line),
                 Output::Close { client, reason } => Effect::Close(client, reason),
+                Output::Charge { client, requests } => Effect::Charge(client, requests),
                 Output::Ask(question) => Effect::AskOwner(question),
             };
             self.effects.push_back(effect);
@@ -374,6 +375,9 @@ impl Driven<InteractionProxy> {
             match output {
                 Output::Deliver(deliver) => self.effects.push_back(Effect::Deliver(deliver)),
                 Output::Answer { client, message } => self.answer(client, message),
+                Output::Charge { client, requests } => {
+                    self.effects.push_back(Effect::Charge(client, requests));
+                }
                 Output::Close { client, reason } => {
                     self.effects.push_back(Effect::Close(client, reason));
                 }

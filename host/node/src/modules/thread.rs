@@ -126,6 +126,7 @@ impl<M: Machine> Running<M> {
             let timeout = self.wait();
             self.poller.wait(&mut ready, timeout.as_ref());
             self.on_time(policy);
+            self.go_on(policy);
             for (token, flags) in (0..ready.len()).filter_map(|at| ready.at(at)) {
                 let at = self.clock.now();
                 match token {
@@ -160,6 +161,9 @@ impl<M: Machine> Running<M> {
     }
 
     fn wait(&self) -> Option<Timespec> {
+        if self.clients.are_behind() {
+            return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
+        }
         let now = self.clock.now();
         let timers = self.machine.poll_timeout().into_iter().chain(self.clients.next_sweep());
         let at = timers.chain(self.late.again(now)).min()?;
@@ -179,6 +183,14 @@ impl<M: Machine> Running<M> {
         }
         if self.clients.next_sweep().is_some_and(|at| at <= now.at) {
             self.clients.sweep(now.at);
+            self.take_happened(policy);
+        }
+    }
+
+    /// Those who have sent more than one turn takes have another.
+    fn go_on(&mut self, policy: &mut Policy) {
+        for slot in self.clients.take_behind() {
+            self.clients.read(self.clock.now(), slot);
             self.take_happened(policy);
         }
     }
@@ -252,7 +264,9 @@ impl<M: Machine> Running<M> {
                         self.machine.on_client(now, client, application);
                     }
                     Happened::Request(caller, message) => {
-                        self.on_request(now, &caller, message, policy);
+                        if self.clients.admits(now.at, caller.id, &message) {
+                            self.on_request(now, &caller, message, policy);
+                        }
                     }
                     Happened::Gone(client) => self.machine.on_gone(now, client),
                 }
@@ -282,6 +296,7 @@ impl<M: Machine> Running<M> {
             match effect {
                 Effect::Deliver(deliver) => self.clients.deliver(now.at, &deliver),
                 Effect::Answer(client, message) => self.clients.answer(now.at, client, &message),
+                Effect::Charge(client, requests) => self.clients.charge(now.at, client, requests),
                 Effect::Close(client, reason) => self.clients.close(now.at, client, reason),
                 Effect::Post(to, letter) => self.post(now, to, letter),
                 Effect::Control(control) => {

@@ -29,6 +29,8 @@ pub struct SessionConfig {
     pub requests_per_second: u32,
     /// Requests that a client may send at once.
     pub requests_burst: u32,
+    /// Messages that are taken of one input; what came after them waits for [`super::Input::More`].
+    pub turn_messages_max: u64,
     /// A client that sent so many requests in a row that were over the limit is closed.
     pub refused_max: u32,
     /// A client that sent so many messages that could not be read is closed.
@@ -57,6 +59,7 @@ impl SessionConfig {
         keep_alive_timeout_max: Duration::from_secs(3600),
         requests_per_second: 2000,
         requests_burst: 20_000,
+        turn_messages_max: u64::MAX,
         refused_max: 10_000,
         malformed_max: 10,
         queue_bytes_max: 4 << 20,

@@ -12,6 +12,8 @@ use crate::{ErrorCode, Event, Form, Message, MessageType};
 pub enum Input {
     /// Bytes of the connection as they came; in JSON, one whole WebSocket message.
     Bytes(Bytes),
+    /// Those bytes are gone on with that were more than `turn_messages_max` ([`super::Session::is_behind`]).
+    More,
     /// Something came that is no message, such as a part of one or a Ping: the client is there.
     Heard,
     /// The connection is gone.

@@ -336,6 +336,50 @@ fn requests_over_the_limit_are_refused_and_a_flood_is_closed() {
 }
 
 #[test]
+fn what_a_request_was_the_work_of_is_taken_from_those_after_it() {
+    let config =
+        SessionConfig { requests_per_second: 10, requests_burst: 3, ..SessionConfig::DEFAULT };
+    let mut session = registered(config);
+    (1..=3).for_each(|n| put(&mut session, 0.0, &request(n)));
+    assert_eq!(outputs(&mut session).len(), 3);
+    assert!(session.admits(at(0.0), &request(1)));
+    session.charge(at(0.0), 20);
+    // It was taken before it was known what the first one costs.
+    assert!(!session.admits(at(0.0), &request(2)));
+    let text = "more than 10 requests a second";
+    assert_eq!(written(&mut session), [error(0, ErrorCode::CallRate, text, Some(2))]);
+    put(&mut session, 1.0, &request(4));
+    put(&mut session, 2.0, &request(5));
+    let errors = [(1, 4), (2, 5)].map(|(s, n)| error(s, ErrorCode::CallRate, text, Some(n)));
+    assert_eq!(written(&mut session), errors);
+    assert!(session.admits(at(2.0), &request(3)), "nothing is owed any more");
+    put(&mut session, 2.1, &request(6));
+    assert_eq!(outputs(&mut session), [Output::Request(request(6))]);
+    session.handle_input(at(2.1), Input::End("enough".to_owned()));
+    assert!(!session.admits(at(2.1), &request(6)), "a session that is over");
+    assert_eq!(session.stats().refused, 3);
+}
+
+#[test]
+fn more_than_a_turn_takes_waits_and_no_byte_of_it_is_lost() {
+    let config = SessionConfig { turn_messages_max: 3, ..SessionConfig::DEFAULT };
+    let mut session = registered(config);
+    let mut all = BytesMut::new();
+    (1..=8).for_each(|n| all.extend_from_slice(&bytes(&session, &request(n))));
+    let (first, last) = (all.split_to(all.len() - 5).freeze(), all.freeze());
+    session.handle_input(at(0.0), Input::Bytes(first));
+    let mut taken = Vec::new();
+    for (n, is_behind) in [(3, true), (6, true), (7, false)] {
+        taken.extend(outputs(&mut session));
+        assert_eq!((taken.len(), session.is_behind()), (n, is_behind));
+        session.handle_input(at(0.0), Input::More);
+    }
+    session.handle_input(at(0.0), Input::Bytes(last));
+    taken.extend(outputs(&mut session));
+    assert_eq!(taken, Vec::from_iter((1..=8).map(|n| Output::Request(request(n)))));
+}
+
+#[test]
 fn a_client_that_does_not_read_is_closed_and_its_memory_given_back() {
     let config = SessionConfig { queue_messages_max: 3, ..SessionConfig::DEFAULT };
     let mut session = registered(config);

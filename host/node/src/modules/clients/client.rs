@@ -1,7 +1,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use cti::ClientId;
-use tlib::{Session, log::Peer};
+use tlib::{Session, log::Peer, session::Input};
 
 use crate::modules::{Caller, ClientView, connection::Connection};
 
@@ -22,6 +22,10 @@ pub(super) struct Client {
     pub(super) waits_to_write: bool,
     /// It is among those to be written to.
     pub(super) is_dirty: bool,
+    /// It is among those who have sent more than one turn takes.
+    pub(super) is_behind: bool,
+    /// How it has ended, while what it asked for before that is done.
+    pub(super) end: Option<Input>,
 }
 
 impl Client {
