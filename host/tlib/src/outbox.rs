@@ -28,12 +28,13 @@ impl Outbox {
         Self { queue: VecDeque::new(), written: 0, bytes: 0, bytes_max, messages_max }
     }
 
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.queue.len() < self.messages_max && self.bytes.saturating_add(bytes) <= self.bytes_max
+    }
+
     pub(crate) fn push(&mut self, message: Bytes) -> Result<(), Full> {
-        let full = Full { bytes: self.bytes, messages: self.queue.len() };
-        if self.queue.len() >= self.messages_max
-            || self.bytes.saturating_add(message.len()) > self.bytes_max
-        {
-            return Err(full);
+        if !self.fits(message.len()) {
+            return Err(Full { bytes: self.bytes, messages: self.queue.len() });
         }
         self.bytes += message.len();
         self.queue.push_back(message);

@@ -115,6 +115,17 @@ impl Session {
         (self.outbox.bytes(), self.outbox.messages())
     }
 
+    /// Whether little waits to be written: at most a quarter of what may.
+    pub fn has_room(&self) -> bool {
+        self.outbox.bytes() <= self.config.queue_bytes_max / 4
+            && self.outbox.messages() <= self.config.queue_messages_max / 4
+    }
+
+    /// Whether a message of so many bytes may wait with what waits already; one that may not is the end of the session.
+    pub fn fits(&self, bytes: usize) -> bool {
+        self.outbox.fits(bytes)
+    }
+
     /// Takes something in.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
         match input {

@@ -280,6 +280,9 @@ impl Floor {
                 smart_proxy::Output::Close { .. } => {}
             }
         }
+        while let Some(client) = { self.ipr.waiting().next() } {
+            self.ipr.handle_input(now, interaction_proxy::Input::Room { client });
+        }
         while let Some(output) = self.ipr.poll_output() {
             is_news = true;
             match output {

@@ -54,6 +54,11 @@ pub enum Input {
         /// Which.
         client: ClientId,
     },
+    /// A client has room for more: it is told of the next call that it was given. See [`super::InteractionProxy::waiting`].
+    Room {
+        /// Which.
+        client: ClientId,
+    },
     /// An event of a call on a DN.
     Call(CallEvent),
     /// An event of the call-monitoring stream.

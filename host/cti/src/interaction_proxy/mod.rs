@@ -2,13 +2,14 @@
 //!
 //! A call is given to a client of a group that may have calls of its type: to the one that has the fewest, of equal ones to the one whose turn is
 //! longest ago. It stays with it until it is deleted; a consultation call goes where its main call is. The calls of a client that goes are given to others, who are told what is
-//! known of them. Drain [`InteractionProxy::poll_output`] after every input.
+//! known of them, one call after the other as they have room ([`InteractionProxy::waiting`]). Drain [`InteractionProxy::poll_output`] after every
+//! input.
 
 mod io;
 mod known;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -31,6 +32,8 @@ pub struct InteractionProxy {
     settings: InteractionProxySettings,
     facts: ServerFacts,
     clients: BTreeMap<ClientId, Member>,
+    /// Those who have calls that they are not told of.
+    waiting: BTreeSet<ClientId>,
     /// Indexed by CallUUID.
     calls: BTreeMap<Arc<str>, Call>,
     /// Counts calls that were given to somebody.
@@ -50,6 +53,8 @@ struct Member {
     calls: usize,
     /// When it was last given one.
     turn: u64,
+    /// Calls that it was given by somebody else and is not told of yet, by CallUUID.
+    untold: BTreeSet<Arc<str>>,
     /// Itself, as a list.
     list: Arc<[ClientId]>,
 }
@@ -75,6 +80,7 @@ impl InteractionProxy {
             settings,
             facts,
             clients: BTreeMap::new(),
+            waiting: BTreeSet::new(),
             calls: BTreeMap::new(),
             turns: 0,
             calls_missed: 0,
@@ -94,9 +100,10 @@ impl InteractionProxy {
                 self.on_request(Request::new(now, client, &message, &grant));
             }
             Input::Gone { client } => {
-                self.leave(now, client);
+                self.leave(client);
                 self.clients.remove(&client);
             }
+            Input::Room { client } => self.on_room(now, client),
             Input::Call(event) => self.on_call(now, event),
             Input::Monitor(event) => self.on_monitor(now, &event),
         }
@@ -110,6 +117,11 @@ impl InteractionProxy {
     /// What is to be done, in order; `None` when there is nothing more.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    /// Who was given calls and waits to be told of them: tell it with [`Input::Room`] as it has room, once for each.
+    pub fn waiting(&self) -> impl Iterator<Item = ClientId> {
+        self.waiting.iter().copied()
     }
 
     /// Calls that are followed.
@@ -134,6 +146,7 @@ impl InteractionProxy {
             filter: None,
             calls: 0,
             turn: 0,
+            untold: BTreeSet::new(),
             list: Arc::from([client]),
         };
         self.clients.insert(client, member);
@@ -156,7 +169,7 @@ impl InteractionProxy {
                 let member = self.clients.get_mut(&token.client);
                 member.and_then(|member| member.filter.take()).ok_or(ErrorCode::NotRegistered)?;
                 self.answer(now, token, &acknowledged(token, request.kind()));
-                let given = self.leave(now, token.client);
+                let given = self.leave(token.client);
                 self.charge(token.client, given);
                 Ok(())
             }
@@ -198,7 +211,7 @@ impl InteractionProxy {
             .collect();
         self.charge(token.client, nobodys.len());
         for uuid in &nobodys {
-            self.hand_over(now, uuid, &group);
+            self.hand_over(uuid, &group);
         }
         Ok(())
     }
@@ -213,10 +226,12 @@ impl InteractionProxy {
     }
 
     /// A client gets nothing more: its calls go to others of its group. Gives how many it had.
-    fn leave(&mut self, now: Now, client: ClientId) -> usize {
+    fn leave(&mut self, client: ClientId) -> usize {
         let Some(member) = self.clients.get_mut(&client) else { return 0 };
         member.filter = None;
         member.calls = 0;
+        member.untold.clear();
+        self.waiting.remove(&client);
         let group = Arc::clone(&member.group);
         let has = |call: &Call| call.clients.get(&group) == Some(&client);
         let its: Vec<Arc<str>> = self
@@ -229,20 +244,57 @@ impl InteractionProxy {
             if let Some(call) = self.calls.get_mut(uuid) {
                 call.clients.remove(&group);
             }
-            self.hand_over(now, uuid, &group);
+            self.hand_over(uuid, &group);
         }
         its.len()
     }
 
-    /// Gives a call to a client of a group, and tells it what is known of the call.
-    fn hand_over(&mut self, now: Now, uuid: &Arc<str>, group: &Arc<str>) {
+    /// Gives a call to a client of a group, which is told what is known of the call when it has room.
+    fn hand_over(&mut self, uuid: &Arc<str>, group: &Arc<str>) {
         let Some(call_type) = self.calls.get(uuid).map(|call| call.known.call_type()) else {
             return;
         };
         let Some(client) = self.choose(group, (None, call_type)) else { return };
         let Some(call) = self.calls.get_mut(uuid) else { return };
         call.clients.insert(Arc::clone(group), client);
-        let told: Vec<Message> = call.known.told().collect();
+        if let Some(member) = self.clients.get_mut(&client) {
+            member.untold.insert(Arc::clone(uuid));
+            self.waiting.insert(client);
+        }
+    }
+
+    fn on_room(&mut self, now: Now, client: ClientId) {
+        let member = self.clients.get(&client);
+        let next = member.and_then(|member| member.untold.first()).cloned();
+        if let Some(uuid) = next {
+            self.tell_known(now, client, &uuid);
+        }
+    }
+
+    /// Something happens to a call: who was given it and was not told of it learns first how it is.
+    fn tell_first(&mut self, now: Now, uuid: &Arc<str>) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let Some(call) = self.calls.get(uuid) else { return };
+        let clients: Vec<ClientId> =
+            call.clients.values().filter(|client| self.waiting.contains(client)).copied().collect();
+        for client in clients {
+            self.tell_known(now, client, uuid);
+        }
+    }
+
+    /// Tells a client what is known of a call, if it waits for that.
+    fn tell_known(&mut self, now: Now, client: ClientId, uuid: &Arc<str>) {
+        let Some(member) = self.clients.get_mut(&client) else { return };
+        if !member.untold.remove(uuid) {
+            return;
+        }
+        if member.untold.is_empty() {
+            self.waiting.remove(&client);
+        }
+        let call = self.calls.get(uuid);
+        let told: Vec<Message> = call.into_iter().flat_map(|call| call.known.told()).collect();
         for message in told {
             let event = self.numbering.next(Arc::new(message), now);
             self.deliver(client, &event);
@@ -273,6 +325,10 @@ impl InteractionProxy {
         if kind == MessageType::EventCallCreated {
             self.begin(event);
         }
+        self.tell_first(now, &event.uuid);
+        if let Some(to) = event.message.text(Attribute::NewCallUUID) {
+            self.tell_first(now, to);
+        }
         let Some(call) = self.calls.get_mut(&event.uuid) else { return };
         let was = call.known.call_type();
         call.known.update(&event.message);
@@ -283,7 +339,7 @@ impl InteractionProxy {
         }
         self.tell(now, clients, Arc::clone(&event.message));
         if is_another {
-            self.give_away(now, &event.uuid);
+            self.give_away(&event.uuid);
         }
         if kind == MessageType::EventCallDeleted {
             self.end(&event.uuid);
@@ -291,7 +347,7 @@ impl InteractionProxy {
     }
 
     /// A call is of another type than it was: who may not have it any more has learned that last, and who may has it from now on.
-    fn give_away(&mut self, now: Now, uuid: &Arc<str>) {
+    fn give_away(&mut self, uuid: &Arc<str>) {
         let Some(call) = self.calls.get_mut(uuid) else { return };
         let call_type = call.known.call_type();
         let clients = &mut self.clients;
@@ -303,7 +359,7 @@ impl InteractionProxy {
         });
         let mut groups = self.groups();
         groups.retain(|group| self.calls.get(uuid).is_some_and(|c| !c.clients.contains_key(group)));
-        groups.iter().for_each(|group| self.hand_over(now, uuid, group));
+        groups.iter().for_each(|group| self.hand_over(uuid, group));
     }
 
     /// The groups that anybody has subscribed in.
@@ -358,6 +414,7 @@ impl InteractionProxy {
     }
 
     fn on_call(&mut self, now: Now, event: CallEvent) {
+        self.tell_first(now, &event.uuid);
         let Some(call) = self.calls.get(&event.uuid) else { return };
         let clients = call.clients.values().copied().collect();
         self.tell(now, clients, event.message);

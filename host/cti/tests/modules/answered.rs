@@ -205,6 +205,9 @@ impl Node {
                     smart_proxy::Output::Close { .. } => panic!("nobody is too many"),
                 }
             }
+            while let Some(client) = { self.recorders.waiting().next() } {
+                self.recorders.handle_input(now, interaction_proxy::Input::Room { client });
+            }
             while let Some(output) = self.recorders.poll_output() {
                 is_busy = true;
                 match output {
@@ -212,6 +215,7 @@ impl Node {
                         self.answered(client, &message);
                     }
                     interaction_proxy::Output::Deliver(deliver) => self.delivered(&deliver),
+                    interaction_proxy::Output::Charge { .. } => {}
                     other => panic!("{other:?}"),
                 }
             }
@@ -269,7 +273,7 @@ impl Node {
             O::ClientGone { client } => {
                 self.session.handle_input(now, session_controller::Input::Gone { client });
             }
-            O::Publish(_) | O::Unpublish { .. } | O::Log(_) => {}
+            O::Publish(_) | O::Unpublish { .. } | O::Charge { .. } | O::Log(_) => {}
             O::Ask(_) | O::Close { .. } => panic!("nobody is asked or too many"),
         }
     }

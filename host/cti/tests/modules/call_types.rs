@@ -79,7 +79,7 @@ fn a_call_is_for_who_may_have_it() {
     bench.connect(3, "recorder");
     assert_eq!(
         bench.start(3)[1..],
-        ["#5 IPR3: EventCallCreated CallUUID=U5 OrigCallUUID=U4 CallType=4"]
+        ["charge IPR3 1", "#5 IPR3: EventCallCreated CallUUID=U5 OrigCallUUID=U4 CallType=4"]
     );
     // And what is left goes to who may have it.
     assert_eq!(

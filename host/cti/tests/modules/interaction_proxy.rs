@@ -21,7 +21,16 @@ impl Bench {
         Self(InteractionProxy::new(settings, facts()))
     }
 
+    /// Takes something in where everybody has room.
     pub(crate) fn put(&mut self, input: Input) -> Vec<String> {
+        let mut shown = self.put_alone(input);
+        while let Some(client) = { self.0.waiting().next() } {
+            shown.extend(self.put_alone(Input::Room { client }));
+        }
+        shown
+    }
+
+    fn put_alone(&mut self, input: Input) -> Vec<String> {
         self.0.handle_input(at(0), input);
         std::iter::from_fn(|| self.0.poll_output()).map(|output| show(&output)).collect()
     }
@@ -154,6 +163,59 @@ fn the_calls_of_a_client_that_goes_are_told_anew_to_another() {
     assert_eq!(shown.len(), 4);
     assert_eq!(shown[1], "charge IPR2 1");
     assert_eq!(shown[2], "#10 IPR2: EventCallCreated CallUUID=U1 ANI=5551 DNIS=7000");
+}
+
+/// Told all at once they would be more than waits for a client.
+#[test]
+fn who_takes_calls_over_is_told_of_them_as_it_has_room_and_of_one_that_goes_on_first() {
+    let mut bench = two_recorders();
+    for uuid in ["U1", "U2", "U3", "U4", "U5", "U6", "U7", "U8", "U9"] {
+        bench.monitor(CREATED, uuid, &[]);
+    }
+    // It had the odd ones.
+    assert_eq!(bench.put_alone(Input::Gone { client: recorder(1) }), NONE);
+    assert_eq!(bench.0.waiting().collect::<Vec<_>>(), [recorder(2)]);
+    let room = Input::Room { client: recorder(2) };
+    assert_eq!(bench.put_alone(room.clone()), ["#10 IPR2: EventCallCreated CallUUID=U1"]);
+    let message = |kind, uuid: &str| Message::new(kind).with(Attribute::CallUUID, uuid);
+    let monitor = |message: Message| {
+        let uuid = message.text(Attribute::CallUUID).cloned().unwrap();
+        Input::Monitor(MonitorEvent { message: Arc::new(message), uuid })
+    };
+    let party = message(MessageType::EventCallPartyAdded, "U5").with(Attribute::PartyUUID, "P1");
+    assert_eq!(
+        bench.put_alone(monitor(party)),
+        [
+            "#11 IPR2: EventCallCreated CallUUID=U5",
+            "#12 IPR2: EventCallPartyAdded CallUUID=U5 PartyUUID=P1"
+        ]
+    );
+    assert_eq!(
+        bench.put_alone(monitor(message(DELETED, "U3"))),
+        ["#13 IPR2: EventCallCreated CallUUID=U3", "#14 IPR2: EventCallDeleted CallUUID=U3"]
+    );
+    // A party comes from a call that it has.
+    let moved = message(MessageType::EventCallPartyMoved, "U2")
+        .with(Attribute::NewCallUUID, "U7")
+        .with(Attribute::PartyUUID, "P2");
+    assert_eq!(
+        bench.put_alone(monitor(moved)),
+        [
+            "#15 IPR2: EventCallCreated CallUUID=U7",
+            "#16 IPR2: EventCallPartyMoved CallUUID=U2 NewCallUUID=U7 PartyUUID=P2"
+        ]
+    );
+    assert_eq!(bench.put_alone(room.clone()), ["#17 IPR2: EventCallCreated CallUUID=U9"]);
+    assert_eq!(bench.0.waiting().count(), 0);
+    assert_eq!(bench.put_alone(room), NONE);
+    // Who goes before it is told of its eight calls and the party of one leaves what it was given to the next.
+    bench.connect(3, "recorder");
+    bench.start(3);
+    bench.put_alone(Input::Gone { client: recorder(2) });
+    assert_eq!(bench.put_alone(Input::Gone { client: recorder(3) }), NONE);
+    assert_eq!(bench.0.waiting().count(), 0);
+    bench.connect(4, "recorder");
+    assert_eq!(bench.start(4).len(), 2 + 9);
 }
 
 /// Who of a recorder's group has all calls makes the machine look at each of them.

@@ -114,7 +114,7 @@ fn a_smart_client_gets_of_dns_that_come_what_its_filter_lets_through() {
     let grant = Grant { filter: Filter::only([MessageType::EventDNDOn]), group: None };
     let shown = bench.put(Input::Subscribe { client: tco(3), message, grant });
     // What it has asked for is answered, with the DNs of now.
-    assert_eq!(shown.len(), 2);
+    assert_eq!(shown.len(), 3);
     let shown = bench.put(Input::Registered { dn: "1003".into() });
     assert!(!shown.iter().any(|line| line.contains("EventRegistered")), "{shown:?}");
     // It is registered all the same, and hears when it is no more.

@@ -11,7 +11,7 @@ use std::{
 use cti::{ClientId, Deliver, Module};
 use model::Instant;
 use tlib::{
-    Attribute, ErrorCode, Form, Message, MessageType, Session, SessionConfig,
+    Attribute, ErrorCode, Form, Message, MessageType, Session,
     session::{
         CloseReason, Input as SessionInput, Outgoing, Output as SessionOutput, Registration,
     },
@@ -32,7 +32,6 @@ use client::Client;
 pub use figures::ClientFigures;
 pub(super) use happened::Happened;
 pub use limits::ClientLimits;
-pub(super) use reading::TURN_MESSAGES_MAX;
 
 /// Connections accepted at one port before the others get their turn.
 const ACCEPT_MAX: usize = 64;
@@ -208,7 +207,7 @@ impl Clients {
         self.next += 1;
         let id = ClientId { module: self.module, number: self.next };
         let is_open = connection.is_open();
-        let session = SessionConfig { form, ..self.limits.session.clone() };
+        let session = self.limits.of_session(form);
         self.slot_by_number.insert(id.number, slot);
         self.slots[slot].client = Some(Box::new(Client {
             id,
@@ -359,15 +358,17 @@ impl Clients {
         let mut response = None;
         for client in deliver.recipients() {
             let Some(slot) = self.slot_by_number.get(&client.number).copied() else { continue };
-            let Some(have) = self.slots[slot].client.as_mut() else { continue };
+            let Some(have) = self.slots[slot].client.as_ref() else { continue };
             let form = have.session.form();
             let reference = deliver.reference_for(client);
-            if !have.session.send(&deliver.event.outgoing(form, reference)) {
+            let outgoing = deliver.event.outgoing(form, reference);
+            if !self.put(slot, &outgoing) {
                 // It may be one too many for this client.
                 self.mark(slot);
                 continue;
             }
             self.figures.deliveries += 1;
+            let Some(have) = self.slots[slot].client.as_ref() else { continue };
             match (&mut self.log, reference) {
                 (Some(_), Some(reference)) => response = Some((slot, reference)),
                 (Some(log), None) => log.sent(at, deliver.event.kind(), have.named()),
@@ -405,13 +406,16 @@ impl Clients {
     /// Sends one client a message of its own.
     pub(super) fn answer(&mut self, now: Instant, client: ClientId, message: &Message) {
         let Some(slot) = self.slot_by_number.get(&client.number).copied() else { return };
-        let Some(have) = self.slots[slot].client.as_mut() else { return };
+        let Some(have) = self.slots[slot].client.as_ref() else { return };
         if !have.session.is_registered() {
             return;
         }
         let bytes = have.session.form().write(message);
-        let is_taken = have.session.send(&Outgoing { kind: message.kind(), answers: true, bytes });
-        if is_taken && let Some(log) = &mut self.log {
+        let is_taken = self.put(slot, &Outgoing { kind: message.kind(), answers: true, bytes });
+        if is_taken
+            && let Some(log) = &mut self.log
+            && let Some(have) = self.slots[slot].client.as_ref()
+        {
             log.answered(unix(self.unix_at_zero, now), message, have.named());
         }
         self.queued(slot);
@@ -431,14 +435,30 @@ impl Clients {
         }
     }
 
+    /// Puts a message into a client's queue. Who reads has taken something since it was last written to: that is seen before a full queue is
+    /// the end of it.
+    fn put(&mut self, slot: usize, outgoing: &Outgoing) -> bool {
+        let fits = |client: &Client| client.session.fits(outgoing.bytes.len());
+        if !self.slots[slot].client.as_deref().is_some_and(fits) {
+            // A connection that is broken is found so once more, by `flush`.
+            let _ = self.write_out(slot);
+        }
+        self.slots[slot].client.as_mut().is_some_and(|client| client.session.send(outgoing))
+    }
+
+    /// Whether little waits to be written to a client.
+    pub(super) fn has_room(&self, client: ClientId) -> bool {
+        let slot = self.slot_by_number.get(&client.number);
+        let have = slot.and_then(|slot| self.slots[*slot].client.as_ref());
+        have.is_some_and(|client| client.session.is_registered() && client.session.has_room())
+    }
+
     /// Something waits for a client. It is written when all have had their turn, or at once when much waits: what one turn makes may be more
     /// than may wait for a client that reads.
     fn queued(&mut self, slot: usize) {
         self.mark(slot);
         let Some(client) = self.slots[slot].client.as_ref() else { return };
-        if !client.waits_to_write
-            && client.session.queued().0 > self.limits.session.queue_bytes_max / 4
-        {
+        if !client.waits_to_write && !client.session.has_room() {
             // A connection that is broken is found so once more, by `flush`.
             let _ = self.write_out(slot);
         }

@@ -32,6 +32,14 @@ pub trait Machine: Send {
     /// Whose a DN is, after [`Effect::AskOwner`].
     fn on_owner(&mut self, _: Now, _dn: &Arc<str>, _verdict: OwnerVerdict) {}
 
+    /// Clients that there is more for than may wait for them: each is told by [`Self::on_room`] as it reads.
+    fn waiting(&self) -> Vec<ClientId> {
+        Vec::new()
+    }
+
+    /// A client that waits has room for more.
+    fn on_room(&mut self, _: Now, _: ClientId) {}
+
     /// A client is gone.
     fn on_gone(&mut self, now: Now, client: ClientId);
 

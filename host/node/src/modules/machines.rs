@@ -419,6 +419,14 @@ impl Machine for Driven<InteractionProxy> {
         self.input(now, input);
     }
 
+    fn waiting(&self) -> Vec<ClientId> {
+        self.inner.waiting().collect()
+    }
+
+    fn on_room(&mut self, now: Now, client: ClientId) {
+        self.input(now, interaction_proxy::Input::Room { client });
+    }
+
     fn on_gone(&mut self, now: Now, client: ClientId) {
         self.input(now, interaction_proxy::Input::Gone { client });
     }

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, sync::Arc, time::Duration};
 use cti::{CallsConfig, Dns, RegistryLimits};
 use jiff::tz::TimeZone;
 
-use super::{ClientLimits, LogSettings, clients::TURN_MESSAGES_MAX};
+use super::{ClientLimits, LogSettings};
 use crate::config::{Config, DnSection, TlibSection};
 
 /// What every module goes by.
@@ -96,7 +96,6 @@ fn client_limits(tlib: &TlibSection) -> ClientLimits {
         register_timeout: Duration::from_millis(tlib.hello_timeout_ms),
         requests_per_second: tlib.requests_per_second_max,
         requests_burst: tlib.requests_burst_max,
-        turn_messages_max: TURN_MESSAGES_MAX,
         queue_bytes_max: tlib.write_queue_kib << 10,
         keep_alive_timeout: keep_alive,
         keep_alive_remote_timeout: keep_alive,

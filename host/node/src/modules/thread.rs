@@ -27,6 +27,8 @@ use crate::{
 
 /// Letters taken before the clients get their turn.
 const LETTERS: usize = 512;
+/// Times that a client with room is told more before letters are taken.
+const ROOM_TURN: usize = 64;
 
 /// Whom a module talks to.
 #[derive(Clone)]
@@ -138,6 +140,7 @@ impl<M: Machine> Running<M> {
                     }
                 }
             }
+            self.use_room(policy);
             let at = self.clock.now();
             self.clients.flush(at);
             self.take_happened(policy);
@@ -161,7 +164,7 @@ impl<M: Machine> Running<M> {
     }
 
     fn wait(&self) -> Option<Timespec> {
-        if self.clients.are_behind() {
+        if self.clients.are_behind() || self.is_awaited() {
             return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
         }
         let now = self.clock.now();
@@ -193,6 +196,25 @@ impl<M: Machine> Running<M> {
             self.clients.read(self.clock.now(), slot);
             self.take_happened(policy);
         }
+    }
+
+    /// Clients that are told more as they read, and have.
+    fn use_room(&mut self, policy: &mut Policy) {
+        for client in self.machine.waiting() {
+            let now = self.now();
+            for _ in 0..ROOM_TURN {
+                if !self.clients.has_room(client) {
+                    break;
+                }
+                self.machine.on_room(now, client);
+                self.drain(now, policy);
+            }
+        }
+    }
+
+    /// Whether there is more for a client that has room for it.
+    fn is_awaited(&self) -> bool {
+        self.machine.waiting().into_iter().any(|client| self.clients.has_room(client))
     }
 
     fn on_letters(&mut self, policy: &mut Policy) {

@@ -1,20 +1,23 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
+    io::{Read as _, Write as _},
+    net::{Ipv4Addr, TcpListener, TcpStream},
     sync::{Arc, mpsc},
 };
 
 use cti::{
-    ClientId, Dn, DnType, Dns, Grant, Module, Now,
+    ClientId, Dn, DnType, Dns, Grant, Module, MonitorEvent, Now, ServerFacts,
+    interaction_proxy::{InteractionProxy, InteractionProxySettings},
     t_controller::{DnState, MonitorFeed, MonitorRequest},
 };
 use model::{Aor, Directory, Instant};
 use plugin::{HostConfig, PluginHost};
 use rustix::event::{PollFd, PollFlags, poll};
-use tlib::{Message, MessageType};
+use tlib::{Attribute, Form, Limits, Message, MessageType};
 
 use super::{
-    super::{machine::Holdings, policy::PolicyParts, start::spawn},
+    super::{machine::Holdings, machines::Driven, policy::PolicyParts, start::spawn},
     *,
 };
 use crate::{
@@ -276,4 +279,72 @@ fn what_was_published_of_dns_ends_with_the_thread_that_published_it() {
     assert!(directory.do_not_disturb(&aor));
     end(Module::TController, &directory);
     assert!(!directory.do_not_disturb(&aor));
+}
+
+fn server() -> ServerFacts {
+    ServerFacts {
+        application: "SIPS".into(),
+        version: "1".into(),
+        location: "".into(),
+        started_s: 0,
+    }
+}
+
+/// Bytes of a call, and calls: more than a queue and the kernel hold.
+const CALL_BYTES: usize = 8 << 10;
+const CALLS: usize = 2000;
+
+fn call(number: usize) -> Letter {
+    let uuid: Arc<str> = format!("{number:032}").into();
+    let message = Message::new(MessageType::EventCallCreated)
+        .with(Attribute::CallUUID, &uuid)
+        .with(Attribute::ANI, "1".repeat(CALL_BYTES));
+    Letter::Monitor(MonitorEvent { message: Arc::new(message), uuid })
+}
+
+fn read(socket: &mut TcpStream) -> Message {
+    let mut prefix = [0; 4];
+    socket.read_exact(&mut prefix).unwrap();
+    let mut frame = vec![0; u32::from_be_bytes(prefix) as usize];
+    socket.read_exact(&mut frame).unwrap();
+    Message::decode(&frame, &Limits::DEFAULT).unwrap()
+}
+
+#[test]
+fn a_recorder_that_reads_is_told_of_more_calls_than_may_wait_for_it() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (unread, _mailbox) = mailbox(1).unwrap();
+    let (mut parts, postbox) =
+        parts(Module::InteractionProxy, (Module::SmartProxy, unread), &directory());
+    let mut settings = (*parts.settings).clone();
+    settings.clients.session.queue_bytes_max = 64 << 10;
+    let dns = settings.dns.clone();
+    parts.settings = Arc::new(settings);
+    parts.ports.push(Port::plain(Module::InteractionProxy, listener));
+    let inner = InteractionProxy::new(InteractionProxySettings::default(), server());
+    let machine = Driven::new(inner, Module::InteractionProxy, dns);
+    let thread = spawn(parts, machine, policy).unwrap();
+    (0..CALLS).for_each(|number| postbox.post_waiting(call(number)).unwrap());
+    let (reply, described) = tokio::sync::oneshot::channel();
+    postbox.post_waiting(Letter::Describe(reply)).unwrap();
+    described.blocking_recv().unwrap();
+
+    let mut socket = TcpStream::connect(address).unwrap();
+    let hello = Message::new(MessageType::RequestRegisterClient)
+        .with(Attribute::ProtocolVersion, tlib::session::PROTOCOL_VERSION)
+        .with(Attribute::ApplicationName, "recorder");
+    socket.write_all(&Form::Wire.write(&hello)).unwrap();
+    assert_eq!(read(&mut socket).kind(), MessageType::EventLinkConnected);
+    let start = Message::new(MessageType::RequestStartCallMonitoring);
+    socket.write_all(&Form::Wire.write(&start)).unwrap();
+    assert_eq!(read(&mut socket).kind(), MessageType::EventACK);
+    let mut told = BTreeSet::new();
+    while told.len() < CALLS {
+        let message = read(&mut socket);
+        assert_eq!(message.kind(), MessageType::EventCallCreated);
+        assert!(told.insert(message.text(Attribute::CallUUID).cloned()), "told once");
+    }
+    postbox.post_waiting(Letter::Stop).unwrap();
+    thread.join().unwrap();
 }

@@ -1,6 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
-use tlib::SessionConfig;
+use tlib::{Form, SessionConfig};
+
+/// Messages taken of one client before the others get their turn.
+pub(super) const TURN_MESSAGES_MAX: u64 = 64;
 
 /// What the clients of a module may have.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,4 +18,11 @@ pub struct ClientLimits {
     pub password: Option<Arc<str>>,
     /// Of each session.
     pub session: SessionConfig,
+}
+
+impl ClientLimits {
+    /// What a session of this form begins with.
+    pub(super) fn of_session(&self, form: Form) -> SessionConfig {
+        SessionConfig { form, turn_messages_max: TURN_MESSAGES_MAX, ..self.session.clone() }
+    }
 }

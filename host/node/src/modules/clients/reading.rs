@@ -1,16 +1,14 @@
 //! What comes of clients, in turns.
 
 use model::Instant;
-use tlib::{Session, SessionConfig, session::Input};
+use tlib::{Session, session::Input};
 use tracing::debug;
 
-use super::Clients;
+use super::{Clients, limits::TURN_MESSAGES_MAX};
 use crate::modules::connection::{Came, Fault};
 
 /// Bytes read from one client before the others get their turn.
 const READ_MAX: usize = 256 << 10;
-/// Messages taken of one client before the others get their turn.
-pub(in crate::modules) const TURN_MESSAGES_MAX: u64 = 64;
 
 /// What a turn found.
 enum Found {
@@ -83,7 +81,7 @@ impl Clients {
         if !client.is_open && client.connection.is_open() {
             // What the handshake took is not taken from the time to register.
             client.is_open = true;
-            let config = SessionConfig { form: client.session.form(), ..config.clone() };
+            let config = self.limits.of_session(client.session.form());
             client.session = Session::new(config, now, self.unix_at_zero);
         }
         match came {
