@@ -6,8 +6,9 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{Read, Write},
-    net::{Ipv4Addr, Shutdown, TcpStream},
-    time::Duration,
+    net::{Ipv4Addr, Shutdown, TcpStream, UdpSocket},
+    thread,
+    time::{Duration, Instant},
 };
 
 use jackfield_interop::{Switch, ports, wait};
@@ -28,6 +29,15 @@ struct Node {
 
 impl Node {
     fn start(settings: &[&str]) -> Self {
+        Self::with("{number=[\"2001-2009\"]},{number=[\"8000\"],type=\"routing-point\"}", settings)
+    }
+
+    /// One with these DNs and the default limits.
+    fn of(dns: &str) -> Self {
+        Self::with(dns, &[])
+    }
+
+    fn with(dns: &str, settings: &[&str]) -> Self {
         let ports = PORTS.map(|_| ports::free());
         let listen: Vec<String> = PORTS
             .iter()
@@ -35,9 +45,9 @@ impl Node {
             .map(|(name, port)| format!("{{name=\"{name}\",bind=\"127.0.0.1:{port}\"}}"))
             .collect();
         let listen = format!("tlib.listen=[{}]", listen.join(","));
-        let dns = "dn=[{number=[\"2001-2009\"]},{number=[\"8000\"],type=\"routing-point\"}]";
+        let dns = format!("dn=[{dns}]");
         let settings: Vec<&str> =
-            [listen.as_str(), dns].into_iter().chain(settings.iter().copied()).collect();
+            [listen.as_str(), dns.as_str()].into_iter().chain(settings.iter().copied()).collect();
         Self { switch: Switch::start(&settings, &[]), ports }
     }
 
@@ -375,6 +385,106 @@ fn a_flood_is_refused_and_every_request_of_it_is_answered_once() {
         assert!(done >= 100 && refused > 0, "{done} done, {refused} refused");
         others.talk(0);
     }
+}
+
+/// DNs that one client registers on, and so owns.
+const OWNED: u32 = 500;
+/// Requests of a flood: as many as the switch lets through at once without knowing what they are.
+const REQUESTS: u32 = 20_000;
+
+/// Sends two requests in turn until there are enough, all at once, while the others talk; gives what came of that type.
+fn flood(peer: Peer, pair: [M; 2], others: &mut Others, counted: M) -> usize {
+    let Peer { stream, held, .. } = peer;
+    let mut writing = stream.try_clone().expect("a connection");
+    let writer = thread::spawn(move || {
+        let requests = (1..=REQUESTS).zip(pair.into_iter().cycle());
+        let request = |(n, kind)| Form::Wire.write(&Message::new(kind).with(A::ReferenceID, n));
+        let all: Vec<u8> = requests.flat_map(|request_of| request(request_of).to_vec()).collect();
+        // Who is closed for its flood cannot write all of it.
+        let _ = writing.write_all(&all);
+    });
+    let reader = thread::spawn(move || {
+        let mut peer = Peer { stream, held, reference: 0 };
+        let mut count = 0;
+        while let Some(message) = peer.next() {
+            count += usize::from(message.kind() == counted);
+            if message.reference_id() == Some(REQUESTS) {
+                break;
+            }
+        }
+        count
+    });
+    while !reader.is_finished() {
+        others.talk(0);
+    }
+    writer.join().expect("a writer");
+    reader.join().expect("a reader")
+}
+
+/// What a client may be told that asks for much, when its rate is the default and it began so long ago: its burst, what it was given since,
+/// and the last request that was done.
+fn at_most(began: Instant, of_one: usize) -> usize {
+    let seconds = usize::try_from(began.elapsed().as_secs()).expect("seconds");
+    20_000 + 1000 * (seconds + 1) + of_one
+}
+
+#[test]
+fn who_asks_for_every_dn_again_and_again_disturbs_nobody() {
+    let node = Node::of(
+        "{number=[\"2001-2500\"]},{number=\"7999\",type=\"voip-service\",options={\"service-type\"=\"sip-cluster-nodes\",\"dn-owner-applications\"=\"peer\"}}",
+    );
+    let mut owner = Peer::registered(node.ports[1]);
+    let last =
+        (2001..2001 + OWNED).map(|dn| owner.send(of(M::RequestRegisterAddress, &dn.to_string())));
+    let last = last.last().expect("DNs");
+    assert_eq!(owner.answer(last).kind(), M::EventRegistered);
+    let mut others = Others::of(&node);
+    let began = Instant::now();
+    let peer = Peer::registered(node.ports[1]);
+    let pair = [M::RequestRegisterAll, M::RequestUnregisterAll];
+    let told = flood(peer, pair, &mut others, M::EventRegistered);
+    let owned = usize::try_from(OWNED).expect("a number");
+    assert!(told >= owned && told <= at_most(began, owned), "{told} after {:?}", began.elapsed());
+    others.talk(0);
+}
+
+#[test]
+fn who_takes_all_calls_again_and_again_disturbs_nobody() {
+    const CALLS: usize = 100;
+    let node = Node::of("{number=[\"2001-2009\"]},{number=[\"8000\"],type=\"routing-point\"}");
+    let mut others = Others::of(&node);
+    let mut router = Peer::registered(node.ports[0]);
+    assert_eq!(router.ask(of(M::RequestRegisterAddress, "8000")).kind(), M::EventRegistered);
+    let mut recorder = Peer::registered(node.ports[2]);
+    let start = Message::new(M::RequestStartCallMonitoring);
+    assert_eq!(recorder.ask(start).kind(), M::EventACK);
+    let phone = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    for number in 0..CALLS {
+        let invite = invite(&phone, node.switch.sip_port, number);
+        phone
+            .send_to(invite.as_bytes(), (Ipv4Addr::LOCALHOST, node.switch.sip_port))
+            .expect("sent");
+        while recorder.next().expect("a recorder stays").kind() != M::EventCallCreated {}
+    }
+    drop(recorder);
+    let began = Instant::now();
+    let peer = Peer::registered(node.ports[2]);
+    let pair = [M::RequestStartCallMonitoring, M::RequestStopCallMonitoring];
+    let told = flood(peer, pair, &mut others, M::EventCallCreated);
+    assert!(told >= CALLS && told <= at_most(began, CALLS), "{told} after {:?}", began.elapsed());
+    others.talk(0);
+}
+
+/// A call to the Routing Point, which waits there.
+fn invite(phone: &UdpSocket, sip_port: u16, number: usize) -> String {
+    let here = phone.local_addr().expect("an address");
+    let body = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 0\r\n";
+    format!(
+        "INVITE sip:8000@127.0.0.1:{sip_port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bKflood{number}\r\nMax-Forwards: 70\r\n\
+         From: <sip:5551001@127.0.0.1>;tag=a{number}\r\nTo: <sip:8000@127.0.0.1>\r\nCall-ID: flood-{number}\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:5551001@{here}>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 #[test]
