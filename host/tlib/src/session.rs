@@ -380,6 +380,9 @@ impl Session {
         if let Some(reference) = reference {
             answer.set(Attribute::ReferenceID, reference);
         }
+        let (seconds, micros) = self.time(now);
+        answer.set(Attribute::TimeinSecs, seconds);
+        answer.set(Attribute::TimeinuSecs, micros);
         self.state = State::Registered;
         self.deframer.set_bytes_max(self.config.limits.message_bytes_max);
         self.keep_alive.heard(now);
@@ -480,10 +483,16 @@ impl Session {
     }
 
     fn timed(&self, now: Instant, kind: MessageType) -> Message {
-        let time = self.unix_at_zero + Duration::from_nanos(now.as_nanos());
+        let (seconds, micros) = self.time(now);
         Message::new(kind)
-            .with(Attribute::TimeinSecs, i64::try_from(time.as_secs()).unwrap_or(i64::MAX))
-            .with(Attribute::TimeinuSecs, i64::from(time.subsec_micros()))
+            .with(Attribute::TimeinSecs, seconds)
+            .with(Attribute::TimeinuSecs, micros)
+    }
+
+    /// TimeinSecs and TimeinuSecs of now.
+    fn time(&self, now: Instant) -> (i64, i64) {
+        let time = self.unix_at_zero + Duration::from_nanos(now.as_nanos());
+        (i64::try_from(time.as_secs()).unwrap_or(i64::MAX), i64::from(time.subsec_micros()))
     }
 
     fn give(&mut self, message: Message) {

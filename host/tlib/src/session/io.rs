@@ -19,7 +19,7 @@ pub enum Input {
     /// The connection is gone.
     Closed,
     /// The registration is accepted. The answer is EventLinkConnected, or EventLinkDisconnected when there is no switch; the session
-    /// adds ProtocolVersion, the timeouts of the keep-alive and the ReferenceID.
+    /// adds ProtocolVersion, the timeouts of the keep-alive, the ReferenceID and the time.
     Accept(Message),
     /// The registration is refused: EventError, and the client is closed.
     Refuse(ErrorCode, String),

@@ -95,14 +95,16 @@ fn a_client_registers_and_asks() {
         assert_eq!((&*registration.name, &*registration.password), ("desk", "secret"));
         assert_eq!((&*registration.version, &registration.message), (PROTOCOL_VERSION, &hello()));
         assert!(!session.is_registered());
-        session.handle_input(at(0.0), Input::Accept(link()));
+        session.handle_input(at(2.5), Input::Accept(link()));
         let answer = link()
             .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
             .with(Attribute::KeepAliveTimeout, 30_000_i64)
             .with(Attribute::KeepAliveRemoteTimeout, 30_000_i64)
-            .with(Attribute::ReferenceID, 1_u32);
+            .with(Attribute::ReferenceID, 1_u32)
+            .with(Attribute::TimeinSecs, 1_700_000_002_i64)
+            .with(Attribute::TimeinuSecs, 500_000_i64);
         assert_eq!(written(&mut session), [answer]);
-        put(&mut session, 0.0, &request(7));
+        put(&mut session, 2.5, &request(7));
         assert_eq!(outputs(&mut session), [Output::Request(request(7))]);
         session.send(&event("2001").outgoing(form, None));
         session.send(&event("2002").outgoing(form, Some(7)));
