@@ -105,6 +105,14 @@ impl Session {
         matches!(self.state, State::Registered)
     }
 
+    /// Bytes of a message that the client may send now.
+    pub const fn message_bytes_max(&self) -> usize {
+        match self.state {
+            State::Registered => self.config.limits.message_bytes_max,
+            _ => self.config.hello_bytes_max,
+        }
+    }
+
     /// What was counted so far.
     pub const fn stats(&self) -> SessionStats {
         self.stats

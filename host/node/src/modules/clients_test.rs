@@ -15,6 +15,10 @@ const EVENT_BYTES: usize = 4 << 10;
 const EVENTS: u64 = 32;
 
 fn clients() -> (Clients, SocketAddr) {
+    clients_at(Port::plain)
+}
+
+fn clients_at(port: fn(Module, TcpListener) -> Port) -> (Clients, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     let mut session = SessionConfig::DEFAULT;
@@ -32,7 +36,7 @@ fn clients() -> (Clients, SocketAddr) {
         Clients::new(
             Module::SmartProxy,
             poller,
-            vec![Port::plain(Module::SmartProxy, listener)],
+            vec![port(Module::SmartProxy, listener)],
             limits,
             hello,
         )
@@ -69,12 +73,15 @@ fn turn(clients: &mut Clients) -> Vec<Happened> {
     }
 }
 
+fn register() -> Message {
+    Message::new(MessageType::RequestRegisterClient)
+        .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
+        .with(Attribute::ApplicationName, "desk")
+}
+
 fn connect(clients: &mut Clients, address: SocketAddr) -> (TcpStream, ClientId) {
     let mut socket = TcpStream::connect(address).unwrap();
-    let register = Message::new(MessageType::RequestRegisterClient)
-        .with(Attribute::ProtocolVersion, PROTOCOL_VERSION)
-        .with(Attribute::ApplicationName, "desk");
-    socket.write_all(&Form::Wire.write(&register)).unwrap();
+    socket.write_all(&Form::Wire.write(&register())).unwrap();
     let happened = turn(clients);
     let [Happened::Connected(client, _)] = happened[..] else { panic!("{happened:?}") };
     (socket, client)
@@ -187,4 +194,38 @@ fn who_has_read_meanwhile_is_not_judged_by_what_waited_before() {
     }
     clients.flush(Instant::ZERO);
     assert!(clients.take_happened().is_empty(), "a client that reads was closed");
+}
+
+/// As one connected by TCP does, whose session cuts the bytes into frames.
+#[test]
+fn who_is_connected_by_websocket_keeps_its_largest_message() {
+    let (mut clients, address) = clients_at(Port::web);
+    let mut socket = TcpStream::connect(address).unwrap();
+    let say = |socket: &mut TcpStream, message: &Message| {
+        let mut frame = Vec::new();
+        websocket::message(&mut frame, &Form::Json.write(message), Some([1, 2, 3, 4]));
+        socket.write_all(&frame).unwrap();
+    };
+    let long = |bytes: usize| {
+        Message::new(MessageType::RequestDistributeUserEvent)
+            .with(Attribute::ThisDN, "1".repeat(bytes))
+    };
+    let opening = websocket::Request::new([7; 16], crate::modules::PROTOCOL);
+    socket.write_all(&opening.write("127.0.0.1", "/")).unwrap();
+    say(&mut socket, &register());
+    let happened = turn(&mut clients);
+    assert!(matches!(happened[..], [Happened::Connected(..)]), "{happened:?}");
+    let set = |clients: &mut Clients, bytes| {
+        let mut limits = clients.limits.clone();
+        limits.session.limits.message_bytes_max = bytes;
+        clients.set_limits(limits);
+    };
+    set(&mut clients, 1 << 10);
+    say(&mut socket, &long(4 << 10));
+    let happened = turn(&mut clients);
+    assert!(matches!(happened[..], [Happened::Request(..)]), "{happened:?}");
+    set(&mut clients, 1 << 20);
+    say(&mut socket, &long(300 << 10));
+    let happened = turn(&mut clients);
+    assert!(matches!(happened[..], [Happened::Gone(_)]), "{happened:?}");
 }

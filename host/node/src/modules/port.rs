@@ -57,6 +57,14 @@ impl Port {
         Self { module, listener, transport: TlibTransport::Tcp, tls: None, web: None }
     }
 
+    /// The same that speaks WebSocket, to pages of no origin.
+    #[cfg(test)]
+    pub(super) fn web(module: Module, listener: TcpListener) -> Self {
+        let terms = Terms { protocol: PROTOCOL, origins: Origins::new(Vec::new()) };
+        let web = Some((Arc::new(terms), 1));
+        Self { transport: TlibTransport::Ws, web, ..Self::plain(module, listener) }
+    }
+
     /// A connection of this port, on a socket that blocks nobody.
     ///
     /// # Errors

@@ -72,11 +72,7 @@ impl Clients {
         if let Some(end) = client.end.take() {
             return Found::Input(end);
         }
-        let config = &self.limits.session;
-        let longest = match client.session.is_registered() {
-            true => config.limits.message_bytes_max,
-            false => config.hello_bytes_max,
-        };
+        let longest = client.session.message_bytes_max();
         let came = client.connection.receive(&mut self.buffer, left, longest);
         if !client.is_open && client.connection.is_open() {
             // What the handshake took is not taken from the time to register.
