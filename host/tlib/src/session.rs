@@ -492,9 +492,7 @@ impl Session {
 
     fn timed(&self, now: Instant, kind: MessageType) -> Message {
         let (seconds, micros) = self.time(now);
-        Message::new(kind)
-            .with(Attribute::TimeinSecs, seconds)
-            .with(Attribute::TimeinuSecs, micros)
+        Message::new(kind).with(Attribute::TimeinSecs, seconds).with(Attribute::TimeinuSecs, micros)
     }
 
     /// TimeinSecs and TimeinuSecs of now.

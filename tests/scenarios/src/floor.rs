@@ -258,10 +258,7 @@ impl Floor {
                     let agent = None;
                     self.sc.handle_input(now, session_controller::Input::Agent { dn, agent });
                 }
-                Output::Ask(_)
-                | Output::Log(_)
-                | Output::Charge { .. }
-                | Output::Close { .. } => {}
+                Output::Ask(_) | Output::Log(_) | Output::Charge { .. } | Output::Close { .. } => {}
             }
         }
         is_news
