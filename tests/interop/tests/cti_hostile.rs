@@ -431,7 +431,7 @@ fn at_most(began: Instant, of_one: usize) -> usize {
 #[test]
 fn who_asks_for_every_dn_again_and_again_disturbs_nobody() {
     let node = Node::of(
-        "{number=[\"2001-2500\"]},{number=\"7999\",type=\"voip-service\",options={\"service-type\"=\"sip-cluster-nodes\",\"dn-owner-applications\"=\"peer\"}}",
+        "{number=[\"2001-2500\"],contact=\"elsewhere\"},{number=\"7999\",type=\"voip-service\",options={\"service-type\"=\"sip-cluster-nodes\",\"dn-owner-applications\"=\"peer\"}}",
     );
     let mut owner = Peer::registered(node.ports[1]);
     let last =
