@@ -48,9 +48,7 @@ impl TController {
 
     /// A DN is owned by other rules from now on: whoever owns it does no more, until somebody does by these.
     fn change_ownership(&mut self, now: Now, dn: &Arc<str>) {
-        self.timers.cancel(dn, Timer::OwnerAnswer);
-        let Some(line) = self.lines.get_mut(dn) else { return };
-        line.owner_changes.clear();
+        let Some(line) = self.lines.get(dn) else { return };
         let registers = line.dn.sip_owned && line.has_contact;
         self.set_owner(now, dn, None);
         if registers {
@@ -60,9 +58,7 @@ impl TController {
 
     fn remove_dn(&mut self, now: Now, dn: &Arc<str>) {
         self.log_out(now, dn, None);
-        for timer in [Timer::Reservations, Timer::OwnerAnswer] {
-            self.timers.cancel(dn, timer);
-        }
+        self.timers.cancel(dn, Timer::Reservations);
         let message = Arc::new(unregistered(dn));
         self.feed(dn, &message);
         if let Some(audience) = self.registry.forget(dn) {

@@ -42,10 +42,6 @@ pub struct TControllerSettings {
     pub reservations_collected_max: usize,
     /// Whether the owner of a DN is asked for ([`Output::Ask`]) rather than decided by the built-in rules.
     pub asks_owner: bool,
-    /// How long the answer is waited for, in milliseconds, before the built-in rules decide.
-    pub owner_answer_ms: u64,
-    /// Changes that wait for the answer to one before them, of one DN; where there are more the built-in rules decide the oldest.
-    pub owner_changes_max: usize,
 }
 
 impl Default for TControllerSettings {
@@ -58,8 +54,6 @@ impl Default for TControllerSettings {
             queues_per_agent_max: 100,
             reservations_collected_max: 64,
             asks_owner: false,
-            owner_answer_ms: 2_000,
-            owner_changes_max: 16,
         }
     }
 }
@@ -151,8 +145,8 @@ pub enum Input {
     },
     /// The answer to [`Output::Ask`].
     OwnerAnswer {
-        /// Of which question.
-        dn: Arc<str>,
+        /// The question.
+        question: Box<OwnerQuestion>,
         /// What is to be.
         verdict: OwnerVerdict,
     },
@@ -309,7 +303,7 @@ pub enum Output {
         /// Which.
         dn: Arc<str>,
     },
-    /// Whose a DN is to be, for the policy; at most one question a DN is open.
+    /// Whose a DN is to be, for the policy; it is answered ([`Input::OwnerAnswer`]) before anything else is put in.
     Ask(OwnerQuestion),
     /// For the Smart Proxy.
     Monitor(MonitorFeed),

@@ -10,7 +10,7 @@ use tlib::{AgentWorkMode, DNState, ForwardMode, KvList, KvValue};
 use super::{
     agent_table::AgentStatus,
     io::DnState,
-    ownership::{Owner, OwnerEvent},
+    ownership::Owner,
     reserve::Reservations,
 };
 use crate::{ClientId, Dn, DnType, Parties};
@@ -25,8 +25,6 @@ pub(super) struct Line {
     pub(super) mwl: bool,
     pub(super) forwards: BTreeMap<ForwardMode, Arc<str>>,
     pub(super) owner: Option<Owner>,
-    /// What of its ownership is not decided yet, oldest first.
-    pub(super) owner_changes: Vec<OwnerEvent>,
     pub(super) has_contact: bool,
     pub(super) has_failed: bool,
     /// Whether the Smart Proxy watches it.
@@ -98,7 +96,6 @@ impl Line {
             mwl: false,
             forwards: BTreeMap::new(),
             owner: None,
-            owner_changes: Vec::new(),
             has_contact: false,
             has_failed: false,
             is_watched: false,

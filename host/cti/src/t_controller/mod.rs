@@ -113,7 +113,7 @@ impl TController {
             Input::Unregistered { dn } => self.on_contact(now, &dn, false),
             Input::Service { dn, in_service } => self.on_service(now, &dn, in_service),
             Input::NoAnswer { dn, action } => self.on_no_answer(now, &dn, action),
-            Input::OwnerAnswer { dn, verdict } => self.on_owner_answer(now, &dn, verdict),
+            Input::OwnerAnswer { question, verdict } => self.on_owner_answer(now, *question, verdict),
             Input::Monitor(request) => self.on_monitor(request),
         }
     }
@@ -142,7 +142,6 @@ impl TController {
                 Timer::LegalGuard => self.on_time_over(now, &dn, AgentEvent::LegalGuardOver),
                 Timer::AutoLogout => self.log_out(now, &dn, None),
                 Timer::Reservations => self.on_reservations(now, &dn),
-                Timer::OwnerAnswer => self.on_owner_silence(now, &dn),
             }
         }
     }

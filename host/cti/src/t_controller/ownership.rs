@@ -1,8 +1,8 @@
 //! Whose a DN is (seed 001, section 5.4): what the policy is asked, and what it says where nobody is asked.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use super::{Output, TController, timers::Timer, unregistered};
+use super::{Output, TController, unregistered};
 use crate::{ClientId, DnType, Now, option_names};
 
 /// By what this node owns a DN.
@@ -88,86 +88,60 @@ pub fn built_in(question: &OwnerQuestion) -> OwnerVerdict {
 }
 
 impl TController {
-    /// Something has happened that may change whose a DN is. Only Extensions are owned.
+    /// Something has happened that may change whose a DN is. Only Extensions are owned; that a client is gone matters of the owner alone.
     pub(super) fn on_owner_event(&mut self, now: Now, dn: &Arc<str>, event: OwnerEvent) {
-        let max = self.settings.owner_changes_max.max(1);
-        let Some(line) = self.lines.get_mut(dn) else { return };
-        if line.dn.kind != DnType::Extension {
+        let Some(line) = self.lines.get(dn) else { return };
+        let is_owner = |gone: &ClientId| {
+            matches!(&line.owner, Some(Owner::Client { client, .. }) if client == gone)
+        };
+        let matters = match &event {
+            OwnerEvent::ClientGone { client, .. } => is_owner(client),
+            _ => true,
+        };
+        if line.dn.kind != DnType::Extension || !matters {
             return;
         }
-        line.owner_changes.push(event);
-        let waiting = line.owner_changes.len();
-        if !self.settings.asks_owner || waiting > max {
-            self.decide_built_in(now, dn);
-        }
-        if self.settings.asks_owner && (waiting == 1 || waiting > max) {
-            self.ask_owner(now, dn);
-        }
-    }
-
-    /// The policy has spoken, of the oldest change of a DN.
-    pub(super) fn on_owner_answer(&mut self, now: Now, dn: &Arc<str>, verdict: OwnerVerdict) {
-        if self.timers.is_armed(dn, Timer::OwnerAnswer) {
-            self.decide(now, dn, verdict);
-            self.ask_owner(now, dn);
-        }
-    }
-
-    /// The policy has not spoken in time.
-    pub(super) fn on_owner_silence(&mut self, now: Now, dn: &Arc<str>) {
-        self.decide_built_in(now, dn);
-        self.ask_owner(now, dn);
-    }
-
-    fn question(&self, dn: &Arc<str>) -> Option<OwnerQuestion> {
-        let line = self.lines.get(dn)?;
         let names = self.cluster_option(option_names::dn_owner_applications);
         let names = names.split(',').map(str::trim).filter(|name| !name.is_empty());
-        Some(OwnerQuestion {
+        let question = OwnerQuestion {
             dn: Arc::clone(dn),
             is_sip: line.dn.sip_owned,
-            event: line.owner_changes.first()?.clone(),
+            event,
             owner: line.owner.clone(),
             applications: names.map(Arc::from).collect(),
-        })
-    }
-
-    fn ask_owner(&mut self, now: Now, dn: &Arc<str>) {
-        self.timers.cancel(dn, Timer::OwnerAnswer);
-        if let Some(question) = self.question(dn) {
-            let wait = Duration::from_millis(self.settings.owner_answer_ms);
-            self.timers.arm(dn, Timer::OwnerAnswer, now.at + wait);
+        };
+        if self.settings.asks_owner {
             self.outputs.push_back(Output::Ask(question));
+        } else {
+            let verdict = built_in(&question);
+            self.on_owner_answer(now, question, verdict);
         }
     }
 
-    fn decide_built_in(&mut self, now: Now, dn: &Arc<str>) {
-        if let Some(question) = self.question(dn) {
-            self.decide(now, dn, built_in(&question));
-        }
-    }
-
-    fn decide(&mut self, now: Now, dn: &Arc<str>, verdict: OwnerVerdict) {
-        let Some(line) = self.lines.get_mut(dn) else { return };
-        if line.owner_changes.is_empty() {
-            return;
-        }
-        let event = line.owner_changes.remove(0);
+    /// What is to be of what was asked.
+    pub(super) fn on_owner_answer(
+        &mut self,
+        now: Now,
+        question: OwnerQuestion,
+        verdict: OwnerVerdict,
+    ) {
+        let OwnerQuestion { dn, event, .. } = question;
+        let Some(line) = self.lines.get(&dn) else { return };
         let owner = match (verdict, event) {
             (OwnerVerdict::Keep, _) => return,
             (OwnerVerdict::Claim, OwnerEvent::PhoneRegistered) if line.has_contact => {
                 Some(Owner::Sip)
             }
             (OwnerVerdict::Claim, OwnerEvent::ClientRegistered { client, application })
-                if self.registry.mode(client, dn).is_some() =>
+                if self.registry.mode(client, &dn).is_some() =>
             {
                 Some(Owner::Client { client, application })
             }
-            // Who was to own it is not there any more.
+            // Who was to own it is not there.
             (OwnerVerdict::Claim, _) => return,
             (OwnerVerdict::Release, _) => None,
         };
-        self.set_owner(now, dn, owner);
+        self.set_owner(now, &dn, owner);
     }
 
     /// Gives a DN an owner, or none, and bulk clients its events, or none.

@@ -18,8 +18,6 @@ pub enum Timer {
     AutoLogout,
     /// Reservations of the agent have been collected.
     Reservations,
-    /// The owner policy has not answered.
-    OwnerAnswer,
 }
 
 /// At most one time of each kind for each DN.

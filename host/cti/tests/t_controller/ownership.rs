@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jackfield_cti::{
     Filter, Grant,
-    t_controller::{Input, MonitorRequest, OwnerVerdict, TControllerSettings},
+    t_controller::{
+        Input, MonitorRequest, OwnerEvent, OwnerQuestion, OwnerVerdict, TControllerSettings,
+    },
 };
 use tlib::{Attribute, ControlMode, Message, MessageType};
 
@@ -126,54 +128,64 @@ fn a_smart_client_gets_of_dns_that_come_what_its_filter_lets_through() {
     assert!(shown.contains(&"TCO3: EventUnregistered ThisDN=1003".to_owned()), "{shown:?}");
 }
 
+/// Where a policy is asked. `monitor` is client 3.
+fn asking() -> Bench {
+    bench_with(TControllerSettings { asks_owner: true, ..TControllerSettings::default() })
+}
+
+/// The answer to what the T-Controller asks when client 3 registers on 1001.
+fn answer(bench: &mut Bench, verdict: OwnerVerdict) -> Vec<String> {
+    let event = OwnerEvent::ClientRegistered { client: tco(3), application: "monitor".into() };
+    let question = OwnerQuestion {
+        dn: "1001".into(),
+        is_sip: false,
+        event,
+        owner: None,
+        applications: vec!["gateway".into(), "desktop".into()],
+    };
+    bench.put(Input::OwnerAnswer { question: Box::new(question), verdict })
+}
+
 #[test]
-fn a_policy_is_asked_one_thing_of_a_dn_at_a_time() {
-    let settings = TControllerSettings { asks_owner: true, ..TControllerSettings::default() };
-    let mut bench = bench_with(settings);
-    let answer = |verdict| Input::OwnerAnswer { dn: "1001".into(), verdict };
+fn a_policy_says_whose_a_dn_is() {
+    let mut bench = asking();
     assert_eq!(
         register(&mut bench, 3, "1001"),
         ["whose is 1001? ClientRegistered { client: TCO3, application: \"monitor\" } None"]
     );
-    assert_eq!(register(&mut bench, 1, "1001"), NONE);
+    assert_eq!(answer(&mut bench, OwnerVerdict::Keep), NONE);
     // The policy knows better than the list of applications.
     assert_eq!(
-        bench.put(answer(OwnerVerdict::Claim)),
-        [
-            "publish 1001: ownerSome(Client { client: TCO3, application: \"monitor\" })",
-            "whose is 1001? ClientRegistered { client: TCO1, application: \"desktop\" } Some(Client { client: TCO3, application: \"monitor\" })"
-        ]
+        answer(&mut bench, OwnerVerdict::Claim),
+        ["publish 1001: ownerSome(Client { client: TCO3, application: \"monitor\" })"]
     );
-    assert_eq!(bench.put(answer(OwnerVerdict::Keep)), NONE);
-    // Nothing is open.
-    assert_eq!(bench.put(answer(OwnerVerdict::Release)), NONE);
-    // Silence is the built-in rules.
     assert_eq!(
         bench.put(Input::Gone { client: tco(3) }),
         [
             "whose is 1001? ClientGone { client: TCO3, application: \"monitor\" } Some(Client { client: TCO3, application: \"monitor\" })"
         ]
     );
-    assert_eq!(bench.wait(1_999), NONE);
-    assert_eq!(bench.wait(1), ["publish 1001:"]);
+    // A claim of who has left is void.
+    assert_eq!(answer(&mut bench, OwnerVerdict::Claim), NONE);
+    assert_eq!(answer(&mut bench, OwnerVerdict::Release), ["publish 1001:"]);
 }
 
 #[test]
-fn a_claim_of_who_has_left_meanwhile_is_void_and_too_many_changes_are_decided_here() {
-    let settings = TControllerSettings {
-        asks_owner: true,
-        owner_changes_max: 1,
-        ..TControllerSettings::default()
-    };
-    let mut bench = bench_with(settings);
-    assert_eq!(register(&mut bench, 1, "1001").len(), 1);
-    // The first change is decided by the built-in rules, but the client has gone.
+fn a_policy_is_not_asked_of_who_leaves_what_it_does_not_own() {
+    let mut bench = asking();
+    for dn in ["1001", "1002"] {
+        assert_eq!(register(&mut bench, 3, dn).len(), 1);
+        assert_eq!(register(&mut bench, 1, dn).len(), 1);
+    }
+    answer(&mut bench, OwnerVerdict::Claim);
     assert_eq!(
-        bench.put(Input::Gone { client: tco(1) }),
-        ["whose is 1001? ClientGone { client: TCO1, application: \"desktop\" } None"]
+        bench.ask(1, request(MessageType::RequestUnregisterAddress, "1001", 4)),
+        ["TCO1: EventUnregistered ThisDN=1001 ReferenceID=4"]
     );
-    let verdict = OwnerVerdict::Claim;
-    assert_eq!(bench.put(Input::OwnerAnswer { dn: "1001".into(), verdict }), NONE);
+    assert_eq!(bench.put(Input::Gone { client: tco(1) }), NONE);
+    let shown = bench.put(Input::Gone { client: tco(3) });
+    assert_eq!(shown.len(), 1, "{shown:?}");
+    assert!(shown[0].starts_with("whose is 1001? ClientGone"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub trait Machine: Send {
     fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>);
 
     /// Whose a DN is, after [`Effect::AskOwner`].
-    fn on_owner(&mut self, _: Now, _dn: &Arc<str>, _verdict: OwnerVerdict) {}
+    fn on_owner(&mut self, _: Now, _question: OwnerQuestion, _verdict: OwnerVerdict) {}
 
     /// Clients that there is more for than may wait for them: each is told by [`Self::on_room`] as it reads.
     fn waiting(&self) -> Vec<ClientId> {

@@ -10,7 +10,7 @@ use cti::{
     interaction_proxy::{self, InteractionProxy},
     session_controller::{self, SessionController},
     smart_proxy::{self, SmartProxy},
-    t_controller::{self, Configuration, OwnerVerdict, TController},
+    t_controller::{self, Configuration, OwnerQuestion, OwnerVerdict, TController},
 };
 use model::Instant;
 use switch::Fact;
@@ -267,9 +267,9 @@ impl Machine for Driven<TController> {
         self.input(now, input);
     }
 
-    fn on_owner(&mut self, now: Now, dn: &Arc<str>, verdict: OwnerVerdict) {
-        let dn = Arc::clone(dn);
-        self.input(now, t_controller::Input::OwnerAnswer { dn, verdict });
+    fn on_owner(&mut self, now: Now, question: OwnerQuestion, verdict: OwnerVerdict) {
+        let question = Box::new(question);
+        self.input(now, t_controller::Input::OwnerAnswer { question, verdict });
     }
 
     fn on_gone(&mut self, now: Now, client: ClientId) {

@@ -331,7 +331,7 @@ impl<M: Machine> Running<M> {
                 }
                 Effect::AskOwner(question) => {
                     let verdict = policy.owner(&question);
-                    self.machine.on_owner(now, &question.dn, verdict);
+                    self.machine.on_owner(now, question, verdict);
                 }
                 Effect::Publish(state) => {
                     self.tell_agent(now, &state.dn, state.agent.as_ref());
