@@ -11,7 +11,7 @@ use crate::Refusal;
 pub struct Grant {
     /// Which events.
     pub filter: Filter,
-    /// Of a subscription to calls: each call goes to one client of this group. `None` leaves it to the settings.
+    /// Of a subscription to calls: each call goes to one client of this group. Where it is `None`, of that of all others.
     pub group: Option<Arc<str>>,
 }
 

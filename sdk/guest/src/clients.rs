@@ -184,8 +184,8 @@ pub struct Filter {
     pub without: Vec<String>,
     /// Of calls of these types, `Inbound`, `Internal`…; none is all of them. Events of no call pass.
     pub call_types: Vec<String>,
-    /// Of a subscription to calls: each call goes to one client of this group. `None` is what the
-    /// configuration says.
+    /// Of a subscription to calls: each call goes to one client of this group. Where it is `None`,
+    /// of that of all others.
     pub group: Option<String>,
 }
 

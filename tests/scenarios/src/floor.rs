@@ -78,7 +78,7 @@ impl Floor {
                 self.tc.handle_input(now, connected);
             }
             Module::InteractionProxy => {
-                let connected = interaction_proxy::Input::Connected { client, application };
+                let connected = interaction_proxy::Input::Connected { client };
                 self.ipr.handle_input(now, connected);
             }
             Module::SmartProxy => {

@@ -1,37 +1,33 @@
 //! What the Interaction Proxy takes and gives.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tlib::Message;
 
 use crate::{CallEvent, ClientId, Deliver, Grant, MonitorEvent};
 
-/// How much an Interaction Proxy holds, and who belongs together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How much an Interaction Proxy holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InteractionProxySettings {
     /// Clients that may be connected; the next one is sent away.
     pub clients_max: usize,
     /// Calls that are followed; of others nothing is told.
     pub calls_max: usize,
-    /// The group of each application, by its name. All others are one group together.
-    pub groups: BTreeMap<Arc<str>, Arc<str>>,
 }
 
 impl Default for InteractionProxySettings {
     fn default() -> Self {
-        Self { clients_max: 100, calls_max: 100_000, groups: BTreeMap::new() }
+        Self { clients_max: 100, calls_max: 100_000 }
     }
 }
 
 /// What comes in.
 #[derive(Clone, Debug)]
 pub enum Input {
-    /// A client has registered itself with its application's name.
+    /// A client has registered itself.
     Connected {
         /// Which.
         client: ClientId,
-        /// Its application's name.
-        application: Arc<str>,
     },
     /// A client wants something.
     Request {

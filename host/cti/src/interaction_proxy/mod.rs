@@ -45,7 +45,6 @@ pub struct InteractionProxy {
 
 #[derive(Debug)]
 struct Member {
-    application: Arc<str>,
     group: Arc<str>,
     /// What it gets; `None` while it has not subscribed.
     filter: Option<Filter>,
@@ -92,7 +91,7 @@ impl InteractionProxy {
     /// Takes something in.
     pub fn handle_input(&mut self, now: Now, input: Input) {
         match input {
-            Input::Connected { client, application } => self.on_connected(client, application),
+            Input::Connected { client } => self.on_connected(client),
             Input::Request { client, message } => {
                 self.on_request(Request::new(now, client, &message, &Grant::default()));
             }
@@ -134,7 +133,7 @@ impl InteractionProxy {
         self.calls_missed
     }
 
-    fn on_connected(&mut self, client: ClientId, application: Arc<str>) {
+    fn on_connected(&mut self, client: ClientId) {
         if self.clients.len() >= self.settings.clients_max {
             let reason = "clients_max of the Interaction Proxy is reached";
             self.outputs.push_back(Output::Close { client, reason });
@@ -142,7 +141,6 @@ impl InteractionProxy {
         }
         let member = Member {
             group: Arc::from(""),
-            application,
             filter: None,
             calls: 0,
             turn: 0,
@@ -199,8 +197,7 @@ impl InteractionProxy {
             return Err(ErrorCode::SameState.into());
         }
         member.filter = Some(request.filter()?);
-        let group = request.group().or_else(|| self.settings.groups.get(&member.application));
-        let group = group.cloned().unwrap_or_else(|| Arc::from(""));
+        let group = request.group().cloned().unwrap_or_else(|| Arc::from(""));
         member.group = Arc::clone(&group);
         self.answer(now, token, &acknowledged(token, request.kind()));
         let nobodys: Vec<Arc<str>> = self

@@ -183,8 +183,6 @@ impl Input {
 pub enum MonitorRequest {
     /// It is there: the T-Controller says by [`MonitorFeed::Mode`] how it is fed.
     Open,
-    /// It is gone.
-    Close,
     /// One of its clients has registered on a DN.
     Watch {
         /// The DN.

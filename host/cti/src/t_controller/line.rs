@@ -7,12 +7,7 @@ use std::{
 
 use tlib::{AgentWorkMode, DNState, ForwardMode, KvList, KvValue};
 
-use super::{
-    agent_table::AgentStatus,
-    io::DnState,
-    ownership::Owner,
-    reserve::Reservations,
-};
+use super::{agent_table::AgentStatus, io::DnState, ownership::Owner, reserve::Reservations};
 use crate::{ClientId, Dn, DnType, Parties};
 
 /// A DN and everything that is known of it.

@@ -113,7 +113,9 @@ impl TController {
             Input::Unregistered { dn } => self.on_contact(now, &dn, false),
             Input::Service { dn, in_service } => self.on_service(now, &dn, in_service),
             Input::NoAnswer { dn, action } => self.on_no_answer(now, &dn, action),
-            Input::OwnerAnswer { question, verdict } => self.on_owner_answer(now, *question, verdict),
+            Input::OwnerAnswer { question, verdict } => {
+                self.on_owner_answer(now, *question, verdict)
+            }
             Input::Monitor(request) => self.on_monitor(request),
         }
     }

@@ -24,10 +24,6 @@ impl TController {
                 self.monitor.is_open = true;
                 self.choose_feed();
             }
-            MonitorRequest::Close => {
-                self.monitor = Monitor::default();
-                self.lines.values_mut().for_each(|line| line.is_watched = false);
-            }
             MonitorRequest::Watch { dn } => self.watch(&dn, true),
             MonitorRequest::Unwatch { dn } => self.watch(&dn, false),
             MonitorRequest::Watching => {

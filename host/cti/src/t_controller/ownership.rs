@@ -91,9 +91,7 @@ impl TController {
     /// Something has happened that may change whose a DN is. Only Extensions are owned; that a client is gone matters of the owner alone.
     pub(super) fn on_owner_event(&mut self, now: Now, dn: &Arc<str>, event: OwnerEvent) {
         let Some(line) = self.lines.get(dn) else { return };
-        let is_owner = |gone: &ClientId| {
-            matches!(&line.owner, Some(Owner::Client { client, .. }) if client == gone)
-        };
+        let is_owner = |gone: &ClientId| matches!(&line.owner, Some(Owner::Client { client, .. }) if client == gone);
         let matters = match &event {
             OwnerEvent::ClientGone { client, .. } => is_owner(client),
             _ => true,

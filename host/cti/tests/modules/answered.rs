@@ -128,7 +128,7 @@ impl Node {
                 self.smart.handle_input(now, smart_proxy::Input::Connected { client });
             }
             Module::InteractionProxy => {
-                let input = interaction_proxy::Input::Connected { client, application };
+                let input = interaction_proxy::Input::Connected { client };
                 self.recorders.handle_input(now, input);
             }
         }

@@ -23,7 +23,7 @@ fn recorders(of: &[&[CallType]]) -> Bench {
 }
 
 fn subscribe(bench: &mut Bench, number: u64, types: &[CallType]) {
-    bench.connect(number, "recorder");
+    bench.connect(number);
     let message = Arc::new(Message::new(MessageType::RequestStartCallMonitoring));
     let filter = Filter::of_calls(types.iter().copied());
     let grant = Grant { filter, ..Grant::default() };
@@ -76,7 +76,7 @@ fn a_call_is_for_who_may_have_it() {
     let consult = MonitorEvent { message: Arc::new(consult), uuid: "U5".into() };
     assert_eq!(bench.put(Input::Monitor(consult)), NONE);
     // Who comes later has what nobody may have had.
-    bench.connect(3, "recorder");
+    bench.connect(3);
     assert_eq!(
         bench.start(3)[1..],
         ["charge IPR3 1", "#5 IPR3: EventCallCreated CallUUID=U5 OrigCallUUID=U4 CallType=4"]
@@ -120,7 +120,7 @@ fn a_call_that_becomes_one_of_another_type_goes_to_who_may_have_that() {
     // It is no load for who had it.
     assert!(created(&mut bench, "U2", CallType::Internal)[0].contains(" IPR2: "));
     typed(&mut bench, changed, "U2", CallType::Outbound);
-    bench.connect(3, "recorder");
+    bench.connect(3);
     bench.start(3);
     assert!(created(&mut bench, "U3", CallType::Internal)[0].contains(" IPR3: "));
     assert!(created(&mut bench, "U4", CallType::Internal)[0].contains(" IPR2: "));

@@ -54,7 +54,7 @@ fn run(ops: &[Op]) {
     for op in ops {
         match op {
             Op::Join => {
-                bench.connect(next_client, "recorder");
+                bench.connect(next_client);
                 let shown = bench.start(next_client);
                 read(&shown, &mut owners, None);
                 clients.push(next_client);

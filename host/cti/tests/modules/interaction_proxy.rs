@@ -35,9 +35,8 @@ impl Bench {
         std::iter::from_fn(|| self.0.poll_output()).map(|output| show(&output)).collect()
     }
 
-    pub(crate) fn connect(&mut self, number: u64, application: &str) -> Vec<String> {
-        let application = application.into();
-        self.put(Input::Connected { client: recorder(number), application })
+    pub(crate) fn connect(&mut self, number: u64) -> Vec<String> {
+        self.put(Input::Connected { client: recorder(number) })
     }
 
     pub(crate) fn start(&mut self, number: u64) -> Vec<String> {
@@ -96,7 +95,7 @@ const DELETED: MessageType = MessageType::EventCallDeleted;
 fn two_recorders() -> Bench {
     let mut bench = Bench::new(InteractionProxySettings::default());
     for number in 1..=2 {
-        bench.connect(number, "recorder");
+        bench.connect(number);
         assert_eq!(
             bench.start(number),
             [format!("IPR{number}: EventACK UserEvent=167 ReferenceID=5")]
@@ -209,12 +208,12 @@ fn who_takes_calls_over_is_told_of_them_as_it_has_room_and_of_one_that_goes_on_f
     assert_eq!(bench.0.waiting().count(), 0);
     assert_eq!(bench.put_alone(room), NONE);
     // Who goes before it is told of its eight calls and the party of one leaves what it was given to the next.
-    bench.connect(3, "recorder");
+    bench.connect(3);
     bench.start(3);
     bench.put_alone(Input::Gone { client: recorder(2) });
     assert_eq!(bench.put_alone(Input::Gone { client: recorder(3) }), NONE);
     assert_eq!(bench.0.waiting().count(), 0);
-    bench.connect(4, "recorder");
+    bench.connect(4);
     assert_eq!(bench.start(4).len(), 2 + 9);
 }
 
@@ -222,7 +221,7 @@ fn who_takes_calls_over_is_told_of_them_as_it_has_room_and_of_one_that_goes_on_f
 #[test]
 fn calls_that_are_looked_at_cost_who_asks() {
     let mut bench = Bench::new(InteractionProxySettings::default());
-    (1..=2).for_each(|number| drop(bench.connect(number, "recorder")));
+    (1..=2).for_each(|number| drop(bench.connect(number)));
     bench.start(1);
     (0..128).for_each(|number| drop(bench.monitor(CREATED, &format!("U{number}"), &[])));
     let asked = [
@@ -259,14 +258,21 @@ fn a_party_that_moves_is_known_in_its_new_call() {
     );
 }
 
+/// Recorders, each with the group that a policy says it is of, if it says one.
+fn grouped(groups: &[Option<&str>]) -> Bench {
+    let mut bench = Bench::new(InteractionProxySettings::default());
+    for (number, group) in (1..).zip(groups) {
+        bench.connect(number);
+        let message = Arc::new(Message::new(MessageType::RequestStartCallMonitoring));
+        let grant = Grant { group: group.map(Arc::from), ..Grant::default() };
+        bench.put(Input::Subscribe { client: recorder(number), message, grant });
+    }
+    bench
+}
+
 #[test]
 fn each_group_gets_every_call() {
-    let groups = [("tape".into(), "archive".into())].into();
-    let mut bench = Bench::new(InteractionProxySettings { groups, ..Default::default() });
-    for (number, application) in [(1, "recorder"), (2, "other"), (3, "tape")] {
-        bench.connect(number, application);
-        bench.start(number);
-    }
+    let mut bench = grouped(&[None, None, Some("archive")]);
     let shown = bench.monitor(CREATED, "U1", &[]);
     assert_eq!(
         shown,
@@ -281,7 +287,7 @@ fn each_group_gets_every_call() {
 #[test]
 fn a_filter_is_said_with_the_subscription_or_by_the_policy() {
     let mut bench = Bench::new(InteractionProxySettings::default());
-    bench.connect(1, "recorder");
+    bench.connect(1);
     let start = |names: &str| {
         Message::new(MessageType::RequestStartCallMonitoring)
             .with(Attribute::Extensions, KvList::new().with("filter-events", names))
@@ -293,7 +299,7 @@ fn a_filter_is_said_with_the_subscription_or_by_the_policy() {
     assert_eq!(bench.ringing("U1").len(), 1);
 
     let mut bench = Bench::new(InteractionProxySettings::default());
-    bench.connect(1, "recorder");
+    bench.connect(1);
     // What it may have is an event more and an event less than what it asks for.
     let subscribe = |grant| Input::Subscribe {
         client: recorder(1),
@@ -308,16 +314,8 @@ fn a_filter_is_said_with_the_subscription_or_by_the_policy() {
 }
 
 #[test]
-fn a_policy_may_say_the_group_of_a_subscriber() {
-    let groups = [("tape".into(), "archive".into())].into();
-    let mut bench = Bench::new(InteractionProxySettings { groups, ..Default::default() });
-    for (number, application) in [(1, "tape"), (2, "recorder"), (3, "recorder")] {
-        bench.connect(number, application);
-        let message = Message::new(MessageType::RequestStartCallMonitoring);
-        let group = (number == 2).then(|| "archive".into());
-        let grant = Grant { group, ..Grant::default() };
-        bench.put(Input::Subscribe { client: recorder(number), message: Arc::new(message), grant });
-    }
+fn a_group_shares_its_calls() {
+    let mut bench = grouped(&[Some("archive"), Some("archive"), None]);
     for (uuid, of_the_archive) in [("U1", "IPR1"), ("U2", "IPR2"), ("U3", "IPR1")] {
         let mut shown = bench.monitor(CREATED, uuid, &[]);
         shown.sort();
@@ -328,13 +326,10 @@ fn a_policy_may_say_the_group_of_a_subscriber() {
 
 #[test]
 fn what_it_does_not_do_is_refused_and_what_is_too_much_counted() {
-    let settings = InteractionProxySettings { clients_max: 1, calls_max: 1, ..Default::default() };
+    let settings = InteractionProxySettings { clients_max: 1, calls_max: 1 };
     let mut bench = Bench::new(settings);
-    bench.connect(1, "recorder");
-    assert_eq!(
-        bench.connect(2, "recorder"),
-        ["close IPR2: clients_max of the Interaction Proxy is reached"]
-    );
+    bench.connect(1);
+    assert_eq!(bench.connect(2), ["close IPR2: clients_max of the Interaction Proxy is reached"]);
     bench.start(1);
     for (kind, code) in [
         (MessageType::RequestRegisterAddress, 258),

@@ -228,8 +228,6 @@ fn the_smart_proxy_is_fed_with_what_it_watches_or_with_everything() {
     assert_eq!(changed(&mut bench, false), ["SPX of 1002: EventDNOutOfService"]);
     monitor(&mut bench, MonitorRequest::Watching);
     assert_eq!(changed(&mut bench, true), NONE);
-    monitor(&mut bench, MonitorRequest::Close);
-    assert_eq!(changed(&mut bench, false), NONE);
 }
 
 #[test]

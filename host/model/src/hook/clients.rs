@@ -190,7 +190,7 @@ pub struct FanOut {
     pub without: Vec<String>,
     /// Of calls of these types, by their names; none is all of them.
     pub call_types: Vec<String>,
-    /// Of [`SubscriptionKind::Calls`]: each call goes to one client of this group. `None` leaves it to the configuration.
+    /// Of [`SubscriptionKind::Calls`]: each call goes to one client of this group. Where it is `None`, of that of all others.
     pub group: Option<String>,
 }
 

@@ -97,9 +97,7 @@ fn about(letter: &Letter) -> Option<About> {
         Letter::Watch(MonitorRequest::Watch { dn } | MonitorRequest::Unwatch { dn }) => {
             Some(About::Watched(Arc::clone(dn)))
         }
-        Letter::Watch(MonitorRequest::Open | MonitorRequest::Close | MonitorRequest::Watching) => {
-            Some(About::Feed)
-        }
+        Letter::Watch(MonitorRequest::Open | MonitorRequest::Watching) => Some(About::Feed),
         Letter::AgentOn(dn, _) => Some(About::Agent(Arc::clone(dn))),
         _ => None,
     }

@@ -405,8 +405,8 @@ impl Machine for Driven<InteractionProxy> {
         }
     }
 
-    fn on_client(&mut self, now: Now, client: ClientId, application: Arc<str>) {
-        self.input(now, interaction_proxy::Input::Connected { client, application });
+    fn on_client(&mut self, now: Now, client: ClientId, _: Arc<str>) {
+        self.input(now, interaction_proxy::Input::Connected { client });
     }
 
     fn on_request(&mut self, now: Now, client: ClientId, message: Message, grant: Option<Grant>) {

@@ -273,7 +273,6 @@ impl Made<'_> {
         let settings = InteractionProxySettings {
             clients_max: CLIENTS_MAX,
             calls_max: self.settings.calls.calls_max,
-            ..InteractionProxySettings::default()
         };
         self.driven(InteractionProxy::new(settings, self.facts()), Module::InteractionProxy)
     }
