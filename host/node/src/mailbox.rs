@@ -78,12 +78,14 @@ impl<T> Postbox<T> {
     ///
     /// Gives `mail` back when that is full as well or the other end is gone.
     pub fn post_reserved(&self, mail: T) -> Result<(), T> {
+        self.put(mail).inspect(|()| self.ring())
+    }
+
+    /// Puts `mail` in, also into the reserve, and wakes nobody: that is [`Self::ring`]'s, after the last of several.
+    fn put(&self, mail: T) -> Result<(), T> {
         self.fill.len.fetch_add(1, Ordering::Relaxed);
         match self.sender.try_send(mail) {
-            Ok(()) => {
-                self.bell.ring();
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(TrySendError::Full(mail) | TrySendError::Disconnected(mail)) => {
                 self.fill.len.fetch_sub(1, Ordering::Relaxed);
                 Err(mail)
@@ -91,23 +93,26 @@ impl<T> Postbox<T> {
         }
     }
 
-    /// As [`Self::post`], and waits for room where there is none.
+    /// Puts `mail` in, and waits for room where there is none. The other end is woken only then: who has put in all it had calls [`Self::ring`].
     ///
     /// # Errors
     ///
     /// Gives `mail` back when the other end is gone.
-    pub fn post_waiting(&self, mut mail: T) -> Result<(), T> {
+    pub fn put_waiting(&self, mut mail: T) -> Result<(), T> {
         while !self.is_gone() {
-            match self.post(mail) {
-                Ok(()) => return Ok(()),
-                Err(back) => mail = back,
+            if self.waiting() < self.capacity {
+                match self.put(mail) {
+                    Ok(()) => return Ok(()),
+                    Err(back) => mail = back,
+                }
             }
+            self.ring();
             std::thread::sleep(LOOK_EACH);
         }
         Err(mail)
     }
 
-    /// As [`Self::post_waiting`], and waits no longer than until then.
+    /// As [`Self::post`], and waits until then for room where there is none.
     ///
     /// # Errors
     ///
@@ -121,6 +126,11 @@ impl<T> Postbox<T> {
             }
             std::thread::sleep(LOOK_EACH);
         }
+    }
+
+    /// Wakes the other end.
+    pub fn ring(&self) {
+        self.bell.ring();
     }
 
     /// Whether nobody takes anything any more.
@@ -296,16 +306,31 @@ mod tests {
         assert_eq!(postbox.waiting(), 2);
         assert_eq!(mailbox.take(8).collect::<Vec<_>>(), [4, 6]);
         drop(mailbox);
-        assert_eq!(postbox.post_waiting(7), Err(7));
+        assert_eq!(postbox.put_waiting(7), Err(7));
         assert_eq!(postbox.waiting(), 0);
+    }
+
+    #[test]
+    fn what_is_put_wakes_nobody_until_the_bell_is_rung() {
+        let (postbox, mailbox) = mailbox(4).unwrap();
+        postbox.put_waiting(1).unwrap();
+        postbox.put_waiting(2).unwrap();
+        assert!(!readable(&mailbox));
+        postbox.ring();
+        assert!(readable(&mailbox));
+        assert_eq!(mailbox.take(4).collect::<Vec<_>>(), [1, 2]);
+        assert!(!readable(&mailbox));
     }
 
     #[test]
     fn who_waits_for_room_puts_everything_in() {
         const ITEMS: u32 = 1_000;
         let (postbox, mailbox) = mailbox(2).unwrap();
-        let sender =
-            std::thread::spawn(move || (0..ITEMS).all(|item| postbox.post_waiting(item).is_ok()));
+        let sender = std::thread::spawn(move || {
+            let all = (0..ITEMS).all(|item| postbox.put_waiting(item).is_ok());
+            postbox.ring();
+            all
+        });
         let bell = mailbox.bell();
         let mut taken = Vec::new();
         while taken.len() < 1_000 {

@@ -93,6 +93,7 @@ pub(crate) const RANGES: &[(&str, i64, i64)] = &[
     ("tlib.request_timeout_ms", 10, 600_000),
     ("tlib.user_data_bytes_max", 16, 65_535),
     ("tlib.router_timeout_s", 1, 86_400),
+    ("tlib.gather_us", 0, 100_000),
     ("tlib.log_mib_max", 1, 65_536),
     ("tlib.log_files_max", 1, 100_000),
     ("tlib.log_sip_queue_max", 64, 10_000_000),

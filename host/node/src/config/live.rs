@@ -61,6 +61,7 @@ pub(crate) const LIVE: &[&str] = &[
     "tlib.request_timeout_ms",
     "tlib.user_data_bytes_max",
     "tlib.router_timeout_s",
+    "tlib.gather_us",
     "tlib.log_path",
     "tlib.log_mib_max",
     "tlib.log_files_max",

@@ -56,6 +56,10 @@ pub struct TlibSection {
     /// How long a routing client may take for a call at a Routing Point that has a `default-dn` and no `router-timeout` of its own, in
     /// seconds.
     pub router_timeout_s: u64,
+    /// How long the Session Controller, when it was told something of calls, gathers what else happens before it looks again, in microseconds: what
+    /// comes while it rests goes on at once, and under load all modules are woken so often at most. 0 gathers nothing. Requests of clients do not
+    /// wait for it.
+    pub gather_us: u64,
     /// The folder of the modules' logs, in which every request and every event is text; absent writes none. Files are named as
     /// `SIPS-1280.20261122_065859_123.log`, by `application`, the module's thread (none for the Session Controller, 1024 Interaction Proxy, 1280 T-Controller, 1792 Smart
     /// Proxy) and the time they begin at.
@@ -101,6 +105,7 @@ impl Default for TlibSection {
             request_timeout_ms: 60_000,
             user_data_bytes_max: 16_000,
             router_timeout_s: 10,
+            gather_us: 2000,
             log_path: None,
             log_mib_max: 64,
             log_files_max: 10,

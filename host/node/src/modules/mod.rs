@@ -8,6 +8,7 @@ mod connection;
 mod control;
 mod fact_port;
 mod figures;
+mod inbox;
 mod late;
 mod letter;
 mod log;

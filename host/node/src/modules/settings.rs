@@ -19,6 +19,8 @@ pub struct ModuleSettings {
     pub registry: RegistryLimits,
     /// Calls.
     pub calls: CallsConfig,
+    /// How long the Session Controller gathers what else happens when it was told something.
+    pub gather: Duration,
     /// The folder of the logs, where they are written.
     pub log_folder: Option<PathBuf>,
     /// Whether there are logs of SIP beside them.
@@ -46,6 +48,7 @@ impl ModuleSettings {
                 user_data_max: tlib.user_data_bytes_max,
                 router_timeout: Duration::from_secs(tlib.router_timeout_s),
             },
+            gather: Duration::from_micros(tlib.gather_us),
             log_folder: tlib.log_path.as_ref().map(|path| config.folder.join(path)),
             log_sip: tlib.log_sip,
             log: log_settings(config),

@@ -1,6 +1,6 @@
 //! A module's thread: its mailbox, its clients, its machine.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use cti::Now;
 use model::Shards;
@@ -12,6 +12,7 @@ use tracing::{error, info, warn};
 use super::{
     Caller, Effect, Letter, Machine, ModuleFigures, ModuleSettings, Policy, Port,
     clients::{Clients, Happened, hello},
+    inbox::Inbox,
     late::Late,
     letter::refused,
     log::{ModuleLog, stem},
@@ -21,12 +22,12 @@ use crate::{
     clock::Clock,
     directory::NodeDirectory,
     mailbox::{Mailbox, Postbox},
-    poller::{EventFlags, Poller, Ready, Token},
+    poller::{Poller, Ready, Token},
     worker::Mail,
 };
 
-/// Letters taken before the clients get their turn.
-const LETTERS: usize = 512;
+/// Letters for another module that it is woken for at the latest, while there are more to come.
+const UNRUNG_MAX: usize = 64;
 /// Times that a client with room is told more before letters are taken.
 const ROOM_TURN: usize = 64;
 
@@ -65,10 +66,12 @@ pub struct Parts {
 pub struct Running<M> {
     machine: M,
     module: cti::Module,
-    mailbox: Mailbox<Letter>,
+    inbox: Inbox,
     clients: Clients,
     poller: Arc<Poller>,
     others: Others,
+    /// For each of the other modules, how many letters it was not woken for: a wake costs more than most letters do.
+    unrung: Vec<usize>,
     clock: Clock,
     figures: Arc<ModuleFigures>,
     /// What the names of its log files begin with.
@@ -91,7 +94,7 @@ impl<M: Machine> Running<M> {
     pub fn new(parts: Parts, machine: M) -> io::Result<Self> {
         let Parts { module, mailbox, ports, settings, others, clock, application, figures } = parts;
         let poller = Arc::new(Poller::new()?);
-        poller.add(&*mailbox.bell(), Token::Bell, EventFlags::IN)?;
+        let inbox = Inbox::new(mailbox, poller.clone(), gather(module, &settings))?;
         let unix_at_zero = clock.unix(model::Instant::ZERO);
         let hello = hello(&application);
         let limits = settings.clients.clone();
@@ -105,9 +108,10 @@ impl<M: Machine> Running<M> {
         Ok(Self {
             machine,
             module,
-            mailbox,
+            inbox,
             clients,
             poller,
+            unrung: vec![0; others.modules.len()],
             others,
             clock,
             figures,
@@ -124,6 +128,7 @@ impl<M: Machine> Running<M> {
         let policy = &mut policy;
         let mut ready = Ready::new();
         self.drain(self.now(), policy);
+        self.ring();
         while !self.stopped {
             let timeout = self.wait();
             self.poller.wait(&mut ready, timeout.as_ref());
@@ -144,6 +149,7 @@ impl<M: Machine> Running<M> {
             let at = self.clock.now();
             self.clients.flush(at);
             self.take_happened(policy);
+            self.ring();
             self.flush_log();
             let letters = (self.letters, self.lost);
             self.figures.note(&self.clients.figures, letters, self.machine.holdings());
@@ -168,8 +174,8 @@ impl<M: Machine> Running<M> {
             return Some(Timespec { tv_sec: 0, tv_nsec: 0 });
         }
         let now = self.clock.now();
-        let timers = self.machine.poll_timeout().into_iter().chain(self.clients.next_sweep());
-        let at = timers.chain(self.late.again(now)).min()?;
+        let due = [self.machine.poll_timeout(), self.clients.next_sweep(), self.inbox.next_look()];
+        let at = due.into_iter().flatten().chain(self.late.again(now)).min()?;
         // A wait that does not fit is longer than any timer.
         Timespec::try_from(at.saturating_since(now)).ok()
     }
@@ -187,6 +193,9 @@ impl<M: Machine> Running<M> {
         if self.clients.next_sweep().is_some_and(|at| at <= now.at) {
             self.clients.sweep(now.at);
             self.take_happened(policy);
+        }
+        if self.inbox.next_look().is_some_and(|at| at <= now.at) {
+            self.on_letters(policy);
         }
     }
 
@@ -218,8 +227,8 @@ impl<M: Machine> Running<M> {
     }
 
     fn on_letters(&mut self, policy: &mut Policy) {
-        let letters: Vec<Letter> = self.mailbox.take(LETTERS).collect();
-        for letter in letters {
+        let now = self.clock.now();
+        for letter in self.inbox.look(now) {
             if matches!(letter, Letter::Stop) {
                 self.stopped = true;
                 return;
@@ -249,6 +258,7 @@ impl<M: Machine> Running<M> {
 
     fn configure(&mut self, now: Now, settings: &ModuleSettings) {
         self.clients.set_limits(settings.clients.clone());
+        self.inbox.set_gather(gather(self.module, settings));
         self.set_log(now, settings);
         self.machine.configure(now, settings);
     }
@@ -370,15 +380,22 @@ impl<M: Machine> Running<M> {
     }
 
     fn post(&mut self, now: Now, to: cti::Module, letter: Letter) {
-        let Some((_, postbox)) = self.others.modules.iter().find(|(module, _)| *module == to)
-        else {
+        let Some(at) = self.others.modules.iter().position(|(module, _)| *module == to) else {
             return;
         };
+        let (_, postbox) = &self.others.modules[at];
         // Modules wait for those behind them, so that no event is lost between them, and never for one before them.
         let back = match rank(to) > rank(self.module) {
-            true => postbox.post_waiting(letter).err(),
+            true => {
+                self.unrung[at] += 1;
+                postbox.put_waiting(letter).err()
+            }
             false => self.late.post((to, postbox), letter),
         };
+        if self.unrung[at] >= UNRUNG_MAX {
+            self.unrung[at] = 0;
+            postbox.ring();
+        }
         if let Some(letter) = back {
             if let Some(answer) = letter.no_answer() {
                 self.machine.on_letter(now, answer);
@@ -395,6 +412,15 @@ impl<M: Machine> Running<M> {
                 );
             }
             self.lost += 1;
+        }
+    }
+
+    /// Wakes the modules that there is something for.
+    fn ring(&mut self) {
+        for ((_, postbox), unrung) in self.others.modules.iter().zip(&mut self.unrung) {
+            if std::mem::take(unrung) > 0 {
+                postbox.ring();
+            }
         }
     }
 
@@ -418,6 +444,14 @@ impl<M: Machine> Running<M> {
             );
         }
         is_taken
+    }
+}
+
+/// How long letters gather: those of workers do, and what other modules have they tell at once.
+const fn gather(module: cti::Module, settings: &ModuleSettings) -> Duration {
+    match module {
+        cti::Module::SessionController => settings.gather,
+        _ => Duration::ZERO,
     }
 }
 

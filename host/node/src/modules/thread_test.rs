@@ -325,9 +325,10 @@ fn a_recorder_that_reads_is_told_of_more_calls_than_may_wait_for_it() {
     let inner = InteractionProxy::new(InteractionProxySettings::default(), server());
     let machine = Driven::new(inner, Module::InteractionProxy, dns);
     let thread = spawn(parts, machine, policy).unwrap();
-    (0..CALLS).for_each(|number| postbox.post_waiting(call(number)).unwrap());
+    (0..CALLS).for_each(|number| postbox.put_waiting(call(number)).unwrap());
     let (reply, described) = tokio::sync::oneshot::channel();
-    postbox.post_waiting(Letter::Describe(reply)).unwrap();
+    postbox.put_waiting(Letter::Describe(reply)).unwrap();
+    postbox.ring();
     described.blocking_recv().unwrap();
 
     let mut socket = TcpStream::connect(address).unwrap();
@@ -345,6 +346,6 @@ fn a_recorder_that_reads_is_told_of_more_calls_than_may_wait_for_it() {
         assert_eq!(message.kind(), MessageType::EventCallCreated);
         assert!(told.insert(message.text(Attribute::CallUUID).cloned()), "told once");
     }
-    postbox.post_waiting(Letter::Stop).unwrap();
+    postbox.post(Letter::Stop).unwrap();
     thread.join().unwrap();
 }
