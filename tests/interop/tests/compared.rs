@@ -88,7 +88,7 @@ fn a_rewrite_is_compared_on_live_calls_and_serves_when_it_may() {
         let diff = bench.diff();
         (diff["shadow"]["compared"].as_u64()? >= u64::from(CALLS) + 20).then_some(diff)
     });
-    // One answer in hundreds took long on a machine that has other things to do: that is a group of its own.
+    // One answer in hundreds took long on a machine that has other things to do: that is a group of its own, which holds nothing up.
     let (slower, groups): (Vec<&Value>, Vec<&Value>) =
         diff["groups"].as_array().unwrap().iter().partition(|group| group["class"] == "slower");
     let answers_slower: u64 = slower.iter().filter_map(|group| group["count"].as_u64()).sum();
@@ -102,13 +102,7 @@ fn a_rewrite_is_compared_on_live_calls_and_serves_when_it_may() {
     let (said, is_ok) = bench.plugin(&["diff", "desk"]);
     assert!(is_ok && said.contains("aor:2666@127.0.0.1 (v1) -> refuse 480 (v1)"), "{said}");
     let (said, is_ok) = bench.plugin(&["promote", "desk"]);
-    assert!(!is_ok && said.contains("neither expected nor approved: "), "{said}");
-    assert!(said.contains(id), "{said}");
-    for group in slower {
-        let id = group["id"].as_str().unwrap();
-        let (said, is_ok) = bench.plugin(&["approve", "desk", id, "--by", "ada", "--why", "once"]);
-        assert!(is_ok, "{said}");
-    }
+    assert!(!is_ok && said.contains(&format!("neither expected nor approved: {id}")), "{said}");
     let (said, is_ok) =
         bench.plugin(&["approve", "desk", id, "--by", "ada", "--why", "the number is gone"]);
     assert!(is_ok && said.contains("approved by ada: the number is gone"), "{said}");
